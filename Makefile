@@ -1,0 +1,46 @@
+# `make` alone lists the targets. Paths are relative, so a space in the
+# repository's own path does no harm.
+.DEFAULT_GOAL := help
+.PHONY: help lab test lint format bench data clean
+
+PYTHON ?= python3
+# For example: make lab LAB_OPTIONS=--no-browser, make test TEST_OPTIONS='-k spaces'
+LAB_OPTIONS ?=
+TEST_OPTIONS ?= -n auto --maxprocesses 4
+ROOT_OPTION := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
+RUN := .venv/bin/python -m
+REQUIREMENTS := requirements.txt pyproject.toml setup.py tools/setup.sh
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+lab: .venv/.lab ## install what the course needs, open JupyterLab at the first notebook
+	$(RUN) jupyterlab $(ROOT_OPTION) $(LAB_OPTIONS) notebooks/01_search_space.ipynb
+
+test: lint ## check style and types, then run all tests
+	$(RUN) pytest $(TEST_OPTIONS)
+
+lint: .venv/.dev ## check style and types of package, tests and notebooks
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) mypy
+
+format: .venv/.dev ## rewrite code and notebooks in the one style
+	$(RUN) ruff check --fix .
+	$(RUN) ruff format .
+
+bench: .venv/.lab ## print the benchmarks' ratios
+	$(RUN) benchmarks
+
+data: .venv/.lab ## rebuild datasets/fashion_mnist.npz from the original files
+	$(RUN) nas_lab.data
+
+clean: ## remove .venv, build products and caches
+	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/.lab: $(REQUIREMENTS)
+	PYTHON='$(PYTHON)' sh tools/setup.sh lab
+
+.venv/.dev: .venv/.lab
+	sh tools/setup.sh dev

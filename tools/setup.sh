@@ -1,0 +1,56 @@
+#!/bin/sh
+# Fill .venv at the top of the repository: `sh tools/setup.sh lab` installs what
+# a student needs, `sh tools/setup.sh dev` what the tests need on top of it.
+set -eu
+cd "$(dirname "$0")/.."
+what=${1:-lab}
+python=.venv/bin/python
+
+die() {
+    echo "setup: $*" >&2
+    exit 1
+}
+
+make_venv() {
+    base=${PYTHON:-python3}
+    command -v "$base" >/dev/null || die "no $base found; install Python 3.10 or newer"
+    "$base" -c 'import sys; sys.exit(sys.version_info < (3, 10))' ||
+        die "$base is older than 3.10; name a newer one: make lab PYTHON=python3.12"
+    "$base" -c 'import venv, ensurepip' 2>/dev/null ||
+        die "$base has no venv module; on Debian and Ubuntu: sudo apt install python3-venv"
+    "$base" -m venv .venv
+}
+
+has_nvidia_gpu() {
+    [ -e /proc/driver/nvidia/version ] || nvidia-smi -L >/dev/null 2>&1 ||
+        /usr/lib/wsl/lib/nvidia-smi -L >/dev/null 2>&1
+}
+
+uv_torch() {
+    "$python" -m uv pip install --no-config --python "$python" --no-deps \
+        --torch-backend=cpu "$@" 'torch>=2.1' 'torchvision>=0.16'
+}
+
+# On Linux, pip's own torch brings 6 GB of CUDA. PyTorch's CPU wheels have
+# an index of their own, and uv knows where. Ask it once, with little patience;
+# if it answers, install from it with the usual patience.
+install_cpu_torch() {
+    "$python" -m pip install --quiet uv || return 1
+    UV_HTTP_CONNECT_TIMEOUT=5 UV_HTTP_TIMEOUT=5 UV_HTTP_RETRIES=0 \
+        uv_torch --dry-run >/dev/null 2>&1 || return 1
+    uv_torch
+}
+
+[ -x "$python" ] || make_venv
+if [ "$(uname -s)" = Linux ] && ! "$python" -c 'import torch' 2>/dev/null && ! has_nvidia_gpu; then
+    echo "setup: no NVIDIA GPU here, asking for PyTorch's CPU wheels"
+    install_cpu_torch || echo "setup: their index does not answer, pip takes its own torch instead"
+fi
+echo "setup: installing into .venv; this takes a few minutes the first time"
+"$python" -m pip install --quiet -r requirements.txt
+case $what in
+lab) "$python" -m pip install --quiet -e . ;;
+dev) "$python" -m pip install --quiet -e '.[dev]' ;;
+*) die "unknown argument '$what': lab or dev" ;;
+esac
+touch ".venv/.$what"
