@@ -1,0 +1,85 @@
+"""Committed notebooks are plain: valid, without outputs, and in short cells."""
+
+import json
+from pathlib import Path
+
+import pytest
+from nbformat.validator import iter_validate
+
+ROOT = Path(__file__).resolve().parents[2]
+NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
+MOST_LINES = 20
+
+
+def problems(notebook: dict) -> list[str]:
+    """Return what keeps a notebook, given as plain JSON, from being committed."""
+    invalid = [f"not valid: {error.message}" for error in iter_validate(notebook)]
+    if invalid:
+        return invalid
+    ids = {cell.get("id") for cell in notebook["cells"]} - {None}
+    found = [] if len(ids) == len(notebook["cells"]) else ["cell ids are missing or double"]
+    if "widgets" in notebook["metadata"]:
+        found.append("the state of widgets is stored")
+    for number, cell in enumerate(notebook["cells"], start=1):
+        if cell["cell_type"] == "code":
+            found += [f"cell {number}: {problem}" for problem in cell_problems(cell)]
+    return found
+
+
+def cell_problems(cell: dict) -> list[str]:
+    source = cell["source"]
+    lines = ("".join(source) if isinstance(source, list) else source).count("\n") + 1
+    checks = {
+        "has outputs": bool(cell["outputs"]),
+        "has an execution count": cell["execution_count"] is not None,
+        "stores when it ran": "execution" in cell["metadata"],
+        f"has {lines} lines, {MOST_LINES} at most": lines > MOST_LINES,
+    }
+    return [problem for problem, found in checks.items() if found]
+
+
+def sample(minor=5, **changes):
+    """Return a small clean notebook with one code cell, changed as told."""
+    cell = {"cell_type": "code", "source": "1 + 1", "metadata": {}, "id": "one"}
+    cell |= {"outputs": [], "execution_count": None} | changes
+    return {"nbformat": 4, "nbformat_minor": minor, "metadata": {}, "cells": [cell]}
+
+
+@pytest.mark.skipif(not NOTEBOOKS, reason="there are no notebooks")
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebook_is_clean(path):
+    assert problems(json.loads(path.read_text("utf-8"))) == []
+
+
+def test_a_clean_notebook_passes():
+    assert problems(sample()) == []
+
+
+@pytest.mark.parametrize(
+    ("notebook", "expected"),
+    [
+        (sample(execution_count=3), "execution count"),
+        (sample(outputs=[{"output_type": "stream", "name": "stdout", "text": "2"}]), "outputs"),
+        (sample(source="\n" * MOST_LINES), "21 lines"),
+        (sample(source=["x\n"] * MOST_LINES + ["x"]), "21 lines"),
+        (sample(metadata={"execution": {}}), "when it ran"),
+        (sample(id="not an id!"), "not valid"),
+        (sample(cell_type="chart"), "not valid"),
+        (sample() | {"metadata": {"widgets": {}}}, "widgets"),
+        ({key: value for key, value in sample().items() if key != "cells"}, "not valid"),
+    ],
+)
+def test_an_unclean_notebook_is_told_why(notebook, expected):
+    assert any(expected in problem for problem in problems(notebook))
+
+
+def test_cell_ids_are_wanted():
+    old = sample(minor=4)
+    del old["cells"][0]["id"]
+    assert problems(old) == ["cell ids are missing or double"]
+
+
+def test_cell_ids_are_unique():
+    notebook = sample()
+    notebook["cells"] *= 2
+    assert problems(notebook) == ["cell ids are missing or double"]

@@ -1,0 +1,135 @@
+"""Imports point one way, and what is light stays light (design: the order of the layers)."""
+
+import ast
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / "nas_lab"
+
+# From the ground up. A module may import from its own row and from the rows before it.
+LAYERS = [
+    ["_arguments", "checksums", "files", "scaling", "spaces"],
+    ["devices", "history"],
+    ["data", "nets", "runtime", "training"],
+    ["estimation"],
+    ["strategies"],
+    ["explain"],
+    ["plots"],
+    ["widgets"],
+    ["homework"],
+]
+HEIGHT = {name: height for height, row in enumerate(LAYERS) for name in row}
+
+# Only widgets shows: no other module of the package may import these.
+SHOWS = {"plots", "widgets"}
+
+# Statements after which the heavy libraries are still unloaded.
+LIGHT = {
+    "nas_lab": "import nas_lab",
+    "nas_lab.files": "from nas_lab import files",
+    "nas_lab.spaces": "from nas_lab import spaces",
+    "nas_lab.scaling": "from nas_lab import scaling",
+    "nas_lab.devices": "from nas_lab import devices",
+    "nas_lab.history": "from nas_lab.history import Trial, History",
+    "nas_lab.estimation.table": "from nas_lab.estimation import Evaluation, Table",
+    "nas_lab.strategies.base": "from nas_lab.strategies import search",
+    "nas_lab.strategies.random_search": "from nas_lab.strategies import RandomSearch",
+    "nas_lab.strategies.evolution": "from nas_lab.strategies import RegularizedEvolution",
+    "nas_lab.strategies.halving": "import nas_lab.strategies.halving",
+}
+HEAVY = ["torch", "torchvision", "d2l", "matplotlib", "ipywidgets", "sklearn", "pandas"]
+
+
+def imported(source: str, module: str, is_package: bool = False) -> set[str]:
+    """Return every part of nas_lab that the source of `module` names in an import."""
+    package = module.split(".") if is_package else module.split(".")[:-1]
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            start = package[: len(package) - node.level + 1] if node.level else []
+            base = ".".join([*start, *filter(None, [node.module])])
+            names = [f"{base}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        found |= {name.split(".")[1] for name in names if name.startswith("nas_lab.")}
+    return found & set(HEIGHT)
+
+
+def modules():
+    """Yield (layer, dotted name, path) of every file of the package but its front door."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = ("nas_lab", *path.relative_to(PACKAGE).with_suffix("").parts)
+        if parts != ("nas_lab", "__init__"):
+            yield parts[1], ".".join(parts), path
+
+
+MODULES = list(modules())
+
+
+@pytest.mark.parametrize(("layer", "name", "path"), MODULES, ids=[name for _, name, _ in MODULES])
+def test_imports_point_one_way(layer, name, path):
+    assert layer in HEIGHT, f"say in LAYERS where {layer} belongs"
+    is_package = path.name == "__init__.py"
+    module = name.removesuffix(".__init__")
+    others = imported(path.read_text("utf-8"), module, is_package) - {layer}
+    above = sorted(other for other in others if HEIGHT[other] > HEIGHT[layer])
+    assert not above, f"{name} imports {above}, which stand above it"
+    if layer != "widgets":
+        assert not others & SHOWS, f"{name} imports {others & SHOWS}; only widgets may"
+
+
+@pytest.mark.parametrize(
+    ("source", "module", "expected"),
+    [
+        ("import nas_lab.plots", "nas_lab.explain", {"plots"}),
+        ("from nas_lab import plots as p, spaces", "nas_lab.explain", {"plots", "spaces"}),
+        ("from nas_lab.plots import draw", "nas_lab.explain", {"plots"}),
+        ("def f():\n from ..plots import draw", "nas_lab.nets.ops", {"plots"}),
+        ("from .. import plots", "nas_lab.nets.ops", {"plots"}),
+        ("from . import ops", "nas_lab.nets.build", {"nets"}),
+        ("from . import plots", "nas_lab.explain", {"plots"}),
+        ("import numpy.plots", "nas_lab.explain", set()),
+    ],
+)
+def test_every_form_of_import_is_seen(source, module, expected):
+    assert imported(source, module) == expected
+
+
+def test_relative_imports_of_a_package_start_at_itself():
+    assert imported("from ..plots import draw", "nas_lab.nets", is_package=True) == {"plots"}
+
+
+def written(module: str) -> bool:
+    path = PACKAGE.parent.joinpath(*module.split("."))
+    return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()
+
+
+@pytest.mark.parametrize("module", LIGHT)
+def test_light_modules_leave_heavy_libraries_unloaded(module):
+    if not written(module):
+        pytest.skip("not written yet")
+    report = f"import sys; {LIGHT[module]}; print(*(set({HEAVY}) & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", report], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == []
+
+
+def test_submodules_load_on_first_use():
+    report = (
+        "import sys, nas_lab; print('nas_lab.files' in sys.modules);"
+        "nas_lab.files.dataset; print('nas_lab.files' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", report], capture_output=True, text=True)
+    assert done.stdout.split() == ["False", "True"], done.stderr
+
+
+def test_the_front_door_names_what_there_is():
+    nas_lab = importlib.import_module("nas_lab")
+    present = {name for name, _, _ in MODULES if not name.startswith("_")}
+    assert present - {"checksums"} <= set(nas_lab.__all__)

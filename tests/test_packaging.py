@@ -1,0 +1,147 @@
+"""The datasets are found from a checkout, an editable install and a wheel, each truly tried."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from nas_lab import files
+
+ROOT = Path(__file__).resolve().parents[1]
+PROBE = "probe.npz"
+ASK = f"from nas_lab import files; print(files.__file__); print(files.dataset({PROBE!r}))"
+
+
+def run(*command, **options):
+    """Run a command that must succeed; return what it printed."""
+    environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", files.VARIABLE)}
+    done = subprocess.run(
+        [str(part) for part in command],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        env=environment,
+        **options,
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """Copy what the build reads, with a dataset of its own that no other place has."""
+    copy = tmp_path / "a clone"
+    ignore = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
+    for folder in ("nas_lab", "datasets"):
+        shutil.copytree(ROOT / folder, copy / folder, ignore=ignore)
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE", "LICENSE-data"):
+        shutil.copy(ROOT / name, copy)
+    (copy / "datasets" / PROBE).write_bytes(b"found")
+    return copy
+
+
+@pytest.fixture
+def environment(tmp_path):
+    """Make an empty environment that sees our libraries, but no nas_lab; return its Python."""
+    run(sys.executable, "-m", "venv", "--without-pip", tmp_path / "env")
+    scripts = "Scripts" if os.name == "nt" else "bin"
+    python = tmp_path / "env" / scripts / Path(sys.executable).name
+    site = run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip()
+    Path(site, "libraries.pth").write_text(sysconfig.get_path("purelib"))
+    return python
+
+
+def pip(python, *arguments):
+    options = ["--no-deps", "--no-build-isolation", "--no-index", "--quiet"]
+    run(sys.executable, "-m", "pip", "--python", python, *arguments, *options)
+
+
+def ask(python, elsewhere, *flags):
+    """Run the installed package from another folder; return where it lies and what it found."""
+    elsewhere.mkdir()
+    module, found = run(python, *flags, "-c", ASK, cwd=elsewhere).splitlines()
+    return Path(module), Path(found)
+
+
+def test_checkout(copy, tmp_path):
+    ask_there = f"import sys; sys.path.insert(0, {str(copy)!r}); {ASK}"
+    module, found = run(sys.executable, "-c", ask_there, cwd=tmp_path).splitlines()
+    assert Path(module).is_relative_to(copy)
+    assert Path(found) == copy / "datasets" / PROBE
+
+
+def test_editable_install(copy, environment, tmp_path):
+    pip(environment, "install", "--ignore-installed", "-e", copy)
+    module, found = ask(environment, tmp_path / "elsewhere")
+    assert module.is_relative_to(copy)
+    assert found == copy / "datasets" / PROBE
+
+
+def test_wheel(copy, environment, tmp_path):
+    pip(sys.executable, "wheel", "--wheel-dir", tmp_path / "dist", copy)
+    (wheel,) = (tmp_path / "dist").glob("*.whl")
+    check_content(wheel, copy)
+    pip(environment, "install", "--ignore-installed", wheel)
+    shutil.rmtree(copy)
+    module, found = ask(environment, tmp_path / "elsewhere", "-I")
+    assert module.is_relative_to(tmp_path / "env")
+    assert found == module.parent / "datasets" / PROBE
+    assert found.read_bytes() == b"found"
+
+
+def check_content(wheel, copy):
+    """A wheel holds the whole package and the datasets, no tests, and stays small."""
+    with zipfile.ZipFile(wheel) as archive:
+        size = {item.filename: item.file_size for item in archive.infolist()}
+    tops = {name.split("/")[0] for name in size}
+    assert tops == {"nas_lab", wheel.name.replace("-py3-none-any.whl", ".dist-info")}
+    sources = {path.relative_to(copy).as_posix() for path in (copy / "nas_lab").rglob("*.py")}
+    assert sources | {"nas_lab/py.typed", f"nas_lab/datasets/{PROBE}"} <= set(size)
+    assert not [name for name in size if re.search(r"(^|/)(tests?|conftest)[/_.]", name)]
+    code = sum(n for name, n in size.items() if not name.startswith("nas_lab/datasets/"))
+    assert code < 2e6
+    assert wheel.stat().st_size < 40e6
+
+
+def test_another_folder_overrides(monkeypatch, tmp_path):
+    (tmp_path / PROBE).touch()
+    monkeypatch.setenv(files.VARIABLE, str(tmp_path))
+    assert files.dataset(PROBE) == tmp_path / PROBE
+
+
+def test_an_override_hides_the_usual_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv(files.VARIABLE, str(tmp_path / "empty"))
+    with pytest.raises(FileNotFoundError, match=r"fashion_mnist\.npz.*empty.*unset the variable"):
+        files.dataset("fashion_mnist.npz")
+
+
+def test_a_missing_file_of_a_checkout_says_what_to_do(monkeypatch):
+    monkeypatch.delenv(files.VARIABLE, raising=False)
+    with pytest.raises(FileNotFoundError) as caught:
+        files.dataset("nowhere.npz")
+    message = str(caught.value)
+    assert "nowhere.npz" in message
+    assert str(ROOT / "datasets") in message
+    assert "git checkout" in message
+
+
+def test_a_missing_file_of_an_installed_package_says_what_to_do(monkeypatch, tmp_path):
+    monkeypatch.delenv(files.VARIABLE, raising=False)
+    monkeypatch.setattr(files, "_PACKAGE", tmp_path / "nas_lab")
+    with pytest.raises(FileNotFoundError) as caught:
+        files.dataset("nowhere.npz")
+    assert str(tmp_path / "nas_lab" / "datasets") in str(caught.value)
+    assert "reinstall" in str(caught.value)
+
+
+def test_a_folder_is_no_dataset(monkeypatch, tmp_path):
+    (tmp_path / PROBE).mkdir()
+    monkeypatch.setenv(files.VARIABLE, str(tmp_path))
+    with pytest.raises(FileNotFoundError):
+        files.dataset(PROBE)
