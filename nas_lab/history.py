@@ -1,0 +1,282 @@
+"""What happened in a search: evaluations, trials, and a history that survives the process."""
+
+from __future__ import annotations
+
+import errno
+import json
+import math
+import os
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, SupportsFloat
+
+from nas_lab._arguments import whole_number
+from nas_lab.spaces.base import Arch, Space
+
+FORMAT = "nas_lab.history/1"
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What an estimate says of one architecture.
+
+    Attributes:
+        score: higher is better; validation accuracy in [0, 1] unless the estimate says otherwise.
+            NaN means that the evaluation failed.
+        cost: seconds that it took, measured or recorded.
+        metrics: further numbers by name.
+    """
+
+    score: float
+    cost: float = 0.0
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "score", _real("score", self.score))
+        object.__setattr__(self, "cost", _real("cost", self.cost))
+        metrics = {name: _real(name, value) for name, value in self.metrics.items()}
+        object.__setattr__(self, "metrics", metrics)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One evaluated architecture of a search.
+
+    Attributes:
+        id: its place in the search, counted from 0.
+        arch: the architecture.
+        result: what the estimate said.
+    """
+
+    id: int
+    arch: Arch
+    result: Evaluation
+
+
+class HistoryWarning(UserWarning):
+    """A history was read, but not all of it."""
+
+
+class History:
+    """Trials of one search, kept in memory and, with a path, line by line in a file.
+
+    The file is JSON lines: a header with the space's fingerprint, then one trial a line. Opening
+    an existing file reads its trials, so a search that is given the history goes on where it
+    stopped. Every trial is written at once; what is written survives a killed process.
+
+    Args:
+        path: the file, or None to keep the trials in memory only.
+        space: the space that the architectures come from.
+
+    Raises:
+        ValueError: the file belongs to another space, or is no history.
+        OSError: the file cannot be read.
+
+    A half-written last line, as a kill leaves it, is dropped with a ``HistoryWarning``.
+    """
+
+    def __init__(self, path: str | os.PathLike[str] | None, space: Space) -> None:
+        self.path = None if path is None else Path(path)
+        self.space = space
+        self._trials: dict[int, Trial] = {}
+        self._unwritten = [_line(self._header)]
+        self._size = self._whole = 0  # bytes in the file, and those that hold whole lines
+        if self.path is not None and self.path.exists():
+            self._read(self.path)
+
+    @property
+    def trials(self) -> list[Trial]:
+        """All trials, in the order of their ids."""
+        return [self._trials[i] for i in sorted(self._trials)]
+
+    def __len__(self) -> int:
+        return len(self._trials)
+
+    def __getitem__(self, id: int) -> Trial:
+        return self._trials[id]
+
+    def __contains__(self, id: object) -> bool:
+        return id in self._trials
+
+    @property
+    def best(self) -> Trial:
+        """The trial with the highest score, the first of them where several share it.
+
+        Raises:
+            ValueError: no trial has a score.
+        """
+        scored = [trial for trial in self.trials if not math.isnan(trial.result.score)]
+        if not scored:
+            raise ValueError("this history holds no trial with a score yet")
+        return max(scored, key=lambda trial: trial.result.score)
+
+    def incumbent(self) -> list[float]:
+        """Best score so far, after each trial; NaN until the first one that has a score."""
+        best, curve = math.nan, []
+        for trial in self.trials:
+            score = trial.result.score
+            best = score if math.isnan(best) or score > best else best
+            curve.append(best)
+        return curve
+
+    def pareto(self, cost: str = "cost") -> list[Trial]:
+        """Trials that no other beats in both score (higher) and cost (lower), cheapest first.
+
+        Args:
+            cost: ``"cost"`` for the seconds of the evaluation, or the name of a metric.
+
+        Raises:
+            ValueError: a trial has no such metric.
+        """
+        scored = [trial for trial in self.trials if not math.isnan(trial.result.score)]
+        ordered = sorted(scored, key=lambda t: (_price(t, cost), -t.result.score))
+        front: list[Trial] = []
+        for trial in ordered:
+            if not front or trial.result.score > front[-1].result.score:
+                front.append(trial)
+        return front
+
+    def append(self, trial: Trial) -> None:
+        """Keep a trial, and write it to the file.
+
+        Raises:
+            ValueError: the architecture is not of this space, or the id is taken.
+            OSError: the file cannot be written. The trial stays in memory, the file keeps whole
+                lines, and the next ``append`` or ``flush`` writes what is missing.
+            RuntimeError: something else has written to the file in the meantime.
+        """
+        self.space.check(trial.arch)
+        if trial.id in self._trials:
+            raise ValueError(f"trial {trial.id} is in this history already")
+        self._trials[trial.id] = trial
+        if self.path is not None:
+            self._unwritten.append(_line(_as_dict(trial)))
+            self.flush()
+
+    def flush(self) -> None:
+        """Write trials that an earlier error kept out of the file."""
+        if self.path is None or not self._unwritten:
+            return
+        data = "".join(self._unwritten).encode()
+        try:
+            self._write(self.path, data)
+        except OSError as error:
+            raise OSError(
+                error.errno,
+                f"{error.strerror or error}; all {len(self)} trials are still in memory: "
+                "make room, then call history.flush()",
+                str(self.path),
+            ) from error
+        self._unwritten.clear()
+
+    # ---- the file ----------------------------------------------------------------------------
+
+    @property
+    def _header(self) -> dict[str, str]:
+        return {
+            "format": FORMAT,
+            "space": self.space.name,
+            "fingerprint": self.space.fingerprint,
+        }
+
+    def _write(self, path: Path, data: bytes) -> None:
+        """Put ``data`` behind the whole lines, or leave the file as it was."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(path, "ab", buffering=0) as file:
+            if file.tell() != self._size:
+                raise RuntimeError(
+                    f"{path} was changed by something else while this history was open. "
+                    "Give every running search a file of its own"
+                )
+            try:
+                file.truncate(self._whole)
+                if file.write(data) != len(data):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            except OSError:
+                file.truncate(self._whole)
+                self._size = self._whole
+                raise
+        self._size = self._whole = self._whole + len(data)
+
+    def _read(self, path: Path) -> None:
+        *lines, torn = path.read_bytes().split(b"\n")
+        if torn:
+            warnings.warn(
+                f"{path}: the last line was not finished and is left out; "
+                "its trial will be evaluated again",
+                HistoryWarning,
+                stacklevel=3,
+            )
+        for number, line in enumerate(lines, start=1):
+            content = _parse(line, f"{path}, line {number}")
+            if number == 1:
+                self._check_header(content)
+                self._unwritten.clear()
+            else:
+                trial = self._as_trial(content, f"{path}, line {number}")
+                self._trials[trial.id] = trial
+            self._whole += len(line) + 1
+        self._size = self._whole + len(torn)
+
+    def _check_header(self, header: Mapping[str, Any]) -> None:
+        if header.get("format") != FORMAT:
+            raise ValueError(f"{self.path} is no history: its first line is not a {FORMAT} header")
+        if header.get("fingerprint") != self.space.fingerprint:
+            raise ValueError(
+                f"{self.path} holds trials of {header.get('space')!r} with fingerprint "
+                f"{header.get('fingerprint')}; this space is {self.space.name!r} with "
+                f"{self.space.fingerprint}. Choose another path, or open it with its own space"
+            )
+
+    def _as_trial(self, content: Mapping[str, Any], where: str) -> Trial:
+        try:
+            arch = self.space.check(content["arch"])
+            result = Evaluation(content["score"], content["cost"], content["metrics"])
+            return Trial(whole_number("id", content["id"], 0), arch, result)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{where} holds no trial: {error}") from error
+
+
+def _as_dict(trial: Trial) -> dict[str, Any]:
+    return {
+        "id": trial.id,
+        "arch": list(trial.arch),
+        "score": trial.result.score,
+        "cost": trial.result.cost,
+        "metrics": trial.result.metrics,
+    }
+
+
+def _line(content: Mapping[str, Any]) -> str:
+    return json.dumps(content, separators=(",", ":")) + "\n"
+
+
+def _parse(line: bytes, where: str) -> dict[str, Any]:
+    try:
+        content = json.loads(line)
+        if not isinstance(content, dict):
+            raise ValueError("not an object")
+        return content
+    except ValueError as error:
+        raise ValueError(
+            f"{where} is damaged ({error}). Remove the line, or move the file away to start anew"
+        ) from error
+
+
+def _price(trial: Trial, cost: str) -> float:
+    if cost == "cost":
+        return trial.result.cost
+    if cost not in trial.result.metrics:
+        raise ValueError(
+            f"trial {trial.id} has no metric {cost!r}; it has: "
+            f"{', '.join(['cost', *trial.result.metrics])}"
+        )
+    return trial.result.metrics[cost]
+
+
+def _real(name: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, SupportsFloat):
+        raise TypeError(f"an Evaluation's {name} is a number, not {value!r}")
+    return float(value)

@@ -1,0 +1,7 @@
+"""Networks in torch: what a search space wrote down, built."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__, submod_attrs={"build": ["build", "realize"]}
+)

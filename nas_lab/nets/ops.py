@@ -1,0 +1,115 @@
+"""One torch module for each kind of operation that a network is written in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from nas_lab.spaces.network import Op
+
+
+class Add(nn.Module):
+    """Sum of its inputs."""
+
+    def forward(self, first: Tensor, *others: Tensor) -> Tensor:
+        """Add tensors of one shape."""
+        total = first
+        for other in others:
+            total = total + other
+        return total
+
+
+class Concat(nn.Module):
+    """Channels of its inputs, one after the other."""
+
+    def forward(self, *parts: Tensor) -> Tensor:
+        """Join ``[B, C_i, H, W]`` to ``[B, sum C_i, H, W]``."""
+        return torch.cat(parts, dim=1)
+
+
+class GlobalPool(nn.Module):
+    """The average of each channel."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[B, C, H, W]`` to ``[B, C]``."""
+        return x.mean(dim=(2, 3))
+
+
+class Shift(nn.Module):
+    """Move an image up and left by one pixel; zeros enter at the other side."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[B, C, H, W]`` to the same shape."""
+        return functional.pad(x[:, :, 1:, 1:], (0, 1, 0, 1))
+
+
+class Zeros(nn.Module):
+    """Zeros in the shape of the input."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Any shape to the same shape."""
+        return torch.zeros_like(x)
+
+
+class RowByRow(nn.Module):
+    """A recurrent net that reads an image one row at a time."""
+
+    CELLS: ClassVar = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
+
+    def __init__(self, cell: str, input_size: int, hidden_size: int, num_layers: int) -> None:
+        super().__init__()
+        self.layers = self.CELLS[cell](input_size, hidden_size, num_layers, batch_first=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[B, C, H, W]``, read as ``H`` steps of ``C * W``, to the last state ``[B, hidden]``."""
+        rows = x.permute(0, 2, 1, 3).flatten(2)
+        outputs, _ = self.layers(rows)
+        return outputs[:, -1]
+
+
+BUILDERS: dict[str, Callable[[Op], nn.Module]] = {
+    "conv": lambda op: nn.Conv2d(**op.settings),
+    "norm": lambda op: nn.BatchNorm2d(**op.settings),
+    "linear": lambda op: nn.Linear(**op.settings),
+    "recurrent": lambda op: RowByRow(**op.settings),
+    "relu": lambda op: nn.ReLU(),
+    "avg_pool": lambda op: nn.AvgPool2d(**op.settings, count_include_pad=False),
+    "max_pool": lambda op: nn.MaxPool2d(**op.settings),
+    "global_pool": lambda op: GlobalPool(),
+    "flatten": lambda op: nn.Flatten(),
+    "add": lambda op: Add(),
+    "concat": lambda op: Concat(),
+    "pad": lambda op: nn.ZeroPad2d(**op.settings),
+    "shift": lambda op: Shift(),
+    "zeros": lambda op: Zeros(),
+}
+"""From the kind of an operation to the module that does it."""
+
+
+def initialize(module: nn.Module, generator: torch.Generator) -> None:
+    """Draw the parameters of one module from ``generator``.
+
+    Convolutions: He normal over their inputs (He et al. 2015, equation 10). Dense and recurrent
+    layers: uniform within one over the square root of their inputs or of their state.
+    Normalisation: scale 1, shift 0.
+    """
+    if isinstance(module, nn.Conv2d):
+        nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+    elif isinstance(module, nn.Linear):
+        _uniform(module, module.in_features, generator)
+    elif isinstance(module, nn.RNNBase):
+        _uniform(module, module.hidden_size, generator)
+    elif isinstance(module, nn.BatchNorm2d):
+        module.reset_parameters()
+
+
+def _uniform(module: nn.Module, fan: int, generator: torch.Generator) -> None:
+    bound = fan**-0.5
+    for parameter in module.parameters():
+        nn.init.uniform_(parameter, -bound, bound, generator=generator)

@@ -1,0 +1,33 @@
+"""Search spaces: how to specify the set of networks to choose from.
+
+Five families, each a function that returns a ``Space``::
+
+    space = nasbench201()
+    arch = space.sample(numpy.random.default_rng(0))
+    space.to_string(arch), space.cost(arch, Skeleton())
+"""
+
+from nas_lab.spaces.base import Arch, Cost, Decision, Skeleton, Space
+from nas_lab.spaces.cell_201 import nasbench201
+from nas_lab.spaces.cell_darts import DARTS_V1, DARTS_V2, darts
+from nas_lab.spaces.chains import conv_chain, mlp, rnn
+from nas_lab.spaces.mobile import mobile
+from nas_lab.spaces.network import Network, Op
+
+__all__ = [
+    "DARTS_V1",
+    "DARTS_V2",
+    "Arch",
+    "Cost",
+    "Decision",
+    "Network",
+    "Op",
+    "Skeleton",
+    "Space",
+    "conv_chain",
+    "darts",
+    "mlp",
+    "mobile",
+    "nasbench201",
+    "rnn",
+]

@@ -1,0 +1,130 @@
+"""Stages of blocks, each resnet-ish or mobilenet-ish."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from nas_lab.spaces.base import Arch, Decision, Skeleton, Space
+from nas_lab.spaces.chains import path_graph, positive
+from nas_lab.spaces.network import Network, classifier
+
+if TYPE_CHECKING:
+    import networkx
+
+BLOCKS = ("resnet", "mobilenet")
+
+
+@dataclass(frozen=True)
+class Mobile(Space):
+    """A stem and stages; every stage chooses its block, depth, kernel, width and expansion.
+
+    Both blocks are a 1x1, a kxk and a 1x1 convolution beside a shortcut. The resnet-ish block
+    (He et al. 2016, figure 5) narrows to ``width / expansion`` channels for a dense kxk
+    convolution; the mobilenet-ish one (Sandler et al. 2018, figure 3) widens to ``expansion``
+    times its input for a depthwise one and has no ReLU at its end.
+
+    ``width`` multiplies ``skeleton.channels``, doubled with each stage. The first block of every
+    stage but the first has stride 2.
+    """
+
+    def stages(self, arch: Arch) -> list[dict[str, Any]]:
+        """Block, depth, kernel, width and expansion of each stage."""
+        options = list(self.decode(arch).items())
+        rows = (options[i : i + 5] for i in range(0, len(options), 5))
+        return [{name.rpartition("_")[0]: option for name, option in row} for row in rows]
+
+    def network(self, arch: Arch, skeleton: Skeleton) -> Network:
+        """Stem, stages of blocks, classifier."""
+        net = Network(skeleton.image)
+        with net.scope("stem"):
+            x = net.conv(net.image, skeleton.channels, 3, stride=skeleton.stem_stride)
+            x = net.relu(net.norm(x))
+        for i, stage in enumerate(self.stages(arch)):
+            channels = max(1, round(stage["width"] * skeleton.channels * 2**i))
+            write = resnet_block if stage["block"] == "resnet" else mobilenet_block
+            for block in range(stage["depth"]):
+                stride = 2 if i and not block else 1
+                with net.scope(f"stage_{i + 1}.block_{block + 1}"):
+                    x = write(net, x, channels, stage["kernel"], stage["expansion"], stride)
+        classifier(net, x, skeleton.classes)
+        return net
+
+    def graph(self, arch: Arch) -> networkx.DiGraph:
+        """The image, every block in a row, and the output."""
+        layers = [
+            (f"{s['block']} {s['kernel']}x{s['kernel']}, x{s['expansion']}", s["block"])
+            for s in self.stages(arch)
+            for _ in range(s["depth"])
+        ]
+        return path_graph(self.to_string(arch), layers)
+
+
+def resnet_block(
+    net: Network, x: int, channels: int, kernel: int, expansion: int, stride: int
+) -> int:
+    """Narrow, convolve densely, widen; add the input, or a 1x1 convolution of it; ReLU."""
+    inner = max(1, channels // expansion)
+    y = net.relu(net.norm(net.conv(x, inner, 1)))
+    y = net.relu(net.norm(net.conv(y, inner, kernel, stride=stride)))
+    y = net.norm(net.conv(y, channels, 1))
+    if net.shape(y) != net.shape(x):
+        with net.scope("shortcut"):
+            x = net.norm(net.conv(x, channels, 1, stride=stride))
+    return net.relu(net.add(y, x))
+
+
+def mobilenet_block(
+    net: Network, x: int, channels: int, kernel: int, expansion: int, stride: int
+) -> int:
+    """Widen, convolve each channel by itself, narrow; add the input where shapes allow."""
+    inner = net.shape(x)[0] * expansion
+    y = net.relu(net.norm(net.conv(x, inner, 1)))
+    y = net.relu(net.norm(net.conv(y, inner, kernel, stride=stride, groups=inner)))
+    y = net.norm(net.conv(y, channels, 1))
+    return net.add(y, x) if net.shape(y) == net.shape(x) else y
+
+
+def mobile(
+    stages: int = 3,
+    *,
+    blocks: Sequence[str] = BLOCKS,
+    depths: Sequence[int] = (1, 2, 3),
+    kernels: Sequence[int] = (3, 5),
+    widths: Sequence[float] = (0.5, 1.0, 1.5),
+    expansions: Sequence[int] = (2, 4),
+) -> Mobile:
+    """Stages of resnet-ish and mobilenet-ish blocks.
+
+    Raises:
+        ValueError: an unknown block, an even kernel, or a size that is not positive.
+    """
+    for name, options in {
+        "stages": [stages],
+        "depths": depths,
+        "kernels": kernels,
+        "expansions": expansions,
+    }.items():
+        positive(name, options)
+    if not set(blocks) <= set(BLOCKS):
+        raise ValueError(f"blocks={blocks!r}: choose from {', '.join(BLOCKS)}")
+    if any(kernel % 2 == 0 for kernel in kernels):
+        raise ValueError(f"kernels={kernels!r}: have to be odd, so that the size is kept")
+    if not widths or min(widths) <= 0:
+        raise ValueError(f"widths={widths!r}: give factors above 0")
+    choices: dict[str, Sequence[Any]] = {
+        "block": blocks,
+        "depth": depths,
+        "kernel": kernels,
+        "width": widths,
+        "expansion": expansions,
+    }
+    return Mobile(
+        "mobile",
+        tuple(
+            Decision(f"{name}_{stage}", tuple(options))
+            for stage in range(1, stages + 1)
+            for name, options in choices.items()
+        ),
+    )

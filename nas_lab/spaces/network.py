@@ -1,0 +1,245 @@
+"""A network as a list of operations, counted before it exists.
+
+A search space writes an architecture down here, in plain Python. Three readers use the list:
+``cost`` adds up its parameters and multiply-adds, ``nas_lab.devices`` its seconds and joules,
+and ``nas_lab.nets.build`` turns each entry into a torch module.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from nas_lab.spaces.base import Cost
+
+GATES = {"rnn": 1, "gru": 3, "lstm": 4}
+"""Matrix products of input and of state in one step of each recurrent cell."""
+
+
+@dataclass(frozen=True)
+class Op:
+    """One operation of a network.
+
+    Attributes:
+        kind: what it does, a key of ``nas_lab.nets.ops.BUILDERS``.
+        name: where it stands, such as ``cell_3.edge_01.conv``; unique in its network.
+        inputs: positions in the list of the operations whose outputs it reads.
+        shape: of its output for one image, ``(C, H, W)`` or ``(features,)``.
+        params: trainable parameters.
+        macs: multiply-adds for one image.
+        settings: what else ``kind`` needs, by the names that torch uses.
+    """
+
+    kind: str
+    name: str
+    inputs: tuple[int, ...]
+    shape: tuple[int, ...]
+    params: int = 0
+    macs: int = 0
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Network:
+    """A growing list of operations. Each method adds one and returns its position.
+
+    An operation without parameters that already stands in the list with the same inputs is not
+    added again: two edges that read the ReLU of one node share it.
+    """
+
+    def __init__(self, image: tuple[int, int, int]) -> None:
+        self.ops: list[Op] = []
+        self._scope: list[str] = []
+        self._shared: dict[tuple, int] = {}
+        self._names: set[str] = set()
+        self.image = self._add("image", (), image)
+
+    @property
+    def cost(self) -> Cost:
+        """Parameters and multiply-adds of all operations."""
+        return Cost(sum(op.params for op in self.ops), sum(op.macs for op in self.ops))
+
+    def shape(self, x: int) -> tuple[int, ...]:
+        """Output shape of operation ``x``, without the batch."""
+        return self.ops[x].shape
+
+    @contextmanager
+    def scope(self, name: str) -> Iterator[None]:
+        """Operations added inside carry ``name.`` in front of their own."""
+        self._scope.append(name)
+        try:
+            yield
+        finally:
+            self._scope.pop()
+
+    # ---- operations with parameters ----------------------------------------------------------
+
+    def conv(
+        self,
+        x: int,
+        channels: int,
+        kernel: int | tuple[int, int],
+        *,
+        stride: int = 1,
+        dilation: int = 1,
+        groups: int = 1,
+        bias: bool = False,
+    ) -> int:
+        """Convolution that keeps the size (rounded up after the stride); kernels are odd."""
+        c_in, height, width = self.shape(x)
+        kernel = (kernel, kernel) if isinstance(kernel, int) else kernel
+        padding = tuple(dilation * (k // 2) for k in kernel)
+        shape = (channels, -(-height // stride), -(-width // stride))
+        weights = math.prod(kernel) * c_in // groups * channels
+        return self._add(
+            "conv",
+            (x,),
+            shape,
+            params=weights + channels * bias,
+            macs=weights * shape[1] * shape[2],
+            in_channels=c_in,
+            out_channels=channels,
+            kernel_size=kernel,
+            stride=stride,
+            padding=padding,
+            dilation=dilation,
+            groups=groups,
+            bias=bias,
+        )
+
+    def norm(self, x: int) -> int:
+        """Batch normalisation with learnt scale and shift."""
+        channels = self.shape(x)[0]
+        return self._add("norm", (x,), self.shape(x), params=2 * channels, num_features=channels)
+
+    def linear(self, x: int, features: int) -> int:
+        """Dense layer with bias."""
+        (given,) = self.shape(x)
+        return self._add(
+            "linear",
+            (x,),
+            (features,),
+            params=given * features + features,
+            macs=given * features,
+            in_features=given,
+            out_features=features,
+        )
+
+    def recurrent(self, x: int, cell: str, hidden: int, layers: int) -> int:
+        """Recurrent layers that read ``x`` row by row; gives the last state of the last layer.
+
+        Each row of the image, with its channels one after the other, is one step.
+        """
+        channels, steps, width = self.shape(x)
+        inputs = [channels * width] + [hidden] * (layers - 1)
+        weights = sum(GATES[cell] * hidden * (given + hidden) for given in inputs)
+        return self._add(
+            "recurrent",
+            (x,),
+            (hidden,),
+            params=weights + layers * 2 * GATES[cell] * hidden,
+            macs=steps * weights,
+            cell=cell,
+            input_size=inputs[0],
+            hidden_size=hidden,
+            num_layers=layers,
+        )
+
+    # ---- operations without parameters -------------------------------------------------------
+
+    def relu(self, x: int) -> int:
+        """max(x, 0)."""
+        return self._add("relu", (x,), self.shape(x))
+
+    def avg_pool(self, x: int, kernel: int, *, stride: int = 1, pad: bool = True) -> int:
+        """Average over a window; padded borders do not count in the average."""
+        return self._pool("avg_pool", x, kernel, stride, pad)
+
+    def max_pool(self, x: int, kernel: int, *, stride: int = 1) -> int:
+        """Largest value of a window."""
+        return self._pool("max_pool", x, kernel, stride, True)
+
+    def _pool(self, kind: str, x: int, kernel: int, stride: int, pad: bool) -> int:
+        channels, *size = self.shape(x)
+        padding = kernel // 2 if pad else 0
+        shape = (channels, *((s + 2 * padding - kernel) // stride + 1 for s in size))
+        return self._add(kind, (x,), shape, kernel_size=kernel, stride=stride, padding=padding)
+
+    def global_pool(self, x: int) -> int:
+        """Average of each channel: ``(C, H, W)`` to ``(C,)``."""
+        return self._add("global_pool", (x,), self.shape(x)[:1])
+
+    def flatten(self, x: int) -> int:
+        """``(C, H, W)`` to ``(C * H * W,)``."""
+        return self._add("flatten", (x,), (math.prod(self.shape(x)),))
+
+    def add(self, *terms: int) -> int:
+        """Sum of outputs of one shape; a single term is returned as it is."""
+        if len(terms) == 1:
+            return terms[0]
+        return self._add("add", terms, self.shape(terms[0]))
+
+    def concat(self, *parts: int) -> int:
+        """Channels one after the other; a single part is returned as it is."""
+        if len(parts) == 1:
+            return parts[0]
+        _, height, width = self.shape(parts[0])
+        channels = sum(self.shape(part)[0] for part in parts)
+        return self._add("concat", parts, (channels, height, width))
+
+    def pad(self, x: int, height: int, width: int) -> int:
+        """Zeros around ``x`` up to the given size, the odd one at the end."""
+        channels, *size = self.shape(x)
+        if (height, width) == tuple(size):
+            return x
+        (top, bottom), (left, right) = (
+            ((want - have) // 2, -(-(want - have) // 2))
+            for want, have in zip((height, width), size, strict=True)
+        )
+        padding = (left, right, top, bottom)
+        return self._add("pad", (x,), (channels, height, width), padding=padding)
+
+    def shift(self, x: int) -> int:
+        """``x`` moved up and left by one pixel, zeros entering at the other side."""
+        return self._add("shift", (x,), self.shape(x))
+
+    def zeros(self, x: int) -> int:
+        """Zeros in the shape of ``x``."""
+        return self._add("zeros", (x,), self.shape(x))
+
+    # ---- the list itself ---------------------------------------------------------------------
+
+    def _add(
+        self,
+        kind: str,
+        inputs: tuple[int, ...],
+        shape: tuple[int, ...],
+        params: int = 0,
+        macs: int = 0,
+        **settings: Any,
+    ) -> int:
+        key = (kind, inputs, *settings.items())
+        if not params and key in self._shared:
+            return self._shared[key]
+        name = self._unique_name(kind)
+        self.ops.append(Op(kind, name, inputs, tuple(shape), params, macs, settings))
+        self._shared[key] = len(self.ops) - 1
+        return len(self.ops) - 1
+
+    def _unique_name(self, kind: str) -> str:
+        base = ".".join([*self._scope, kind])
+        numbered = (f"{base}_{i}" for i in range(2, len(self.ops) + 3))
+        name = (
+            base if base not in self._names else next(n for n in numbered if n not in self._names)
+        )
+        self._names.add(name)
+        return name
+
+
+def classifier(net: Network, x: int, classes: int) -> int:
+    """Global average pooling, where there is still an image, and a dense layer."""
+    pooled = net.global_pool(x) if len(net.shape(x)) == 3 else x
+    with net.scope("classifier"):
+        return net.linear(pooled, classes)
