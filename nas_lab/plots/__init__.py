@@ -1,0 +1,34 @@
+"""Pictures: ``draw(data, ax=None) -> Axes``, with matplotlib and networkx.
+
+Nothing here trains, searches or counts; it lays out and draws what it is given. The same
+operation and the same strategy have the same colour in every picture (``COLORS``), and nothing
+is set for the whole process.
+"""
+
+from nas_lab.plots.architectures import architecture
+from nas_lab.plots.cells import cell, darts
+from nas_lab.plots.chains import chain
+from nas_lab.plots.colors import COLORS, LABELS, STYLES, color, label, style, text_on
+from nas_lab.plots.figures import image_html, show
+from nas_lab.plots.matrices import one_hot
+from nas_lab.plots.results import cost_accuracy, incumbent, learning_curves
+
+__all__ = [
+    "COLORS",
+    "LABELS",
+    "STYLES",
+    "architecture",
+    "cell",
+    "chain",
+    "color",
+    "cost_accuracy",
+    "darts",
+    "image_html",
+    "incumbent",
+    "label",
+    "learning_curves",
+    "one_hot",
+    "show",
+    "style",
+    "text_on",
+]

@@ -1,0 +1,287 @@
+"""Results: accuracy against cost, against trials, against epochs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.ticker import (
+    EngFormatter,
+    FixedLocator,
+    FuncFormatter,
+    MaxNLocator,
+    NullLocator,
+)
+
+from nas_lab.history import History, Trial
+from nas_lab.plots.colors import COLORS, INK, color, label, style
+from nas_lab.plots.figures import TEXT, chart
+
+if TYPE_CHECKING:
+    from nas_lab.training import Curve
+
+Trials: TypeAlias = History | Sequence[Trial]
+
+_COSTS = {
+    "cost": "seconds of evaluation",
+    "macs": "multiply-adds for an image",
+    "params": "parameters",
+}
+_ACCURACY = "validation accuracy"
+_BEST = "#BD4400"
+
+
+# ---- accuracy against cost -------------------------------------------------------------------
+
+
+def cost_accuracy(trials: Trials, ax: Axes | None = None, cost: str = "macs") -> Axes:
+    """Draw accuracy against cost: a point for each trial, and the Pareto front as a step line.
+
+    Args:
+        trials: a ``History`` or a list of ``Trial``.
+        ax: where to draw; None makes a new figure.
+        cost: the name of a metric of each evaluation, or ``"cost"`` for its seconds.
+
+    Trials that failed (their score is NaN) are counted in the legend.
+
+    Raises:
+        ValueError: a trial has no such metric, or none has a score.
+    """
+    trials = trials.trials if isinstance(trials, History) else list(trials)
+    points = [(_price(t, cost), t.result.score) for t in trials]
+    good = [p for p in points if not math.isnan(p[1])]
+    if not good:
+        raise ValueError("there is no trial with a score to draw")
+    ax = chart(ax, "What does accuracy cost?", _COSTS.get(cost, cost), _ACCURACY)
+    failed = len(points) - len(good)
+    name = f"{len(good)} networks" + (f" ({failed} failed)" if failed else "")
+    x, y = zip(*good, strict=True)
+    ax.scatter(x, y, s=28, color=COLORS["nor_conv_1x1"], alpha=0.75, label=name)
+    _draw_front(ax, good)
+    _draw_best(ax, good, _COSTS.get(cost, cost))
+    _cost_axis(ax, [price for price, _ in good])
+    _accuracy_axis(ax)
+    _room_below(ax, 0.28)
+    _legend(ax, "lower right")
+    return ax
+
+
+def _price(trial: Trial, cost: str) -> float:
+    if cost == "cost":
+        return trial.result.cost
+    if cost not in trial.result.metrics:
+        has = ", ".join(["cost", *trial.result.metrics])
+        raise ValueError(f"trial {trial.id} has no metric {cost!r}; it has: {has}")
+    return trial.result.metrics[cost]
+
+
+def _front(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Points that no other beats in both: cheaper ones first, each better than those before."""
+    front: list[tuple[float, float]] = []
+    for price, score in sorted(points, key=lambda p: (p[0], -p[1])):
+        if not front or score > front[-1][1]:
+            front.append((price, score))
+    return front
+
+
+def _draw_front(ax: Axes, points: Sequence[tuple[float, float]]) -> None:
+    x, y = zip(*_front(points), strict=True)
+    dearest = max(price for price, _ in points)
+    ax.plot(
+        [*x, dearest],
+        [*y, y[-1]],
+        drawstyle="steps-post",
+        color=INK,
+        linewidth=1.4,
+        label="Pareto front: best for its cost",
+    )
+    ax.plot(x, y, "o", color=INK, markersize=5)
+
+
+def _draw_best(ax: Axes, points: Sequence[tuple[float, float]], unit: str) -> None:
+    price, score = _front(points)[-1]
+    ax.plot(
+        price,
+        score,
+        "*",
+        color=_BEST,
+        markersize=15,
+        markeredgecolor="white",
+        zorder=5,
+        label=f"best: {score:.1%}, {_quantity(price)} {unit.split(' for ')[0]}",
+    )
+
+
+def _quantity(number: float) -> str:
+    """A number in three digits: 73.3 thousand, 7.81 million."""
+    for size, word in ((1e9, " billion"), (1e6, " million"), (1e4, " thousand")):
+        if number >= size:
+            return f"{number / (1e3 if word == ' thousand' else size):.3g}{word}"
+    return f"{number:,.3g}" if number < 1000 else f"{number:,.0f}"
+
+
+def _cost_axis(ax: Axes, prices: Sequence[float]) -> None:
+    """A log axis where all costs are above zero, with at least two labels, spelled 2 M."""
+    low, high = min(prices), max(prices)
+    if low > 0:
+        ax.set_xscale("log")
+    if low > 0 and high < 30 * low:
+        ax.xaxis.set_major_locator(FixedLocator(_round_numbers(low, high)))
+        ax.xaxis.set_minor_locator(NullLocator())
+    ax.xaxis.set_major_formatter(EngFormatter(sep=" ") if low >= 1 else FuncFormatter(_plain))
+
+
+def _plain(number: float, place: int) -> str:
+    return f"{number:g}"
+
+
+def _round_numbers(low: float, high: float) -> list[float]:
+    """Round numbers from about ``low`` to about ``high``, closer where these are close."""
+    decades = range(math.floor(math.log10(low)), math.floor(math.log10(high)) + 1)
+    for steps in ((1, 2, 5), (1, 1.5, 2, 3, 4, 5, 6, 8), [1 + k / 10 for k in range(90)]):
+        found = [step * 10.0**decade for decade in decades for step in steps]
+        inside = [number for number in found if 0.97 * low <= number <= 1.03 * high]
+        if len(inside) >= 2:
+            return inside
+    return [low, high]
+
+
+def _accuracy_axis(ax: Axes) -> None:
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.4g}%"))
+    ax.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+
+
+def _room_below(ax: Axes, share: float) -> None:
+    """Leave a share of the axes free below the points, for the legend."""
+    low, high = ax.get_ylim()
+    ax.set_ylim(low - (high - low) * share / (1 - share), high)
+
+
+def _legend(ax: Axes, place: str, lines: Sequence[Line2D] | None = None) -> None:
+    """A legend beside the lines, in their order or in the order given."""
+    handles: Any = ax.get_legend_handles_labels()[0] if lines is None else list(lines)
+    look: dict[str, Any] = {"framealpha": 0.9, "edgecolor": "none", "labelcolor": INK}
+    look |= {"handles": handles, "fontsize": TEXT - 1, "handlelength": 2.8}
+    ax.legend(loc=place, **look)
+
+
+# ---- accuracy against trials -----------------------------------------------------------------
+
+
+def incumbent(curves: Mapping[str, Any], ax: Axes | None = None) -> Axes:
+    """Draw the best score so far against the number of trials, a line for each search.
+
+    Args:
+        curves: from a label, such as the name of a strategy, to a ``History``, a list of
+            ``Trial``, an array of scores [trials], or several seeds: a list of histories, or an
+            array [seeds, trials].
+        ax: where to draw; None makes a new figure.
+
+    Several seeds are drawn as their mean, in a band that holds the true mean with 95 %
+    confidence (Student's t).
+    """
+    ax = chart(ax, "Best score so far", "trials", _ACCURACY)
+    ends = {}
+    for place, (name, given) in enumerate(curves.items()):
+        best = np.fmax.accumulate(_scores(given), axis=1)
+        mean = best.mean(axis=0)
+        trials = np.arange(1, len(mean) + 1)
+        seeds = f" (mean of {len(best)} seeds)" if len(best) > 1 else ""
+        (line,) = ax.plot(
+            trials,
+            mean,
+            color=color(name, place),
+            label=label(name) + seeds,
+            **style(name, place),
+            drawstyle="steps-post",
+        )
+        if len(best) > 1:
+            half = _half_interval(best)
+            ax.fill_between(
+                trials,
+                mean - half,
+                mean + half,
+                step="post",
+                alpha=0.2,
+                linewidth=0,
+                color=color(name, place),
+            )
+        ends[line] = mean[-1]
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+    _accuracy_axis(ax)
+    _legend(ax, "lower right", sorted(ends, key=lambda line: -ends[line]))
+    return ax
+
+
+def _scores(given: Any) -> np.ndarray:
+    """Scores [seeds, trials] of one search, in the order of its trials."""
+    if isinstance(given, History):
+        given = given.trials
+    if len(given) == 0:
+        raise ValueError("there is no trial to draw: a history or a list of trials is empty")
+    if isinstance(given[0], Trial):
+        given = [trial.result.score for trial in given]
+    elif isinstance(given[0], History | list | tuple):
+        given = [_scores(one)[0] for one in given]
+    return np.atleast_2d(np.asarray(given, dtype=float))
+
+
+def _half_interval(curves: np.ndarray) -> np.ndarray:
+    """Half of the 95 % confidence interval of the mean over seeds, for each trial."""
+    from scipy.stats import t
+
+    seeds = len(curves)
+    error = curves.std(axis=0, ddof=1) / math.sqrt(seeds)
+    return t.ppf(0.975, seeds - 1) * error
+
+
+# ---- accuracy against epochs -----------------------------------------------------------------
+
+_CURVES = {
+    "val_accuracy": ("validation accuracy", "Learning curves: validation accuracy"),
+    "train_loss": ("training loss (nats)", "Learning curves: training loss"),
+    "val_loss": ("validation loss (nats)", "Learning curves: validation loss"),
+}
+
+
+def learning_curves(
+    curves: Curve | Mapping[str, Curve], ax: Axes | None = None, what: str = "val_accuracy"
+) -> Axes:
+    """Draw what a training recorded, epoch by epoch, a line for each network.
+
+    Args:
+        curves: a ``Curve`` of ``nas_lab.training``, or a mapping from labels to curves.
+        ax: where to draw; None makes a new figure.
+        what: ``"val_accuracy"``, ``"train_loss"`` or ``"val_loss"``.
+
+    The legend says which trainings were interrupted or diverged.
+    """
+    if what not in _CURVES:
+        raise ValueError(f"what={what!r}: choose from {', '.join(_CURVES)}")
+    named = curves if isinstance(curves, Mapping) else {"": curves}
+    ylabel, title = _CURVES[what]
+    ax = chart(ax, title, "epoch", ylabel)
+    for place, (name, curve) in enumerate(named.items()):
+        values = getattr(curve, what)
+        remark = "" if curve.status == "finished" else f" ({curve.status})"
+        ax.plot(
+            range(1, len(values) + 1),
+            values,
+            color=color(name, place),
+            marker="o",
+            markersize=4,
+            label=label(name) + remark,
+            **style(name, place),
+        )
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+    if what == "val_accuracy":
+        _accuracy_axis(ax)
+    else:
+        ax.yaxis.set_major_formatter(FuncFormatter(lambda loss, _: f"{loss:g}"))
+    if any(line.get_label() for line in ax.lines):
+        _legend(ax, "best")
+    return ax
