@@ -1,0 +1,68 @@
+"""Fixtures that hand a test a running JupyterLab in a real browser."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.browser.lab import BROWSER_OPTIONS, ROOT, Lab, Server
+
+BROWSERS = ["chromium", "chromium-browser", "google-chrome", "chrome"]
+
+
+def pytest_collection_modifyitems(items):
+    """Mark every test that asks for `lab`, so that `-m 'not browser'` leaves it out."""
+    for item in items:
+        if "lab" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """Return the path of a browser; without one skip, or fail where it is required."""
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None and os.environ.get("NAS_LAB_REQUIRE_BROWSER") == "1":
+        pytest.fail("NAS_LAB_REQUIRE_BROWSER=1, but no chromium is on the path")
+    if found is None:
+        pytest.skip("no chromium is on the path")
+    return found
+
+
+@pytest.fixture(scope="session")
+def server(chromium, tmp_path_factory):
+    """Run one JupyterLab over a copy of the notebooks."""
+    folder = tmp_path_factory.mktemp("jupyter")
+    notebooks = folder / "notebooks"
+    if (ROOT / "notebooks").is_dir():
+        ignore = shutil.ignore_patterns(".ipynb_checkpoints")
+        shutil.copytree(ROOT / "notebooks", notebooks, ignore=ignore)
+    notebooks.mkdir(exist_ok=True)
+    server = Server(folder, notebooks)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def screenshots(tmp_path_factory):
+    """Return the folder for pictures: NAS_LAB_SCREENSHOTS, or a temporary one."""
+    named = os.environ.get("NAS_LAB_SCREENSHOTS")
+    folder = Path(named).expanduser() if named else tmp_path_factory.mktemp("screenshots")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture
+def lab(server, chromium, screenshots):
+    """Yield a Lab with a fresh browser.
+
+    The browser ends with the test, and with it Playwright's event loop, which would
+    stand in the way of other tests that run one.
+    """
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=BROWSER_OPTIONS)
+        yield Lab(server, browser, screenshots)
+        browser.close()
+    server.end_kernels()
