@@ -12,6 +12,7 @@ from nas_lab.plots.colors import COLORS, LABELS, STYLES, color, label, style, te
 from nas_lab.plots.figures import image_html, show
 from nas_lab.plots.matrices import one_hot
 from nas_lab.plots.results import cost_accuracy, incumbent, learning_curves
+from nas_lab.plots.words import decision_labels, quantity
 
 __all__ = [
     "COLORS",
@@ -23,11 +24,13 @@ __all__ = [
     "color",
     "cost_accuracy",
     "darts",
+    "decision_labels",
     "image_html",
     "incumbent",
     "label",
     "learning_curves",
     "one_hot",
+    "quantity",
     "show",
     "style",
     "text_on",

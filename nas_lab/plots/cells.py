@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.patches import Circle, FancyArrowPatch, Patch
+from matplotlib.patches import Circle, FancyArrowPatch, PathPatch
 from matplotlib.path import Path
 
 from nas_lab.plots.colors import COLORS, HIGHLIGHT, INK, MUTED, STYLES, color, label, style, text_on
@@ -17,6 +18,7 @@ from nas_lab.spaces.base import Arch, Space
 
 # ---- NAS-Bench-201 ---------------------------------------------------------------------------
 
+_HALF_BOX, _RADIUS = (0.34, 0.18), 0.19
 _X = (0.0, 1.78, 3.36, 5.14)
 # How far the middle of an edge is above the row of nodes, in inches: no two edges cross.
 _RISE = {(0, 1): 0.0, (1, 2): 0.0, (2, 3): 0.0, (0, 2): 0.62, (1, 3): -0.62, (0, 3): 1.22}
@@ -41,10 +43,11 @@ def cell(
     graph = space.graph(arch)
     pointed = None if highlight is None else tuple(_RISE)[_order(highlight)]
     ax, scale = canvas(ax, (-0.42, -0.85, 5.56, 1.42))
-    nodes = [_node(ax, x, graph.nodes[n]["label"], scale) for n, x in enumerate(_X)]
+    for node, x in enumerate(_X):
+        _node(ax, x, graph.nodes[node]["label"], scale)
     for edge in _RISE:
         operation = graph.edges[edge]["operation"] if edge in graph.edges else "none"
-        _edge(ax, edge, nodes, operation, scale, edge == pointed)
+        _edge(ax, edge, operation, scale, edge == pointed)
     return ax
 
 
@@ -53,41 +56,55 @@ def _order(place: int) -> int:
     return list(_RISE).index([(0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3)][place])
 
 
-def _node(ax: Axes, x: float, text: str, scale: float) -> Patch:
+def _node(ax: Axes, x: float, text: str, scale: float) -> None:
     if text in ("input", "output"):
-        return box(ax, (x, 0), (0.68, 0.36), text, text if text == "output" else "image", scale)
-    circle = Circle((x, 0), 0.19, facecolor="white", edgecolor=INK, linewidth=1.2 * scale, zorder=4)
-    ax.add_patch(circle)
+        kind = "image" if text == "input" else "output"
+        box(ax, (x, 0), (2 * _HALF_BOX[0], 2 * _HALF_BOX[1]), text, kind, scale)
+        return
+    look = {"facecolor": "white", "edgecolor": INK, "linewidth": 1.2 * scale, "zorder": 4}
+    ax.add_artist(Circle((x, 0), _RADIUS, **look))
     ax.text(
         x, 0, text, ha="center", va="center_baseline", fontsize=TEXT * scale, color=INK, zorder=5
     )
-    return circle
 
 
-def _edge(
-    ax: Axes,
-    edge: tuple[int, int],
-    nodes: Sequence[Patch],
-    operation: str,
-    scale: float,
-    pointed: bool,
-) -> None:
-    start, end = (_X[node] for node in edge)
-    bend = -2 * _RISE[edge] / (end - start)  # arc3's middle is at half its control point
-    given: dict[str, Any] = {
-        "connectionstyle": f"arc3,rad={bend}",
-        "patchA": nodes[edge[0]],
-        "patchB": nodes[edge[1]],
-        "shrinkA": 0,
-        "shrinkB": 1.5 * scale,
-    }
-    given |= {"posA": (start, 0), "posB": (end, 0)}
+def _edge(ax: Axes, edge: tuple[int, int], operation: str, scale: float, pointed: bool) -> None:
+    path = _curve(edge)
     if pointed:
-        halo: dict[str, Any] = {"color": HIGHLIGHT, "linewidth": 11 * scale, "capstyle": "round"}
-        ax.add_patch(FancyArrowPatch(arrowstyle="-", zorder=1, **given, **halo))
-    ax.add_patch(_arrow(operation, scale, **given))
+        halo: dict[str, Any] = {"edgecolor": HIGHLIGHT, "linewidth": 11 * scale}
+        ax.add_artist(PathPatch(path, fill=False, capstyle="round", zorder=1, **halo))
+    ax.add_artist(_arrow(path, operation, scale))
     if operation != "none" or pointed:
         _pill(ax, (_middle(edge), _RISE[edge]), operation, scale, pointed)
+
+
+def _curve(edge: tuple[int, int]) -> Path:
+    """A quadratic Bezier curve from the rim of one node to the rim of another."""
+    (start, end), rise = (_X[node] for node in edge), _RISE[edge]
+    points = np.array([(start, 0), ((start + end) / 2, 2 * rise), (end, 0)])
+    t = np.linspace(0, 1, 201)[:, None]
+    curve = (1 - t) ** 2 * points[0] + 2 * t * (1 - t) * points[1] + t**2 * points[2]
+    free = ~_inside(curve, edge[0], 0.0) & ~_inside(curve, edge[1], 0.025)
+    first, last = t[free][[0, -1], 0]
+    return Path(_part(points, first, last), [Path.MOVETO, Path.CURVE3, Path.CURVE3])
+
+
+def _inside(points: np.ndarray, node: int, margin: float) -> np.ndarray:
+    """Which points are covered by a node: a box for input and output, else a circle."""
+    x, y = (points - (_X[node], 0)).T
+    if node in (0, 3):
+        return (abs(x) < _HALF_BOX[0] + margin) & (abs(y) < _HALF_BOX[1] + margin)
+    return np.hypot(x, y) < _RADIUS + margin
+
+
+def _part(points: np.ndarray, first: float, last: float) -> np.ndarray:
+    """Control points of the part of a quadratic Bezier curve between two parameters."""
+
+    def blossom(s: float, t: float) -> np.ndarray:
+        a, b = (1 - s) * points[:-1] + s * points[1:]
+        return (1 - t) * a + t * b
+
+    return np.array([blossom(first, first), blossom(first, last), blossom(last, last)])
 
 
 def _middle(edge: tuple[int, int]) -> float:
@@ -97,17 +114,17 @@ def _middle(edge: tuple[int, int]) -> float:
     return (start + end) / 2 + wider - (0.05 if _RISE[edge] == 0 else 0)
 
 
-def _arrow(operation: str, scale: float, **given: Any) -> FancyArrowPatch:
+def _arrow(path: Path, operation: str, scale: float) -> FancyArrowPatch:
     drawn = style(operation)
     drawn["linewidth"] *= scale
     head = "-" if operation == "none" else "-|>,head_length=0.5,head_width=0.28"
     return FancyArrowPatch(
+        path=path,
         arrowstyle=head,
         mutation_scale=13 * scale,
         color=color(operation),
         joinstyle="miter",
         zorder=2,
-        **given,
         **drawn,
     )
 
@@ -264,7 +281,7 @@ def _draw_node(ax: Axes, node: int, y: float, scale: float) -> None:
     circle = Circle(
         (_center(node), y), 0.15, facecolor="white", edgecolor=INK, linewidth=1.2 * scale, zorder=4
     )
-    ax.add_patch(circle)
+    ax.add_artist(circle)
     ax.text(
         _center(node),
         y,
@@ -319,7 +336,7 @@ def _line(
     """A line through points, with round corners, in the style of an operation."""
     drawn = dict(STYLES.get(kind, {"linestyle": "-", "linewidth": 1.2}))
     drawn["linewidth"] *= 0.8 * scale
-    ax.add_patch(
+    ax.add_artist(
         FancyArrowPatch(
             path=_rounded(points, 0.07),
             arrowstyle="-|>,head_length=0.45,head_width=0.25" if arrow else "-",

@@ -154,7 +154,7 @@ def _port(place: int, count: int, right: bool) -> float:
 
 def _draw(ax: Axes, path: Path, scale: float) -> None:
     drawn: dict[str, Any] = {"color": _ARC, "linewidth": 1.1 * scale}
-    ax.add_patch(
+    ax.add_artist(
         FancyArrowPatch(
             path=path,
             arrowstyle="-|>,head_length=0.4,head_width=0.2",

@@ -82,7 +82,7 @@ def box(
         zorder=4,
         **(drawn | options),
     )
-    ax.add_patch(patch)
+    ax.add_artist(patch)
     ax.text(
         x,
         y,
@@ -132,11 +132,13 @@ def image_html(shown: Axes | Figure, alt: str, *, dpi: int = DPI, tight: bool = 
     It is as wide as the figure says (an inch is 96 pixels of the page), or as the page allows.
     """
     picture = png(figure_of(shown), dpi, tight)
-    width = round(int.from_bytes(picture[16:20], "big") * PAGE / dpi)  # the PNG's own header
+    width, height = (  # from the PNG's own header
+        round(int.from_bytes(picture[at : at + 4], "big") * PAGE / dpi) for at in (16, 20)
+    )
     data = base64.b64encode(picture).decode("ascii")
     return (
-        f'<img alt="{html.escape(alt, quote=True)}" width="{width}" '
-        'style="max-width:100%;height:auto;background:white;border-radius:4px" '
+        f'<img alt="{html.escape(alt, quote=True)}" width="{width}" height="{height}" '
+        'decoding="sync" style="max-width:100%;height:auto;background:white;border-radius:4px" '
         f'src="data:image/png;base64,{data}">'
     )
 

@@ -7,27 +7,14 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_rgb
 from matplotlib.patches import Rectangle
 
-from nas_lab.plots.colors import COLORS, HIGHLIGHT, INK, MUTED, color, label, text_on
+from nas_lab.plots.colors import COLORS, HIGHLIGHT, INK, MUTED, label, text_on
 from nas_lab.plots.figures import TEXT, canvas
+from nas_lab.plots.words import decision_labels
 from nas_lab.spaces.base import Space
-from nas_lab.spaces.cell_201 import EDGES_201, NasBench201
-from nas_lab.spaces.cell_darts import EDGES_DARTS, Darts
-
-_NODES_201 = ("input", "1", "2", "output")
-_NODES_DARTS = ("k−2", "k−1", "0", "1", "2", "3")
-
-
-def decision_labels(space: Space) -> list[str]:
-    """What a picture calls each decision of a space: ``input → 1`` for an edge of a cell."""
-    if isinstance(space, NasBench201):
-        return [f"{_NODES_201[a]} → {_NODES_201[b]}" for a, b in EDGES_201]
-    if isinstance(space, Darts):
-        edges = [f"{_NODES_DARTS[a]} → {_NODES_DARTS[b]}" for a, b in EDGES_DARTS]
-        return [f"{cell}: {edge}" for cell in ("normal", "reduce") for edge in edges]
-    return [decision.name.replace("_", " ") for decision in space.decisions]
 
 
 def one_hot(
@@ -60,13 +47,22 @@ def one_hot(
     box = (-side, -rows * height - 0.04, columns * width + 0.04, 0.3)
     ax, scale = canvas(ax, box)
     font = scale * (0.95 * TEXT if rows <= 30 else 0.8 * TEXT)
+    _fill(ax, space, w, (width, height))
     for row, name in enumerate(names):
         y = -(row + 0.5) * height
         ax.text(-0.1, y, name, ha="right", va="center_baseline", fontsize=font, color=INK)
         for column in np.flatnonzero(space.mask[row]):
             option = space.decisions[row].options[column]
-            corner = (column * width, y - height / 2)
-            _entry(ax, corner, (width, height), w[row, column], option, same, font)
+            text = _text(option, w[row, column], same)
+            ax.text(
+                (column + 0.5) * width,
+                y,
+                text,
+                ha="center",
+                va="center_baseline",
+                fontsize=font,
+                color=MUTED if w[row, column] == 0 else text_on(_tint(option, w[row, column])),
+            )
     if highlight is not None:
         _frame(ax, -highlight * height, columns * width, height, scale)
     heads = space.decisions[0].options if same else [f"option {k}" for k in range(columns)]
@@ -82,40 +78,32 @@ def _heads(ax: Axes, options: Sequence[Any], width: float, font: float) -> None:
         )
 
 
-def _entry(
-    ax: Axes,
-    corner: tuple[float, float],
-    size: tuple[float, float],
-    value: float,
-    option: Any,
-    same: bool,
-    font: float,
-) -> None:
-    """One entry: the colour of its option, as strong as the value, with the value or option."""
-    full = np.array(to_rgb(color(str(option)) if str(option) in COLORS else COLORS["conv"]))
-    fill = tuple(1 - np.clip(value, 0, 1) * (1 - full))
-    ax.add_patch(Rectangle(corner, *size, facecolor=fill, edgecolor="#C8C8C8", linewidth=0.8))
+def _fill(ax: Axes, space: Space, w: np.ndarray, size: tuple[float, float]) -> None:
+    """A field for each entry, in the colour of its option, as strong as the value."""
+    width, height = size
+    entries = np.argwhere(space.mask)
+    corners = np.array([(0, 0), (1, 0), (1, 1), (0, 1)]) * (width, -height)
+    fields = [corners + np.multiply(entry[::-1], (width, -height)) for entry in entries]
+    tints = [_tint(space.decisions[row].options[k], w[row, k]) for row, k in entries]
+    ax.add_artist(PolyCollection(fields, facecolors=tints, edgecolors="#C8C8C8", linewidths=0.8))
+
+
+def _tint(option: Any, value: float) -> tuple[float, ...]:
+    full = np.array(to_rgb(COLORS.get(str(option), COLORS["conv"])))
+    return tuple(1 - np.clip(value, 0, 1) * (1 - full))
+
+
+def _text(option: Any, value: float, same: bool) -> str:
+    """The value of an entry, and its option where the column does not say it."""
     number = f"{value:.2f}" if 0 < value < 1 else f"{value:.0f}"
-    text = number if same else _option(option, value, number)
-    ink = MUTED if value == 0 else text_on(fill)
-    ax.text(
-        corner[0] + size[0] / 2,
-        corner[1] + size[1] / 2,
-        text,
-        ha="center",
-        va="center_baseline",
-        fontsize=font,
-        color=ink,
-    )
-
-
-def _option(option: Any, value: float, number: str) -> str:
+    if same:
+        return number
     return str(option) if value in (0, 1) else f"{option}: {number}"
 
 
 def _frame(ax: Axes, top: float, width: float, height: float, scale: float) -> None:
     for colour, line in ((INK, 4.5), (HIGHLIGHT, 2.8)):
-        ax.add_patch(
+        ax.add_artist(
             Rectangle(
                 (0, top - height),
                 width,

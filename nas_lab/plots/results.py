@@ -20,6 +20,7 @@ from matplotlib.ticker import (
 from nas_lab.history import History, Trial
 from nas_lab.plots.colors import COLORS, INK, color, label, style
 from nas_lab.plots.figures import TEXT, chart
+from nas_lab.plots.words import quantity
 
 if TYPE_CHECKING:
     from nas_lab.training import Curve
@@ -112,16 +113,8 @@ def _draw_best(ax: Axes, points: Sequence[tuple[float, float]], unit: str) -> No
         markersize=15,
         markeredgecolor="white",
         zorder=5,
-        label=f"best: {score:.1%}, {_quantity(price)} {unit.split(' for ')[0]}",
+        label=f"best: {score:.1%}, {quantity(price)} {unit.split(' for ')[0]}",
     )
-
-
-def _quantity(number: float) -> str:
-    """A number in three digits: 73.3 thousand, 7.81 million."""
-    for size, word in ((1e9, " billion"), (1e6, " million"), (1e4, " thousand")):
-        if number >= size:
-            return f"{number / (1e3 if word == ' thousand' else size):.3g}{word}"
-    return f"{number:,.3g}" if number < 1000 else f"{number:,.0f}"
 
 
 def _cost_axis(ax: Axes, prices: Sequence[float]) -> None:
@@ -161,7 +154,7 @@ def _room_below(ax: Axes, share: float) -> None:
     ax.set_ylim(low - (high - low) * share / (1 - share), high)
 
 
-def _legend(ax: Axes, place: str, lines: Sequence[Line2D] | None = None) -> None:
+def _legend(ax: Axes, place: Any, lines: Sequence[Line2D] | None = None) -> None:
     """A legend beside the lines, in their order or in the order given."""
     handles: Any = ax.get_legend_handles_labels()[0] if lines is None else list(lines)
     look: dict[str, Any] = {"framealpha": 0.9, "edgecolor": "none", "labelcolor": INK}
