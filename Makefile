@@ -9,7 +9,6 @@ LAB_OPTIONS ?=
 TEST_OPTIONS ?= -n auto --maxprocesses 4
 ROOT_OPTION := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 RUN := .venv/bin/python -m
-REQUIREMENTS := requirements.txt pyproject.toml setup.py tools/setup.sh
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -30,16 +29,16 @@ format: .venv/.dev ## rewrite code and notebooks in the one style
 	$(RUN) ruff format .
 
 bench: .venv/.lab ## print the benchmarks' ratios
-	$(RUN) benchmarks
+	for file in benchmarks/[a-z]*.py; do .venv/bin/python "$$file" || exit 1; done
 
 data: .venv/.lab ## rebuild datasets/fashion_mnist.npz from the original files
 	$(RUN) nas_lab.data
 
-clean: ## remove .venv, build products and caches
-	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
-	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+clean: ## remove build products and caches, keep .venv
+	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	find . -path ./.venv -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.venv/.lab: $(REQUIREMENTS)
+.venv/.lab: requirements.txt pyproject.toml
 	PYTHON='$(PYTHON)' sh tools/setup.sh lab
 
 .venv/.dev: .venv/.lab

@@ -1,8 +1,10 @@
 """What a reader of the repository relies on: links, targets, versions, and no stray addresses."""
 
+import os
 import re
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -75,7 +77,10 @@ def test_readme_names_both_commands_and_all_notebooks():
         assert f"(notebooks/{notebook.name})" in readme
 
 
-@pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
+needs_make = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
+
+
+@needs_make
 def test_make_help_lists_every_target_and_is_the_default():
     makefile = (ROOT / "Makefile").read_text("utf-8")
     targets = re.findall(r"^([a-z][\w-]*):(?!=)", makefile, re.MULTILINE)
@@ -83,6 +88,38 @@ def test_make_help_lists_every_target_and_is_the_default():
     assert sorted(targets) == sorted(phony)
     shown = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert re.findall(r"^  make (\S+) +\w", shown, re.MULTILINE) == targets
+
+
+@needs_make
+def test_set_up_runs_again_only_when_a_requirement_file_changed(tmp_path):
+    folder = tmp_path / "a clone"
+    folder.mkdir()
+    shutil.copy(ROOT / "Makefile", folder)
+    write(folder / "tools" / "setup.sh", 'mkdir -p .venv && touch ".venv/.$1" && echo "ran $1"')
+    for name in ("requirements.txt", "pyproject.toml"):
+        write(folder / name, "")
+    assert set_up(folder) == ["ran lab", "ran dev"]
+    assert set_up(folder) == []
+    write(folder / "setup.py", "")
+    assert set_up(folder) == []
+    for name in ("requirements.txt", "pyproject.toml"):
+        later = time.time() + 1
+        os.utime(folder / name, (later, later))
+        assert "ran lab" in set_up(folder)
+        os.utime(folder / name, (0, 0))
+
+
+def set_up(folder):
+    done = subprocess.run(
+        ["make", "--silent", ".venv/.dev"], cwd=folder, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return [line for line in done.stdout.splitlines() if line.startswith("ran")]
+
+
+def write(path, text):
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
 
 
 def test_citation_is_valid_and_of_this_version():

@@ -27,8 +27,9 @@ has_nvidia_gpu() {
 }
 
 uv_torch() {
-    "$python" -m uv pip install --no-config --python "$python" --no-deps \
-        --torch-backend=cpu "$@" 'torch>=2.1' 'torchvision>=0.16'
+    grep -E '^torch(vision)?[<>=]' requirements.txt |
+        "$python" -m uv pip install --no-config --python "$python" --no-deps \
+            --torch-backend=cpu "$@" -r -
 }
 
 # On Linux, pip's own torch brings 6 GB of CUDA. PyTorch's CPU wheels have
@@ -41,16 +42,25 @@ install_cpu_torch() {
     uv_torch
 }
 
-[ -x "$python" ] || make_venv
-if [ "$(uname -s)" = Linux ] && ! "$python" -c 'import torch' 2>/dev/null && ! has_nvidia_gpu; then
-    echo "setup: no NVIDIA GPU here, asking for PyTorch's CPU wheels"
-    install_cpu_torch || echo "setup: their index does not answer, pip takes its own torch instead"
-fi
-echo "setup: installing into .venv; this takes a few minutes the first time"
-"$python" -m pip install --quiet -r requirements.txt
+install_lab() {
+    if [ "$(uname -s)" = Linux ] && ! "$python" -c 'import torch' 2>/dev/null && ! has_nvidia_gpu; then
+        echo "setup: no NVIDIA GPU here, asking for PyTorch's CPU wheels"
+        install_cpu_torch || echo "setup: no answer, pip takes its own torch instead"
+    fi
+    echo "setup: installing into .venv; the first time this takes a few minutes"
+    "$python" -m pip install --quiet -r requirements.txt
+    "$python" -m pip install --quiet -e .
+}
+
+install_dev() {
+    echo "setup: adding what the tests need"
+    "$python" -m pip install --quiet -e '.[dev]'
+}
+
 case $what in
-lab) "$python" -m pip install --quiet -e . ;;
-dev) "$python" -m pip install --quiet -e '.[dev]' ;;
+lab | dev) ;;
 *) die "unknown argument '$what': lab or dev" ;;
 esac
+[ -x "$python" ] || make_venv
+"install_$what"
 touch ".venv/.$what"
