@@ -1,0 +1,371 @@
+"""Fashion-MNIST in memory, at any resolution, as a `d2l.torch.DataModule`.
+
+The kit ships a fixed subset (`datasets/fashion_mnist.npz`, described in its datasheet
+`datasets/fashion_mnist.md`), so nothing is downloaded. `python -m nas_lab.data` builds it from
+the official files.
+
+Source: H. Xiao, K. Rasul, R. Vollgraf, "Fashion-MNIST: a Novel Image Dataset for Benchmarking
+Machine Learning Algorithms", 2017, arXiv:1708.07747.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import sys
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
+from pathlib import Path
+
+import d2l.torch as d2l
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from nas_lab import checksums, files, runtime
+from nas_lab._arguments import whole_number
+
+#: Mean and standard deviation of a pixel, scaled to [0, 1], over the official training set.
+MEAN, STD = 0.2860, 0.3530
+#: Names of the ten classes in the order of their labels, as d2l writes them.
+LABELS = (
+    *("t-shirt", "trouser", "pullover", "dress", "coat"),
+    *("sandal", "shirt", "sneaker", "bag", "ankle boot"),
+)
+#: Where Debian's package `dataset-fashion-mnist` puts the official files.
+DEBIAN = Path("/usr/share/datasets/fashion-mnist")
+
+_SUBSET = "fashion_mnist.npz"
+_SPLIT_SEED = 2021
+_PER_CLASS = {"train": 1000, "validation": 400, "test": 400}
+_OFFICIAL = {"train": ("train", 60_000), "test": ("t10k", 10_000)}
+_REMEDY = (
+    "Restore it with `git checkout -- datasets`, reinstall nas-lab, or build it anew from the "
+    "official files with `python -m nas_lab.data`."
+)
+
+Arrays = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True, eq=False)
+class Loader:
+    """Batches of images and labels that are already in memory.
+
+    Every pass over a loader with a `seed` is in a new order, which (seed, number of the pass)
+    fixes; without one, all passes keep the order of the tensors. The last batch may be smaller.
+
+    Args:
+        images: float32 [N, 1, r, r].
+        labels: int64 [N].
+        batch_size: images a batch.
+        seed: whole numbers that fix the orders; None keeps the order.
+    """
+
+    images: torch.Tensor
+    labels: torch.Tensor
+    batch_size: int
+    seed: tuple[int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_passes", 0)
+
+    def __len__(self) -> int:
+        return -(-len(self.labels) // self.batch_size)
+
+    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        passes = self._passes  # type: ignore[attr-defined]
+        object.__setattr__(self, "_passes", passes + 1)
+        return self._batches(passes)
+
+    def _batches(self, number: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        if self.seed is None:
+            yield from zip(
+                self.images.split(self.batch_size), self.labels.split(self.batch_size), strict=True
+            )
+            return
+        generator = runtime.generator(*self.seed, number)
+        order = torch.randperm(len(self.labels), generator=generator).to(self.labels.device)
+        for rows in order.split(self.batch_size):
+            yield self.images[rows], self.labels[rows]
+
+    def reseeded(self, seed: int) -> Loader:
+        """Return a loader at its first pass whose orders depend on `seed` too."""
+        return replace(self, seed=(*(self.seed or ()), seed))
+
+
+class FashionMNIST(d2l.DataModule):
+    """Fashion-MNIST as normalised float32 tensors [N, 1, r, r], read once a process.
+
+    Args:
+        resolution: height and width r of the images; they are resized from 28 with
+            antialiasing.
+        batch_size: images a batch.
+        seed: fixes the order of the training images in every epoch.
+        images: train on the first so many images only; every prefix is class-balanced.
+            None takes all.
+        full: the whole set instead of the subset: 56,000 training images (the official 60,000
+            without the subset's 4,000 for validation, which stay the same) and the official
+            10,000 for test. It is not shipped.
+        root: for `full`, a folder with the official idx files, gzipped or not, or the `root`
+            of torchvision's FashionMNIST. None looks in Debian's folder and in d2l's `../data`.
+        download: for `full`, let torchvision download the files into `root`.
+        device: where the tensors are kept; None means the CPU.
+
+    Raises TypeError or ValueError for a bad argument, FileNotFoundError or
+    `checksums.DamagedFileError` when the data cannot be read.
+    """
+
+    channels = 1
+    classes = len(LABELS)
+
+    def __init__(
+        self,
+        resolution: int = 16,
+        batch_size: int = 128,
+        seed: int = 0,
+        *,
+        images: int | None = None,
+        full: bool = False,
+        root: str | Path | None = None,
+        download: bool = False,
+        device: str | torch.device | None = None,
+    ) -> None:
+        resolution = whole_number("resolution", resolution)
+        batch_size = whole_number("batch_size", batch_size)
+        seed = whole_number("seed", seed, least=0)
+        images = images if images is None else whole_number("images", images)
+        super().__init__(num_workers=0)
+        self.save_hyperparameters()
+        if download:
+            _download(root)
+        available = len(self._split("train")[1])
+        if images is not None and images > available:
+            hint = "" if full else "; full=True has 56,000"
+            raise ValueError(
+                f"images={images:,}, but there are only {available:,} to train on{hint}"
+            )
+
+    def __reduce__(self) -> tuple:
+        return partial(type(self), **(self.hparams | {"download": False})), ()
+
+    def train_dataloader(self) -> Loader:
+        """Return the training images as a `Loader`, in a new order every time it is iterated."""
+        images, labels = self._split("train")
+        rows = slice(self.images)
+        return Loader(images[rows], labels[rows], self.batch_size, (self.seed,))
+
+    def val_dataloader(self) -> Loader:
+        """Return the validation images (4,000 of the official training set) as a `Loader`."""
+        return Loader(*self._split("validation"), self.batch_size)
+
+    def test_dataloader(self) -> Loader:
+        """Return the test images as a `Loader`. Look at them once, when all is decided."""
+        return Loader(*self._split("test"), self.batch_size)
+
+    def get_dataloader(self, train: bool) -> Loader:
+        """Return the training images as a `Loader`, or the validation images."""
+        return self.train_dataloader() if train else self.val_dataloader()
+
+    def text_labels(self, indices) -> list[str]:
+        """Return the name of the class of every label in `indices`."""
+        return [LABELS[int(index)] for index in indices]
+
+    def visualize(self, batch, nrows: int = 1, ncols: int = 8, labels=()) -> None:
+        """Show the first nrows * ncols images of a batch with their classes."""
+        images, y = batch
+        titles = list(labels) or self.text_labels(y)
+        d2l.show_images(images.squeeze(1).cpu(), nrows, ncols, titles=titles)
+
+    def _split(self, split: str) -> tuple[torch.Tensor, torch.Tensor]:
+        folder = str(find_official(self.root)) if self.full else None
+        return _tensors(split, self.resolution, folder, str(self.device or "cpu"))
+
+
+@lru_cache(maxsize=12)
+def _tensors(split: str, resolution: int, folder: str | None, device: str):
+    arrays = _subset() if folder is None else _whole(folder)
+    images = normalise(torch.from_numpy(arrays[f"{split}_images"]), resolution)
+    labels = torch.from_numpy(arrays[f"{split}_labels"]).long()
+    return images.to(device), labels.to(device)
+
+
+@lru_cache(maxsize=1)
+def _subset() -> Arrays:
+    return load(files.dataset(_SUBSET))
+
+
+@lru_cache(maxsize=1)
+def _whole(folder: str) -> Arrays:
+    official = read_official(Path(folder))
+    train = np.setdiff1d(np.arange(60_000), _subset()["validation_indices"])
+    train = train[_balanced(official["train_labels"][train])]
+    return {
+        "train_images": official["train_images"][train],
+        "train_labels": official["train_labels"][train],
+        "validation_images": _subset()["validation_images"],
+        "validation_labels": _subset()["validation_labels"],
+        "test_images": official["test_images"],
+        "test_labels": official["test_labels"],
+    }
+
+
+def normalise(images: torch.Tensor, resolution: int) -> torch.Tensor:
+    """Return uint8 images [N, 28, 28] as float32 [N, 1, r, r], normalised by `MEAN` and `STD`.
+
+    Resizing is bilinear with antialiasing: each new pixel averages the old ones it covers.
+    """
+    size = (resolution, resolution)
+    chunks = []
+    for chunk in images.unsqueeze(1).split(10_000):
+        pixels = chunk.float().div_(255)
+        if pixels.shape[-2:] != size:
+            pixels = F.interpolate(pixels, size, mode="bilinear", antialias=True)
+        chunks.append(pixels.sub_(MEAN).div_(STD))
+    return torch.cat(chunks)
+
+
+def load(path: Path) -> Arrays:
+    """Return the arrays of a subset file after checking its checksum.
+
+    For each of train, validation and test: `*_images` uint8 [N, 28, 28], `*_labels` uint8 [N]
+    and `*_indices` int32 [N], the places in the official set (validation's are in the official
+    training set). Raises FileNotFoundError or `checksums.DamagedFileError`.
+    """
+    with np.load(checksums.verify(path, _REMEDY), allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}
+
+
+def find_official(root: str | Path | None = None) -> Path:
+    """Return the folder that holds the official idx files.
+
+    Raises FileNotFoundError, which says where to get them, when there is none.
+    """
+    roots = [Path(root)] if root is not None else [DEBIAN, Path("../data")]
+    folders = [folder for r in roots for folder in (r, r / "FashionMNIST" / "raw")]
+    for folder in folders:
+        if all(_idx_path(folder, name) for name in _idx_names()):
+            return folder
+    raise FileNotFoundError(
+        f"The official Fashion-MNIST files are not in {', '.join(map(str, folders))}. "
+        "Install Debian's package dataset-fashion-mnist, name their folder with root=, "
+        "or let torchvision download them with download=True."
+    )
+
+
+def read_official(folder: Path) -> Arrays:
+    """Return the official set: `train_*` (60,000) and `test_*` (10,000), images and labels.
+
+    Raises `checksums.DamagedFileError` for a file that is cut, damaged or no idx file.
+    """
+    arrays = {}
+    for split, (prefix, size) in _OFFICIAL.items():
+        images, labels = (_idx_path(folder, f"{prefix}-{kind}") for kind in _KINDS)
+        arrays[f"{split}_images"] = read_idx(images, (size, 28, 28))
+        arrays[f"{split}_labels"] = read_idx(labels, (size,))
+    return arrays
+
+
+_KINDS = ("images-idx3-ubyte", "labels-idx1-ubyte")
+
+
+def _idx_names() -> list[str]:
+    return [f"{prefix}-{kind}" for prefix, _ in _OFFICIAL.values() for kind in _KINDS]
+
+
+def _idx_path(folder: Path, name: str) -> Path | None:
+    candidates = (folder / name, folder / f"{name}.gz")
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def read_idx(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+    """Return a file in LeCun's idx format, gzipped or not, as a uint8 array of this shape.
+
+    The header is big-endian: two zero bytes, 8 for uint8, the number of axes, then a 32-bit
+    length for each. Raises `checksums.DamagedFileError` when header or length differ.
+    """
+    try:
+        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    except (OSError, EOFError, zlib.error) as error:
+        raise checksums.DamagedFileError(f"{path} cannot be read: {error}. Get it anew.") from error
+    header = bytes([0, 0, 8, len(shape)]) + np.array(shape, ">i4").tobytes()
+    if not content.startswith(header) or len(content) != len(header) + np.prod(shape):
+        raise checksums.DamagedFileError(f"{path} is no idx file of shape {shape}. Get it anew.")
+    return np.frombuffer(content, np.uint8, offset=len(header)).reshape(shape).copy()
+
+
+def select(official: Arrays) -> dict[str, np.ndarray]:
+    """Return the subset of the official set: balanced, in balanced order, fixed by its seed.
+
+    Training and validation images are drawn without overlap from the official training set.
+    """
+    rng = np.random.default_rng(_SPLIT_SEED)
+    sizes = {"train": ("train", "validation"), "test": ("test",)}
+    subset = {}
+    for source, splits in sizes.items():
+        labels = official[f"{source}_labels"]
+        shuffled = rng.permutation(len(labels))
+        rows = shuffled[_balanced(labels[shuffled])].reshape(-1, len(LABELS))
+        for split in splits:
+            chosen, rows = np.split(rows, [_PER_CLASS[split]])
+            subset |= _take(official, source, split, chosen.ravel())
+    return subset
+
+
+def _take(official: Arrays, source: str, split: str, rows: np.ndarray) -> dict[str, np.ndarray]:
+    return {
+        f"{split}_images": official[f"{source}_images"][rows],
+        f"{split}_labels": official[f"{source}_labels"][rows],
+        f"{split}_indices": rows.astype(np.int32),
+    }
+
+
+def _balanced(labels: np.ndarray) -> np.ndarray:
+    """Return indices, every ten of which hold each class once, as far as the rarest class goes."""
+    by_class = [np.flatnonzero(labels == label) for label in range(len(LABELS))]
+    rounds = min(map(len, by_class))
+    return np.stack([indices[:rounds] for indices in by_class], axis=1).ravel()
+
+
+def build(official: Path, folder: Path) -> Path:
+    """Write the subset of the official files into `folder`, record its checksum, return its path.
+
+    Equal input gives equal arrays, and with the same zlib an equal file.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / _SUBSET
+    partial_path = path.with_name(path.name + ".part")
+    with open(partial_path, "wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **select(read_official(official)))
+    partial_path.replace(path)
+    checksums.record(path)
+    return path
+
+
+def _download(root: str | Path | None) -> None:
+    from torchvision import datasets
+
+    datasets.FashionMNIST(str(root or "../data"), download=True)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Build `datasets/fashion_mnist.npz`; `python -m nas_lab.data --help` lists the options."""
+    parser = argparse.ArgumentParser(prog="python -m nas_lab.data", description=main.__doc__)
+    parser.add_argument(
+        "--source",
+        type=Path,
+        help="folder of the official idx files, or torchvision's root "
+        "(default: Debian's package folder, then ../data)",
+    )
+    parser.add_argument("--download", action="store_true", help="let torchvision download them")
+    parser.add_argument("--output", type=Path, default=Path("datasets"), help="folder to write to")
+    options = parser.parse_args(arguments)
+    if options.download:
+        _download(options.source)
+    path = build(find_official(options.source), options.output)
+    sys.stdout.write(f"{path}: {path.stat().st_size / 1e6:.1f} MB\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,359 @@
+"""The subset and its loaders, against the official idx files and torchvision's own reader."""
+
+import gzip
+import pickle
+import shutil
+import struct
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torchvision import datasets, transforms
+
+from nas_lab import checksums, data, files
+from nas_lab.data import FashionMNIST
+
+SPLITS = ("train", "validation", "test")
+needs_official = pytest.mark.skipif(
+    not data.DEBIAN.is_dir(), reason="Debian's dataset-fashion-mnist is not installed"
+)
+
+
+@pytest.fixture(scope="module")
+def subset():
+    return data.load(files.dataset("fashion_mnist.npz"))
+
+
+@pytest.fixture(scope="module")
+def torchvision_root(tmp_path_factory):
+    """A folder as torchvision's FashionMNIST lays it out, without a download."""
+    root = tmp_path_factory.mktemp("torchvision")
+    raw = root / "FashionMNIST" / "raw"
+    raw.mkdir(parents=True)
+    for packed in data.DEBIAN.glob("*.gz"):
+        (raw / packed.stem).write_bytes(gzip.decompress(packed.read_bytes()))
+    return root
+
+
+@pytest.fixture(scope="module")
+def torchvision_sets(torchvision_root):
+    return {
+        "train": datasets.FashionMNIST(torchvision_root, train=True),
+        "test": datasets.FashionMNIST(torchvision_root, train=False),
+    }
+
+
+# ---- the file ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("split", "size", "per_class"),
+    [("train", 10_000, 1000), ("validation", 4000, 400), ("test", 4000, 400)],
+)
+def test_sizes_types_and_balance(subset, split, size, per_class):
+    images, labels = subset[f"{split}_images"], subset[f"{split}_labels"]
+    assert images.shape == (size, 28, 28)
+    assert images.dtype == labels.dtype == np.uint8
+    assert np.bincount(labels).tolist() == [per_class] * 10
+
+
+def test_no_image_is_in_two_splits(subset):
+    for split in SPLITS:
+        assert len(np.unique(subset[f"{split}_indices"])) == len(subset[f"{split}_indices"])
+    assert not np.intersect1d(subset["train_indices"], subset["validation_indices"]).size
+
+
+@needs_official
+@pytest.mark.parametrize(
+    ("split", "source"), [("train", "train"), ("validation", "train"), ("test", "test")]
+)
+def test_rows_are_torchvisions(subset, torchvision_sets, split, source):
+    official, rows = torchvision_sets[source], subset[f"{split}_indices"]
+    np.testing.assert_array_equal(subset[f"{split}_images"], official.data.numpy()[rows])
+    np.testing.assert_array_equal(subset[f"{split}_labels"], official.targets.numpy()[rows])
+
+
+@needs_official
+@pytest.mark.parametrize("layout", ["debian", "torchvision"])
+def test_rebuilding_gives_the_shipped_arrays(subset, tmp_path, torchvision_root, layout):
+    source = data.DEBIAN if layout == "debian" else torchvision_root
+    data.main(["--source", str(source), "--output", str(tmp_path)])
+    rebuilt = data.load(tmp_path / "fashion_mnist.npz")
+    assert rebuilt.keys() == subset.keys()
+    for name, array in subset.items():
+        assert rebuilt[name].dtype == array.dtype
+        np.testing.assert_array_equal(rebuilt[name], array, err_msg=name)
+
+
+@needs_official
+def test_building_twice_gives_the_same_bytes(tmp_path):
+    paths = [data.build(data.DEBIAN, tmp_path / name) for name in "ab"]
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+
+
+@pytest.mark.parametrize("damage", ["flipped", "cut", "empty"])
+def test_a_damaged_file_is_refused(tmp_path, damage):
+    path = _copy_of_subset(tmp_path)
+    content = bytearray(path.read_bytes())
+    content[4_000_000] ^= 1
+    path.write_bytes({"flipped": content, "cut": content[:-9], "empty": b""}[damage])
+    with pytest.raises(checksums.DamagedFileError, match=r"fashion_mnist\.npz is damaged.*git"):
+        data.load(path)
+
+
+def test_a_missing_file_and_a_missing_checksum_say_what_to_do(tmp_path):
+    path = _copy_of_subset(tmp_path)
+    (tmp_path / "SHA256SUMS").unlink()
+    with pytest.raises(checksums.DamagedFileError, match=r"no row for.*nas_lab\.data"):
+        data.load(path)
+    path.unlink()
+    with pytest.raises(FileNotFoundError, match=r"missing.*python -m nas_lab\.data"):
+        data.load(path)
+
+
+def test_recording_a_checksum_keeps_the_others(tmp_path):
+    for name in ("b.npz", "a.npz"):
+        (tmp_path / name).write_bytes(name.encode())
+        checksums.record(tmp_path / name)
+    (tmp_path / "b.npz").write_bytes(b"new")
+    checksums.record(tmp_path / "b.npz")
+    # sums of b"a.npz" and b"new" as coreutils' sha256sum gives them
+    assert (tmp_path / "SHA256SUMS").read_text() == (
+        "b122ffec6cf0b73837990a90ecaac61a854159bf6adc7f98e3147a785387872a  a.npz\n"
+        "11507a0e2f5e69d5dfa40a62a1bd7b6ee57e6bcd85c67c9b8431b36fff21c437  b.npz\n"
+    )
+
+
+def _copy_of_subset(folder):
+    shipped = files.dataset("fashion_mnist.npz")
+    for name in (shipped.name, "SHA256SUMS"):
+        shutil.copy(shipped.with_name(name), folder / name)
+    return folder / shipped.name
+
+
+# ---- idx files -----------------------------------------------------------------------------
+
+
+def test_idx_header_and_rows(tmp_path):
+    path = tmp_path / "images.gz"
+    path.write_bytes(gzip.compress(struct.pack(">4B3i", 0, 0, 8, 3, 2, 1, 3) + bytes(range(6))))
+    assert data.read_idx(path, (2, 1, 3)).tolist() == [[[0, 1, 2]], [[3, 4, 5]]]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        struct.pack(">4Bi", 0, 0, 8, 1, 3) + b"ab",  # cut
+        struct.pack(">4Bi", 0, 0, 8, 1, 3) + b"abcd",  # too long
+        struct.pack(">4Bi", 0, 0, 8, 1, 2) + b"abc",  # another length
+        struct.pack(">4Bi", 0, 0, 9, 1, 3) + b"abc",  # another type
+        b"",
+    ],
+)
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_a_wrong_idx_file_is_refused(tmp_path, content, suffix):
+    path = tmp_path / f"labels{suffix}"
+    path.write_bytes(gzip.compress(content) if suffix else content)
+    with pytest.raises(checksums.DamagedFileError, match="labels"):
+        data.read_idx(path, (3,))
+
+
+@pytest.mark.parametrize("packed", [b"no gzip at all", gzip.compress(bytes(9))[:-6], b""])
+def test_a_broken_gzip_is_refused(tmp_path, packed):
+    path = tmp_path / "labels.gz"
+    path.write_bytes(packed)
+    with pytest.raises(checksums.DamagedFileError, match="Get it anew"):
+        data.read_idx(path, (3,))
+
+
+# ---- tensors -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("resolution", [7, 12, 16, 28, 32])
+def test_resizing_equals_torchvisions_up_to_its_rounding(subset, resolution):
+    # torchvision resizes 8-bit pictures and rounds twice; we resize floats
+    resize = transforms.Compose(
+        [
+            transforms.Resize((resolution, resolution)),
+            transforms.ToTensor(),
+            transforms.Normalize(data.MEAN, data.STD),
+        ]
+    )
+    some = subset["train_images"][:20]
+    expected = torch.stack([resize(Image.fromarray(image)) for image in some])
+    ours = data.normalise(torch.from_numpy(some), resolution)
+    assert ours.dtype == torch.float32
+    torch.testing.assert_close(ours, expected, rtol=0, atol=1.01 / 255 / data.STD)
+
+
+@needs_official
+def test_mean_and_deviation_are_the_official_training_sets(torchvision_sets):
+    pixels = torchvision_sets["train"].data.double() / 255
+    assert round(pixels.mean().item(), 4) == data.MEAN
+    assert round(pixels.std().item(), 4) == data.STD
+
+
+def test_every_batch_has_its_shapes_and_types():
+    for loader in (
+        FashionMNIST(12, 300).train_dataloader(),
+        FashionMNIST(12, 300).val_dataloader(),
+        FashionMNIST(12, 300).test_dataloader(),
+    ):
+        batches = list(loader)
+        assert len(batches) == len(loader)
+        assert {x.shape[1:] for x, _ in batches} == {(1, 12, 12)}
+        assert all(len(x) == len(y) == 300 for x, y in batches[:-1])
+        assert sum(len(y) for _, y in batches) == len(loader.labels)
+        assert all(y.dtype == torch.int64 for _, y in batches)
+
+
+def test_get_dataloader_is_training_or_validation_never_test(subset):
+    d = FashionMNIST(28, 4000)
+    for train, split in ((True, "train"), (False, "validation")):
+        labels = d.get_dataloader(train).labels
+        np.testing.assert_array_equal(labels.numpy(), subset[f"{split}_labels"])
+    np.testing.assert_array_equal(d.test_dataloader().labels.numpy(), subset["test_labels"])
+
+
+# ---- order ---------------------------------------------------------------------------------
+
+
+def labels_of(loader):
+    return torch.cat([y for _, y in loader])
+
+
+def test_an_epoch_shows_every_image_once_with_its_label(subset):
+    loader = FashionMNIST(28, 128).train_dataloader()
+    images, labels = (torch.cat(parts) for parts in zip(*loader, strict=True))
+    raw = (images.squeeze(1) * data.STD + data.MEAN).mul(255).round().byte().numpy()
+    seen = sorted((x.tobytes(), int(y)) for x, y in zip(raw, labels, strict=True))
+    pairs = zip(subset["train_images"], subset["train_labels"], strict=True)
+    assert seen == sorted((x.tobytes(), int(y)) for x, y in pairs)
+
+
+def test_epochs_differ_and_repeat_with_the_seed():
+    first, again = (FashionMNIST(4, seed=3).train_dataloader() for _ in range(2))
+    epochs = [labels_of(first) for _ in range(3)]
+    assert all(torch.equal(epoch, labels_of(again)) for epoch in epochs)
+    assert not torch.equal(epochs[0], epochs[1])
+    assert not torch.equal(epochs[0], labels_of(FashionMNIST(4, seed=4).train_dataloader()))
+
+
+def test_reseeding_starts_another_order():
+    loader = FashionMNIST(4).train_dataloader()
+    orders = {tuple(labels_of(loader.reseeded(seed)).tolist()) for seed in (0, 1, 2)}
+    assert len(orders) == 3
+    assert torch.equal(labels_of(loader.reseeded(1)), labels_of(loader.reseeded(1)))
+
+
+def test_a_loader_can_be_read_twice_at_once():
+    loader = FashionMNIST(4).train_dataloader()
+    one, two = iter(loader), iter(loader)
+    assert not torch.equal(next(one)[1], next(two)[1])
+    fresh = FashionMNIST(4).train_dataloader()
+    next(iter(fresh))
+    assert torch.equal(torch.cat([y for _, y in two]), labels_of(fresh)[128:])
+
+
+def test_the_global_generator_is_left_alone():
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    labels_of(FashionMNIST(4).train_dataloader())
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_validation_keeps_its_order():
+    loader = FashionMNIST(4).val_dataloader()
+    assert torch.equal(labels_of(loader), labels_of(loader))
+
+
+# ---- arguments -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("images", [1, 10, 130, 1000, 10_000])
+def test_a_prefix_of_the_training_images_is_balanced(images):
+    loader = FashionMNIST(4, images=images).train_dataloader()
+    counts = torch.bincount(labels_of(loader), minlength=10)
+    assert counts.sum() == images
+    assert counts.max() - counts.min() <= 1
+    assert len(loader) == -(-images // 128)
+
+
+@pytest.mark.parametrize("name", ["resolution", "batch_size", "images"])
+@pytest.mark.parametrize(("value", "error"), [(0, ValueError), (-3, ValueError), (1.5, TypeError)])
+def test_bad_numbers_are_named(name, value, error):
+    with pytest.raises(error, match=name):
+        FashionMNIST(**{name: value})
+
+
+def test_more_images_than_there_are_name_the_way_out():
+    with pytest.raises(ValueError, match=r"images=10,001.*10,000.*full=True"):
+        FashionMNIST(4, images=10_001)
+
+
+def test_a_negative_seed_is_refused():
+    with pytest.raises(ValueError, match="seed"):
+        FashionMNIST(seed=-1)
+
+
+def test_it_pickles_small_and_whole():
+    d = FashionMNIST(12, 64, 3, images=500)
+    message = pickle.dumps(d)
+    assert len(message) < 1000
+    copy = pickle.loads(message)
+    assert copy.hparams == d.hparams
+    assert torch.equal(labels_of(copy.train_dataloader()), labels_of(d.train_dataloader()))
+
+
+def test_numpy_integers_are_whole_numbers():
+    assert FashionMNIST(np.int64(4), images=np.uint16(70)).hparams["images"] == 70
+
+
+# ---- the whole set -------------------------------------------------------------------------
+
+
+@needs_official
+def test_the_whole_set_keeps_validation_out_of_training(subset, torchvision_sets):
+    d = FashionMNIST(28, 1000, full=True)
+    train, validation, test = d.train_dataloader(), d.val_dataloader(), d.test_dataloader()
+    assert [len(loader.labels) for loader in (train, validation, test)] == [56_000, 4000, 10_000]
+    assert torch.equal(validation.labels, FashionMNIST(28).val_dataloader().labels)
+    assert torch.equal(test.labels, torchvision_sets["test"].targets)
+
+    kept = np.setdiff1d(np.arange(60_000), subset["validation_indices"])
+    official = data.normalise(torchvision_sets["train"].data[kept], 28)
+    sums = [images.double().sum((1, 2, 3)).sort().values for images in (train.images, official)]
+    assert torch.equal(*sums)  # the same pictures in another order
+
+
+@needs_official
+def test_the_whole_set_reads_torchvisions_folder(torchvision_root):
+    debian = FashionMNIST(4, images=20_000, full=True)
+    other = FashionMNIST(4, images=20_000, full=True, root=torchvision_root)
+    assert torch.equal(debian.train_dataloader().images, other.train_dataloader().images)
+
+
+def test_without_the_official_files_it_says_where_to_get_them(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"dataset-fashion-mnist.*download=True"):
+        FashionMNIST(full=True, root=tmp_path)
+
+
+# ---- as in d2l -----------------------------------------------------------------------------
+
+
+def test_labels_are_d2ls():
+    d2l = pytest.importorskip("d2l.torch")
+    theirs = d2l.FashionMNIST.text_labels(None, range(10))
+    assert FashionMNIST(4).text_labels(torch.arange(10)) == theirs
+
+
+def test_visualize_shows_images_with_their_classes():
+    plt = pytest.importorskip("matplotlib.pyplot")
+    d = FashionMNIST(16)
+    images, labels = next(iter(d.val_dataloader()))
+    d.visualize((images, labels), nrows=2, ncols=3)
+    axes = plt.gcf().axes
+    assert [ax.get_title() for ax in axes] == d.text_labels(labels[:6])
+    np.testing.assert_array_equal(axes[4].images[0].get_array(), images[4, 0])
+    plt.close("all")

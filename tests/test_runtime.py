@@ -1,0 +1,139 @@
+"""Threads, devices and generators."""
+
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+import torch
+from torch import nn
+
+from nas_lab import runtime
+
+
+@pytest.fixture
+def mixed_net():
+    return nn.Sequential(
+        nn.Conv2d(2, 6, 3, stride=2, padding=1, groups=2),  # 6 * 4 * 4 outputs of 9 products
+        nn.BatchNorm2d(6),
+        nn.Dropout(0.5),
+        nn.Flatten(),
+        nn.Linear(96, 5),
+    )
+
+
+def test_threads_are_put_back_also_after_an_error():
+    before = torch.get_num_threads()
+    with runtime.threads(before + 1):
+        assert torch.get_num_threads() == before + 1
+    assert torch.get_num_threads() == before
+    with pytest.raises(ZeroDivisionError), runtime.threads(before + 1):
+        _ = 1 / 0
+    assert torch.get_num_threads() == before
+
+
+def test_cpus_follow_affinity_and_the_limit_a_user_sets():
+    report = "from nas_lab import runtime; print(runtime.cpu_count())"
+    limited = os.environ | {"LOKY_MAX_CPU_COUNT": "1"}
+    done = subprocess.run([sys.executable, "-c", report], env=limited, capture_output=True)
+    assert int(done.stdout) == 1
+    assert 1 <= runtime.cpu_count() <= len(os.sched_getaffinity(0))
+
+
+def test_small_networks_get_one_thread_large_ones_all():
+    assert runtime.num_threads(runtime.SMALL_MACS - 1) == 1
+    assert runtime.num_threads(runtime.SMALL_MACS) == runtime.cpu_count()
+
+
+def test_a_gpu_is_for_large_networks(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert runtime.device(runtime.SMALL_MACS).type == "cuda"
+    assert runtime.device(runtime.SMALL_MACS - 1).type == "cpu"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert runtime.device().type == "mps"
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    assert runtime.device().type == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("convolution", "expected"),
+    [
+        (nn.Conv2d(4, 8, 3, stride=2), torch.channels_last),
+        (nn.Conv2d(4, 8, 1), torch.channels_last),
+        (nn.Conv2d(16, 8, 1, stride=2), torch.channels_last),
+        (nn.Conv2d(4, 8, 1, stride=2), torch.contiguous_format),
+        (nn.Conv2d(32, 8, 1, stride=(1, 2), groups=4), torch.contiguous_format),
+    ],
+)
+def test_channels_come_last_but_where_that_spoils_memory(convolution, expected):
+    net = nn.Sequential(nn.Sequential(nn.ReLU(), convolution), nn.Flatten())
+    assert runtime.memory_format(net) is expected
+
+
+def test_generators_repeat_and_differ():
+    def draw(*seeds):
+        return torch.rand(4, generator=runtime.generator(*seeds)).tolist()
+
+    assert draw(0, 1) == draw(0, 1)
+    assert len({tuple(draw(*seeds)) for seeds in [(0, 1), (1, 0), (0, 2), (1, 1), (2,)]}) == 5
+
+
+def test_a_negative_seed_is_refused():
+    with pytest.raises(ValueError, match="non-negative"):
+        runtime.generator(-1)
+
+
+def test_a_seeded_block_repeats_and_leaves_no_trace():
+    before = torch.get_rng_state()
+    draws = []
+    for _ in range(2):
+        with runtime.seeded_global_generator(7):
+            draws.append(torch.rand(3).tolist())
+    assert draws[0] == draws[1]
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_seeded_blocks_of_two_threads_do_not_mix():
+    inside, draws = threading.Barrier(2), {}
+
+    def work(seed):
+        inside.wait()
+        with runtime.seeded_global_generator(seed):
+            draws[seed] = [torch.rand(1).item() for _ in range(50)]
+
+    before = torch.get_rng_state()
+    workers = [threading.Thread(target=work, args=(seed,)) for seed in (1, 2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert torch.equal(before, torch.get_rng_state())
+    for seed, drawn in draws.items():
+        alone = torch.Generator().manual_seed(seed)
+        assert drawn == [torch.rand(1, generator=alone).item() for _ in range(50)]
+
+
+def test_multiply_adds_of_convolutions_and_dense_layers(mixed_net):
+    images = torch.zeros(3, 2, 8, 8)
+    assert runtime.count_macs(mixed_net, images) == 3 * (6 * 16 * 9 + 96 * 5)
+
+
+def test_counting_changes_nothing(mixed_net):
+    mixed_net[1].eval()
+    modes = [module.training for module in mixed_net.modules()]
+    before = {name: value.clone() for name, value in mixed_net.state_dict().items()}
+    runtime.count_macs(mixed_net, torch.ones(3, 2, 8, 8))
+    assert [module.training for module in mixed_net.modules()] == modes
+    assert all(torch.equal(before[name], value) for name, value in mixed_net.state_dict().items())
+    assert not any(module._forward_hooks for module in mixed_net.modules())
+
+
+def test_it_agrees_with_torchs_counter(mixed_net):
+    from torch.utils.flop_counter import FlopCounterMode
+
+    images = torch.zeros(1, 2, 8, 8)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        mixed_net.eval()(images)
+    assert 2 * runtime.count_macs(mixed_net, images) == counter.get_total_flops()
