@@ -1,0 +1,357 @@
+"""One way to train a network on images, built on `d2l.torch.Classifier` and `d2l.torch.Trainer`.
+
+    curve = train(net, FashionMNIST(), Recipe(epochs=4), seed=0)
+    curve.accuracy                               # of the validation images, in [0, 1]
+
+Sources: one-cycle learning rates, L. N. Smith and N. Topin, 2018, arXiv:1708.07120; Nesterov's
+momentum as in I. Sutskever et al., ICML 2013; label smoothing, C. Szegedy et al., 2016,
+arXiv:1512.00567.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import d2l.torch as d2l
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from nas_lab import runtime
+from nas_lab._arguments import whole_number
+
+Batches = Iterable[tuple[torch.Tensor, torch.Tensor]]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained: by stochastic gradient descent with Nesterov's momentum.
+
+    Args:
+        epochs: passes over the training images, at least 1.
+        learning_rate: the highest of the schedule.
+        momentum: in [0, 1); 0 is plain gradient descent.
+        weight_decay: weight of the squared parameters in the loss, halved, as in `torch.optim`.
+        label_smoothing: share of the target that is spread over all classes, in [0, 1).
+        schedule: "one_cycle" rises to `learning_rate` during `warmup` and falls to almost 0 by
+            the last step; "cosine" only falls; "constant" stays.
+        warmup: share of the steps in which the one-cycle schedule rises, in (0, 1).
+
+    Raises TypeError or ValueError for values outside of these.
+    """
+
+    epochs: int = 4
+    learning_rate: float = 0.1
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    label_smoothing: float = 0.0
+    schedule: Literal["one_cycle", "cosine", "constant"] = "one_cycle"
+    warmup: float = 0.3
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "epochs", whole_number("epochs", self.epochs))
+        _in_range("learning_rate", self.learning_rate, 0 < self.learning_rate < math.inf, "> 0")
+        _in_range("momentum", self.momentum, 0 <= self.momentum < 1, "in [0, 1)")
+        _in_range("weight_decay", self.weight_decay, 0 <= self.weight_decay < math.inf, ">= 0")
+        smoothing = self.label_smoothing
+        _in_range("label_smoothing", smoothing, 0 <= smoothing < 1, "in [0, 1)")
+        _in_range("warmup", self.warmup, 0 < self.warmup < 1, "in (0, 1)")
+        if self.schedule not in _SCHEDULES:
+            raise ValueError(f"schedule must be one of {sorted(_SCHEDULES)}, not {self.schedule!r}")
+
+    def optimiser(self, net: nn.Module) -> torch.optim.SGD:
+        """Return the optimiser of a network's parameters."""
+        settings = {
+            "lr": self.learning_rate,
+            "momentum": self.momentum,
+            "nesterov": self.momentum > 0,
+            "weight_decay": self.weight_decay,
+        }
+        try:  # one kernel for all parameters: 0.3 ms a step where foreach took 0.5, a loop 0.8
+            return torch.optim.SGD(net.parameters(), fused=True, **settings)
+        except RuntimeError:  # an older torch has it for GPUs only
+            return torch.optim.SGD(net.parameters(), **settings)
+
+    def scheduler(
+        self, optimiser: torch.optim.Optimizer, steps: int
+    ) -> torch.optim.lr_scheduler.LRScheduler:
+        """Return what sets the learning rate at each of `steps` steps."""
+        return _SCHEDULES[self.schedule](self, optimiser, steps)
+
+
+def _in_range(name: str, value: float, good: bool, condition: str) -> None:
+    if not good:
+        raise ValueError(f"{name} must be {condition}, not {value!r}")
+
+
+def _one_cycle(recipe: Recipe, optimiser: torch.optim.Optimizer, steps: int):
+    return torch.optim.lr_scheduler.OneCycleLR(
+        optimiser,
+        recipe.learning_rate,
+        total_steps=max(steps, 2),  # a cycle needs a rise and a fall
+        pct_start=recipe.warmup,
+        cycle_momentum=False,
+    )
+
+
+def _cosine(recipe: Recipe, optimiser: torch.optim.Optimizer, steps: int):
+    return torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+
+
+def _constant(recipe: Recipe, optimiser: torch.optim.Optimizer, steps: int):
+    return torch.optim.lr_scheduler.ConstantLR(optimiser, factor=1.0)
+
+
+_SCHEDULES = {"one_cycle": _one_cycle, "cosine": _cosine, "constant": _constant}
+
+
+@dataclass(frozen=True)
+class Curve:
+    """What a training recorded; every tuple has an entry for each finished epoch.
+
+    Attributes:
+        train_loss: mean cross-entropy of the training batches, smoothed labels included.
+        val_loss: mean cross-entropy of the validation images, in nats.
+        val_accuracy: share of validation images classified rightly, in [0, 1].
+        seconds: wall time since training began, validation included.
+        status: "finished", "interrupted" (the network keeps what it learnt) or "diverged" (the
+            loss was not finite; the epoch in which that happened is left out).
+    """
+
+    train_loss: tuple[float, ...] = ()
+    val_loss: tuple[float, ...] = ()
+    val_accuracy: tuple[float, ...] = ()
+    seconds: tuple[float, ...] = ()
+    status: Literal["finished", "interrupted", "diverged"] = "finished"
+
+    def __len__(self) -> int:
+        return len(self.val_accuracy)
+
+    @property
+    def accuracy(self) -> float:
+        """Validation accuracy after the last finished epoch; nan when there is none."""
+        return self.val_accuracy[-1] if self.val_accuracy else math.nan
+
+
+@dataclass(frozen=True)
+class EpochEvent:
+    """What `on_epoch` is told: `epoch` (from 1) of `epochs` is over, and `curve` up to it."""
+
+    epoch: int
+    epochs: int
+    curve: Curve
+
+
+class Classifier(d2l.Classifier):
+    """A network as a d2l model: loss, validation and optimiser follow a recipe.
+
+    Args:
+        net: images [B, C, H, W] -> logits [B, classes].
+        recipe: how to train it.
+        board: a `d2l.ProgressBoard` that draws the curves while training; None draws nothing.
+    """
+
+    def __init__(self, net: nn.Module, recipe: Recipe, board: d2l.ProgressBoard | None = None):
+        super().__init__()
+        self.net, self.recipe = net, recipe
+        self.board = board or d2l.ProgressBoard(display=False)
+
+    def configure_optimizers(self) -> torch.optim.SGD:
+        """Return the recipe's optimiser."""
+        return self.recipe.optimiser(self.net)
+
+    def training_step(self, batch) -> torch.Tensor:
+        """Return the mean loss of a batch of images and labels."""
+        images, labels = batch
+        smoothing = self.recipe.label_smoothing
+        loss = F.cross_entropy(self.net(images), labels, label_smoothing=smoothing)
+        if self.board.display:
+            self.plot("loss", loss, train=True)
+        return loss
+
+
+class Trainer(d2l.Trainer):
+    """`d2l.Trainer` with a schedule, a device, progress, events and an orderly interrupt.
+
+    Args:
+        max_epochs: passes over the training images.
+        device: where to train.
+        seed: fixes the order of the images, when the data are `nas_lab.data`'s.
+        on_epoch: called with an `EpochEvent` after every epoch.
+        progress: show a bar with the time left.
+    """
+
+    def __init__(
+        self,
+        max_epochs: int,
+        device: torch.device | str = "cpu",
+        seed: int = 0,
+        on_epoch: Callable[[EpochEvent], None] | None = None,
+        progress: bool = False,
+    ):
+        super().__init__(max_epochs)
+        self.gpus = [] if torch.device(device).type == "cpu" else [torch.device(device)]
+        self.seed, self.on_epoch, self.progress = seed, on_epoch, progress
+        self.curve = Curve()
+
+    def prepare_data(self, data: d2l.DataModule) -> None:
+        """Get the batches of training and validation images."""
+        super().prepare_data(data)
+        if self.num_train_batches == 0:
+            raise ValueError("there is no batch of training images")
+        if hasattr(self.train_dataloader, "reseeded"):
+            self.train_dataloader = self.train_dataloader.reseeded(self.seed)
+
+    def fit(self, model: Classifier, data: d2l.DataModule) -> Curve:
+        """Train `model` and return its curve; an interrupt ends it early and is noted there."""
+        self.prepare_data(data)
+        self.prepare_model(model)
+        model.plot_train_per_epoch = min(model.plot_train_per_epoch, self.num_train_batches)
+        self.optim = model.configure_optimizers()
+        steps = self.max_epochs * self.num_train_batches
+        self.scheduler = model.recipe.scheduler(self.optim, steps)
+        self.train_batch_idx = 0
+        self.began = time.perf_counter()
+        with _bar(steps, self.progress) as self.bar:
+            try:
+                for epoch in range(self.max_epochs):
+                    self.epoch = epoch
+                    if not self.fit_epoch():
+                        break
+            except KeyboardInterrupt:
+                self.curve = replace(self.curve, status="interrupted")
+        model.eval()
+        return self.curve
+
+    def fit_epoch(self) -> bool:
+        """Train for an epoch, validate, record; return False when the loss is not finite."""
+        self.model.train()
+        train_loss = self._train_epoch()
+        val_accuracy, val_loss = _measure(self.model.net, self.val_dataloader, self.prepare_batch)
+        if not math.isfinite(train_loss + val_loss):
+            self.curve = replace(self.curve, status="diverged")
+            return False
+        self._record(train_loss, val_loss, val_accuracy)
+        return True
+
+    def _train_epoch(self) -> float:
+        total, images = 0.0, 0
+        for batch in self.train_dataloader:
+            batch = self.prepare_batch(batch)
+            self.optim.zero_grad()
+            loss = self.model.training_step(batch)
+            loss.backward()
+            self.optim.step()
+            self.scheduler.step()
+            self.train_batch_idx += 1
+            self.bar.update()
+            total = total + loss.detach() * len(batch[-1])
+            images += len(batch[-1])
+        return float(total) / images
+
+    def _record(self, train_loss: float, val_loss: float, val_accuracy: float) -> None:
+        seconds = time.perf_counter() - self.began
+        self.curve = Curve(
+            (*self.curve.train_loss, train_loss),
+            (*self.curve.val_loss, val_loss),
+            (*self.curve.val_accuracy, val_accuracy),
+            (*self.curve.seconds, seconds),
+        )
+        epoch = self.epoch + 1
+        self.model.board.xlabel = "epoch"
+        self.model.board.draw(epoch, val_loss, "val_loss")
+        self.model.board.draw(epoch, val_accuracy, "val_acc")
+        self.bar.set_postfix(val_acc=f"{val_accuracy:.3f}", refresh=False)
+        if self.on_epoch is not None:
+            self.on_epoch(EpochEvent(epoch, self.max_epochs, self.curve))
+
+
+@contextmanager
+def _bar(steps: int, show: bool) -> Iterator:
+    from tqdm.auto import tqdm
+
+    with tqdm(total=steps, disable=not show, unit="step") as bar:
+        yield bar
+
+
+def train(
+    net: nn.Module,
+    data: d2l.DataModule,
+    recipe: Recipe = Recipe(),
+    *,
+    seed: int = 0,
+    on_epoch: Callable[[EpochEvent], None] | None = None,
+    progress: bool = False,
+    board: d2l.ProgressBoard | bool | None = None,
+    device: torch.device | str | None = None,
+    num_threads: int | None = None,
+) -> Curve:
+    """Train `net` in place, leave it in evaluation mode, and return its curve.
+
+    On a CPU the same seed gives the same result, and torch's global generators are left as they
+    were. Ctrl-C (the notebook's stop button) ends the training but not the program: the network
+    keeps what it learnt and the curve says "interrupted".
+
+    Args:
+        net: images [B, C, H, W] -> logits [B, classes]. Its weights are put in the order in
+            memory that `runtime.memory_format` names, mostly channels_last.
+        data: batches of images and labels, usually a `nas_lab.data.FashionMNIST`.
+        recipe: how to train.
+        seed: fixes the order of the images and what dropout drops; not the initial weights.
+        on_epoch: called with an `EpochEvent` after every epoch; what it raises ends the training.
+        progress: show a bar with the time left.
+        board: True, or a `d2l.ProgressBoard`, draws the curves live in a notebook.
+        device, num_threads: None lets `nas_lab.runtime` choose them by the network's size.
+    """
+    seed = whole_number("seed", seed, least=0)
+    macs = runtime.count_macs(net, next(iter(data.val_dataloader()))[0][:1])
+    device = runtime.device(macs) if device is None else torch.device(device)
+    board = d2l.ProgressBoard() if board is True else board or None
+    net.to(device, memory_format=runtime.memory_format(net))
+    trainer = Trainer(recipe.epochs, device, seed, on_epoch, progress)
+    with ExitStack() as stack:
+        stack.enter_context(runtime.threads(num_threads or runtime.num_threads(macs)))
+        if _draws_globally(net):
+            stack.enter_context(runtime.seeded_global_generator(seed))
+        return trainer.fit(Classifier(net, recipe, board), data)
+
+
+def evaluate(net: nn.Module, loader: Batches) -> float:
+    """Return the share of images that `net` classifies rightly, in [0, 1].
+
+    It is measured in evaluation mode; the mode of `net` is put back. Raises ValueError when the
+    loader is empty.
+    """
+    device = runtime.device_of(net)
+    return _measure(net, loader, lambda batch: [tensor.to(device) for tensor in batch])[0]
+
+
+@torch.no_grad()
+def _measure(net: nn.Module, loader: Batches, prepare: Callable) -> tuple[float, float]:
+    """Return accuracy and mean cross-entropy of a network over a loader."""
+    right, loss, images = 0, 0.0, 0
+    with runtime.evaluation_mode(net):
+        for batch in loader:
+            x, y = prepare(batch)
+            logits = net(x)
+            right = right + (logits.argmax(1) == y).sum()
+            loss = loss + F.cross_entropy(logits, y, reduction="sum")
+            images += len(y)
+    if images == 0:
+        raise ValueError("there is no image to measure accuracy on")
+    return float(right) / images, float(loss) / images
+
+
+def _draws_globally(net: nn.Module) -> bool:
+    """Tell whether a module draws from torch's global generator: these kinds take no other."""
+    names = ("Dropout", "DropPath", "StochasticDepth")
+    return any(
+        any(name in type(module).__name__ for name in names)
+        or (isinstance(module, nn.RNNBase) and module.dropout > 0)
+        for module in net.modules()
+    )
