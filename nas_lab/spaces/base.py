@@ -10,10 +10,10 @@ import hashlib
 import math
 import operator
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import lazy_loader
 
@@ -226,7 +226,7 @@ class Space:
             ValueError: malformed text or an unknown option.
         """
         words = [word.partition("=") for word in as_text(text).split()]
-        if not all(separator for _, separator, _ in words):
+        if len({name for name, separator, _ in words if separator}) < max(1, len(words)):
             raise ValueError(f"{text!r} is not of the form 'name=option name=option ...'")
         spelled = {d.name: {str(option): option for option in d.options} for d in self.decisions}
         return self.encode({name: spelled.get(name, {}).get(o, o) for name, _, o in words})
@@ -275,7 +275,7 @@ class Space:
 
 def _as_ints(arch: object, name: str) -> Arch:
     try:
-        tokens = tuple(arch)  # type: ignore[arg-type]
+        tokens = tuple(cast(Iterable[Any], arch))
         if any(isinstance(token, bool) for token in tokens):
             raise TypeError
         return tuple(operator.index(token) for token in tokens)

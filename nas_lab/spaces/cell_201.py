@@ -124,13 +124,16 @@ def operation_201(net: Network, x: int, op: str) -> int:
 
 
 def expression_201(arch: Arch) -> str:
-    """What a cell computes, as a text; cells with the same text are the same network.
+    """What a cell computes, as a text; cells with the same text count as the same network.
 
     ``0`` is the cell's input and ``#`` is zero. 'none', and any operation on zero, gives zero; a
     skip is what it reads; the terms of a sum are sorted. These are the rules of the authors' code
-    (``to_unique_str``), which leave 6,466 texts. Equal texts always mean equal functions; the
-    reverse fails where a zero stays in a sum, or a sum in a sum is not merged: 4,930 functions
-    remain when both are.
+    (``to_unique_str``), which leave 6,466 texts.
+
+    With one fixed map for each operation, cells with equal texts compute the same function. The
+    reverse fails where a zero stays in a sum, a sum in a sum is not merged, or a pooled sum is not
+    the sum of what is pooled: 4,660 functions are behind the texts. And a text does not tell
+    whether two equal terms come from two convolutions or from one that is read twice.
     """
     nodes = ["0"]
     for tokens in _triangle(arch):

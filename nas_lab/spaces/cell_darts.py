@@ -112,9 +112,16 @@ class Darts(Space):
     def from_genotype(
         self, normal: Sequence[tuple[str, int]], reduce: Sequence[tuple[str, int]]
     ) -> Arch:
-        """Read the paper's notation: pairs of an operation and its input, two for each node."""
+        """Read the paper's notation: pairs of an operation and its input, two for each node.
+
+        Raises:
+            ValueError: not eight pairs, an unknown operation, an input that does not come before
+                its node, or one input twice.
+        """
         chosen = {decision.name: "none" for decision in self.decisions}
         for cell, pairs in zip(CELLS_DARTS, (normal, reduce), strict=True):
+            if len(pairs) != 2 * NODES_DARTS:
+                raise ValueError(f"{cell} has {len(pairs)} pairs of operation and input, not 8")
             for i, (op, source) in enumerate(pairs):
                 chosen[f"{cell}_{source}_{i // 2 + 2}"] = op
         return self.encode(chosen)
@@ -129,17 +136,16 @@ class Darts(Space):
         return ";".join(parts)
 
     def from_string(self, text: str) -> Arch:
-        """Read the form that ``to_string`` writes."""
-        cells = [re.findall(r"([^|~+;]+)~(\d)", part) for part in as_text(text).split(";")]
-        try:
-            normal, reduce = ([(op, int(source)) for op, source in cell] for cell in cells)
-            arch = self.from_genotype(normal, reduce)
-        except ValueError as error:
+        """Read the form that ``to_string`` writes; the two edges of a node in any order."""
+        node = r"\|\w+~\d\|\w+~\d\|"
+        cell = rf"{node}(?:\+{node}){{3}}"
+        if not re.fullmatch(f"normal{cell};reduce{cell}", as_text(text)):
             raise ValueError(
-                f"{text!r} is not of the form normal|op~0|op~1|+|...|;reduce|op~0|op~1|+|...|: "
-                f"{error}"
-            ) from None
-        return arch
+                f"{text!r} is not of the form "
+                "normal|op~0|op~1|+|...|;reduce|op~0|op~1|+|...|, with two edges for each node"
+            )
+        pairs = [(op, int(source)) for op, source in re.findall(r"(\w+)~(\d)", text)]
+        return self.from_genotype(pairs[:8], pairs[8:])
 
     def network(self, arch: Arch, skeleton: Skeleton) -> Network:
         """A stem of three times the channels, then cells; reductions at a third and two thirds."""

@@ -116,9 +116,10 @@ def conv_chain(
     Raises:
         ValueError: ``layers`` below 1, an option below 1, or an even filter size.
     """
-    choices = {"height": heights, "width": widths, "stride": strides, "filters": filters}
-    for name, options in {"layers": [layers], **choices}.items():
-        positive(name, options)
+    choices = dict(zip(FILTER_TOKENS, (heights, widths, strides, filters), strict=True))
+    positive("layers", [layers])
+    for name, options in choices.items():
+        positive(name if name.endswith("s") else f"{name}s", options)
     if any(size % 2 == 0 for size in (*heights, *widths)):
         raise ValueError("filter heights and widths have to be odd, so that the size is kept")
     decisions: list[Decision] = []

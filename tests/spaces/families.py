@@ -1,0 +1,25 @@
+"""The five families, and a small space of each that can be enumerated."""
+
+from nas_lab import spaces
+
+FAMILIES = {
+    "nasbench201": spaces.nasbench201(),
+    "darts": spaces.darts(),
+    "conv_chain": spaces.conv_chain(4, True),
+    "conv_chain without skips": spaces.conv_chain(3, False),
+    "mlp": spaces.mlp(),
+    "rnn": spaces.rnn(),
+    "mobile": spaces.mobile(),
+}
+
+SMALL = {
+    "nasbench201": spaces.nasbench201(),
+    "conv_chain": spaces.conv_chain(
+        3, True, heights=(1, 3), widths=(1,), strides=(1, 2), filters=(4,)
+    ),
+    "mlp": spaces.mlp(layers=(1, 2, 3), hidden=(4, 8)),
+    "rnn": spaces.rnn(hidden=(4, 8), layers=(1, 2)),
+    "mobile": spaces.mobile(1, depths=(1, 2), kernels=(3,), widths=(1.0,)),
+}
+
+SKELETON = spaces.Skeleton(channels=4, cells=2, stages=2, resolution=8, in_channels=1)

@@ -1,0 +1,70 @@
+"""Chains, dense, recurrent and mobile networks against cases worked by hand."""
+
+import pytest
+
+from nas_lab.spaces import Skeleton, conv_chain, mlp, mobile, rnn
+
+SKELETON = Skeleton(channels=8, resolution=16, in_channels=1)
+
+
+def chain(**choices):
+    space = conv_chain(3, True)
+    defaults = {d.name: d.options[0] for d in space.decisions}
+    return space, space.encode({**defaults, **choices})
+
+
+def test_a_layer_without_anchors_reads_the_image_and_unread_layers_go_to_the_output():
+    space, arch = chain(anchor_1_3=1)
+    assert space.inputs(arch) == [frozenset(), frozenset(), frozenset({0})]
+    assert space.unread(arch) == [1, 2]
+    net = space.network(arch, SKELETON)
+    assert [op.shape for op in net.ops if op.kind == "concat"] == [(48, 16, 16)]
+
+
+def test_inputs_of_unequal_size_are_padded_to_the_largest():
+    space, arch = chain(stride_1=3, stride_2=2, anchor_1_3=1, anchor_2_3=1)
+    net = space.network(arch, SKELETON)
+    assert [op.shape for op in net.ops if op.kind == "pad"] == [(24, 8, 8)]
+    assert [op.shape for op in net.ops if op.kind == "concat"] == [(48, 8, 8)]
+
+
+def test_costs_of_a_dense_network_by_hand():
+    space = mlp()
+    arch = space.encode(
+        {"layers": 2, "hidden_1": 64, "hidden_2": 32, "hidden_3": 256, "hidden_4": 256}
+    )
+    cost = space.cost(arch, SKELETON)
+    assert cost.macs == 256 * 64 + 64 * 32 + 32 * 10
+    assert cost.params == cost.macs + 64 + 32 + 10
+    assert space.hidden(arch) == [64, 32]
+    assert space.decode(space.canonical(arch))["hidden_4"] == 16
+
+
+def test_dense_layers_that_do_not_exist_do_not_tell_networks_apart():
+    space = mlp(layers=(1, 2), hidden=(4, 8, 16))
+    assert len({space.canonical(arch) for arch in space}) == 3 + 9
+
+
+@pytest.mark.parametrize(("cell", "gates"), [("rnn", 1), ("gru", 3), ("lstm", 4)])
+def test_costs_of_a_recurrent_network_by_hand(cell, gates):
+    space = rnn()
+    arch = space.encode({"cell": cell, "hidden": 32, "layers": 2})
+    weights = gates * 32 * (16 + 32) + gates * 32 * (32 + 32)
+    cost = space.cost(arch, SKELETON)
+    assert cost.macs == 16 * weights + 32 * 10
+    assert cost.params == weights + 2 * 2 * gates * 32 + 32 * 10 + 10
+
+
+def test_mobile_stages_differ_in_what_they_choose():
+    space = mobile(2)
+    choice = {"depth_1": 1, "kernel_1": 3, "width_1": 1.0, "expansion_1": 4}
+    choice |= {"depth_2": 2, "kernel_2": 5, "width_2": 1.5, "expansion_2": 2}
+    arch = space.encode({"block_1": "resnet", "block_2": "mobilenet", **choice})
+    convs = {op.name: op for op in space.network(arch, SKELETON).ops if op.kind == "conv"}
+    narrow = convs["stage_1.block_1.conv_2"]
+    assert narrow.shape == (2, 16, 16)
+    assert narrow.settings["groups"] == 1
+    wide = convs["stage_2.block_1.conv_2"]
+    assert wide.shape == (16, 8, 8)
+    assert wide.settings["groups"] == 16
+    assert convs["stage_2.block_2.conv_3"].shape == (24, 8, 8)

@@ -1,0 +1,209 @@
+"""What holds for every space, whatever its architectures mean."""
+
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from nas_lab import spaces
+from tests.spaces.families import FAMILIES, SKELETON, SMALL
+
+SEEDS = st.integers(0, 2**32)
+every_family = pytest.mark.parametrize("space", FAMILIES.values(), ids=FAMILIES.keys())
+every_small = pytest.mark.parametrize("space", SMALL.values(), ids=SMALL.keys())
+
+
+@every_family
+@given(seed=SEEDS)
+@settings(max_examples=25)
+def test_forms_of_an_architecture_lead_back_to_it(space, seed):
+    arch = space.sample(np.random.default_rng(seed))
+    assert arch in space
+    assert all(type(token) is int for token in arch)
+    assert space.encode(space.decode(arch)) == arch
+    assert space.from_string(space.to_string(arch)) == arch
+    w = space.one_hot(arch)
+    assert w.shape == (len(space.decisions), max(len(d.options) for d in space.decisions))
+    assert tuple(w.argmax(axis=1).tolist()) == arch
+    assert (w.sum(axis=1) == 1).all()
+    assert not w[~space.mask].any()
+    assert space.mask.sum() == sum(len(d.options) for d in space.decisions)
+
+
+@every_family
+@given(seed=SEEDS)
+@settings(max_examples=15)
+def test_neighbors_are_mutual_and_mutation_draws_one_of_them(space, seed):
+    rng = np.random.default_rng(seed)
+    arch = space.sample(rng)
+    neighbors = space.neighbors(arch)
+    assert len(set(neighbors)) == len(neighbors)
+    child = space.mutate(arch, rng)
+    assert child in neighbors
+    assert arch in space.neighbors(child)
+    assert all(neighbor in space and neighbor != arch for neighbor in neighbors)
+
+
+@every_family
+@given(seed=SEEDS)
+@settings(max_examples=25)
+def test_canonical_is_of_the_space_and_its_own_canonical(space, seed):
+    arch = space.sample(np.random.default_rng(seed))
+    representative = space.canonical(arch)
+    assert representative in space
+    assert space.canonical(representative) == representative
+    assert representative <= arch
+
+
+@every_family
+@given(seed=SEEDS)
+@settings(max_examples=10)
+def test_the_same_generator_draws_the_same(space, seed):
+    draw = [np.random.default_rng(seed) for _ in range(2)]
+    first, second = (space.sample(rng) for rng in draw)
+    assert first == second
+    assert space.mutate(first, draw[0]) == space.mutate(second, draw[1])
+
+
+@every_small
+def test_enumeration_agrees_with_the_size(space):
+    archs = list(space)
+    assert len(archs) == len(space) == space.size
+    assert len(set(archs)) == len(archs)
+    assert archs == sorted(archs)
+    assert all(arch in space for arch in archs[:: max(1, len(archs) // 200)])
+
+
+@pytest.mark.parametrize("name", ["conv_chain", "mlp", "rnn", "mobile"])
+def test_samples_are_uniform(name):
+    space, rng = SMALL[name], np.random.default_rng(1)
+    archs = list(space)
+    index = {arch: i for i, arch in enumerate(archs)}
+    draws = [index[space.sample(rng)] for _ in range(20 * len(archs))]
+    counts = np.bincount(draws, minlength=len(archs))
+    assert stats.chisquare(counts).pvalue > 1e-4
+
+
+@every_family
+def test_graph_is_acyclic_and_named_after_the_architecture(space):
+    networkx = pytest.importorskip("networkx")
+    arch = space.sample(np.random.default_rng(3))
+    graph = space.graph(arch)
+    assert networkx.is_directed_acyclic_graph(graph)
+    assert graph.name == space.to_string(arch)
+    assert all("label" in attributes for _, attributes in graph.nodes(data=True))
+
+
+@every_family
+def test_pickles_and_compares_by_value(space):
+    copy = pickle.loads(pickle.dumps(space))
+    assert copy == space
+    assert copy.fingerprint == space.fingerprint
+
+
+def test_fingerprint_tells_spaces_apart_and_survives_the_process():
+    prints = {name: space.fingerprint for name, space in FAMILIES.items()}
+    assert len(set(prints.values())) == len(prints)
+    assert spaces.mlp(hidden=(16, 32)).fingerprint != spaces.mlp(hidden=(32, 16)).fingerprint
+    assert spaces.conv_chain(2, True).fingerprint != spaces.conv_chain(2, False).fingerprint
+    code = "from nas_lab import spaces; print(spaces.darts().fingerprint)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == prints["darts"]
+
+
+def test_a_space_too_large_for_len_says_what_to_use():
+    space = spaces.conv_chain(12, True)
+    assert space.size == 192**12 * 2 ** (12 * 11 // 2)
+    with pytest.raises(OverflowError, match=r"space\.size"):
+        len(space)
+
+
+@every_family
+def test_bad_architectures_are_explained(space):
+    arch = space.sample(np.random.default_rng(0))
+    with pytest.raises(ValueError, match=f"has {len(arch)} tokens, this one has {len(arch) - 1}"):
+        space.check(arch[:-1])
+    with pytest.raises(ValueError, match="choose from 0 to"):
+        space.check((99, *arch[1:]))
+    with pytest.raises(ValueError, match="choose from 0 to"):
+        space.check((-1, *arch[1:]))
+    for wrong in (None, 3, "abc", (0.5, *arch[1:]), (True, *arch[1:])):
+        with pytest.raises(TypeError, match="tuple of whole numbers"):
+            space.check(wrong)
+        assert wrong not in space
+    for method in (space.decode, space.to_string, space.one_hot, space.canonical, space.graph):
+        with pytest.raises(ValueError, match="tokens"):
+            method(arch[:-1])
+    with pytest.raises(ValueError, match="tokens"):
+        space.cost(arch[:-1], SKELETON)
+
+
+@every_family
+def test_numpy_tokens_are_welcome(space):
+    arch = space.sample(np.random.default_rng(0))
+    assert space.check(np.array(arch)) == arch
+    assert space.check(list(arch)) == arch
+
+
+@every_family
+def test_bad_texts_are_explained(space):
+    text = space.to_string(space.sample(np.random.default_rng(0)))
+    for wrong in ("", "nonsense", text[:-1] + "?", text + text):
+        with pytest.raises(ValueError, match=r"form|choose from|asks for"):
+            space.from_string(wrong)
+    with pytest.raises(TypeError, match="reads a str"):
+        space.from_string(7)
+
+
+@every_family
+def test_bad_mappings_are_explained(space):
+    mapping = space.decode(space.sample(np.random.default_rng(0)))
+    name = next(iter(mapping))
+    with pytest.raises(ValueError, match="missing"):
+        space.encode({k: v for k, v in mapping.items() if k != name})
+    with pytest.raises(ValueError, match="unknown"):
+        space.encode({**mapping, "flavour": 1})
+    with pytest.raises(ValueError, match=f"{name} has no option"):
+        space.encode({**mapping, name: "no_such_operation"})
+
+
+@every_family
+def test_a_seed_in_place_of_a_generator_is_explained(space):
+    with pytest.raises(TypeError, match="default_rng"):
+        space.sample(0)
+    arch = space.sample(np.random.default_rng(0))
+    with pytest.raises(TypeError, match="default_rng"):
+        space.mutate(arch, np.random.RandomState(0))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: spaces.conv_chain(0, True), "layers"),
+        (lambda: spaces.conv_chain(2, True, heights=(2,)), "odd"),
+        (lambda: spaces.conv_chain(2, True, filters=()), "filters is empty"),
+        (lambda: spaces.conv_chain(2, True, strides=(0,)), "strides"),
+        (lambda: spaces.mlp(hidden=(0,)), "hidden"),
+        (lambda: spaces.rnn(cells=("tcn",)), "choose from rnn, gru, lstm"),
+        (lambda: spaces.mobile(blocks=("vgg",)), "choose from resnet, mobilenet"),
+        (lambda: spaces.mobile(kernels=(4,)), "odd"),
+        (lambda: spaces.mobile(widths=(0.0,)), "above 0"),
+        (lambda: spaces.Skeleton(channels=0), "channels must be at least 1"),
+        (lambda: spaces.Skeleton(resolution=-4), "resolution must be at least 1"),
+        (lambda: spaces.Decision("empty", ()), "no options"),
+    ],
+)
+def test_bad_arguments_are_explained(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_a_skeleton_takes_whole_numbers_only():
+    with pytest.raises(TypeError, match="whole number"):
+        spaces.Skeleton(channels=1.5)
+    assert spaces.Skeleton(channels=np.int64(8)) == spaces.Skeleton(channels=8)
