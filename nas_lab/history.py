@@ -201,6 +201,8 @@ class History:
         self._size = self._whole = self._whole + len(data)
 
     def _read(self, path: Path) -> None:
+        if not path.is_file():
+            raise OSError(f"{path} is no file: choose another path for this history")
         *lines, torn = path.read_bytes().split(b"\n")
         if torn:
             warnings.warn(

@@ -1,0 +1,232 @@
+"""The loop: the same trials with any workers, after any interruption."""
+
+import math
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import pytest
+
+from nas_lab.history import Evaluation, History, HistoryWarning
+from nas_lab.spaces import mlp, nasbench201
+from nas_lab.strategies import RandomSearch, RegularizedEvolution, search
+from tests import estimates
+
+SPACE = nasbench201()
+ROOT = Path(__file__).parents[2]
+
+
+def strategies():
+    return [
+        RandomSearch(SPACE, seed=5),
+        RegularizedEvolution(SPACE, seed=5, population=8, sample=3),
+    ]
+
+
+def processes(n):
+    return ProcessPoolExecutor(n, mp_context=get_context("spawn"))
+
+
+every_strategy = pytest.mark.parametrize("which", range(2), ids=["random", "evolution"])
+
+
+@every_strategy
+def test_the_same_history_with_any_workers(which, tmp_path):
+    alone = list(search(strategies()[which], estimates.by_tokens, 40, batch=6))
+    assert [t.id for t in alone] == list(range(40))
+    with ThreadPoolExecutor(2) as threads:
+        run = search(strategies()[which], estimates.in_odd_order, 40, batch=6, executor=threads)
+        assert list(run) == alone
+    history = History(tmp_path / "run.jsonl", SPACE)
+    with processes(3) as pool:
+        run = search(
+            strategies()[which],
+            estimates.in_odd_order,
+            40,
+            batch=6,
+            executor=pool,
+            history=history,
+        )
+        assert list(run) == alone
+    assert history.trials == History(tmp_path / "run.jsonl", SPACE).trials == alone
+
+
+@every_strategy
+def test_stopping_early_and_resuming_changes_nothing(which, tmp_path):
+    complete = list(search(strategies()[which], estimates.by_tokens, 30, batch=4))
+    for stop in (0, 1, 9, 29):
+        path = tmp_path / f"{stop}.jsonl"
+        run = search(
+            strategies()[which], estimates.by_tokens, 30, batch=4, history=History(path, SPACE)
+        )
+        for trial in run:
+            if trial.id == stop:
+                break
+        evaluated = []
+
+        def counting(arch, seed, evaluated=evaluated):
+            evaluated.append(arch)
+            return estimates.by_tokens(arch, seed)
+
+        again = search(strategies()[which], counting, 30, batch=4, history=History(path, SPACE))
+        assert list(again) == complete
+        assert len(evaluated) == 30 - (stop + 1)
+
+
+@every_strategy
+def test_killed_and_resumed(which, tmp_path):
+    """SIGKILL in the middle, then the same call again: the same trials as without."""
+    path = tmp_path / "run.jsonl"
+    script = textwrap.dedent(f"""
+        from nas_lab.history import History
+        from nas_lab.strategies import search
+        from tests import estimates
+        from tests.strategies.test_search import SPACE, strategies
+        strategy = strategies()[{which}]
+        history = History({str(path)!r}, SPACE)
+        for trial in search(strategy, estimates.slowly, 60, batch=5, history=history):
+            pass
+    """)
+    worker = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT)
+    while not path.exists() or path.read_bytes().count(b"\n") < 12:
+        assert worker.poll() is None, "ended before it was killed"
+        time.sleep(0.01)
+    os.kill(worker.pid, signal.SIGKILL)
+    worker.wait()
+    path.write_bytes(path.read_bytes() + b'{"id":')  # the kill may also fall into a write
+    with pytest.warns(HistoryWarning):
+        history = History(path, SPACE)
+    assert 11 <= len(history) < 60
+    resumed = list(search(strategies()[which], estimates.by_tokens, 60, batch=5, history=history))
+    assert resumed == list(search(strategies()[which], estimates.by_tokens, 60, batch=5))
+
+
+def test_a_dead_worker_is_explained_and_no_finished_trial_is_lost(tmp_path):
+    path = tmp_path / "run.jsonl"
+    history = History(path, SPACE)
+    strategy = RandomSearch(SPACE, seed=1)
+    first_death = next(
+        t.id
+        for t in search(RandomSearch(SPACE, seed=1), estimates.by_tokens, 100, batch=2)
+        if t.arch[0] == 0
+    )
+    with (
+        processes(1) as pool,
+        pytest.raises(RuntimeError, match=r"worker died.*search again with the same history"),
+    ):
+        list(search(strategy, estimates.dying, 100, batch=2, executor=pool, history=history))
+    assert [t.id for t in History(path, SPACE).trials] == list(range(first_death))
+    resumed = search(
+        RandomSearch(SPACE, seed=1), estimates.by_tokens, 100, batch=2, history=History(path, SPACE)
+    )
+    expected = search(RandomSearch(SPACE, seed=1), estimates.by_tokens, 100, batch=2)
+    assert list(resumed) == list(expected)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_mistake_in_the_estimate_surfaces_and_finished_trials_stay(workers):
+    history = History(None, SPACE)
+    pool = ThreadPoolExecutor(workers) if workers else None
+    with pytest.raises(ZeroDivisionError, match="a mistake in the estimate"):
+        list(
+            search(
+                RandomSearch(SPACE, seed=1),
+                estimates.failing,
+                100,
+                batch=4,
+                executor=pool,
+                history=history,
+            )
+        )
+    assert len(history) > 0
+    assert all(t.arch[0] != 0 for t in history.trials)
+
+
+def test_an_interrupt_keeps_what_was_evaluated():
+    history, calls = History(None, SPACE), []
+
+    def interrupted(arch, seed):
+        calls.append(arch)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return estimates.by_tokens(arch, seed)
+
+    with pytest.raises(KeyboardInterrupt):
+        list(search(RandomSearch(SPACE), interrupted, 10, batch=3, history=history))
+    assert [t.id for t in history.trials] == [0, 1, 2]
+
+
+def test_resuming_with_another_strategy_is_refused():
+    history = History(None, SPACE)
+    list(search(RandomSearch(SPACE, seed=1), estimates.by_tokens, 5, history=history))
+    with pytest.raises(ValueError, match="resume with the strategy, seed, batch"):
+        list(search(RandomSearch(SPACE, seed=2), estimates.by_tokens, 5, history=history))
+
+
+def test_a_longer_search_goes_on_from_a_shorter_one():
+    history = History(None, SPACE)
+    list(search(strategies()[1], estimates.by_tokens, 12, batch=4, history=history))
+    longer = list(search(strategies()[1], estimates.by_tokens, 24, batch=4, history=history))
+    assert longer == list(search(strategies()[1], estimates.by_tokens, 24, batch=4))
+
+
+def test_the_seed_reaches_the_estimate():
+    one, other = (
+        [t.result for t in search(RandomSearch(SPACE), estimates.by_tokens, 5, seed=seed)]
+        for seed in (0, 1)
+    )
+    assert one != other
+
+
+def test_a_strategy_with_nothing_left_ends_the_search():
+    class Once(RandomSearch):
+        def ask(self, n):
+            return super().ask(n) if not hasattr(self, "asked") else []
+
+        def tell(self, trials):
+            self.asked = True
+
+    assert len(list(search(Once(SPACE), estimates.by_tokens, 10, batch=4))) == 4
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"trials": -1}, ValueError, "trials must be at least 0"),
+        ({"trials": 2.5}, TypeError, "trials must be a whole number"),
+        ({"batch": 0}, ValueError, "batch must be at least 1"),
+        ({"estimate": 0.5}, TypeError, "not callable"),
+        ({"history": History(None, mlp())}, ValueError, "history is one of mlp"),
+    ],
+)
+def test_bad_arguments_are_explained_at_the_call(change, error, message):
+    arguments = {
+        "strategy": RandomSearch(SPACE),
+        "estimate": estimates.by_tokens,
+        "trials": 5,
+        **change,
+    }
+    with pytest.raises(error, match=message):
+        search(**arguments)
+
+
+def test_an_estimate_that_returns_a_bare_number_is_explained():
+    with pytest.raises(TypeError, match="has to return an Evaluation, not float"):
+        list(search(RandomSearch(SPACE), lambda arch, seed: 0.5, 1))
+
+
+def test_failed_trials_do_not_stop_evolution():
+    def often_nan(arch, seed):
+        return Evaluation(math.nan if arch[1] else arch[0])
+
+    strategy = RegularizedEvolution(SPACE, population=5, sample=3)
+    trials = list(search(strategy, often_nan, 60, batch=3))
+    assert len(trials) == 60
+    late = [t for t in trials[30:] if not math.isnan(t.result.score)]
+    assert len(late) > 15, "children of good parents, not of failed ones"

@@ -1,0 +1,104 @@
+"""What holds for every strategy, and what each promises."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nas_lab.history import Evaluation, Trial
+from nas_lab.spaces import darts, mlp, nasbench201
+from nas_lab.strategies import RandomSearch, RegularizedEvolution
+from tests.spaces.families import FAMILIES
+
+STRATEGIES = [RandomSearch, lambda s, *, seed: RegularizedEvolution(s, seed=seed, population=4)]
+every_strategy = pytest.mark.parametrize("make", STRATEGIES, ids=["random", "evolution"])
+
+
+def run(strategy, batches, score):
+    """Ask and tell with scores that depend on the architecture."""
+    archs = []
+    for n in batches:
+        asked = strategy.ask(n)
+        trials = [
+            Trial(i, arch, Evaluation(score(arch))) for i, arch in enumerate(asked, len(archs))
+        ]
+        strategy.tell(trials)
+        archs += asked
+    return archs
+
+
+@every_strategy
+@pytest.mark.parametrize("space", FAMILIES.values(), ids=FAMILIES.keys())
+@given(seed=st.integers(0, 2**31), batches=st.lists(st.integers(1, 5), min_size=1, max_size=6))
+@settings(max_examples=5, deadline=None)
+def test_a_seed_repeats_exactly_and_stays_in_the_space(make, space, seed, batches):
+    np.random.seed(0)  # noqa: NPY002 - the global generator has to be without influence
+    one = run(make(space, seed=seed), batches, sum)
+    np.random.seed(1)  # noqa: NPY002
+    assert run(make(space, seed=seed), batches, sum) == one
+    assert all(arch in space for arch in one)
+    assert len(one) == sum(batches)
+
+
+@every_strategy
+def test_another_seed_is_another_run(make):
+    runs = {tuple(run(make(nasbench201(), seed=seed), [3] * 5, sum)) for seed in range(20)}
+    assert len(runs) == 20
+
+
+@every_strategy
+def test_a_smaller_batch_begins_like_a_larger_one(make):
+    assert make(darts(), seed=2).ask(2) == make(darts(), seed=2).ask(5)[:2]
+
+
+@every_strategy
+def test_no_global_generator_is_touched(make):
+    before = np.random.get_state()[1].tolist()  # noqa: NPY002
+    run(make(nasbench201(), seed=0), [3] * 5, sum)
+    assert np.random.get_state()[1].tolist() == before  # noqa: NPY002
+
+
+@every_strategy
+def test_bad_arguments_are_explained(make):
+    with pytest.raises(TypeError, match="space is a nas_lab Space"):
+        make("nasbench201", seed=0)
+    with pytest.raises(ValueError, match="seed must be at least 0"):
+        make(mlp(), seed=-1)
+    with pytest.raises(ValueError, match="n must be at least 1"):
+        make(mlp(), seed=0).ask(0)
+
+
+def test_evolution_keeps_the_youngest_and_mutates_the_best_of_the_sample():
+    """Algorithm 1 of Real et al. 2019: children are one mutation away from a living parent."""
+    space = nasbench201()
+    strategy = RegularizedEvolution(space, seed=3, population=6, sample=4)
+    alive: list[Trial] = []
+    for id in range(60):
+        (arch,) = strategy.ask(1)
+        if id >= 6:
+            parents = [t for t in alive if arch in space.neighbors(t.arch)]
+            assert parents
+            worst_three = sorted(t.result.score for t in alive)[:1]
+            assert max(t.result.score for t in parents) > worst_three[0] or len(alive) < 2
+        trial = Trial(id, arch, Evaluation(sum(arch) + id / 1000))
+        strategy.tell([trial])
+        alive = [*alive, trial][-6:]
+
+
+def test_evolution_finds_the_best_of_a_smooth_landscape_sooner_than_random_search():
+    space = nasbench201()
+
+    def best(strategy):
+        return max(map(sum, run(strategy, [1] * 150, sum)))
+
+    evolution = [
+        best(RegularizedEvolution(space, seed=s, population=20, sample=5)) for s in range(10)
+    ]
+    random = [best(RandomSearch(space, seed=s)) for s in range(10)]
+    assert np.mean(evolution) > np.mean(random)
+
+
+@pytest.mark.parametrize("name", ["population", "sample"])
+def test_evolution_explains_bad_hyperparameters(name):
+    with pytest.raises(ValueError, match=f"{name} must be at least 1"):
+        RegularizedEvolution(nasbench201(), **{name: 0})

@@ -1,0 +1,265 @@
+"""A history keeps what happened, whatever happens next."""
+
+import errno
+import json
+import math
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nas_lab import history as history_module
+from nas_lab.history import Evaluation, History, HistoryWarning, Trial
+from nas_lab.spaces import mlp, nasbench201
+
+SPACE = nasbench201()
+NUMBERS = st.floats(width=64)
+
+
+def trial(id, score=0.5, cost=1.0, **metrics):
+    arch = SPACE.sample(np.random.default_rng(id))
+    return Trial(id, arch, Evaluation(score, cost, metrics))
+
+
+def filled(path, n=5):
+    history = History(path, SPACE)
+    for id in range(n):
+        history.append(trial(id, score=id / 10, cost=10.0 - id))
+    return history
+
+
+def same(one, other):
+    """Equal, NaN included."""
+    return repr(one) == repr(other)
+
+
+@given(score=NUMBERS, cost=NUMBERS, metric=NUMBERS)
+def test_what_is_written_is_read_back_exactly(tmp_path_factory, score, cost, metric):
+    path = tmp_path_factory.mktemp("history") / "run.jsonl"
+    written = trial(0, score, cost, macs=metric)
+    History(path, SPACE).append(written)
+    assert same(History(path, SPACE).trials, [written])
+
+
+def test_the_file_is_json_lines_with_the_fingerprint_on_top(tmp_path):
+    filled(tmp_path / "deep" / "run.jsonl", 3)
+    header, *lines = map(json.loads, (tmp_path / "deep" / "run.jsonl").read_text().splitlines())
+    assert header["fingerprint"] == SPACE.fingerprint
+    assert [line["id"] for line in lines] == [0, 1, 2]
+
+
+def test_trials_come_in_the_order_of_their_ids(tmp_path):
+    history = History(tmp_path / "run.jsonl", SPACE)
+    for id in (3, 0, 2):
+        history.append(trial(id))
+    assert [t.id for t in history.trials] == [0, 2, 3]
+    assert [t.id for t in History(tmp_path / "run.jsonl", SPACE).trials] == [0, 2, 3]
+
+
+@pytest.mark.parametrize("cut", [1, 5, 20])
+def test_a_half_written_last_line_is_dropped_with_a_warning(tmp_path, cut):
+    path = tmp_path / "run.jsonl"
+    complete = filled(path).trials
+    path.write_bytes(path.read_bytes()[:-cut])
+    with pytest.warns(HistoryWarning, match="not finished"):
+        history = History(path, SPACE)
+    assert history.trials == complete[:-1]
+    history.append(complete[-1])
+    assert History(path, SPACE).trials == complete
+
+
+def test_a_file_cut_anywhere_keeps_its_whole_lines(tmp_path):
+    path = tmp_path / "run.jsonl"
+    complete, content = filled(path).trials, path.read_bytes()
+    for length in range(len(content)):
+        path.write_bytes(content[:length])
+        whole = max(0, content[:length].count(b"\n") - 1)
+        if length == 0 or content[:length].endswith(b"\n"):
+            history = History(path, SPACE)
+        else:
+            with pytest.warns(HistoryWarning):
+                history = History(path, SPACE)
+        assert history.trials == complete[:whole]
+        for t in complete[whole:]:
+            history.append(t)
+        assert path.read_bytes() == content
+
+
+def test_a_history_of_another_space_is_refused(tmp_path):
+    filled(tmp_path / "run.jsonl")
+    with pytest.raises(ValueError, match=r"nasbench201.*this space is 'mlp'.*Choose another path"):
+        History(tmp_path / "run.jsonl", mlp())
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("hello\n", "line 1 is damaged"),
+        ('{"some": "json"}\n', "is no history"),
+        ("[1, 2]\n", "line 1 is damaged"),
+        ("\xff\xfe\n", "line 1 is damaged"),
+    ],
+)
+def test_a_file_that_is_no_history_is_refused(tmp_path, content, message):
+    path = tmp_path / "run.jsonl"
+    path.write_bytes(content.encode("latin-1"))
+    with pytest.raises(ValueError, match=message):
+        History(path, SPACE)
+    assert path.read_bytes() == content.encode("latin-1")
+
+
+@pytest.mark.parametrize(
+    "line",
+    ['{"id": 1}', "{broken", '{"id":1,"arch":[9,0,0,0,0,0],"score":1,"cost":1,"metrics":{}}'],
+)
+def test_damage_in_the_middle_is_refused_with_its_line(tmp_path, line):
+    path = tmp_path / "run.jsonl"
+    filled(path)
+    lines = path.read_text().splitlines()
+    lines[2] = line
+    path.write_text("\n".join(lines) + "\n")
+    with pytest.raises(ValueError, match="line 3"):
+        History(path, SPACE)
+
+
+class FullDisk:
+    """A file that has room for a few more bytes, then for none."""
+
+    def __init__(self, room, *arguments, **options):
+        self.file = open(*arguments, **options)  # noqa: SIM115 - closed by __exit__
+        self.room = room
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.file.close()
+
+    def write(self, data):
+        written = self.file.write(data[: self.room])
+        if written < len(data) and self.room == 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return written
+
+    def __getattr__(self, name):
+        return getattr(self.file, name)
+
+
+@pytest.mark.parametrize("room", [0, 7])
+def test_a_full_disk_loses_nothing(tmp_path, monkeypatch, room):
+    path = tmp_path / "run.jsonl"
+    history = filled(path, 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            history_module, "open", lambda *a, **k: FullDisk(room, *a, **k), raising=False
+        )
+        with pytest.raises(OSError, match=r"3 trials are still in memory.*history\.flush"):
+            history.append(trial(2))
+        assert len(History(path, SPACE)) == 2, "the file holds whole lines"
+    history.append(trial(3))
+    assert [t.id for t in History(path, SPACE).trials] == [0, 1, 2, 3]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits on file size are POSIX")
+def test_a_real_limit_of_the_system_loses_nothing(tmp_path):
+    script = f"""
+        import resource
+        from tests.test_history import *
+        history = History({str(tmp_path / "run.jsonl")!r}, SPACE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (400, resource.RLIM_INFINITY))
+        failures = 0
+        for id in range(10):
+            try:
+                history.append(trial(id))
+            except OSError as error:
+                failures += "still in memory" in str(error)
+        kept = len(History(history.path, SPACE))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
+        history.flush()
+        print(0 < kept < 10, failures == 10 - kept, len(History(history.path, SPACE)))
+    """
+    run = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)],
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.stdout.split() == ["True", "True", "10"]
+
+
+def test_a_second_writer_is_noticed(tmp_path):
+    path = tmp_path / "run.jsonl"
+    first, second = filled(path, 2), History(path, SPACE)
+    second.append(trial(2))
+    with pytest.raises(RuntimeError, match="a file of its own"):
+        first.append(trial(2))
+    assert len(History(path, SPACE)) == 3
+
+
+def test_an_unreadable_path_is_an_os_error(tmp_path):
+    for path in (tmp_path, "/dev/null"):
+        with pytest.raises(OSError, match=f"{path} is no file"):
+            History(path, SPACE)
+
+
+def test_reading_needs_no_write_access(tmp_path):
+    path = tmp_path / "run.jsonl"
+    filled(path)
+    before = path.stat().st_mtime_ns
+    assert len(History(path, SPACE)) == 5
+    assert path.stat().st_mtime_ns == before
+
+
+def test_an_id_is_taken_once():
+    history = filled(None)
+    with pytest.raises(ValueError, match="trial 2 is in this history already"):
+        history.append(trial(2))
+    with pytest.raises(ValueError, match="tokens"):
+        history.append(Trial(9, (1, 2), Evaluation(0.1)))
+    assert len(history) == 5
+
+
+def test_best_and_incumbent_pass_over_failed_trials():
+    history = History(None, SPACE)
+    with pytest.raises(ValueError, match="no trial with a score"):
+        _ = history.best
+    for id, score in enumerate([math.nan, 0.3, 0.2, math.nan, 0.9, 0.9]):
+        history.append(trial(id, score))
+    assert history.best.id == 4
+    assert same(history.incumbent(), [math.nan, 0.3, 0.3, 0.3, 0.9, 0.9])
+
+
+@given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=1, max_size=12))
+def test_pareto_front_against_its_definition(points):
+    history = History(None, SPACE)
+    for id, (score, cost) in enumerate(points):
+        history.append(trial(id, score, cost, macs=cost))
+    front = [(t.result.score, t.result.cost) for t in history.pareto()]
+
+    def dominated(score, cost):
+        return any(s >= score and c <= cost and (s, c) != (score, cost) for s, c in points)
+
+    assert set(front) == {point for point in points if not dominated(*point)}
+    assert front == sorted(front)
+    assert [t.id for t in history.pareto("macs")] == [t.id for t in history.pareto()]
+
+
+def test_an_unknown_cost_is_explained():
+    with pytest.raises(ValueError, match="no metric 'joules'; it has: cost"):
+        filled(None).pareto("joules")
+
+
+@pytest.mark.parametrize("wrong", ["high", None, True])
+def test_an_evaluation_holds_numbers(wrong):
+    with pytest.raises(TypeError, match="score is a number"):
+        Evaluation(wrong)
+    with pytest.raises(TypeError, match="macs is a number"):
+        Evaluation(0.5, metrics={"macs": wrong})
+    assert Evaluation(np.float32(0.5)) == Evaluation(0.5)
