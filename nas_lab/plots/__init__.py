@@ -8,7 +8,7 @@ is set for the whole process.
 from nas_lab.plots.architectures import architecture
 from nas_lab.plots.cells import cell, darts
 from nas_lab.plots.chains import chain
-from nas_lab.plots.colors import COLORS, LABELS, STYLES, color, label, style, text_on
+from nas_lab.plots.colors import COLORS, HIGHLIGHT, LABELS, STYLES, color, label, style, text_on
 from nas_lab.plots.figures import image_html, show
 from nas_lab.plots.matrices import one_hot
 from nas_lab.plots.results import cost_accuracy, incumbent, learning_curves
@@ -16,6 +16,7 @@ from nas_lab.plots.words import decision_labels, quantity
 
 __all__ = [
     "COLORS",
+    "HIGHLIGHT",
     "LABELS",
     "STYLES",
     "architecture",

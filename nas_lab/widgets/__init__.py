@@ -1,0 +1,17 @@
+"""Widgets: a state class that computes, and a view that draws it and takes clicks.
+
+Each takes its state as keyword arguments and gives it back as ``w.state``, a plain dict, so
+``CellBuilder(**w.state)`` continues where ``w`` stands. States load without ipywidgets.
+"""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach(
+    __name__,
+    submod_attrs={
+        "base": ["State"],
+        "cell_builder": ["CellBuilder"],
+        "cell_state": ["PRESETS", "CellState"],
+        "view": ["Picture", "View"],
+    },
+)

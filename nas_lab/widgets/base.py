@@ -1,0 +1,22 @@
+"""What the state of every widget has in common. Free of ipywidgets."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import traitlets
+
+
+class State(traitlets.HasTraits):
+    """What a widget knows. A view observes it, draws it, and never computes.
+
+    Traits tagged ``keep=True`` are the state; what follows from them are properties.
+    """
+
+    message = traitlets.Unicode("").tag(doc="what happened last, in a sentence")
+
+    def as_dict(self) -> dict[str, Any]:
+        """The kept traits as plain data, safe in JSON and independent of later changes."""
+        kept = {name: getattr(self, name) for name in sorted(self.traits(keep=True))}
+        return json.loads(json.dumps(kept))

@@ -1,0 +1,186 @@
+"""Click a cell of NAS-Bench-201 together and see what network it gives."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable, Mapping
+from functools import partial
+from typing import Any
+
+import ipywidgets
+
+from nas_lab import plots
+from nas_lab.history import Trial
+from nas_lab.spaces import Arch, Skeleton
+from nas_lab.widgets.cell_state import PRESETS, RESIDUAL, SKELETON, CellState, Estimate
+from nas_lab.widgets.view import Picture, View, Words, button, point_at, row, table
+
+_OPTIONS = [
+    ("none: no edge", 0),
+    ("skip: copy", 1),
+    ("conv 1×1: channels", 2),
+    ("conv 3×3: neighbours", 3),
+    ("avg pool 3×3: blur", 4),
+]
+_OWN = "your own"
+_HINT = (
+    "Change an edge and watch size, text form and <i>w</i> follow. "
+    "Look for two cells that are the same network, and for the smallest cell that still learns."
+)
+
+
+class CellBuilder(View):
+    """A cell of NAS-Bench-201 to click together: a menu for each edge, presets, one epoch.
+
+    ``w.state`` is a plain dict, and ``CellBuilder(**w.state)`` continues there. ``w.trials``
+    are the cells tried so far.
+
+    Args:
+        arch: six tokens, or the text form.
+        edge: the edge pointed at, by its place in ``arch``.
+        tried: the cells tried so far, from the state of another builder.
+        draws: how many random cells were drawn before.
+        skeleton: what surrounds the cell.
+        estimate: ``estimate(arch, seed) -> Evaluation``, called by the button; None trains for
+            one epoch on Fashion-MNIST.
+        seed: of random cells and of trainings.
+    """
+
+    def __init__(
+        self,
+        arch: Arch | str = RESIDUAL,
+        *,
+        edge: int | None = None,
+        tried: Iterable[Mapping[str, Any]] = (),
+        draws: int = 0,
+        skeleton: Skeleton = SKELETON,
+        estimate: Estimate | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.model = CellState(
+            arch,
+            edge=edge,
+            tried=tried,
+            draws=draws,
+            skeleton=skeleton,
+            estimate=estimate,
+            seed=seed,
+        )
+        self._drawn: object = None
+        self._make_controls()
+        self._cell, self._w = Picture(5.6, 2.14), Picture(5.6, 1.95)
+        self._words, self._result, self._tried = Words(), Words(), ipywidgets.HTML()
+        buttons = (
+            button("Random cell", self.model.randomize, "draw one of the 15,625 cells"),
+            button("Reset", self.model.reset, "back to the first cell; your cells are kept"),
+        )
+        hint = Words()
+        hint.say(_HINT)
+        train = button("Train one epoch", self.model.train, "on 10,000 images", "primary")
+        results = ipywidgets.VBox([train, self._result, self._tried], layout=_RESULTS)
+        self.assemble(
+            hint,
+            row(self._preset, *buttons),
+            row(ipywidgets.VBox(self._menus), self._cell),
+            self._words,
+            row(self._w, results),
+        )
+
+    model: CellState
+
+    @property
+    def trials(self) -> list[Trial]:
+        """The cells tried so far: ``plots.cost_accuracy(w.trials)`` draws them."""
+        return self.model.trials
+
+    def _make_controls(self) -> None:
+        self._menus = [
+            ipywidgets.Dropdown(
+                options=_OPTIONS,
+                value=token,
+                description=edge,
+                style={"description_width": "98px"},
+                layout={"width": "276px"},
+            )
+            for edge, token in zip(self.model.edges, self.model.arch, strict=True)
+        ]
+        for place, menu in enumerate(self._menus):
+            menu.observe(partial(self._on_menu, place), "value")
+        self._preset = ipywidgets.Dropdown(
+            options=[(_OWN, ""), *((name, name) for name in PRESETS)],
+            description="cell",
+            style={"description_width": "98px"},
+            layout={"width": "450px", "max_width": "100%"},
+        )
+        self._preset.observe(self._on_preset, "value")
+
+    def _on_menu(self, place: int, change: Any) -> None:
+        if change["new"] != self.model.arch[place]:
+            self.model.choose(place, change["new"])
+
+    def _on_preset(self, change: Any) -> None:
+        if change["new"] and change["new"] != self.model.preset:
+            self.model.show(PRESETS[change["new"]])
+
+    def redraw(self) -> None:
+        """Bring menus, pictures and words in line with the state."""
+        model = self.model
+        if self._drawn != (model.arch, model.edge):
+            self._drawn = (model.arch, model.edge)
+            self._draw_cell()
+        self._result.say(html.escape(model.message or self._invitation))
+        self._tried.value = self._table()
+
+    def _draw_cell(self) -> None:
+        model = self.model
+        self._preset.value = model.preset or ""
+        for place, menu in enumerate(self._menus):
+            menu.value = model.arch[place]
+            point_at(menu, place == model.edge)
+        self._cell.draw(
+            lambda ax: plots.cell(model.space, model.arch, ax, model.edge),
+            f"Graph of the cell. {model.cell_words}",
+        )
+        self._w.draw(
+            lambda ax: plots.one_hot(model.space, model.arch, ax, model.edge),
+            f"Matrix w, a row for each edge with a single 1. {model.cell_words}",
+        )
+        self._words.say(
+            f"<b>{model.size_words}</b>",
+            f"tokens {model.arch} = <code>{html.escape(model.text)}</code>",
+            _coded(model.canonical_words),
+            html.escape(model.path_words),
+        )
+
+    @property
+    def _invitation(self) -> str:
+        known = self.model.result
+        if known is None or known["accuracy"] is None:
+            return "not trained yet"
+        return f"trained: validation accuracy {known['accuracy']:.1%}"
+
+    def _table(self) -> str:
+        if not self.model.tried:
+            return "Your cells so far: none"
+        best_first = sorted(self.model.tried, key=lambda entry: -(entry["accuracy"] or 0))
+        rows = [
+            [
+                "diverged" if entry["accuracy"] is None else f"{entry['accuracy']:.1%}",
+                plots.quantity(entry["macs"]),
+                "".join(map(str, entry["arch"])),
+            ]
+            for entry in best_first
+        ]
+        known = self.model.result
+        pointed = best_first.index(known) if known in best_first else None
+        return "Your cells so far" + table(["accuracy", "multiply-adds", "tokens"], rows, pointed)
+
+
+def _coded(words: str) -> str:
+    """The words as HTML, with the text form of a cell set as code."""
+    return re.sub(r"(\|\S+\|)", r"<code>\1</code>", html.escape(words))
+
+
+_RESULTS = {"max_width": "280px", "margin": "0 0 0 8px"}

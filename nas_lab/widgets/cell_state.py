@@ -1,0 +1,267 @@
+"""What the cell builder knows: a cell, all that follows from it, and the cells tried so far."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
+from typing import Any
+
+import networkx
+import numpy as np
+import traitlets
+
+from nas_lab.history import Evaluation, Trial
+from nas_lab.plots import decision_labels, label, quantity
+from nas_lab.spaces import Arch, Cost, Skeleton, nasbench201
+from nas_lab.widgets.base import State
+
+Estimate = Callable[[Arch, int], Evaluation]
+
+SKELETON = Skeleton(channels=8, cells=1, stem_stride=2, resolution=16, in_channels=1)
+"""A network that trains for an epoch in about a second on one core."""
+
+RESIDUAL: Arch = (3, 0, 3, 1, 0, 1)
+"""Two 3×3 convolutions beside a skip."""
+
+PRESETS: dict[str, Arch] = {
+    "residual: two 3×3 convolutions beside a skip": RESIDUAL,
+    "residual, written with other tokens": (3, 0, 0, 1, 3, 0),
+    "chain: three 3×3 convolutions": (3, 0, 3, 0, 0, 3),
+    "all 3×3 convolutions": (3, 3, 3, 3, 3, 3),
+    "all 1×1 convolutions": (2, 2, 2, 2, 2, 2),
+    "only skips": (1, 1, 1, 1, 1, 1),
+    "only pooling": (4, 4, 4, 4, 4, 4),
+    "a dead end: node 2 leads nowhere": (3, 3, 3, 1, 3, 0),
+    "broken: no path to the output": (3, 3, 3, 0, 0, 0),
+}
+"""Cells worth a look, by what they show."""
+
+
+class CellState(State):
+    """A cell of NAS-Bench-201, and what was found out about cells so far.
+
+    Args:
+        arch: six tokens, or the text form.
+        edge: the edge pointed at, by its place in ``arch``; None points at none.
+        tried: what ``train`` found, as ``as_dict`` gives it.
+        draws: how many random cells were drawn before.
+        skeleton: what surrounds the cell.
+        estimate: ``estimate(arch, seed) -> Evaluation``; None trains for one epoch on
+            Fashion-MNIST.
+        seed: of random cells and of trainings.
+
+    Raises:
+        TypeError, ValueError: ``arch`` is no cell, or ``edge`` no edge.
+    """
+
+    arch = traitlets.Any().tag(keep=True)
+    edge = traitlets.Int(None, allow_none=True).tag(keep=True)
+    tried = traitlets.List(traitlets.Dict()).tag(keep=True)
+    draws = traitlets.Int(0, min=0).tag(keep=True)
+
+    def __init__(
+        self,
+        arch: Arch | str = RESIDUAL,
+        *,
+        edge: int | None = None,
+        tried: Iterable[Mapping[str, Any]] = (),
+        draws: int = 0,
+        skeleton: Skeleton = SKELETON,
+        estimate: Estimate | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.space = nasbench201()
+        self.skeleton, self.seed, self._given = skeleton, seed, estimate
+        known = [dict(entry) for entry in tried]
+        super().__init__(arch=arch, edge=edge, tried=known, draws=draws)
+        self._first = self.arch
+
+    @traitlets.validate("arch")
+    def _check_arch(self, proposal: Any) -> Arch:
+        arch = proposal["value"]
+        return self.space.from_string(arch) if isinstance(arch, str) else self.space.check(arch)
+
+    @traitlets.observe("arch")
+    def _forget(self, change: Any) -> None:
+        self.message = ""
+
+    @traitlets.validate("edge")
+    def _check_edge(self, proposal: Any) -> int | None:
+        edge = proposal["value"]
+        if edge is not None and not 0 <= edge < len(self.space.decisions):
+            raise ValueError(f"edge={edge}: a cell has edges 0 to {len(self.space.decisions) - 1}")
+        return edge
+
+    # ---- what follows from the cell ----------------------------------------------------------
+
+    @property
+    def text(self) -> str:
+        """The text form of the cell."""
+        return self.space.to_string(self.arch)
+
+    @property
+    def cost(self) -> Cost:
+        """Parameters and multiply-adds of the whole network."""
+        return self.space.cost(self.arch, self.skeleton)
+
+    @property
+    def canonical(self) -> Arch:
+        """The representative of all cells that are the same network."""
+        return self.space.canonical(self.arch)
+
+    @property
+    def preset(self) -> str | None:
+        """The name of this cell, if it is one of ``PRESETS``."""
+        return next((name for name, arch in PRESETS.items() if arch == self.arch), None)
+
+    @cached_property
+    def edges(self) -> list[str]:
+        """What the six edges are called: ``input → 1``."""
+        return decision_labels(self.space)
+
+    @property
+    def connected(self) -> bool:
+        """Whether a path leads from input to output."""
+        return networkx.has_path(self.space.graph(self.arch), 0, 3)
+
+    @property
+    def dead_edges(self) -> list[int]:
+        """Places of edges with an operation that lie on no path from input to output."""
+        graph = self.space.graph(self.arch)
+        alive = ({0} | networkx.descendants(graph, 0)) & ({3} | networkx.ancestors(graph, 3))
+        places = [(0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3)]
+        return [i for i, edge in enumerate(places) if edge in graph.edges and set(edge) - alive]
+
+    # ---- in words ----------------------------------------------------------------------------
+
+    @property
+    def size_words(self) -> str:
+        """Parameters and multiply-adds, to read aloud."""
+        return f"{self.cost.params:,} parameters, {quantity(self.cost.macs)} multiply-adds"
+
+    @property
+    def canonical_words(self) -> str:
+        """Whether these tokens are the ones that stand for the network, or which are."""
+        if self.canonical == self.arch:
+            return "already canonical: no tokens before these give the same network"
+        spared = self.cost.params - self.space.cost(self.canonical, self.skeleton).params
+        same = f"the same network as {self.space.to_string(self.canonical)}"
+        return same + (f", which has {spared:,} parameters fewer" if spared > 0 else "")
+
+    @property
+    def path_words(self) -> str:
+        """What is wrong with the cell, if something is."""
+        if not self.connected:
+            return "No path leads from input to output: the cell gives zeros, whatever it reads."
+        dead = [self.edges[i] for i in self.dead_edges]
+        if not dead:
+            return ""
+        they, what = ("they change", "lie") if len(dead) > 1 else ("it changes", "lies")
+        return (
+            f"{' and '.join(dead)} {what} on no path from input to output: {they} nothing, "
+            "whatever the price."
+        )
+
+    @property
+    def cell_words(self) -> str:
+        """The operation of every edge, for those who cannot see the picture."""
+        chosen = zip(self.edges, self.space.decode(self.arch).values(), strict=True)
+        return "; ".join(f"{edge}: {label(op)}" for edge, op in chosen)
+
+    # ---- what can be done --------------------------------------------------------------------
+
+    def choose(self, edge: int, token: int) -> None:
+        """Give an edge another operation, and point at it."""
+        with self.hold_trait_notifications():
+            self.edge = edge
+            self.arch = (*self.arch[:edge], token, *self.arch[edge + 1 :])
+
+    def show(self, arch: Arch) -> None:
+        """Put another cell in place, and point at nothing."""
+        with self.hold_trait_notifications():
+            self.edge = None
+            self.arch = arch
+
+    def randomize(self) -> None:
+        """Draw a random cell: the n-th one depends on the seed and n alone."""
+        rng = np.random.default_rng([self.seed, self.draws])
+        self.draws += 1
+        self.show(self.space.sample(rng))
+
+    def reset(self) -> None:
+        """Return to the first cell; the cells tried so far stay."""
+        self.message = ""
+        self.show(self._first)
+
+    # ---- training ----------------------------------------------------------------------------
+
+    @property
+    def result(self) -> dict[str, Any] | None:
+        """What is known of this cell: the entry of ``tried``, if there is one."""
+        return next((entry for entry in self.tried if tuple(entry["arch"]) == self.arch), None)
+
+    @property
+    def trials(self) -> list[Trial]:
+        """The cells tried so far, as trials of a search."""
+        return [
+            Trial(i, tuple(e["arch"]), Evaluation(_score(e), e["seconds"], _sizes(e)))
+            for i, e in enumerate(self.tried)
+        ]
+
+    def train(self) -> None:
+        """Train this cell and keep its accuracy. An interrupt loses nothing that was there.
+
+        A cell that was trained before gives the same again, so it is only said again.
+        """
+        if self.result is not None:
+            self.message = f"Trained before, with the same seed: {_accuracy(self.result)}"
+            return
+        self.message = "Training …"
+        try:
+            evaluation = self.estimate(self.arch, self.seed)
+        except KeyboardInterrupt:
+            self.message = "Interrupted: this cell was not measured. Your cells so far are kept."
+        except Exception as error:
+            self.message = f"This cell could not be trained: {error}"
+            raise
+        else:
+            self._keep(evaluation)
+
+    @cached_property
+    def estimate(self) -> Estimate:
+        """What ``train`` asks; torch and the images are loaded at the first time."""
+        if self._given is not None:
+            return self._given
+        from nas_lab.data import FashionMNIST
+        from nas_lab.estimation import TrainFromScratch
+        from nas_lab.training import Recipe
+
+        data = FashionMNIST(resolution=self.skeleton.resolution)
+        return TrainFromScratch(self.space, self.skeleton, data, Recipe(epochs=1))
+
+    def _keep(self, evaluation: Evaluation) -> None:
+        failed = math.isnan(evaluation.score)
+        entry = {
+            "arch": list(self.arch),
+            "accuracy": None if failed else evaluation.score,
+            "seconds": evaluation.cost,
+            "params": self.cost.params,
+            "macs": self.cost.macs,
+        }
+        self.tried = [*self.tried, entry]
+        self.message = f"After one epoch: {_accuracy(entry)}, {evaluation.cost:.1f} s"
+
+
+def _score(entry: Mapping[str, Any]) -> float:
+    return math.nan if entry["accuracy"] is None else entry["accuracy"]
+
+
+def _sizes(entry: Mapping[str, Any]) -> dict[str, float]:
+    return {"params": entry["params"], "macs": entry["macs"]}
+
+
+def _accuracy(entry: Mapping[str, Any]) -> str:
+    if entry["accuracy"] is None:
+        return "the training diverged"
+    return f"validation accuracy {entry['accuracy']:.1%}"
