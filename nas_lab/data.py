@@ -14,7 +14,7 @@ import argparse
 import gzip
 import sys
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -168,11 +168,17 @@ class FashionMNIST(d2l.DataModule):
         """Return the training images as a `Loader`, or the validation images."""
         return self.train_dataloader() if train else self.val_dataloader()
 
-    def text_labels(self, indices) -> list[str]:
+    def text_labels(self, indices: Iterable[int] | torch.Tensor) -> list[str]:
         """Return the name of the class of every label in `indices`."""
         return [LABELS[int(index)] for index in indices]
 
-    def visualize(self, batch, nrows: int = 1, ncols: int = 8, labels=()) -> None:
+    def visualize(
+        self,
+        batch: Sequence[torch.Tensor],
+        nrows: int = 1,
+        ncols: int = 8,
+        labels: Sequence[str] = (),
+    ) -> None:
         """Show the first nrows * ncols images of a batch with their classes."""
         images, y = batch
         titles = list(labels) or self.text_labels(y)
@@ -184,7 +190,9 @@ class FashionMNIST(d2l.DataModule):
 
 
 @lru_cache(maxsize=12)
-def _tensors(split: str, resolution: int, folder: str | None, device: str):
+def _tensors(
+    split: str, resolution: int, folder: str | None, device: str
+) -> tuple[torch.Tensor, torch.Tensor]:
     arrays = _subset() if folder is None else _whole(folder)
     images = normalise(torch.from_numpy(arrays[f"{split}_images"]), resolution)
     labels = torch.from_numpy(arrays[f"{split}_labels"]).long()
@@ -245,7 +253,7 @@ def find_official(root: str | Path | None = None) -> Path:
     roots = [Path(root)] if root is not None else [DEBIAN, Path("../data")]
     folders = [folder for r in roots for folder in (r, r / "FashionMNIST" / "raw")]
     for folder in folders:
-        if all(_idx_path(folder, name) for name in _idx_names()):
+        if all(_idx_file(folder, name).is_file() for name in _idx_names()):
             return folder
     raise FileNotFoundError(
         f"The official Fashion-MNIST files are not in {', '.join(map(str, folders))}. "
@@ -261,7 +269,7 @@ def read_official(folder: Path) -> Arrays:
     """
     arrays = {}
     for split, (prefix, size) in _OFFICIAL.items():
-        images, labels = (_idx_path(folder, f"{prefix}-{kind}") for kind in _KINDS)
+        images, labels = (_idx_file(folder, f"{prefix}-{kind}") for kind in _KINDS)
         arrays[f"{split}_images"] = read_idx(images, (size, 28, 28))
         arrays[f"{split}_labels"] = read_idx(labels, (size,))
     return arrays
@@ -274,9 +282,10 @@ def _idx_names() -> list[str]:
     return [f"{prefix}-{kind}" for prefix, _ in _OFFICIAL.values() for kind in _KINDS]
 
 
-def _idx_path(folder: Path, name: str) -> Path | None:
-    candidates = (folder / name, folder / f"{name}.gz")
-    return next((path for path in candidates if path.is_file()), None)
+def _idx_file(folder: Path, name: str) -> Path:
+    """Return the path of an idx file, gzipped or, where that is missing, plain."""
+    packed = folder / f"{name}.gz"
+    return packed if packed.is_file() else folder / name
 
 
 def read_idx(path: Path, shape: tuple[int, ...]) -> np.ndarray:
@@ -302,7 +311,7 @@ def select(official: Arrays) -> dict[str, np.ndarray]:
     """
     rng = np.random.default_rng(_SPLIT_SEED)
     sizes = {"train": ("train", "validation"), "test": ("test",)}
-    subset = {}
+    subset: dict[str, np.ndarray] = {}
     for source, splits in sizes.items():
         labels = official[f"{source}_labels"]
         shuffled = rng.permutation(len(labels))

@@ -123,7 +123,7 @@ def count_macs(net: torch.nn.Module, images: torch.Tensor) -> int:
 
     def count(module: torch.nn.Module, _: tuple, output: torch.Tensor) -> None:
         nonlocal total
-        total += output.numel() * module.weight[0].numel()  # type: ignore[union-attr, operator]
+        total += output.numel() * module.get_parameter("weight")[0].numel()
 
     kinds = (torch.nn.modules.conv._ConvNd, torch.nn.Linear)
     hooks = [m.register_forward_hook(count) for m in net.modules() if isinstance(m, kinds)]

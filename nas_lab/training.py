@@ -12,18 +12,20 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import d2l.torch as d2l
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.optim.lr_scheduler import LRScheduler
 
 from nas_lab import runtime
 from nas_lab._arguments import whole_number
+from nas_lab.data import Loader
 
 Batches = Iterable[tuple[torch.Tensor, torch.Tensor]]
 
@@ -66,7 +68,7 @@ class Recipe:
 
     def optimiser(self, net: nn.Module) -> torch.optim.SGD:
         """Return the optimiser of a network's parameters."""
-        settings = {
+        settings: dict[str, Any] = {
             "lr": self.learning_rate,
             "momentum": self.momentum,
             "nesterov": self.momentum > 0,
@@ -77,9 +79,7 @@ class Recipe:
         except RuntimeError:  # an older torch has it for GPUs only
             return torch.optim.SGD(net.parameters(), **settings)
 
-    def scheduler(
-        self, optimiser: torch.optim.Optimizer, steps: int
-    ) -> torch.optim.lr_scheduler.LRScheduler:
+    def scheduler(self, optimiser: torch.optim.Optimizer, steps: int) -> LRScheduler:
         """Return what sets the learning rate at each of `steps` steps."""
         return _SCHEDULES[self.schedule](self, optimiser, steps)
 
@@ -89,7 +89,7 @@ def _in_range(name: str, value: float, good: bool, condition: str) -> None:
         raise ValueError(f"{name} must be {condition}, not {value!r}")
 
 
-def _one_cycle(recipe: Recipe, optimiser: torch.optim.Optimizer, steps: int):
+def _one_cycle(recipe: Recipe, optimiser: torch.optim.Optimizer, steps: int) -> LRScheduler:
     return torch.optim.lr_scheduler.OneCycleLR(
         optimiser,
         recipe.learning_rate,
@@ -99,11 +99,11 @@ def _one_cycle(recipe: Recipe, optimiser: torch.optim.Optimizer, steps: int):
     )
 
 
-def _cosine(recipe: Recipe, optimiser: torch.optim.Optimizer, steps: int):
+def _cosine(recipe: Recipe, optimiser: torch.optim.Optimizer, steps: int) -> LRScheduler:
     return torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
 
 
-def _constant(recipe: Recipe, optimiser: torch.optim.Optimizer, steps: int):
+def _constant(recipe: Recipe, optimiser: torch.optim.Optimizer, steps: int) -> LRScheduler:
     return torch.optim.lr_scheduler.ConstantLR(optimiser, factor=1.0)
 
 
@@ -165,7 +165,7 @@ class Classifier(d2l.Classifier):
         """Return the recipe's optimiser."""
         return self.recipe.optimiser(self.net)
 
-    def training_step(self, batch) -> torch.Tensor:
+    def training_step(self, batch: Sequence[torch.Tensor]) -> torch.Tensor:
         """Return the mean loss of a batch of images and labels."""
         images, labels = batch
         smoothing = self.recipe.label_smoothing
@@ -202,10 +202,11 @@ class Trainer(d2l.Trainer):
     def prepare_data(self, data: d2l.DataModule) -> None:
         """Get the batches of training and validation images."""
         super().prepare_data(data)
+        self.train_dataloader: Batches
         if self.num_train_batches == 0:
             raise ValueError("there is no batch of training images")
-        if hasattr(self.train_dataloader, "reseeded"):
-            self.train_dataloader = self.train_dataloader.reseeded(self.seed)
+        loader = self.train_dataloader
+        self.train_dataloader = loader.reseeded(self.seed) if isinstance(loader, Loader) else loader
 
     def fit(self, model: Classifier, data: d2l.DataModule) -> Curve:
         """Train `model` and return its curve; an interrupt ends it early and is noted there."""
@@ -312,7 +313,7 @@ def train(
     macs = runtime.count_macs(net, next(iter(data.val_dataloader()))[0][:1])
     device = runtime.device(macs) if device is None else torch.device(device)
     board = d2l.ProgressBoard() if board is True else board or None
-    net.to(device, memory_format=runtime.memory_format(net))
+    net.to(device).to(memory_format=runtime.memory_format(net))
     trainer = Trainer(recipe.epochs, device, seed, on_epoch, progress)
     with ExitStack() as stack:
         stack.enter_context(runtime.threads(num_threads or runtime.num_threads(macs)))
@@ -334,7 +335,9 @@ def evaluate(net: nn.Module, loader: Batches) -> float:
 @torch.no_grad()
 def _measure(net: nn.Module, loader: Batches, prepare: Callable) -> tuple[float, float]:
     """Return accuracy and mean cross-entropy of a network over a loader."""
-    right, loss, images = 0, 0.0, 0
+    right: torch.Tensor | float = 0.0
+    loss: torch.Tensor | float = 0.0
+    images = 0
     with runtime.evaluation_mode(net):
         for batch in loader:
             x, y = prepare(batch)

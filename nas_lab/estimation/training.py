@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import Any
 
 from torch import nn
 
@@ -59,7 +60,7 @@ class TrainFromScratch:
             metrics=self._metrics(arch, curve),
         )
 
-    def fit(self, arch: Arch, seed: int, **options) -> tuple[nn.Module, Curve]:
+    def fit(self, arch: Arch, seed: int, **options: Any) -> tuple[nn.Module, Curve]:
         """Return the trained network and its curve; `options` are those of `training.train`."""
         net = nets.build(self.space, arch, self.skeleton, seed=seed)
         return net, train(net, self.data, self.recipe, seed=seed, **options)
