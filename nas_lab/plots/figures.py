@@ -33,9 +33,11 @@ def new_axes(width: float, height: float) -> Axes:
 
 def figure_of(shown: Axes | Figure) -> Figure:
     """The figure that an axes is in, or the figure itself."""
-    figure = shown if isinstance(shown, Figure) else shown.get_figure(root=True)
-    if not isinstance(figure, Figure):
-        raise TypeError(f"show takes an Axes or a Figure, not {type(shown).__name__}")
+    figure: Any = shown
+    while not isinstance(figure, Figure):  # an axes is in a figure, or in a part of one
+        if not hasattr(figure, "figure"):
+            raise TypeError(f"not a matplotlib Axes or Figure: {type(shown).__name__}")
+        figure = figure.figure
     return figure
 
 

@@ -51,18 +51,19 @@ def one_hot(
     for row, name in enumerate(names):
         y = -(row + 0.5) * height
         ax.text(-0.1, y, name, ha="right", va="center_baseline", fontsize=font, color=INK)
-        for column in np.flatnonzero(space.mask[row]):
-            option = space.decisions[row].options[column]
-            text = _text(option, w[row, column], same)
-            ax.text(
-                (column + 0.5) * width,
-                y,
-                text,
-                ha="center",
-                va="center_baseline",
-                fontsize=font,
-                color=MUTED if w[row, column] == 0 else text_on(_tint(option, w[row, column])),
-            )
+    zeros = space.mask & (w == 0) & same
+    _write_zeros(ax, zeros, (width, height), font)
+    for row, column in np.argwhere(space.mask & ~zeros):
+        option, value = space.decisions[row].options[column], w[row, column]
+        ax.text(
+            (column + 0.5) * width,
+            -(row + 0.5) * height,
+            _text(option, value, same),
+            ha="center",
+            va="center_baseline",
+            fontsize=font,
+            color=MUTED if value == 0 else text_on(_tint(option, value)),
+        )
     if highlight is not None:
         _frame(ax, -highlight * height, columns * width, height, scale)
     heads = space.decisions[0].options if same else [f"option {k}" for k in range(columns)]
@@ -86,6 +87,20 @@ def _fill(ax: Axes, space: Space, w: np.ndarray, size: tuple[float, float]) -> N
     fields = [corners + np.multiply(entry[::-1], (width, -height)) for entry in entries]
     tints = [_tint(space.decisions[row].options[k], w[row, k]) for row, k in entries]
     ax.add_artist(PolyCollection(fields, facecolors=tints, edgecolors="#C8C8C8", linewidths=0.8))
+
+
+def _write_zeros(ax: Axes, where: np.ndarray, size: tuple[float, float], font: float) -> None:
+    """The many zeros as one set of markers: a text each would take most of the time."""
+    rows, columns = np.nonzero(where)
+    ax.plot(
+        (columns + 0.5) * size[0],
+        -(rows + 0.5) * size[1],
+        linestyle="none",
+        marker="$0$",
+        markersize=0.73 * font,
+        markerfacecolor=MUTED,
+        markeredgewidth=0,
+    )
 
 
 def _tint(option: Any, value: float) -> tuple[float, ...]:
