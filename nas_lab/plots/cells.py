@@ -157,6 +157,7 @@ _INPUT_RIGHT = 0.84  # right side of the two boxes that a cell reads
 _FIRST = 1.6  # left side of the first node's operations
 _PITCH = 1.6  # from one node to the next
 _PILL = (0.78, 0.27)
+_STATE = 0.15  # radius of a node
 _LEVEL = 0.24  # operations are so far above and below the row of nodes
 _LANE = 0.085  # between parallel wires
 _TITLES = {"normal": "normal cell", "reduce": "reduction cell"}
@@ -279,7 +280,12 @@ def _center(node: int) -> float:
 
 def _draw_node(ax: Axes, node: int, y: float, scale: float) -> None:
     circle = Circle(
-        (_center(node), y), 0.15, facecolor="white", edgecolor=INK, linewidth=1.2 * scale, zorder=4
+        (_center(node), y),
+        _STATE,
+        facecolor="white",
+        edgecolor=INK,
+        linewidth=1.2 * scale,
+        zorder=4,
     )
     ax.add_artist(circle)
     ax.text(
@@ -298,10 +304,10 @@ def _draw_output(ax: Axes, y: float, bus: float, scale: float) -> None:
     x = _left(6)
     box(ax, (x + 0.33, y), (0.66, 0.36), "output", "output", scale)
     for node in range(2, 5):
-        points = [(_center(node), y - 0.15), (_center(node), y - bus), (x + 0.33, y - bus)]
+        points = [(_center(node), y - _STATE), (_center(node), y - bus), (x + 0.33, y - bus)]
         _line(ax, points, "concat", scale, arrow=False)
     _line(ax, [(x + 0.2, y - bus), (x + 0.33, y - bus), (x + 0.33, y - 0.18)], "concat", scale)
-    _line(ax, [(_center(5) + 0.15, y), (x, y)], "concat", scale)
+    _line(ax, [(_center(5) + _STATE, y), (x, y)], "concat", scale)
 
 
 def _draw_wire(ax: Axes, wire: _Wire, track: int | None, lane: int, y: float, scale: float) -> None:
@@ -315,7 +321,7 @@ def _draw_wire(ax: Axes, wire: _Wire, track: int | None, lane: int, y: float, sc
         start = (_center(wire.source) + shift, y + side * 0.1)
         turn = start[0]
     if track is None:
-        start = start if wire.source < 2 else (_center(wire.source) + 0.15, y)
+        start = start if wire.source < 2 else (_center(wire.source) + _STATE, y)
         middle = left - 0.2
         points = [start, (middle, start[1]), (middle, target), (left, target)]
     else:
@@ -326,8 +332,9 @@ def _draw_wire(ax: Axes, wire: _Wire, track: int | None, lane: int, y: float, sc
     middle_of_pill = (left + _PILL[0] / 2, target)
     fill = COLORS[wire.operation]
     box(ax, middle_of_pill, _PILL, label(wire.operation), wire.operation, scale, edgecolor=fill)
-    end = (_center(wire.node), y)
-    _line(ax, [(left + _PILL[0], target), end], wire.operation, scale, arrow=False)
+    start = (left + _PILL[0], target)
+    rim = _towards((_center(wire.node), y), start, _STATE)
+    _line(ax, [start, rim], wire.operation, scale, arrow=False)
 
 
 def _line(

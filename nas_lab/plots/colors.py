@@ -27,7 +27,7 @@ COLORS: dict[str, str] = {
     "avg_pool_3x3": "#E48E00",
     "max_pool_3x3": "#BD4400",
     "sep_conv_3x3": "#008760",
-    "sep_conv_5x5": "#006049",
+    "sep_conv_5x5": "#005540",
     "dil_conv_3x3": "#C47DAF",
     "dil_conv_5x5": "#691D6A",
     # Layers of chains, and what stands around them.
@@ -42,7 +42,7 @@ COLORS: dict[str, str] = {
     "concat": "#9A9A9A",
     # Strategies.
     "RandomSearch": "#262626",
-    "RegularizedEvolution": "#D1600A",
+    "RegularizedEvolution": "#C75300",
     "Reinforce": "#004C85",
     "OneShot": "#009F72",
     "Darts": "#D08CBC",

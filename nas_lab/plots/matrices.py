@@ -43,7 +43,8 @@ def one_hot(
     same = len({decision.options for decision in space.decisions}) == 1
     names = decision_labels(space)
     side = 0.085 * max(map(len, names)) + 0.12
-    width, height = 0.82, (0.26 if rows <= 30 else 0.2)
+    plain = same or np.isin(w, (0, 1)).all()  # else an entry holds option and value
+    width, height = (0.82 if plain else 1.25), (0.26 if rows <= 30 else 0.2)
     box = (-side, -rows * height - 0.04, columns * width + 0.04, 0.3)
     ax, scale = canvas(ax, box)
     font = scale * (0.95 * TEXT if rows <= 30 else 0.8 * TEXT)

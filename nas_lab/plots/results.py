@@ -133,11 +133,11 @@ def _plain(number: float, place: int) -> str:
 
 
 def _round_numbers(low: float, high: float) -> list[float]:
-    """Round numbers from about ``low`` to about ``high``, closer where these are close."""
+    """Round numbers from ``low`` to ``high``, closer where these are close."""
     decades = range(math.floor(math.log10(low)), math.floor(math.log10(high)) + 1)
     for steps in ((1, 2, 5), (1, 1.5, 2, 3, 4, 5, 6, 8), [1 + k / 10 for k in range(90)]):
         found = [step * 10.0**decade for decade in decades for step in steps]
-        inside = [number for number in found if 0.97 * low <= number <= 1.03 * high]
+        inside = [number for number in found if low <= number <= high]
         if len(inside) >= 2:
             return inside
     return [low, high]
@@ -275,6 +275,6 @@ def learning_curves(
         _accuracy_axis(ax)
     else:
         ax.yaxis.set_major_formatter(FuncFormatter(lambda loss, _: f"{loss:g}"))
-    if any(line.get_label() for line in ax.lines):
+    if isinstance(curves, Mapping):
         _legend(ax, "best")
     return ax
