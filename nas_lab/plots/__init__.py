@@ -9,7 +9,7 @@ from nas_lab.plots.architectures import architecture
 from nas_lab.plots.cells import cell, darts
 from nas_lab.plots.chains import chain
 from nas_lab.plots.colors import COLORS, HIGHLIGHT, LABELS, STYLES, color, label, style, text_on
-from nas_lab.plots.figures import image_html, show
+from nas_lab.plots.figures import chart, image_html, show
 from nas_lab.plots.matrices import one_hot
 from nas_lab.plots.results import cost_accuracy, incumbent, learning_curves
 from nas_lab.plots.words import decision_labels, quantity
@@ -22,6 +22,7 @@ __all__ = [
     "architecture",
     "cell",
     "chain",
+    "chart",
     "color",
     "cost_accuracy",
     "darts",
