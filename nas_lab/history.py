@@ -279,6 +279,8 @@ def _price(trial: Trial, cost: str) -> float:
 
 
 def _real(name: str, value: object) -> float:
+    if type(value) is float:
+        return value
     if isinstance(value, bool) or not isinstance(value, SupportsFloat):
         raise TypeError(f"an Evaluation's {name} is a number, not {value!r}")
     return float(value)

@@ -8,9 +8,10 @@ import lazy_loader as _lazy
 
 __getattr__, __dir__, __all__ = _lazy.attach(
     __name__,
-    submodules=["base", "training"],
+    submodules=["base", "building", "table", "training"],
     submod_attrs={
         "base": ["Estimator", "Evaluation"],
+        "table": ["Table"],
         "training": ["TrainFromScratch"],
     },
 )
