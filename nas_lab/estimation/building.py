@@ -1,8 +1,8 @@
 """Build the table: train every canonical architecture of the cell space.
 
-A build is a search that lists the space in place of drawing from it, so it is resumed, run on any
-executor and protected from full disks like every search. Its trials are kept in *parts*, one
-history for each seed and shard, in a folder that bears the recipe's fingerprint.
+Trainings are kept like the trials of a search, in histories, so a build is resumed after a kill,
+runs on any executor and survives a full disk. A history holds one *part* of the space, trained
+with one seed, in a folder that bears the recipe's fingerprint.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from tqdm.auto import tqdm
 from nas_lab._arguments import whole_number
 from nas_lab.data import FashionMNIST
 from nas_lab.estimation import table
+from nas_lab.estimation.base import estimate_all
 from nas_lab.estimation.training import TrainFromScratch
 from nas_lab.history import Evaluation, History, Trial
 from nas_lab.spaces import Arch, Skeleton, Space, nasbench201
-from nas_lab.strategies.base import search
 from nas_lab.training import Recipe, evaluate
 
 SKELETON = Skeleton(channels=8, cells=1, stages=2, stem_stride=2, resolution=16, in_channels=1)
@@ -43,22 +43,6 @@ MORE_ARCHS = 500
 """Architectures that are trained with ``MORE_SEEDS`` too, drawn at random."""
 CHUNK = 64
 """Architectures in one part; parts are the same for every number of shards and workers."""
-
-
-class Listing:
-    """A strategy that proposes given architectures in their order, each once."""
-
-    def __init__(self, space: Space, archs: Sequence[Arch]) -> None:
-        self.space = space
-        self._left = list(archs)
-
-    def ask(self, n: int) -> list[Arch]:
-        """The next ``n`` of the list."""
-        asked, self._left = self._left[:n], self._left[n:]
-        return asked
-
-    def tell(self, trials: Sequence[Trial]) -> None:
-        """Learn nothing."""
 
 
 @dataclass(frozen=True)
@@ -120,17 +104,8 @@ def train_parts(
     """Train what is missing of each part, and yield every trial when it is kept."""
     for part in parts:
         history = part.history(folder)
-        known = len(history)
-        trials = search(
-            Listing(history.space, part.archs),
-            record,
-            len(part.archs),
-            batch=len(part.archs),
-            executor=executor,
-            history=history,
-            seed=part.seed,
-        )
-        yield from (trial for i, trial in enumerate(trials) if i >= known)
+        missing = {i: arch for i, arch in enumerate(part.archs) if i not in history}
+        yield from estimate_all(record, missing, history, executor=executor, seed=part.seed)
 
 
 def assemble(parts: Sequence[Part], folder: Path, about: dict[str, Any]) -> dict[str, np.ndarray]:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import BrokenExecutor, Executor, Future, as_completed
-from typing import Protocol, TypeAlias
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from typing import Protocol
 
 import numpy as np
 
 from nas_lab._arguments import whole_number
-from nas_lab.history import Evaluation, History, Trial
+from nas_lab.estimation.base import Estimator, estimate_all
+from nas_lab.history import History, Trial
 from nas_lab.spaces.base import Arch, Space
-
-Estimate: TypeAlias = Callable[[Arch, int], Evaluation]
-"""``estimate(arch, seed)``: how good an architecture is. Picklable where processes evaluate."""
 
 
 class Strategy(Protocol):
@@ -55,7 +53,7 @@ class SeededStrategy:
 
 def search(
     strategy: Strategy,
-    estimate: Estimate,
+    estimate: Estimator,
     trials: int,
     *,
     batch: int = 1,
@@ -102,7 +100,7 @@ def search(
 
 def _search(
     strategy: Strategy,
-    estimate: Estimate,
+    estimate: Estimator,
     trials: int,
     batch: int,
     executor: Executor | None,
@@ -114,10 +112,7 @@ def _search(
         if not asked:
             return
         missing = _missing(asked, history)
-        if executor is None:
-            done = _one_by_one(missing, estimate, history, seed)
-        else:
-            done = _in_parallel(missing, estimate, history, seed, executor)
+        done = estimate_all(estimate, missing, history, executor=executor, seed=seed)
         waiting = list(asked)
         for _ in itertools.chain([None], done):
             while waiting and waiting[0] in history:
@@ -134,46 +129,3 @@ def _missing(asked: Mapping[int, Arch], history: History) -> dict[int, Arch]:
                 "resume with the strategy, seed, batch and hyperparameters that wrote it"
             )
     return {id: arch for id, arch in asked.items() if id not in history}
-
-
-def _one_by_one(
-    asked: Mapping[int, Arch], estimate: Estimate, history: History, seed: int
-) -> Iterator[None]:
-    for id, arch in asked.items():
-        history.append(Trial(id, arch, _evaluation(estimate(arch, seed))))
-        yield
-
-
-def _in_parallel(
-    asked: Mapping[int, Arch], estimate: Estimate, history: History, seed: int, executor: Executor
-) -> Iterator[None]:
-    """Keep each trial as soon as it is there, in any order; yield after each."""
-    futures: dict[Future[Evaluation], int] = {}
-
-    def keep(future: Future[Evaluation]) -> None:
-        if futures[future] not in history:
-            id = futures[future]
-            history.append(Trial(id, asked[id], _evaluation(future.result())))
-
-    try:
-        for id, arch in asked.items():
-            futures[executor.submit(estimate, arch, seed)] = id
-        for future in as_completed(futures):
-            keep(future)
-            yield
-    except BrokenExecutor as error:
-        raise RuntimeError(
-            "a worker died, often for lack of memory. Finished trials are kept in the history: "
-            "start a new executor, with fewer workers, and search again with the same history"
-        ) from error
-    finally:
-        for future in futures:
-            future.cancel()
-            if future.done() and not future.cancelled() and future.exception() is None:
-                keep(future)
-
-
-def _evaluation(result: object) -> Evaluation:
-    if not isinstance(result, Evaluation):
-        raise TypeError(f"estimate has to return an Evaluation, not {type(result).__name__}")
-    return result
