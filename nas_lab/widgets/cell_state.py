@@ -26,7 +26,8 @@ RESIDUAL: Arch = (3, 0, 3, 1, 0, 1)
 
 PRESETS: dict[str, Arch] = {
     "residual: two 3×3 convolutions beside a skip": RESIDUAL,
-    "residual, written with other tokens": (3, 0, 0, 1, 3, 0),
+    "one 3×3 convolution beside a skip": (3, 0, 0, 1, 1, 0),
+    "the same network as the one before": (1, 0, 0, 3, 1, 0),
     "chain: three 3×3 convolutions": (3, 0, 3, 0, 0, 3),
     "all 3×3 convolutions": (3, 3, 3, 3, 3, 3),
     "all 1×1 convolutions": (2, 2, 2, 2, 2, 2),
@@ -142,9 +143,9 @@ class CellState(State):
 
     @property
     def canonical_words(self) -> str:
-        """Whether these tokens are the ones that stand for the network, or which are."""
+        """Whether these tokens stand for their network, or which do."""
         if self.canonical == self.arch:
-            return "already canonical: no tokens before these give the same network"
+            return "already canonical"
         spared = self.cost.params - self.space.cost(self.canonical, self.skeleton).params
         same = f"the same network as {self.space.to_string(self.canonical)}"
         return same + (f", which has {spared:,} parameters fewer" if spared > 0 else "")
@@ -153,14 +154,14 @@ class CellState(State):
     def path_words(self) -> str:
         """What is wrong with the cell, if something is."""
         if not self.connected:
-            return "No path leads from input to output: the cell gives zeros, whatever it reads."
+            return "No path leads from input to output: nothing of the image gets there."
         dead = [self.edges[i] for i in self.dead_edges]
         if not dead:
             return ""
-        they, what = ("they change", "lie") if len(dead) > 1 else ("it changes", "lies")
+        they, lie = ("them", "lie") if len(dead) > 1 else ("it", "lies")
         return (
-            f"{' and '.join(dead)} {what} on no path from input to output: {they} nothing, "
-            "whatever the price."
+            f"{' and '.join(dead)} {lie} on no path from input to output: "
+            f"nothing of the image gets through {they}."
         )
 
     @property

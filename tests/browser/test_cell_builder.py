@@ -1,0 +1,130 @@
+"""The cell builder under a reader's hand: keyboard only, and words that the kernel computed."""
+
+import re
+
+import nbformat
+import pytest
+
+from nas_lab import plots, spaces
+from nas_lab.widgets.cell_state import SKELETON
+from tests.browser.lab import write_json
+
+SPACE = spaces.nasbench201()
+SOURCE = """
+from nas_lab.widgets import CellBuilder
+w = CellBuilder((3, 0, 3, 1, 0, 1))
+w
+"""
+THEMES = "settings/@jupyterlab/apputils-extension/themes.jupyterlab-settings"
+
+
+def save(server, name, *sources):
+    cells = [nbformat.v4.new_code_cell(source.strip()) for source in sources]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
+    nbformat.write(notebook, server.notebooks / name)
+
+
+def size(arch):
+    cost = SPACE.cost(arch, SKELETON)
+    return f"{cost.params:,} parameters, {plots.quantity(cost.macs)} multiply-adds"
+
+
+def press(lab, *keys):
+    for key in keys:
+        lab.page.keyboard.press(key)
+
+
+@pytest.fixture
+def builder(lab):
+    """The widget, just run, and nothing touched."""
+    save(lab.server, "builder.ipynb", SOURCE, "print(w.state)")
+    lab.open("builder.ipynb")
+    lab.run_all()
+    assert lab.errors() == []
+    return lab.output(0)
+
+
+def test_run_all_shows_a_cell_that_says_something(lab, builder):
+    builder.get_by_text(size((3, 0, 3, 1, 0, 1))).wait_for()
+    builder.get_by_text("the same network as |").wait_for()
+    picture = builder.get_by_role("img", name=re.compile("^Graph of the cell. input → 1: conv 3×3"))
+    assert picture.evaluate("image => image.complete && image.naturalWidth > image.width")
+    lab.screenshot("cell-builder", builder)
+
+
+# In JupyterLab's command mode a closed menu never sees the arrow keys: the notebook takes them to
+# move between cells. Space opens the menu, and then they arrive.
+def test_a_cell_is_clicked_together_and_trained_by_keyboard(lab, builder):
+    first = builder.get_by_label("input → 1", exact=True)
+    first.focus()
+    press(lab, "Space", "ArrowDown", "Enter")  # from a 3x3 convolution to pooling
+    builder.get_by_text(size((4, 0, 3, 1, 0, 1))).wait_for()
+    press(lab, "Tab", "Space", "ArrowDown", "ArrowDown", "ArrowDown", "Enter")  # none to 3x3
+    builder.get_by_text(size((4, 3, 3, 1, 0, 1))).wait_for()
+    builder.get_by_role("img", name=re.compile("^Matrix w.*input → 2: conv 3×3")).wait_for()
+    builder.get_by_text("not trained yet").wait_for()
+    train = builder.get_by_role("button", name="Train one epoch")
+    train.focus()
+    press(lab, "Enter")
+    builder.get_by_text(re.compile(r"After one epoch: validation accuracy \d+\.\d%")).wait_for(
+        timeout=120_000
+    )
+    table = builder.get_by_role("row")
+    assert table.count() == 2
+    assert "433101" in table.nth(1).inner_text()
+    assert lab.errors() == []
+    lab.screenshot("cell-builder-trained", builder)
+
+
+def test_presets_random_and_reset_move_every_control(lab, builder):
+    builder.get_by_label("cell", exact=True).select_option("broken: no path to the output")
+    builder.get_by_text("No path leads from input to output").wait_for()
+    assert builder.get_by_label("2 → output", exact=True).input_value() == "none: no edge"
+    builder.get_by_role("button", name="Random cell").click()
+    builder.get_by_text("No path leads from input to output").wait_for(state="detached")
+    assert builder.get_by_label("cell", exact=True).input_value() == "your own"
+    builder.get_by_role("button", name="Reset").click()
+    builder.get_by_text(size((3, 0, 3, 1, 0, 1))).wait_for()
+    assert lab.errors() == []
+
+
+@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+def test_it_fits_a_laptop_and_reads_in_both_themes(lab, theme):
+    themes = lab.server._folder / THEMES
+    write_json(themes, {"theme": theme})
+    try:
+        save(lab.server, "builder.ipynb", SOURCE, "print(w.state)")
+        lab.open("builder.ipynb")
+        lab.run_all()
+        widget = lab.output(0)
+        widget.get_by_label("1 → 2", exact=True).select_option("avg pool 3×3: blur")
+        line = widget.get_by_text(size((3, 0, 4, 1, 0, 1)))
+        line.wait_for()
+        assert widget.evaluate("e => e.scrollWidth <= e.clientWidth")
+        menu = widget.get_by_label("1 → 2", exact=True).bounding_box()
+        picture = widget.get_by_role("img").first.bounding_box()
+        assert picture["x"] > menu["x"] + menu["width"]  # beside each other, not below
+        assert contrast(line) > 4.5
+        lab.screenshot(f"cell-builder-{theme[-5:].strip().lower()}", widget)
+        assert lab.errors() == []
+    finally:
+        themes.unlink()
+
+
+def contrast(text):
+    """The ratio of WCAG 2 between a text and what is behind it."""
+    ink, paper = text.evaluate("""e => {
+        let behind = e;
+        const clear = b => getComputedStyle(b).backgroundColor === 'rgba(0, 0, 0, 0)';
+        while (behind.parentElement && clear(behind)) behind = behind.parentElement;
+        return [getComputedStyle(e).color, getComputedStyle(behind).backgroundColor];
+    }""")
+    light, dark = sorted((luminance(ink), luminance(paper)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def luminance(colour):
+    channels = [int(c) / 255 for c in re.findall(r"\d+", colour)[:3]]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return sum(w * c for w, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))

@@ -1,0 +1,310 @@
+"""What the cell builder computes, without ipywidgets and without a browser."""
+
+import json
+import math
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nas_lab import spaces
+from nas_lab.history import Evaluation
+from nas_lab.widgets.cell_state import PRESETS, RESIDUAL, SKELETON, CellState
+
+SPACE = spaces.nasbench201()
+CELLS = st.tuples(*[st.integers(0, 4)] * 6)
+
+
+def measured(arch, seed):
+    """An estimate that can be told from others: a digit of the score for each token."""
+    return Evaluation(sum(arch) / 100, cost=2.0)
+
+
+def failing(error):
+    def estimate(arch, seed):
+        raise error
+
+    return estimate
+
+
+# ---- the cell --------------------------------------------------------------------------------
+
+
+def test_it_begins_with_a_cell_that_has_something_to_say():
+    state = CellState()
+    assert state.arch == RESIDUAL
+    assert state.preset == "residual: two 3×3 convolutions beside a skip"
+    assert "the same network as" in state.canonical_words
+
+
+def test_a_text_is_a_cell():
+    text = SPACE.to_string((3, 1, 2, 0, 4, 1))
+    state = CellState(text)
+    assert state.arch == (3, 1, 2, 0, 4, 1)
+    assert state.text == text
+
+
+@pytest.mark.parametrize("arch", [(3,) * 5, (5,) * 6, "|none|", 3])
+def test_what_is_no_cell_is_refused(arch):
+    with pytest.raises((TypeError, ValueError)):
+        CellState(arch)
+    state = CellState()
+    with pytest.raises((TypeError, ValueError)):
+        state.arch = arch
+    assert state.arch == RESIDUAL
+
+
+@pytest.mark.parametrize("edge", [-1, 6])
+def test_what_is_no_edge_is_refused(edge):
+    with pytest.raises(ValueError, match="edges 0 to 5"):
+        CellState(edge=edge)
+
+
+def test_choosing_changes_one_edge_and_points_at_it():
+    state = CellState()
+    changes = []
+    state.observe(changes.append, ["arch", "edge"])
+    state.choose(4, 2)
+    assert state.arch == (*RESIDUAL[:4], 2, RESIDUAL[5])
+    assert state.edge == 4
+    assert {change["name"] for change in changes} == {"arch", "edge"}
+    state.show(PRESETS["only skips"])
+    assert (state.arch, state.edge) == ((1,) * 6, None)
+
+
+def test_reset_returns_to_the_first_cell_and_keeps_what_was_tried():
+    state = CellState((2,) * 6, estimate=measured)
+    state.choose(0, 4)
+    state.train()
+    state.reset()
+    assert (state.arch, state.edge, state.message) == ((2,) * 6, None, "")
+    assert len(state.tried) == 1
+
+
+def test_random_cells_depend_on_seed_and_count_alone():
+    def cells(state, n):
+        for _ in range(n):
+            state.randomize()
+            yield state.arch
+
+    first = list(cells(CellState(), 5))
+    assert first == list(cells(CellState((1,) * 6), 5))
+    assert first[3:] == list(cells(CellState(draws=3), 2))
+    assert first != list(cells(CellState(seed=1), 5))
+    assert len(set(first)) > 1
+
+
+# ---- what follows ----------------------------------------------------------------------------
+
+
+def test_the_size_is_that_of_the_paper_in_the_skeleton_of_the_paper():
+    state = CellState((1,) * 6, skeleton=spaces.Skeleton())
+    assert state.size_words == "73,306 parameters, 7.78 million multiply-adds"
+
+
+@given(CELLS)
+def test_the_size_is_that_of_the_space(arch):
+    state = CellState(arch)
+    assert state.cost == SPACE.cost(arch, SKELETON)
+    assert state.size_words.startswith(f"{state.cost.params:,} parameters, ")
+
+
+@settings(deadline=None)
+@given(CELLS)
+def test_words_say_whether_the_cell_is_canonical(arch):
+    state = CellState(arch)
+    canonical = SPACE.canonical(arch)
+    if arch == canonical:
+        assert state.canonical_words == "already canonical"
+    else:
+        assert f"the same network as {SPACE.to_string(canonical)}" in state.canonical_words
+
+
+def output(arch):
+    """What a cell makes of one input, when every operation is some odd function."""
+    nodes = [np.array([0.3, -0.7])]
+    tokens = iter(arch)
+    for node in range(1, 4):
+        total = np.zeros(2)
+        for source in range(node):
+            token, x = next(tokens), nodes[source]
+            mixed = np.tanh([[token, 1.3], [-0.6, node + source]] @ x)
+            total = total + (0 * x, x, mixed, mixed, mixed)[token]
+        nodes.append(total)
+    return nodes[3]
+
+
+@given(CELLS)
+def test_edges_without_a_path_change_nothing(arch):
+    state = CellState(arch)
+    without = tuple(0 if i in state.dead_edges else token for i, token in enumerate(arch))
+    np.testing.assert_array_equal(output(without), output(arch))
+    assert CellState(without).dead_edges == []
+
+
+@given(CELLS)
+def test_every_other_edge_changes_something(arch):
+    state = CellState(arch)
+    for edge in set(np.flatnonzero(arch)) - set(state.dead_edges):
+        without = (*arch[:edge], 0, *arch[edge + 1 :])
+        assert not np.allclose(output(without), output(arch))
+
+
+@given(CELLS)
+def test_a_cell_is_connected_unless_it_gives_zeros(arch):
+    assert CellState(arch).connected == output(arch).any()
+
+
+def test_presets_show_what_their_names_say():
+    cells = {name: CellState(arch) for name, arch in PRESETS.items()}
+    assert len(set(PRESETS.values())) == len(PRESETS)
+    assert all(cell.preset == name for name, cell in cells.items())
+    pair = ("one 3×3 convolution beside a skip", "the same network as the one before")
+    assert len({cells[name].canonical for name in pair}) == 1
+    assert cells["a dead end: node 2 leads nowhere"].dead_edges == [1, 2]
+    broken = cells.pop("broken: no path to the output")
+    assert broken.path_words.startswith("No path leads from input to output")
+    assert all(cell.connected for cell in cells.values())
+
+
+def test_words_name_the_edges_that_change_nothing():
+    state = CellState((3, 3, 3, 1, 3, 0))
+    assert state.path_words.startswith("input → 2 and 1 → 2 lie on no path")
+    assert "24,416 parameters fewer" in state.canonical_words
+    assert CellState((1, 3, 0, 0, 0, 3)).path_words.startswith("input → 1 lies on no path")
+    assert CellState((3,) * 6).path_words == ""
+
+
+def test_every_edge_is_said():
+    assert CellState((3, 1, 2, 0, 4, 1)).cell_words == (
+        "input → 1: conv 3×3; input → 2: skip; 1 → 2: conv 1×1; "
+        "input → output: none; 1 → output: avg pool; 2 → output: skip"
+    )
+
+
+# ---- training --------------------------------------------------------------------------------
+
+
+def test_what_was_trained_is_kept_with_its_size():
+    state = CellState(estimate=measured)
+    state.train()
+    state.choose(0, 4)
+    assert state.result is None
+    state.train()
+    assert [entry["accuracy"] for entry in state.tried] == [0.08, 0.09]
+    assert state.tried[0] == {
+        "arch": list(RESIDUAL),
+        "accuracy": 0.08,
+        "seconds": 2.0,
+        "params": SPACE.cost(RESIDUAL, SKELETON).params,
+        "macs": SPACE.cost(RESIDUAL, SKELETON).macs,
+    }
+    assert state.message == "After one epoch: validation accuracy 9.0%, 2.0 s"
+
+
+def test_the_estimate_gets_the_cell_and_the_seed():
+    asked = []
+    state = CellState(seed=7, estimate=lambda a, s: asked.append((a, s)) or Evaluation(0.5))
+    state.train()
+    assert asked == [(RESIDUAL, 7)]
+
+
+def test_a_cell_is_trained_once():
+    asked = []
+    state = CellState(estimate=lambda a, s: asked.append(a) or Evaluation(0.5))
+    state.train()
+    state.train()
+    assert len(asked) == len(state.tried) == 1
+    assert state.message == "Trained before, with the same seed: validation accuracy 50.0%"
+
+
+def test_an_interrupt_loses_nothing():
+    state = CellState(estimate=measured)
+    state.train()
+    kept = state.tried
+    state.estimate = failing(KeyboardInterrupt())
+    state.choose(0, 0)
+    state.train()
+    assert state.tried == kept
+    assert state.message.startswith("Interrupted")
+
+
+def test_an_error_is_said_and_loses_nothing():
+    state = CellState(estimate=measured)
+    state.train()
+    state.estimate = failing(FileNotFoundError("fashion_mnist.npz is missing: get it anew"))
+    state.choose(0, 0)
+    with pytest.raises(FileNotFoundError):
+        state.train()
+    assert len(state.tried) == 1
+    assert state.message.endswith("fashion_mnist.npz is missing: get it anew")
+
+
+def test_a_training_that_diverges_is_kept_as_such():
+    state = CellState(estimate=lambda a, s: Evaluation(math.nan, 1.0))
+    state.train()
+    assert state.tried[0]["accuracy"] is None
+    assert state.message == "After one epoch: the training diverged, 1.0 s"
+    assert math.isnan(state.trials[0].result.score)
+    json.dumps(state.as_dict(), allow_nan=False)
+
+
+def test_the_message_is_about_the_cell_that_is_shown():
+    state = CellState(estimate=measured)
+    state.train()
+    state.choose(0, 0)
+    assert state.message == ""
+
+
+def test_trials_can_be_drawn_and_told():
+    state = CellState(estimate=measured)
+    state.train()
+    (trial,) = state.trials
+    assert (trial.id, trial.arch) == (0, RESIDUAL)
+    assert trial.result == Evaluation(
+        0.08, 2.0, {"params": state.cost.params, "macs": state.cost.macs}
+    )
+
+
+def test_one_epoch_on_fashion_mnist_teaches_something():
+    state = CellState()
+    state.train()
+    assert 0.6 < state.tried[0]["accuracy"] < 1
+    assert state.tried[0]["seconds"] > 0
+
+
+# ---- the state as data -----------------------------------------------------------------------
+
+
+@given(CELLS, st.integers(0, 5), st.integers(0, 4))
+def test_a_state_continues_where_it_was_written(arch, edge, token):
+    state = CellState(arch, estimate=measured)
+    state.train()
+    state.choose(edge, token)
+    written = json.loads(json.dumps(state.as_dict()))
+    assert written == state.as_dict()
+    again = CellState(**written)
+    assert again.as_dict() == written
+    assert again.trials == state.trials
+
+
+def test_a_written_state_does_not_change_with_the_widget():
+    state = CellState(estimate=measured)
+    state.train()
+    written = state.as_dict()
+    state.tried[0]["accuracy"] = 1.0
+    state.choose(0, 0)
+    assert written["tried"][0]["accuracy"] == 0.08
+    assert written["arch"] == list(RESIDUAL)
+
+
+def test_a_state_needs_neither_ipywidgets_nor_torch():
+    script = (
+        "import sys; from nas_lab.widgets import CellState; CellState().choose(0, 1);"
+        "print(*({'ipywidgets', 'torch', 'd2l'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.returncode, done.stdout.split()) == (0, []), done.stderr
