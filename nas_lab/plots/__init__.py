@@ -6,7 +6,8 @@ is set for the whole process.
 """
 
 from nas_lab.plots.architectures import architecture
-from nas_lab.plots.cells import cell, darts
+from nas_lab.plots.cells import cell
+from nas_lab.plots.cells_darts import darts
 from nas_lab.plots.chains import chain
 from nas_lab.plots.colors import COLORS, HIGHLIGHT, LABELS, STYLES, color, label, style, text_on
 from nas_lab.plots.figures import chart, image_html, show

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from matplotlib.axes import Axes
 
-from nas_lab.plots.cells import cell, darts
+from nas_lab.plots.cells import cell
+from nas_lab.plots.cells_darts import darts
 from nas_lab.plots.chains import chain
 from nas_lab.spaces.base import Arch, Space
 from nas_lab.spaces.cell_201 import NasBench201

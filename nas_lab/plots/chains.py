@@ -12,9 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch
 from matplotlib.path import Path
 
-from nas_lab.plots.cells import _rounded
 from nas_lab.plots.colors import label
 from nas_lab.plots.figures import box, canvas
+from nas_lab.plots.paths import rounded
 from nas_lab.spaces.base import Arch, Space
 
 _BOX = (0.76, 0.46)
@@ -121,7 +121,7 @@ def _between_rows(grid: _Grid, a: int, b: int) -> Path:
     start, end = y - _BOX[1] / 2, y_end + _BOX[1] / 2
     if b - a == 1:
         gap = start - 0.15
-        return _rounded([(x, start), (x, gap), (x_end, gap), (x_end, end)], 0.12)
+        return rounded([(x, start), (x, gap), (x_end, gap), (x_end, end)], 0.12)
     x, x_end = x + 0.12, x_end + 0.12
     bend = (start - end) * 0.5
     control = [(x, start - bend), (x_end, end + bend)]
