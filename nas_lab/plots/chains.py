@@ -17,7 +17,7 @@ from nas_lab.plots.figures import box, canvas
 from nas_lab.plots.paths import rounded
 from nas_lab.spaces.base import Arch, Space
 
-_BOX = (0.76, 0.46)
+_BOX = (0.8, 0.46)
 _PITCH = 0.93
 _PER_ROW = 10
 _ARC = "#4A4A4A"
