@@ -159,7 +159,9 @@ def test_a_wrong_idx_file_is_refused(tmp_path, content, suffix):
         data.read_idx(path, (3,))
 
 
-@pytest.mark.parametrize("packed", [b"no gzip at all", gzip.compress(bytes(9))[:-6], b""])
+@pytest.mark.parametrize(
+    "packed", [b"no gzip at all", gzip.compress(bytes(9))[:-6], b""], ids=["text", "cut", "empty"]
+)
 def test_a_broken_gzip_is_refused(tmp_path, packed):
     path = tmp_path / "labels.gz"
     path.write_bytes(packed)
