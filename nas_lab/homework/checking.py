@@ -14,7 +14,7 @@ from nas_lab.homework.comparing import difference
 from nas_lab.homework.lessons import QUESTIONS
 from nas_lab.homework.question import Question
 
-PUBLIC_SEEDS = range(5)
+PUBLIC_SEEDS = range(20)
 
 
 @dataclass(frozen=True)
@@ -26,26 +26,31 @@ class Report:
         passed: how many of the public cases agree.
         cases: how many there are.
         problem: the first case that does not agree, in words; empty when all do.
+        answered: whether the function returned anything at all.
     """
 
     name: str
     passed: int
     cases: int
     problem: str = ""
+    answered: bool = True
 
     def __bool__(self) -> bool:
         return self.passed == self.cases
 
     def __repr__(self) -> str:
+        if not self.answered:
+            return f"{self.name}: not answered yet, the function returns None."
         head = f"{self.name}: {self.passed} of {self.cases} cases agree."
         return head if self else f"{head}\n{self.problem}"
 
     def _repr_html_(self) -> str:
-        mark, color = ("✓", "#006d4e") if self else ("✗", "#a13d00")
+        mark, color = ("✓", "#009e73") if self else ("✗", "#d55e00")
+        mark, color = (mark, color) if self.answered else ("…", "#808080")
         text = html.escape(repr(self)).replace("\n", "<br>")
         return (
             f'<div style="border-left:4px solid {color};padding:.3em .8em">'
-            f'<b style="color:{color}" aria-hidden="true">{mark}</b> {text}</div>'
+            f'<b aria-hidden="true">{mark}</b> {text}</div>'
         )
 
 
@@ -68,23 +73,32 @@ def check(name: str, answer: Callable[..., Any]) -> Report:
             "write its name without parentheses"
         )
     question = QUESTIONS[name]
-    problems = [_problem(question, answer, seed) for seed in PUBLIC_SEEDS]
-    found = [problem for problem in problems if problem]
-    return Report(name, len(problems) - len(found), len(problems), (found or [""])[0])
+    cases = [_case(question, answer, seed) for seed in PUBLIC_SEEDS]
+    problems = [problem for _, problem in cases if problem]
+    return Report(
+        name,
+        passed=len(cases) - len(problems),
+        cases=len(cases),
+        problem=(problems or [""])[0],
+        answered=any(answered for answered, _ in cases),
+    )
 
 
-def _problem(question: Question, answer: Callable[..., Any], seed: int) -> str:
-    """What is wrong with an answer in one case; empty when nothing is."""
+def _case(question: Question, answer: Callable[..., Any], seed: int) -> tuple[bool, str]:
+    """Whether an answer returned anything in one case, and what is wrong with it in words."""
     expected = question.driver(question.reference, np.random.default_rng(seed))
     arguments = ", ".join(map(repr, question.draw(np.random.default_rng(seed))))
-    called = f"Called with ({arguments}) "
+    call = f"{getattr(answer, '__name__', 'your function')}({arguments})"
     try:
         got = question.driver(answer, np.random.default_rng(seed))
     except Exception as error:  # whatever a student's function raises belongs in the report
         line = traceback.extract_tb(error.__traceback__)[-1].lineno
-        return f"{called}it raised {type(error).__name__} in line {line}: {error}"
+        return True, f"{call} raised {type(error).__name__} in line {line}: {error}"
     unlike = difference(got, expected)
-    return f"{called}it returned {_short(got)}: {unlike}.\nHint: {question.hint}" if unlike else ""
+    if not unlike:
+        return True, ""
+    hint = f"\nHint: {question.hint}" if type(got) is type(expected) else ""
+    return got is not None, f"{call} returned {_short(got)}: {unlike}.{hint}"
 
 
 def _short(value: Any, most: int = 120) -> str:

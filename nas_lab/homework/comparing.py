@@ -24,8 +24,8 @@ def difference(got: Plain, expected: Plain, where: str = "the result") -> str | 
     if isinstance(expected, float):
         close = math.isclose(got, expected, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
         same = close or (math.isnan(got) and math.isnan(expected))
-        return None if same else f"{where} has another value"
-    return None if got == expected else f"{where} has another value"
+        return None if same else f"{where} should have another value"
+    return None if got == expected else f"{where} should have another value"
 
 
 def _of_lists(got: list, expected: list, where: str) -> str | None:

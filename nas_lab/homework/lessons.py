@@ -20,9 +20,19 @@ def _count(options: list[int]) -> int:
     return math.prod(options)
 
 
+PATHS = ((3,), (0, 4), (1, 5), (0, 2, 5))
+"""The four ways from input to output, as places of edges."""
+
+
 def _draw_cell(rng: np.random.Generator) -> list[Plain]:
-    weights = [0.6, 0.1, 0.1, 0.1, 0.1]
-    return [rng.choice(OPERATIONS_201, size=len(EDGES_201), p=weights).tolist()]
+    """One path, most often the longest, whole or with one edge missing; perhaps an edge beside."""
+    path = PATHS[rng.choice(len(PATHS), p=(0.2, 0.2, 0.2, 0.4))]
+    chosen = rng.choice(len(EDGES_201), size=int(rng.integers(0, 2)), replace=False)
+    used = {*path, *chosen.tolist()}
+    if rng.random() < 0.5:
+        used -= {path[int(rng.integers(len(path)))]}
+    operations = rng.choice(OPERATIONS_201[1:], size=len(EDGES_201)).tolist()
+    return [[op if edge in used else "none" for edge, op in enumerate(operations)]]
 
 
 def _reaches_output(operations: list[str]) -> bool:
