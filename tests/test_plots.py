@@ -437,7 +437,13 @@ def test_the_best_is_marked_and_named():
     best = line(ax, "best")
     assert best.get_label() == "best: 87.5%, 2.00 million multiply-adds"
     assert best.get_xydata().tolist() == [[2e6, 0.875]]
-    assert ax.get_xscale() == "log"
+
+
+@pytest.mark.parametrize(("costs", "scale"), [([1, 7], "linear"), ([1, 9], "log")])
+def test_a_log_axis_is_used_where_costs_differ_much_and_says_so(costs, scale):
+    ax = plots.cost_accuracy(history([0.5, 0.6], costs))
+    assert ax.get_xscale() == scale
+    assert ("(log scale)" in ax.get_xlabel()) == (scale == "log")
 
 
 def test_a_list_of_trials_and_a_history_give_the_same_picture():
@@ -488,11 +494,52 @@ def test_a_cost_axis_has_at_least_two_labels(low, factor):
 def test_an_incumbent_curve_is_that_of_the_history():
     kept = history([0.5, 0.4, math.nan, 0.7, 0.6])
     ax = plots.incumbent({"RandomSearch": kept, "list": kept.trials, "array": [0.5, 0.4, 0.7]})
-    assert line(ax, "random search").get_ydata().tolist() == kept.incumbent()
-    assert line(ax, "list").get_ydata().tolist() == kept.incumbent()
-    assert line(ax, "array").get_ydata().tolist() == [0.5, 0.5, 0.7]
+    expected = [*kept.incumbent(), kept.incumbent()[-1]]  # the last step is drawn half a trial on
+    assert line(ax, "random search").get_ydata().tolist() == expected
+    assert line(ax, "list").get_ydata().tolist() == expected
+    assert line(ax, "array").get_ydata().tolist() == [0.5, 0.5, 0.7, 0.7]
     assert line(ax, "random search").get_color() == plots.COLORS["RandomSearch"]
     assert len(ax.collections) == 0
+
+
+def test_single_trials_are_dots_behind_the_line():
+    kept = history([0.5, 0.4, math.nan, 0.7])
+    (dots,) = (one for one in plots.incumbent({"mine": kept}).lines if one.get_marker() == "o")
+    np.testing.assert_array_equal(dots.get_ydata(), [0.5, 0.4, math.nan, 0.7])
+
+
+def test_several_cells_are_stacked_at_their_natural_size():
+    archs = [(3, 0, 3, 1, 0, 1), (4, 4, 4, 0, 4, 4)]
+    space = spaces.nasbench201()
+    figure = plots.cells(space, archs, ["first", "second"])
+    upper, lower = figure.axes
+    assert upper.get_position().y0 > lower.get_position().y1
+    alone = {text.get_text(): text.get_fontsize() for text in plots.cell(space, archs[0]).texts}
+    stacked = {text.get_text(): text.get_fontsize() for text in upper.texts}
+    assert stacked.pop("first") > 10
+    assert stacked == pytest.approx(alone, rel=0.02)
+    with pytest.raises(ValueError, match="a title for each"):
+        plots.cells(space, archs, ["only one"])
+
+
+def test_a_skeleton_names_channels_and_sizes_and_marks_what_is_searched():
+    around = spaces.Skeleton(8, 2, 3, 2, 15, 1)
+    ax = plots.skeleton(around)
+    texts = [text.get_text().replace("\n", " ") for text in ax.texts]
+    assert texts == [
+        "image 1×15×15",
+        "stem 8×8×8",
+        "cell ×2 8×8×8",
+        "reduce 16×4×4",
+        "cell ×2 16×4×4",
+        "reduce 32×2×2",
+        "cell ×2 32×2×2",
+        "dense 10",
+        "output",
+    ]
+    arch = (1,) * 6
+    shapes = {op.shape for op in spaces.nasbench201().network(arch, around).ops}
+    assert {(8, 8, 8), (16, 4, 4), (32, 2, 2)} <= shapes
 
 
 def test_several_seeds_are_drawn_as_mean_and_interval():
@@ -500,7 +547,7 @@ def test_several_seeds_are_drawn_as_mean_and_interval():
     ax = plots.incumbent({"RandomSearch": scores})
     best = np.maximum.accumulate(scores, axis=1)
     drawn = line(ax, "random search (mean of 30 seeds)")
-    np.testing.assert_allclose(drawn.get_ydata(), best.mean(0))
+    np.testing.assert_allclose(drawn.get_ydata()[:-1], best.mean(0))
     (band,) = ax.collections
     heights = band.get_paths()[0].vertices[:, 1]
     half = 2.045 * best.std(0, ddof=1) / np.sqrt(30)  # Student's t of 29 degrees of freedom
@@ -510,7 +557,7 @@ def test_several_seeds_are_drawn_as_mean_and_interval():
 
 def test_a_list_of_histories_is_several_seeds():
     ax = plots.incumbent({"mine": [history([0.5, 0.7]), history([0.7, 0.6])]})
-    np.testing.assert_allclose(line(ax, "mine (mean of 2").get_ydata(), [0.6, 0.7])
+    np.testing.assert_allclose(line(ax, "mine (mean of 2").get_ydata(), [0.6, 0.7, 0.7])
 
 
 def test_the_legend_is_in_the_order_of_the_lines():

@@ -6,9 +6,9 @@ is set for the whole process.
 """
 
 from nas_lab.plots.architectures import architecture
-from nas_lab.plots.cells import cell
+from nas_lab.plots.cells import cell, cells
 from nas_lab.plots.cells_darts import darts
-from nas_lab.plots.chains import chain
+from nas_lab.plots.chains import chain, skeleton
 from nas_lab.plots.colors import COLORS, HIGHLIGHT, LABELS, STYLES, color, label, style, text_on
 from nas_lab.plots.figures import chart, image_html, show
 from nas_lab.plots.matrices import one_hot
@@ -22,6 +22,7 @@ __all__ = [
     "STYLES",
     "architecture",
     "cell",
+    "cells",
     "chain",
     "chart",
     "color",
@@ -35,6 +36,7 @@ __all__ = [
     "one_hot",
     "quantity",
     "show",
+    "skeleton",
     "style",
     "text_on",
 ]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyArrowPatch, PathPatch
 from matplotlib.path import Path
 
@@ -16,7 +19,9 @@ from nas_lab.spaces.base import Arch, Space
 _HALF_BOX, _RADIUS = (0.34, 0.18), 0.19
 _X = (0.0, 1.78, 3.36, 5.14)
 # How far the middle of an edge is above the row of nodes, in inches: no two edges cross.
-_RISE = {(0, 1): 0.0, (1, 2): 0.0, (2, 3): 0.0, (0, 2): 0.62, (1, 3): -0.62, (0, 3): 1.22}
+_RISE = {(0, 1): 0.0, (1, 2): 0.0, (2, 3): 0.0, (0, 2): 0.52, (1, 3): -0.52, (0, 3): 1.02}
+_BOX = (-0.42, -0.73, 5.56, 1.2)
+_TITLE = 0.28
 
 
 def cell(
@@ -37,13 +42,37 @@ def cell(
     """
     graph = space.graph(arch)
     pointed = None if highlight is None else tuple(_RISE)[_order(highlight)]
-    ax, scale = canvas(ax, (-0.42, -0.85, 5.56, 1.42))
+    ax, scale = canvas(ax, _BOX)
     for node, x in enumerate(_X):
         _node(ax, x, graph.nodes[node]["label"], scale)
     for edge in _RISE:
         operation = graph.edges[edge]["operation"] if edge in graph.edges else "none"
         _edge(ax, edge, operation, scale, edge == pointed)
     return ax
+
+
+def cells(space: Space, archs: Sequence[Arch], titles: Sequence[str]) -> Figure:
+    """Draw several cells of NAS-Bench-201, one below the other, each under its title.
+
+    Args:
+        space: ``spaces.nasbench201()``.
+        archs: the architectures.
+        titles: a title for each.
+
+    Raises:
+        ValueError: there is no cell, or not a title for each.
+    """
+    if not archs or len(archs) != len(titles):
+        raise ValueError(f"{len(archs)} cells and {len(titles)} titles: give a title for each cell")
+    width, height = _BOX[2] - _BOX[0], _BOX[3] - _BOX[1]
+    each = height + _TITLE
+    figure = plt.figure(figsize=(width, len(archs) * each), facecolor="white")
+    for i, (arch, title) in enumerate(zip(archs, titles, strict=True)):
+        bottom = (len(archs) - 1 - i) / len(archs)
+        ax = figure.add_axes((0, bottom, 1, height / each / len(archs)))
+        cell(space, arch, ax)
+        ax.text(_BOX[0], _BOX[3] + 0.05, title, fontsize=TEXT + 0.5, color=INK, fontweight="bold")
+    return figure
 
 
 def _order(place: int) -> int:

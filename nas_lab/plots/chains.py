@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import networkx
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch
 from matplotlib.path import Path
@@ -15,7 +16,8 @@ from matplotlib.path import Path
 from nas_lab.plots.colors import label
 from nas_lab.plots.figures import box, canvas
 from nas_lab.plots.paths import rounded
-from nas_lab.spaces.base import Arch, Space
+from nas_lab.spaces.base import Arch, Skeleton, Space
+from nas_lab.spaces.chains import path_graph
 
 _BOX = (0.8, 0.46)
 _PITCH = 0.93
@@ -48,7 +50,33 @@ def chain(space: Space, arch: Arch, ax: Axes | None = None) -> Axes:
         arch: the architecture.
         ax: where to draw; None makes a new figure.
     """
-    graph = space.graph(arch)
+    return _draw_layers(space.graph(arch), ax)
+
+
+def skeleton(around: Skeleton, ax: Axes | None = None) -> Axes:
+    """Draw the fixed network around a cell of NAS-Bench-201; the searched cells stand out.
+
+    A box says what it does and the channels and size of what it gives.
+
+    Args:
+        around: the skeleton.
+        ax: where to draw; None makes a new figure.
+    """
+    channels, size = around.channels, -(-around.resolution // around.stem_stride)
+    layers = [("stem", "conv", channels, size)]
+    for stage in range(around.stages):
+        if stage:
+            channels, size = 2 * channels, -(-size // 2)
+            layers.append(("reduce", "conv", channels, size))
+        times = f" x{around.cells}" if around.cells > 1 else ""
+        layers.append((f"cell{times}", "searched", channels, size))
+    named = [(f"{name} {c}x{s}x{s}", operation) for name, operation, c, s in layers]
+    named.append((f"dense {around.classes}", "linear"))
+    image = f"image {around.in_channels}x{around.resolution}x{around.resolution}"
+    return _draw_layers(path_graph("skeleton", named, start=image), ax)
+
+
+def _draw_layers(graph: networkx.DiGraph, ax: Axes | None) -> Axes:
     place = {node: i for i, node in enumerate(graph)}
     edges = sorted((place[a], place[b]) for a, b in graph.edges)
     last = len(place) - 1

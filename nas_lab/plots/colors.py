@@ -36,6 +36,7 @@ COLORS: dict[str, str] = {
     "recurrent": "#A8559F",
     "resnet": "#004C85",
     "mobilenet": "#008760",
+    "searched": HIGHLIGHT,
     "image": "#DDDDDD",
     "output": "#DDDDDD",
     "add": "#FFFFFF",

@@ -100,7 +100,6 @@ def _draw_front(ax: Axes, points: Sequence[tuple[float, float]]) -> None:
         linewidth=1.4,
         label="Pareto front: best for its cost",
     )
-    ax.plot(x, y, "o", color=INK, markersize=5)
 
 
 def _draw_best(ax: Axes, points: Sequence[tuple[float, float]], unit: str) -> None:
@@ -118,11 +117,13 @@ def _draw_best(ax: Axes, points: Sequence[tuple[float, float]], unit: str) -> No
 
 
 def _cost_axis(ax: Axes, prices: Sequence[float]) -> None:
-    """A log axis where all costs are above zero, with at least two labels, spelled 2 M."""
+    """A log axis where costs differ much and are above zero, with labels spelled 2 M."""
     low, high = min(prices), max(prices)
-    if low > 0:
+    log = low > 0 and high >= 8 * low
+    if log:
         ax.set_xscale("log")
-    if low > 0 and high < 30 * low:
+        ax.set_xlabel(f"{ax.get_xlabel()} (log scale)")
+    if log and high < 30 * low:
         ax.xaxis.set_major_locator(FixedLocator(_round_numbers(low, high)))
         ax.xaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_major_formatter(EngFormatter(sep=" ") if low >= 1 else FuncFormatter(_plain))
@@ -183,10 +184,13 @@ def incumbent(curves: Mapping[str, Any], ax: Axes | None = None) -> Axes:
         best = np.fmax.accumulate(_scores(given), axis=1)
         mean = best.mean(axis=0)
         trials = np.arange(1, len(mean) + 1)
+        if len(best) == 1:
+            scores = _scores(given)[0]
+            ax.plot(trials, scores, "o", color=color(name, place), alpha=0.35, markersize=5)
         seeds = f" (mean of {len(best)} seeds)" if len(best) > 1 else ""
         (line,) = ax.plot(
-            trials,
-            mean,
+            [*trials, trials[-1] + 0.5],
+            [*mean, mean[-1]],
             color=color(name, place),
             label=label(name) + seeds,
             **style(name, place),
