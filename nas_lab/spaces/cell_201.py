@@ -109,7 +109,7 @@ def residual_reduction(net: Network, x: int, channels: int) -> int:
         branch = relu_conv_norm(net, x, channels, 3, stride=2)
         branch = relu_conv_norm(net, branch, channels, 3)
     with net.scope("shortcut"):
-        shortcut = net.conv(net.avg_pool(x, 2, stride=2, pad=False), channels, 1)
+        shortcut = net.conv(net.halve(x), channels, 1)
     return net.add(branch, shortcut)
 
 

@@ -153,19 +153,25 @@ class Network:
         """max(x, 0)."""
         return self._add("relu", (x,), self.shape(x))
 
-    def avg_pool(self, x: int, kernel: int, *, stride: int = 1, pad: bool = True) -> int:
+    def avg_pool(self, x: int, kernel: int, *, stride: int = 1) -> int:
         """Average over a window; padded borders do not count in the average."""
-        return self._pool("avg_pool", x, kernel, stride, pad)
+        return self._pool("avg_pool", x, kernel, stride, kernel // 2)
+
+    def halve(self, x: int) -> int:
+        """Average over windows of 2x2 without overlap; an odd size is rounded up."""
+        return self._pool("avg_pool", x, 2, 2, 0, ceil_mode=True)
 
     def max_pool(self, x: int, kernel: int, *, stride: int = 1) -> int:
         """Largest value of a window."""
-        return self._pool("max_pool", x, kernel, stride, True)
+        return self._pool("max_pool", x, kernel, stride, kernel // 2)
 
-    def _pool(self, kind: str, x: int, kernel: int, stride: int, pad: bool) -> int:
-        channels, *size = self.shape(x)
-        padding = kernel // 2 if pad else 0
-        shape = (channels, *((s + 2 * padding - kernel) // stride + 1 for s in size))
-        return self._add(kind, (x,), shape, kernel_size=kernel, stride=stride, padding=padding)
+    def _pool(
+        self, kind: str, x: int, kernel: int, stride: int, padding: int, **settings: Any
+    ) -> int:
+        channels, height, width = self.shape(x)
+        shape = (channels, -(-height // stride), -(-width // stride))
+        window = {"kernel_size": kernel, "stride": stride, "padding": padding}
+        return self._add(kind, (x,), shape, **window, **settings)
 
     def global_pool(self, x: int) -> int:
         """Average of each channel: ``(C, H, W)`` to ``(C,)``."""

@@ -157,12 +157,20 @@ def test_a_recurrent_net_reads_row_by_row():
         torch.testing.assert_close(net(image), net.classifier.linear(state))
 
 
-@pytest.mark.parametrize("resolution", [7, 9, 12, 28])
-def test_darts_reductions_take_odd_sizes(resolution):
-    space = darts()
-    skeleton = Skeleton(channels=2, cells=3, resolution=resolution, in_channels=1)
+@pytest.mark.parametrize("resolution", [1, 5, 7, 9, 12, 28])
+@pytest.mark.parametrize("space", SPACES, ids=lambda s: s.name)
+def test_odd_and_tiny_sizes_give_the_shapes_that_were_written_down(space, resolution):
+    skeleton = Skeleton(channels=2, cells=3, stages=3, resolution=resolution, in_channels=1)
     arch = space.sample(np.random.default_rng(resolution))
-    assert build(space, arch, skeleton)(torch.zeros(2, *skeleton.image)).shape == (2, 10)
+    net = build(space, arch, skeleton).eval()
+    operations, shapes = space.network(arch, skeleton).ops[1:], {}
+    for op in operations:
+        net.get_submodule(op.name).register_forward_hook(
+            lambda module, _, y, name=op.name: shapes.update({name: tuple(y.shape[1:])})
+        )
+    with torch.no_grad():
+        assert net(torch.zeros(2, *skeleton.image)).shape == (2, 10)
+    assert shapes == {op.name: op.shape for op in operations}
 
 
 @pytest.mark.parametrize("space", SPACES, ids=lambda s: s.name)
