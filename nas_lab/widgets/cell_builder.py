@@ -25,8 +25,9 @@ _OPTIONS = [
 ]
 _OWN = "your own"
 _HINT = (
-    "Change an edge, and size, text form and <i>w</i> follow. Look for two cells that are the "
-    "same network, and for the smallest cell that still learns. (By keyboard: Space opens a menu.)"
+    "Change an edge, and size, text form and <i>w</i> follow. Look for two cells with one "
+    "canonical form, and for the smallest cell that still learns. (By keyboard: Space opens a "
+    "menu.)"
 )
 
 

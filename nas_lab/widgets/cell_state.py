@@ -27,7 +27,7 @@ RESIDUAL: Arch = (3, 0, 3, 1, 0, 1)
 PRESETS: dict[str, Arch] = {
     "residual: two 3×3 convolutions beside a skip": RESIDUAL,
     "one 3×3 convolution beside a skip": (3, 0, 0, 1, 1, 0),
-    "the same network as the one before": (1, 0, 0, 3, 1, 0),
+    "one 3×3 beside a skip, written with other tokens": (1, 0, 0, 3, 1, 0),
     "chain: three 3×3 convolutions": (3, 0, 3, 0, 0, 3),
     "all 3×3 convolutions": (3, 3, 3, 3, 3, 3),
     "all 1×1 convolutions": (2, 2, 2, 2, 2, 2),
@@ -108,7 +108,11 @@ class CellState(State):
 
     @property
     def canonical(self) -> Arch:
-        """The representative of all cells that are the same network."""
+        """What stands for all cells with the same text, by the rules of the space's authors.
+
+        A convention: equal texts can hide two convolutions in one cell and one, read twice, in
+        the other.
+        """
         return self.space.canonical(self.arch)
 
     @property
@@ -143,12 +147,14 @@ class CellState(State):
 
     @property
     def canonical_words(self) -> str:
-        """Whether these tokens stand for their network, or which do."""
+        """Which cell is the canonical form of this one, and by how much their sizes differ."""
         if self.canonical == self.arch:
             return "already canonical"
         spared = self.cost.params - self.space.cost(self.canonical, self.skeleton).params
-        same = f"the same network as {self.space.to_string(self.canonical)}"
-        return same + (f", which has {spared:,} parameters fewer" if spared > 0 else "")
+        form = f"canonical form: {self.space.to_string(self.canonical)}"
+        if spared == 0:
+            return form
+        return f"{form}, with {abs(spared):,} parameters {'fewer' if spared > 0 else 'more'}"
 
     @property
     def path_words(self) -> str:

@@ -47,7 +47,7 @@ def builder(lab):
 
 def test_run_all_shows_a_cell_that_says_something(lab, builder):
     builder.get_by_text(size((3, 0, 3, 1, 0, 1))).wait_for()
-    builder.get_by_text("the same network as |").wait_for()
+    builder.get_by_text("canonical form: |").wait_for()
     picture = builder.get_by_role("img", name=re.compile("^Graph of the cell. input → 1: conv 3×3"))
     assert picture.evaluate("image => image.complete && image.naturalWidth > image.width")
     lab.screenshot("cell-builder", builder)

@@ -52,7 +52,7 @@ def test_the_first_picture_says_something_already(w):
     cost = SPACE.cost((3, 0, 3, 1, 0, 1), w.model.skeleton)
     assert f"{cost.params:,} parameters" in words(w)
     assert "|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|" in words(w)
-    assert "the same network as |nor_conv_3x3~0|" in words(w)
+    assert "canonical form: |nor_conv_3x3~0|" in words(w)
     assert "Your cells so far: none" in words(w)
     assert len(pictures(w)) == 2
     for picture in pictures(w):

@@ -37,7 +37,7 @@ def test_it_begins_with_a_cell_that_has_something_to_say():
     state = CellState()
     assert state.arch == RESIDUAL
     assert state.preset == "residual: two 3×3 convolutions beside a skip"
-    assert "the same network as" in state.canonical_words
+    assert "canonical form: |" in state.canonical_words
 
 
 def test_a_text_is_a_cell():
@@ -120,7 +120,18 @@ def test_words_say_whether_the_cell_is_canonical(arch):
     if arch == canonical:
         assert state.canonical_words == "already canonical"
     else:
-        assert f"the same network as {SPACE.to_string(canonical)}" in state.canonical_words
+        difference = SPACE.cost(canonical, SKELETON).params - state.cost.params
+        more = f", with {difference:,} parameters more" if difference > 0 else ""
+        fewer = f", with {-difference:,} parameters fewer" if difference < 0 else ""
+        expected = f"canonical form: {SPACE.to_string(canonical)}{more}{fewer}"
+        assert state.canonical_words == expected
+
+
+def test_a_canonical_form_can_be_larger():
+    once, twice = CellState((3, 0, 1, 0, 1, 1)), CellState((0, 3, 0, 3, 0, 1))
+    assert once.canonical == twice.arch  # c(x) + c(x), from one convolution and from two
+    assert once.canonical_words.endswith("parameters more")
+    assert twice.canonical_words == "already canonical"
 
 
 def output(arch):
@@ -162,7 +173,7 @@ def test_presets_show_what_their_names_say():
     cells = {name: CellState(arch) for name, arch in PRESETS.items()}
     assert len(set(PRESETS.values())) == len(PRESETS)
     assert all(cell.preset == name for name, cell in cells.items())
-    pair = ("one 3×3 convolution beside a skip", "the same network as the one before")
+    pair = ("one 3×3 convolution beside a skip", "one 3×3 beside a skip, written with other tokens")
     assert len({cells[name].canonical for name in pair}) == 1
     assert cells["a dead end: node 2 leads nowhere"].dead_edges == [1, 2]
     broken = cells.pop("broken: no path to the output")
