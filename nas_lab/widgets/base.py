@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 import traitlets
@@ -17,6 +18,9 @@ class State(traitlets.HasTraits):
     message = traitlets.Unicode("").tag(doc="what happened last, in a sentence")
 
     def as_dict(self) -> dict[str, Any]:
-        """The kept traits as plain data, safe in JSON and independent of later changes."""
+        """The kept traits as plain data, safe in JSON and independent of later changes.
+
+        A dataclass becomes a dict of its fields.
+        """
         kept = {name: getattr(self, name) for name in sorted(self.traits(keep=True))}
-        return json.loads(json.dumps(kept))
+        return json.loads(json.dumps(kept, default=asdict))

@@ -34,18 +34,19 @@ _HINT = (
 class CellBuilder(View):
     """A cell of NAS-Bench-201 to click together: a menu for each edge, presets, one epoch.
 
-    ``w.state`` is a plain dict, and ``CellBuilder(**w.state)`` continues there. ``w.trials``
-    are the cells tried so far.
+    ``w.state`` is a plain dict, and ``CellBuilder(**w.state)`` continues there; an ``estimate``
+    of one's own is given again. ``w.trials`` are the cells tried so far.
 
     Args:
         arch: six tokens, or the text form.
         edge: the edge pointed at, by its place in ``arch``.
         tried: the cells tried so far, from the state of another builder.
         draws: how many random cells were drawn before.
-        skeleton: what surrounds the cell.
+        skeleton: what surrounds the cell, also as a dict of its fields.
         estimate: ``estimate(arch, seed) -> Evaluation``, called by the button; None trains for
             one epoch on Fashion-MNIST.
         seed: of random cells and of trainings.
+        first: the cell that Reset returns to; None is ``arch``.
     """
 
     def __init__(
@@ -55,9 +56,10 @@ class CellBuilder(View):
         edge: int | None = None,
         tried: Iterable[Mapping[str, Any]] = (),
         draws: int = 0,
-        skeleton: Skeleton = SKELETON,
+        skeleton: Skeleton | Mapping[str, int] = SKELETON,
         estimate: Estimate | None = None,
         seed: int = 0,
+        first: Arch | str | None = None,
     ) -> None:
         super().__init__()
         self.model = CellState(
@@ -68,6 +70,7 @@ class CellBuilder(View):
             skeleton=skeleton,
             estimate=estimate,
             seed=seed,
+            first=first,
         )
         self._drawn: object = None
         self._make_controls()

@@ -18,7 +18,7 @@ from nas_lab.widgets.base import State
 
 Estimate = Callable[[Arch, int], Evaluation]
 
-SKELETON = Skeleton(channels=8, cells=1, stem_stride=2, resolution=16, in_channels=1)
+SKELETON = Skeleton(channels=8, cells=1, stages=2, stem_stride=2, resolution=16, in_channels=1)
 """A network that trains for an epoch in about a second on one core."""
 
 RESIDUAL: Arch = (3, 0, 3, 1, 0, 1)
@@ -47,19 +47,23 @@ class CellState(State):
         edge: the edge pointed at, by its place in ``arch``; None points at none.
         tried: what ``train`` found, as ``as_dict`` gives it.
         draws: how many random cells were drawn before.
-        skeleton: what surrounds the cell.
+        skeleton: what surrounds the cell, also as a dict of its fields.
         estimate: ``estimate(arch, seed) -> Evaluation``; None trains for one epoch on
             Fashion-MNIST.
         seed: of random cells and of trainings.
+        first: the cell that ``reset`` returns to; None is ``arch``.
 
     Raises:
-        TypeError, ValueError: ``arch`` is no cell, or ``edge`` no edge.
+        TypeError, ValueError: ``arch`` is no cell, ``edge`` no edge, or ``skeleton`` none.
     """
 
     arch = traitlets.Any().tag(keep=True)
     edge = traitlets.Int(None, allow_none=True).tag(keep=True)
     tried = traitlets.List(traitlets.Dict()).tag(keep=True)
     draws = traitlets.Int(0, min=0).tag(keep=True)
+    skeleton = traitlets.Any().tag(keep=True)
+    seed = traitlets.Int(0, min=0).tag(keep=True)
+    first = traitlets.Any().tag(keep=True)
 
     def __init__(
         self,
@@ -68,20 +72,36 @@ class CellState(State):
         edge: int | None = None,
         tried: Iterable[Mapping[str, Any]] = (),
         draws: int = 0,
-        skeleton: Skeleton = SKELETON,
+        skeleton: Skeleton | Mapping[str, int] = SKELETON,
         estimate: Estimate | None = None,
         seed: int = 0,
+        first: Arch | str | None = None,
     ) -> None:
         self.space = nasbench201()
-        self.skeleton, self.seed, self._given = skeleton, seed, estimate
-        known = [dict(entry) for entry in tried]
-        super().__init__(arch=arch, edge=edge, tried=known, draws=draws)
-        self._first = self.arch
+        self._given = estimate
+        super().__init__(
+            arch=arch,
+            edge=edge,
+            tried=[dict(entry) for entry in tried],
+            draws=draws,
+            skeleton=skeleton,
+            seed=seed,
+            first=arch if first is None else first,
+        )
 
-    @traitlets.validate("arch")
+    @traitlets.validate("arch", "first")
     def _check_arch(self, proposal: Any) -> Arch:
         arch = proposal["value"]
         return self.space.from_string(arch) if isinstance(arch, str) else self.space.check(arch)
+
+    @traitlets.validate("skeleton")
+    def _check_skeleton(self, proposal: Any) -> Skeleton:
+        skeleton = proposal["value"]
+        if isinstance(skeleton, Mapping):
+            return Skeleton(**skeleton)
+        if not isinstance(skeleton, Skeleton):
+            raise TypeError(f"skeleton must be a Skeleton or a dict of its fields: {skeleton!r}")
+        return skeleton
 
     @traitlets.observe("arch")
     def _forget(self, change: Any) -> None:
@@ -199,7 +219,7 @@ class CellState(State):
     def reset(self) -> None:
         """Return to the first cell; the cells tried so far stay."""
         self.message = ""
-        self.show(self._first)
+        self.show(self.first)
 
     # ---- training ----------------------------------------------------------------------------
 

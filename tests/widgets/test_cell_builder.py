@@ -168,6 +168,15 @@ def test_a_state_makes_the_same_widget(w):
     assert pictures(again) == pictures(w)
 
 
+def test_a_state_brings_its_skeleton_along():
+    w = CellBuilder((1,) * 6, skeleton=spaces.Skeleton())
+    w.model.choose(0, 3)
+    again = CellBuilder(**w.state)
+    assert words(again) == words(w)
+    press(again, "Reset")
+    assert "73,306 parameters, 7.78 million multiply-adds" in words(again)
+
+
 def test_words_from_outside_are_not_read_as_html(w):
     def broken(arch, seed):
         raise ValueError("<img src=x onerror=alert(1)>")

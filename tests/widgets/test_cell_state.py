@@ -184,7 +184,7 @@ def test_presets_show_what_their_names_say():
 def test_words_name_the_edges_that_change_nothing():
     state = CellState((3, 3, 3, 1, 3, 0))
     assert state.path_words.startswith("input → 2 and 1 → 2 lie on no path")
-    assert "24,416 parameters fewer" in state.canonical_words
+    assert "5,856 parameters fewer" in state.canonical_words
     assert CellState((1, 3, 0, 0, 0, 3)).path_words.startswith("input → 1 lies on no path")
     assert CellState((3,) * 6).path_words == ""
 
@@ -300,6 +300,27 @@ def test_a_state_continues_where_it_was_written(arch, edge, token):
     again = CellState(**written)
     assert again.as_dict() == written
     assert again.trials == state.trials
+
+
+def test_a_state_holds_all_that_decides_what_comes_next():
+    skeleton = spaces.Skeleton(channels=4, cells=2, stages=1, resolution=8, in_channels=1)
+    state = CellState((2,) * 6, skeleton=skeleton, seed=7, estimate=measured)
+    state.randomize()
+    again = CellState(**json.loads(json.dumps(state.as_dict())), estimate=measured)
+    assert state.as_dict()["skeleton"] == vars(skeleton)
+    assert (again.skeleton, again.seed, again.cost) == (skeleton, 7, state.cost)
+    for each in (state, again):
+        each.randomize()
+        each.train()
+    assert again.as_dict() == state.as_dict()
+    again.reset()
+    assert again.arch == (2,) * 6
+
+
+@pytest.mark.parametrize("skeleton", [None, 8, "tiny", {"channels": 0}, {"colours": 3}])
+def test_what_is_no_skeleton_is_refused(skeleton):
+    with pytest.raises((TypeError, ValueError)):
+        CellState(skeleton=skeleton)
 
 
 def test_a_written_state_does_not_change_with_the_widget():
