@@ -24,6 +24,7 @@ _OPTIONS = [
     ("avg pool 3×3: blur", 4),
 ]
 _OWN = "your own"
+_TRAIN = "on 10,000 images; pressed again, with the next seed"
 _HINT = (
     "Change an edge, and size, text form and <i>w</i> follow. Look for two cells with one "
     "canonical form, and for the smallest cell that still learns. (By keyboard: Space opens a "
@@ -35,17 +36,17 @@ class CellBuilder(View):
     """A cell of NAS-Bench-201 to click together: a menu for each edge, presets, one epoch.
 
     ``w.state`` is a plain dict, and ``CellBuilder(**w.state)`` continues there; an ``estimate``
-    of one's own is given again. ``w.trials`` are the cells tried so far.
+    of one's own is given again. ``w.trials`` has a trial for each training so far.
 
     Args:
         arch: six tokens, or the text form.
         edge: the edge pointed at, by its place in ``arch``.
-        tried: the cells tried so far, from the state of another builder.
+        tried: the trainings so far, from the state of another builder.
         draws: how many random cells were drawn before.
         skeleton: what surrounds the cell, also as a dict of its fields.
         estimate: ``estimate(arch, seed) -> Evaluation``, called by the button; None trains for
             one epoch on Fashion-MNIST.
-        seed: of random cells and of trainings.
+        seed: of random cells, and of the first training of each cell; the next takes the next.
         first: the cell that Reset returns to; None is ``arch``.
     """
 
@@ -82,7 +83,7 @@ class CellBuilder(View):
         )
         hint = Words()
         hint.say(_HINT)
-        train = button("Train one epoch", self.model.train, "on 10,000 images", "primary")
+        train = button("Train one epoch", self.model.train, _TRAIN, "primary")
         results = ipywidgets.VBox([train, self._result, self._tried], layout=_RESULTS)
         self.assemble(
             hint,
@@ -96,7 +97,7 @@ class CellBuilder(View):
 
     @property
     def trials(self) -> list[Trial]:
-        """The cells tried so far: ``plots.cost_accuracy(w.trials)`` draws them."""
+        """The trainings so far: ``plots.cost_accuracy(w.trials)`` draws them."""
         return self.model.trials
 
     def _make_controls(self) -> None:
@@ -161,24 +162,16 @@ class CellBuilder(View):
     @property
     def _invitation(self) -> str:
         known = self.model.result
-        if known is None or known["accuracy"] is None:
-            return "not trained yet"
-        return f"trained: validation accuracy {known['accuracy']:.1%}"
+        return "not trained yet" if known is None else f"trained: validation accuracy {known.words}"
 
     def _table(self) -> str:
-        if not self.model.tried:
+        cells, known = self.model.cells, self.model.result
+        if not cells:
             return "Your cells so far: none"
-        best_first = sorted(self.model.tried, key=lambda entry: -(entry["accuracy"] or 0))
         rows = [
-            [
-                "diverged" if entry["accuracy"] is None else f"{entry['accuracy']:.1%}",
-                plots.quantity(entry["macs"]),
-                "".join(map(str, entry["arch"])),
-            ]
-            for entry in best_first
+            [cell.words, plots.quantity(cell.macs), "".join(map(str, cell.arch))] for cell in cells
         ]
-        known = self.model.result
-        pointed = best_first.index(known) if known in best_first else None
+        pointed = None if known is None else cells.index(known)
         return "Your cells so far" + table(["accuracy", "multiply-adds", "tokens"], rows, pointed)
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from functools import cached_property
+from itertools import count
 from typing import Any
 
 import networkx
@@ -39,6 +41,39 @@ PRESETS: dict[str, Arch] = {
 """Cells worth a look, by what they show."""
 
 
+@dataclass(frozen=True)
+class Tried:
+    """A cell that was trained, once or with several seeds.
+
+    Attributes:
+        arch: the cell.
+        macs: multiply-adds of its network.
+        accuracies: one for each training that did not diverge, in their order.
+        diverged: how many did.
+    """
+
+    arch: Arch
+    macs: int
+    accuracies: tuple[float, ...]
+    diverged: int
+
+    @property
+    def mean(self) -> float:
+        """Mean accuracy; NaN when all trainings diverged."""
+        known = self.accuracies
+        return sum(known) / len(known) if known else math.nan
+
+    @property
+    def words(self) -> str:
+        """Mean, range over seeds, and how many: ``78.2% (77.6 to 78.9, 3 seeds)``."""
+        seeds, known = _seeds(len(self.accuracies)), self.accuracies
+        if not known:
+            return f"diverged ({_seeds(self.diverged)})"
+        spread = f"{100 * min(known):.1f} to {100 * max(known):.1f}, " if len(known) > 1 else ""
+        failed = f"; {self.diverged} more diverged" if self.diverged else ""
+        return f"{self.mean:.1%} ({spread}{seeds}{failed})"
+
+
 class CellState(State):
     """A cell of NAS-Bench-201, and what was found out about cells so far.
 
@@ -50,7 +85,7 @@ class CellState(State):
         skeleton: what surrounds the cell, also as a dict of its fields.
         estimate: ``estimate(arch, seed) -> Evaluation``; None trains for one epoch on
             Fashion-MNIST.
-        seed: of random cells and of trainings.
+        seed: of random cells, and of the first training of each cell; the next takes the next.
         first: the cell that ``reset`` returns to; None is ``arch``.
 
     Raises:
@@ -224,36 +259,49 @@ class CellState(State):
     # ---- training ----------------------------------------------------------------------------
 
     @property
-    def result(self) -> dict[str, Any] | None:
-        """What is known of this cell: the entry of ``tried``, if there is one."""
-        return next((entry for entry in self.tried if tuple(entry["arch"]) == self.arch), None)
+    def cells(self) -> list[Tried]:
+        """The cells tried so far, each with all its trainings, best mean first."""
+        groups: dict[Arch, list[dict[str, Any]]] = {}
+        for entry in self.tried:
+            groups.setdefault(tuple(entry["arch"]), []).append(entry)
+        cells = [_together(arch, entries) for arch, entries in groups.items()]
+        return sorted(cells, key=lambda cell: -cell.mean if cell.accuracies else 1)
+
+    @property
+    def result(self) -> Tried | None:
+        """What is known of this cell; None before it was trained."""
+        return next((cell for cell in self.cells if cell.arch == self.arch), None)
+
+    @property
+    def next_seed(self) -> int:
+        """The first seed, from ``seed`` on, that this cell was not trained with."""
+        used = {entry["seed"] for entry in self.tried if tuple(entry["arch"]) == self.arch}
+        return next(seed for seed in count(self.seed) if seed not in used)
 
     @property
     def trials(self) -> list[Trial]:
-        """The cells tried so far, as trials of a search."""
+        """The trainings so far, as trials of a search: one for each cell and seed."""
         return [
             Trial(i, tuple(e["arch"]), Evaluation(_score(e), e["seconds"], _sizes(e)))
             for i, e in enumerate(self.tried)
         ]
 
     def train(self) -> None:
-        """Train this cell and keep its accuracy. An interrupt loses nothing that was there.
+        """Train this cell with its next seed and keep the accuracy.
 
-        A cell that was trained before gives the same again, so it is only said again.
+        An interrupt loses nothing that was there, and uses up no seed.
         """
-        if self.result is not None:
-            self.message = f"Trained before, with the same seed: {_accuracy(self.result)}"
-            return
-        self.message = "Training …"
+        seed = self.next_seed
         try:
-            evaluation = self.estimate(self.arch, self.seed)
+            self.message = f"Training with seed {seed} …"
+            evaluation = self.estimate(self.arch, seed)
         except KeyboardInterrupt:
-            self.message = "Interrupted: this cell was not measured. Your cells so far are kept."
+            self.message = "Interrupted: nothing was measured. Your cells so far are kept."
         except Exception as error:
             self.message = f"This cell could not be trained: {error}"
             raise
         else:
-            self._keep(evaluation)
+            self._keep(seed, evaluation)
 
     @cached_property
     def estimate(self) -> Estimate:
@@ -267,17 +315,31 @@ class CellState(State):
         data = FashionMNIST(resolution=self.skeleton.resolution)
         return TrainFromScratch(self.space, self.skeleton, data, Recipe(epochs=1))
 
-    def _keep(self, evaluation: Evaluation) -> None:
+    def _keep(self, seed: int, evaluation: Evaluation) -> None:
         failed = math.isnan(evaluation.score)
         entry = {
             "arch": list(self.arch),
+            "seed": seed,
             "accuracy": None if failed else evaluation.score,
             "seconds": evaluation.cost,
             "params": self.cost.params,
             "macs": self.cost.macs,
         }
         self.tried = [*self.tried, entry]
-        self.message = f"After one epoch: {_accuracy(entry)}, {evaluation.cost:.1f} s"
+        found = "the training diverged" if failed else f"validation accuracy {evaluation.score:.1%}"
+        self.message = f"After one epoch with seed {seed}: {found}, {evaluation.cost:.1f} s"
+        known = self.result
+        if known is not None and len(known.accuracies) + known.diverged > 1:
+            self.message += f". Together: {known.words}"
+
+
+def _together(arch: Arch, entries: list[dict[str, Any]]) -> Tried:
+    known = tuple(e["accuracy"] for e in entries if e["accuracy"] is not None)
+    return Tried(arch, entries[0]["macs"], known, len(entries) - len(known))
+
+
+def _seeds(number: int) -> str:
+    return f"{number} seed" if number == 1 else f"{number} seeds"
 
 
 def _score(entry: Mapping[str, Any]) -> float:
@@ -286,9 +348,3 @@ def _score(entry: Mapping[str, Any]) -> float:
 
 def _sizes(entry: Mapping[str, Any]) -> dict[str, float]:
     return {"params": entry["params"], "macs": entry["macs"]}
-
-
-def _accuracy(entry: Mapping[str, Any]) -> str:
-    if entry["accuracy"] is None:
-        return "the training diverged"
-    return f"validation accuracy {entry['accuracy']:.1%}"

@@ -116,22 +116,35 @@ def test_buttons_draw_and_reset(w):
 
 def test_training_is_shown_and_listed_best_first(w):
     press(w, "Train one epoch")
-    assert "After one epoch: validation accuracy 8.0%, 1.5 s" in words(w)
+    assert "After one epoch with seed 0: validation accuracy 8.0%, 1.5 s" in words(w)
     menu(w, "input → 1").value = 4
     assert "not trained yet" in words(w)
     press(w, "Train one epoch")
     table = words(w).split("Your cells so far")[1]
     assert re.findall(r"[\d.]+%", table) == ["9.0%", "8.0%"]
     menu(w, "input → 1").value = 3
-    assert "trained: validation accuracy 8.0%" in words(w)
+    assert "trained: validation accuracy 8.0% (1 seed)" in words(w)
     assert [trial.result.score for trial in w.trials] == [0.08, 0.09]
+
+
+def test_a_cell_trained_again_shows_mean_and_range_over_seeds(w):
+    w.model.estimate = lambda arch, seed: Evaluation((0.776, 0.789, 0.781)[seed], 1.5)
+    for _ in range(3):
+        press(w, "Train one epoch")
+    together = "78.2% (77.6 to 78.9, 3 seeds)"
+    said = f"After one epoch with seed 2: validation accuracy 78.1%, 1.5 s. Together: {together}"
+    assert said in words(w)
+    table = words(w).split("Your cells so far")[1]
+    assert table.count("seeds)") == 1
+    assert together in table
+    assert [trial.result.score for trial in w.trials] == [0.776, 0.789, 0.781]
 
 
 def test_while_it_trains_the_widget_says_so(w):
     heard = []
     w.model.estimate = lambda arch, seed: heard.append(words(w)) or Evaluation(0.5)
     press(w, "Train one epoch")
-    assert "Training …" in heard[0]
+    assert "Training with seed 0 …" in heard[0]
 
 
 def test_training_redraws_no_picture(w):

@@ -208,12 +208,13 @@ def test_what_was_trained_is_kept_with_its_size():
     assert [entry["accuracy"] for entry in state.tried] == [0.08, 0.09]
     assert state.tried[0] == {
         "arch": list(RESIDUAL),
+        "seed": 0,
         "accuracy": 0.08,
         "seconds": 2.0,
         "params": SPACE.cost(RESIDUAL, SKELETON).params,
         "macs": SPACE.cost(RESIDUAL, SKELETON).macs,
     }
-    assert state.message == "After one epoch: validation accuracy 9.0%, 2.0 s"
+    assert state.message == "After one epoch with seed 0: validation accuracy 9.0%, 2.0 s"
 
 
 def test_the_estimate_gets_the_cell_and_the_seed():
@@ -223,13 +224,67 @@ def test_the_estimate_gets_the_cell_and_the_seed():
     assert asked == [(RESIDUAL, 7)]
 
 
-def test_a_cell_is_trained_once():
+def seeds_of(state, *cells):
+    """Train these cells in turn; the seeds that were asked for."""
     asked = []
-    state = CellState(estimate=lambda a, s: asked.append(a) or Evaluation(0.5))
-    state.train()
-    state.train()
-    assert len(asked) == len(state.tried) == 1
-    assert state.message == "Trained before, with the same seed: validation accuracy 50.0%"
+    state.estimate = lambda a, s: asked.append(s) or Evaluation(0.7 + s / 100, 2.0)
+    for cell in cells:
+        state.show(cell)
+        state.train()
+    return asked
+
+
+def test_each_training_of_a_cell_takes_the_next_seed():
+    one, two = (1,) * 6, (2,) * 6
+    state = CellState(seed=5)
+    assert seeds_of(state, one, one, two, one, two) == [5, 6, 5, 7, 6]
+    again = CellState(**state.as_dict())
+    assert seeds_of(again, one, two, (3,) * 6) == [8, 7, 5]
+    assert [trial.arch for trial in state.trials] == [one, one, two, one, two]
+    assert [trial.id for trial in again.trials] == list(range(8))
+
+
+def test_a_builder_with_another_seed_repeats_no_training():
+    state = CellState()
+    assert seeds_of(state, RESIDUAL, RESIDUAL) == [0, 1]
+    other = CellState(**(state.as_dict() | {"seed": 1}))
+    assert seeds_of(other, RESIDUAL, RESIDUAL) == [2, 3]
+
+
+def test_mean_range_and_number_of_seeds_are_said():
+    state = CellState()
+    seeds_of(state, RESIDUAL)
+    assert state.result.words == "70.0% (1 seed)"
+    assert "Together" not in state.message
+    seeds_of(state, RESIDUAL)
+    assert state.message == (
+        "After one epoch with seed 1: validation accuracy 71.0%, 2.0 s. "
+        "Together: 70.5% (70.0 to 71.0, 2 seeds)"
+    )
+
+
+def test_a_seed_that_diverges_is_told_apart():
+    scores = [math.nan, 0.5, 0.6]
+    state = CellState(estimate=lambda a, s: Evaluation(scores[s]))
+    said = []
+    for _ in scores:
+        state.train()
+        said.append(state.result.words)
+    assert said == [
+        "diverged (1 seed)",
+        "50.0% (1 seed; 1 more diverged)",
+        "55.0% (50.0 to 60.0, 2 seeds; 1 more diverged)",
+    ]
+
+
+def test_cells_are_in_the_order_of_their_means():
+    scores = {1: (0.2, 0.8), 2: (0.6, 0.7), 3: (math.nan, math.nan), 4: (0.4, 0.4)}
+    state = CellState(estimate=lambda a, s: Evaluation(scores[a[0]][s]))
+    for token in (1, 2, 3, 4):
+        state.show((token,) * 6)
+        state.train()
+        state.train()
+    assert [cell.arch[0] for cell in state.cells] == [2, 1, 4, 3]
 
 
 def test_an_interrupt_loses_nothing():
@@ -237,10 +292,12 @@ def test_an_interrupt_loses_nothing():
     state.train()
     kept = state.tried
     state.estimate = failing(KeyboardInterrupt())
-    state.choose(0, 0)
-    state.train()
-    assert state.tried == kept
-    assert state.message.startswith("Interrupted")
+    for cell in (RESIDUAL, (0,) * 6):
+        state.show(cell)
+        state.train()
+        assert state.tried == kept
+        assert state.message.startswith("Interrupted")
+    assert seeds_of(state, RESIDUAL) == [1]
 
 
 def test_an_error_is_said_and_loses_nothing():
@@ -258,7 +315,7 @@ def test_a_training_that_diverges_is_kept_as_such():
     state = CellState(estimate=lambda a, s: Evaluation(math.nan, 1.0))
     state.train()
     assert state.tried[0]["accuracy"] is None
-    assert state.message == "After one epoch: the training diverged, 1.0 s"
+    assert state.message == "After one epoch with seed 0: the training diverged, 1.0 s"
     assert math.isnan(state.trials[0].result.score)
     json.dumps(state.as_dict(), allow_nan=False)
 
