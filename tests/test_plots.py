@@ -512,14 +512,24 @@ def test_several_cells_are_stacked_at_their_natural_size():
     archs = [(3, 0, 3, 1, 0, 1), (4, 4, 4, 0, 4, 4)]
     space = spaces.nasbench201()
     figure = plots.cells(space, archs, ["first", "second"])
+    every = plots.cells(space, [(3,) * 6], ["all operations"])
     upper, lower = figure.axes
     assert upper.get_position().y0 > lower.get_position().y1
     alone = {text.get_text(): text.get_fontsize() for text in plots.cell(space, archs[0]).texts}
     stacked = {text.get_text(): text.get_fontsize() for text in upper.texts}
     assert stacked.pop("first") > 10
     assert stacked == pytest.approx(alone, rel=0.02)
+    less = plots.cells(space, [(3, 0, 3, 0, 0, 3)], ["no arcs"])
+    assert less.get_figheight() < every.get_figheight() - 0.5  # no room for what is not there
     with pytest.raises(ValueError, match="a title for each"):
         plots.cells(space, archs, ["only one"])
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.tuples(*[st.integers(0, 4)] * 6))
+def test_a_stacked_cell_is_readable(arch):
+    (ax,) = plots.cells(CELL, [arch], ["a title"]).axes
+    assert_readable(ax, through=np.count_nonzero(arch))
 
 
 def test_a_skeleton_names_channels_and_sizes_and_marks_what_is_searched():

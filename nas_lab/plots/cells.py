@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -43,11 +43,7 @@ def cell(
     graph = space.graph(arch)
     pointed = None if highlight is None else tuple(_RISE)[_order(highlight)]
     ax, scale = canvas(ax, _BOX)
-    for node, x in enumerate(_X):
-        _node(ax, x, graph.nodes[node]["label"], scale)
-    for edge in _RISE:
-        operation = graph.edges[edge]["operation"] if edge in graph.edges else "none"
-        _edge(ax, edge, operation, scale, edge == pointed)
+    _draw(ax, graph, _RISE, scale, pointed)
     return ax
 
 
@@ -64,15 +60,48 @@ def cells(space: Space, archs: Sequence[Arch], titles: Sequence[str]) -> Figure:
     """
     if not archs or len(archs) != len(titles):
         raise ValueError(f"{len(archs)} cells and {len(titles)} titles: give a title for each cell")
-    width, height = _BOX[2] - _BOX[0], _BOX[3] - _BOX[1]
-    each = height + _TITLE
-    figure = plt.figure(figsize=(width, len(archs) * each), facecolor="white")
-    for i, (arch, title) in enumerate(zip(archs, titles, strict=True)):
-        bottom = (len(archs) - 1 - i) / len(archs)
-        ax = figure.add_axes((0, bottom, 1, height / each / len(archs)))
-        cell(space, arch, ax)
-        ax.text(_BOX[0], _BOX[3] + 0.05, title, fontsize=TEXT + 0.5, color=INK, fontweight="bold")
+    graphs = [space.graph(arch) for arch in archs]
+    boxes = [_low_box(graph) for graph in graphs]
+    width, total = _BOX[2] - _BOX[0], sum(top - bottom + _TITLE for _, bottom, _, top in boxes)
+    figure = plt.figure(figsize=(width, total), facecolor="white")
+    y = total
+    for graph, around, title in zip(graphs, boxes, titles, strict=True):
+        height = around[3] - around[1]
+        y -= height + _TITLE
+        ax = figure.add_axes((0, y / total, 1, height / total))
+        canvas(ax, around)
+        _draw(ax, graph, _low_rise(graph))
+        look: dict[str, Any] = {"fontsize": TEXT + 0.5, "color": INK, "fontweight": "bold"}
+        ax.text(_BOX[0] + 0.07, around[3] + 0.05, title, **look)
     return figure
+
+
+def _low_rise(graph: Any) -> dict[tuple[int, int], float]:
+    """As ``_RISE``, as low as the names of the operations that are there allow."""
+    inner, outer = (0, 2) in graph.edges, (0, 3) in graph.edges
+    low = {(0, 2): 0.46 if inner else 0.32, (1, 3): -0.46 if (1, 3) in graph.edges else -0.32}
+    return _RISE | low | {(0, 3): low[0, 2] + (0.38 if outer else 0.3 if inner else 0.24)}
+
+
+def _low_box(graph: Any) -> tuple[float, float, float, float]:
+    """What a cell with low arcs covers: half a name, or half a line, beyond its outer arcs."""
+    rise = _low_rise(graph)
+    up, down = (0.16 if edge in graph.edges else 0.04 for edge in ((0, 3), (1, 3)))
+    return (_BOX[0], rise[1, 3] - down, _BOX[2], rise[0, 3] + up)
+
+
+def _draw(
+    ax: Axes,
+    graph: Any,
+    rises: Mapping[tuple[int, int], float],
+    scale: float = 1.0,
+    pointed: tuple[int, int] | None = None,
+) -> None:
+    for node, x in enumerate(_X):
+        _node(ax, x, graph.nodes[node]["label"], scale)
+    for edge, rise in rises.items():
+        operation = graph.edges[edge]["operation"] if edge in graph.edges else "none"
+        _edge(ax, edge, rise, operation, scale, edge == pointed)
 
 
 def _order(place: int) -> int:
@@ -92,19 +121,21 @@ def _node(ax: Axes, x: float, text: str, scale: float) -> None:
     )
 
 
-def _edge(ax: Axes, edge: tuple[int, int], operation: str, scale: float, pointed: bool) -> None:
-    path = _curve(edge)
+def _edge(
+    ax: Axes, edge: tuple[int, int], rise: float, operation: str, scale: float, pointed: bool
+) -> None:
+    path = _curve(edge, rise)
     if pointed:
         halo: dict[str, Any] = {"edgecolor": HIGHLIGHT, "linewidth": 11 * scale}
         ax.add_artist(PathPatch(path, fill=False, capstyle="round", zorder=1, **halo))
     ax.add_artist(_arrow(path, operation, scale))
     if operation != "none" or pointed:
-        _pill(ax, (_middle(edge), _RISE[edge]), operation, scale, pointed)
+        _pill(ax, (_middle(edge, rise), rise), operation, scale, pointed)
 
 
-def _curve(edge: tuple[int, int]) -> Path:
+def _curve(edge: tuple[int, int], rise: float) -> Path:
     """A quadratic Bezier curve from the rim of one node to the rim of another."""
-    (start, end), rise = (_X[node] for node in edge), _RISE[edge]
+    start, end = (_X[node] for node in edge)
     points = np.array([(start, 0), ((start + end) / 2, 2 * rise), (end, 0)])
     t = np.linspace(0, 1, 201)[:, None]
     curve = (1 - t) ** 2 * points[0] + 2 * t * (1 - t) * points[1] + t**2 * points[2]
@@ -131,11 +162,11 @@ def _part(points: np.ndarray, first: float, last: float) -> np.ndarray:
     return np.array([blossom(first, first), blossom(first, last), blossom(last, last)])
 
 
-def _middle(edge: tuple[int, int]) -> float:
+def _middle(edge: tuple[int, int], rise: float) -> float:
     """Where the name of an operation stands; on a straight edge, clear of boxes and arrowhead."""
     start, end = (_X[node] for node in edge)
     wider = {(0, 1): 0.075, (2, 3): -0.075}.get(edge, 0.0)
-    return (start + end) / 2 + wider - (0.05 if _RISE[edge] == 0 else 0)
+    return (start + end) / 2 + wider - (0.05 if rise == 0 else 0)
 
 
 def _arrow(path: Path, operation: str, scale: float) -> FancyArrowPatch:

@@ -51,7 +51,7 @@ COLORS: dict[str, str] = {
 """From the name of an operation or a strategy to its colour."""
 
 STYLES: dict[str, dict[str, Any]] = {
-    "none": {"linestyle": (0, (1, 3)), "linewidth": 1.2},
+    "none": {"linestyle": (0, (1, 1.6)), "linewidth": 1.7},
     "skip_connect": {"linestyle": (0, (5, 2)), "linewidth": 1.8},
     "nor_conv_1x1": {"linestyle": "-", "linewidth": 1.8},
     "nor_conv_3x3": {"linestyle": "-", "linewidth": 3.2},
