@@ -18,10 +18,10 @@ from nas_lab.widgets.view import Picture, View, Words, button, point_at, row, ta
 
 _OPTIONS = [
     ("none: no edge", 0),
-    ("skip: copy", 1),
-    ("conv 1×1: channels", 2),
-    ("conv 3×3: neighbours", 3),
-    ("avg pool 3×3: blur", 4),
+    ("skip: copies", 1),
+    ("conv 1×1: per pixel", 2),
+    ("conv 3×3: sees around", 3),
+    ("avg pool 3×3: blurs", 4),
 ]
 _OWN = "your own"
 _TRAIN = "on 10,000 images; pressed again, with the next seed"
@@ -76,21 +76,23 @@ class CellBuilder(View):
         self._drawn: object = None
         self._make_controls()
         self._cell, self._w = Picture(5.6, 2.14), Picture(5.6, 1.95)
-        self._words, self._result, self._tried = Words(), Words(), ipywidgets.HTML()
+        self._result, self._words, self._tokens = Words(), Words(), Words()
+        self._tried = ipywidgets.HTML()
         buttons = (
+            button("Train one epoch", self.model.train, _TRAIN, "primary"),
             button("Random cell", self.model.randomize, "draw one of the 15,625 cells"),
             button("Reset", self.model.reset, "back to the first cell; your cells are kept"),
         )
         hint = Words()
         hint.say(_HINT)
-        train = button("Train one epoch", self.model.train, _TRAIN, "primary")
-        results = ipywidgets.VBox([train, self._result, self._tried], layout=_RESULTS)
+        picture = ipywidgets.VBox([self._cell, self._result, self._words], layout=_PICTURE)
         self.assemble(
             hint,
             row(self._preset, *buttons),
-            row(ipywidgets.VBox(self._menus), self._cell),
-            self._words,
-            row(self._w, results),
+            row(ipywidgets.VBox(self._menus), picture),
+            self._tried,
+            self._tokens,
+            self._w,
         )
 
     model: CellState
@@ -126,7 +128,9 @@ class CellBuilder(View):
             self.model.choose(place, change["new"])
 
     def _on_preset(self, change: Any) -> None:
-        if change["new"] and change["new"] != self.model.preset:
+        if not change["new"]:
+            self._preset.value = self.model.preset or ""  # 'your own' is what it is, not a choice
+        elif change["new"] != self.model.preset:
             self.model.show(PRESETS[change["new"]])
 
     def redraw(self) -> None:
@@ -152,11 +156,10 @@ class CellBuilder(View):
             lambda ax: plots.one_hot(model.space, model.arch, ax, model.edge),
             f"Matrix w, a row for each edge with a single 1. {model.cell_words}",
         )
-        self._words.say(
-            f"<b>{model.size_words}</b>",
+        self._words.say(f"<b>{model.size_words}</b>", html.escape(model.path_words))
+        self._tokens.say(
             f"tokens {model.arch} = <code>{html.escape(model.text)}</code>",
             _coded(model.canonical_words),
-            html.escape(model.path_words),
         )
 
     @property
@@ -180,4 +183,4 @@ def _coded(words: str) -> str:
     return re.sub(r"(\|\S+\|)", r"<code>\1</code>", html.escape(words))
 
 
-_RESULTS = {"max_width": "280px", "margin": "0 0 0 8px"}
+_PICTURE = {"max_width": "548px"}

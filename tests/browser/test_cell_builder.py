@@ -77,6 +77,34 @@ def test_a_cell_is_clicked_together_and_trained_by_keyboard(lab, builder):
     lab.screenshot("cell-builder-trained", builder)
 
 
+def test_train_and_its_result_are_in_sight_on_a_small_laptop(lab, builder):
+    lab.page.set_viewport_size({"width": 1280, "height": 800})
+    builder.get_by_role("button", name="Train one epoch").click()
+    said = builder.get_by_text(re.compile("After one epoch with seed 0: "))
+    said.wait_for(timeout=120_000)
+    picture = builder.get_by_role("img").first.bounding_box()
+    message = said.bounding_box()
+    assert 0 <= message["y"] - picture["y"] - picture["height"] < 30  # right under the picture
+    lab.screenshot("cell-builder-1280x800")
+    table = builder.get_by_role("row").last.bounding_box()
+    assert table["y"] + table["height"] < 800
+    buttons = [builder.get_by_role("button", name=n) for n in ("Train", "Random", "Reset")]
+    assert len({button.bounding_box()["y"] for button in buttons}) == 1  # in one row
+    buttons[0].click()
+    builder.get_by_text(re.compile(r"Together: .* to .*, 2 seeds\)")).wait_for(timeout=120_000)
+    assert builder.get_by_role("row").count() == 2
+    assert lab.errors() == []
+
+
+def test_your_own_snaps_back_to_the_name_of_the_cell(lab, builder):
+    cell = builder.get_by_label("cell", exact=True)
+    cell.select_option("only skips")
+    builder.get_by_text(size((1,) * 6)).wait_for()
+    cell.select_option("your own")
+    lab.page.wait_for_function("e => e.value === 'only skips'", arg=cell.element_handle())
+    assert lab.errors() == []
+
+
 def test_presets_random_and_reset_move_every_control(lab, builder):
     builder.get_by_label("cell", exact=True).select_option("broken: no path to the output")
     builder.get_by_text("No path leads from input to output").wait_for()
@@ -98,7 +126,7 @@ def test_it_fits_a_laptop_and_reads_in_both_themes(lab, theme):
         lab.open("builder.ipynb")
         lab.run_all()
         widget = lab.output(0)
-        widget.get_by_label("1 → 2", exact=True).select_option("avg pool 3×3: blur")
+        widget.get_by_label("1 → 2", exact=True).select_option("avg pool 3×3: blurs")
         line = widget.get_by_text(size((3, 0, 4, 1, 0, 1)))
         line.wait_for()
         assert widget.evaluate("e => e.scrollWidth <= e.clientWidth")

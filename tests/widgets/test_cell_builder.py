@@ -99,6 +99,20 @@ def test_a_cell_of_the_reader_is_named_so_and_a_known_one_by_its_name(w):
     assert menu(w, "cell").label == "only skips"
 
 
+@pytest.mark.parametrize("preset", ["only skips", ""])
+def test_your_own_is_no_choice_for_a_known_cell(w, preset):
+    w.model.show(PRESETS[preset] if preset else (4, 0, 1, 2, 0, 1))
+    before = w.state
+    menu(w, "cell").value = ""
+    assert menu(w, "cell").value == preset
+    assert w.state == before
+
+
+def test_no_menu_speaks_of_neighbours(w):
+    said = [text for p in parts(w) if isinstance(p, ipywidgets.Dropdown) for text, _ in p.options]
+    assert "neighb" not in " ".join([*said, words(w)]).lower()
+
+
 def test_the_state_moves_the_controls(w):
     w.model.show((2, 2, 2, 2, 2, 2))
     assert menu(w, "input → 2").value == 2
