@@ -435,7 +435,8 @@ def test_the_step_line_is_the_pareto_front(points):
 def test_the_best_is_marked_and_named():
     ax = plots.cost_accuracy(history([0.5, 0.875, 0.6]))
     best = line(ax, "best")
-    assert best.get_label() == "best: 87.5%, 2.00 million multiply-adds"
+    assert best.get_label() == "best: 87.5%, 2 million multiply-adds"
+    assert ax.get_xlabel() == "million multiply-adds for an image"
     assert best.get_xydata().tolist() == [[2e6, 0.875]]
 
 
@@ -444,6 +445,22 @@ def test_a_log_axis_is_used_where_costs_differ_much_and_says_so(costs, scale):
     ax = plots.cost_accuracy(history([0.5, 0.6], costs))
     assert ax.get_xscale() == scale
     assert ("(log scale)" in ax.get_xlabel()) == (scale == "log")
+
+
+@pytest.mark.parametrize(
+    ("costs", "label", "best", "tick"),
+    [
+        ([4e5, 2e6], "million multiply-adds for an image", "0.4 million", "2"),
+        ([4e5, 2e7], "million multiply-adds for an image (log scale)", "0.4 million", "20"),
+        ([3e4, 5e4], "thousand multiply-adds for an image", "30 thousand", "50"),
+        ([3, 5], "multiply-adds for an image", "3", "5"),
+    ],
+)
+def test_axis_and_legend_have_one_unit(costs, label, best, tick):
+    ax = plots.cost_accuracy(history([0.6, 0.5], costs))
+    assert ax.get_xlabel() == label
+    assert line(ax, "best").get_label() == f"best: 60.0%, {best} multiply-adds"
+    assert ax.xaxis.get_major_formatter()(costs[1], None) == tick
 
 
 def test_a_list_of_trials_and_a_history_give_the_same_picture():
@@ -506,6 +523,17 @@ def test_single_trials_are_dots_behind_the_line():
     kept = history([0.5, 0.4, math.nan, 0.7])
     (dots,) = (one for one in plots.incumbent({"mine": kept}).lines if one.get_marker() == "o")
     np.testing.assert_array_equal(dots.get_ydata(), [0.5, 0.4, math.nan, 0.7])
+    two = plots.incumbent({"mine": kept, "yours": kept})
+    assert all(one.get_marker() != "o" for one in two.lines)
+
+
+def test_the_legend_covers_no_trial():
+    ax = plots.incumbent({"mine": history([0.5, 0.7, 0.6, 0.7, 0.5])})
+    ax.figure.draw_without_rendering()
+    top = ax.get_legend().get_window_extent().y1
+    (dots,) = (one for one in ax.lines if one.get_marker() == "o")
+    lowest = ax.transData.transform((1, np.min(dots.get_ydata())))[1]
+    assert lowest > top
 
 
 def test_several_cells_are_stacked_at_their_natural_size():

@@ -10,7 +10,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import (
-    EngFormatter,
     FixedLocator,
     FuncFormatter,
     MaxNLocator,
@@ -20,7 +19,7 @@ from matplotlib.ticker import (
 from nas_lab.history import History, Trial
 from nas_lab.plots.colors import COLORS, INK, color, label, style
 from nas_lab.plots.figures import TEXT, chart
-from nas_lab.plots.words import quantity
+from nas_lab.plots.words import unit_of
 
 if TYPE_CHECKING:
     from nas_lab.training import Curve
@@ -63,8 +62,10 @@ def cost_accuracy(trials: Trials, ax: Axes | None = None, cost: str = "macs") ->
     x, y = zip(*good, strict=True)
     ax.scatter(x, y, s=28, color=COLORS["nor_conv_1x1"], alpha=0.75, label=name)
     _draw_front(ax, good)
-    _draw_best(ax, good, _COSTS.get(cost, cost))
-    _cost_axis(ax, [price for price, _ in good])
+    unit, word = unit_of(max(price for price, _ in good))
+    named = f"{word} {_COSTS.get(cost, cost)}".strip()
+    _draw_best(ax, good, unit, named.split(" for ")[0])
+    _cost_axis(ax, [price for price, _ in good], unit, named)
     _accuracy_axis(ax)
     _room_below(ax, 0.28)
     _legend(ax, "lower right")
@@ -102,7 +103,7 @@ def _draw_front(ax: Axes, points: Sequence[tuple[float, float]]) -> None:
     )
 
 
-def _draw_best(ax: Axes, points: Sequence[tuple[float, float]], unit: str) -> None:
+def _draw_best(ax: Axes, points: Sequence[tuple[float, float]], unit: float, named: str) -> None:
     price, score = _front(points)[-1]
     ax.plot(
         price,
@@ -112,25 +113,21 @@ def _draw_best(ax: Axes, points: Sequence[tuple[float, float]], unit: str) -> No
         markersize=15,
         markeredgecolor="white",
         zorder=5,
-        label=f"best: {score:.1%}, {quantity(price)} {unit.split(' for ')[0]}",
+        label=f"best: {score:.1%}, {price / unit:.3g} {named}",
     )
 
 
-def _cost_axis(ax: Axes, prices: Sequence[float]) -> None:
-    """A log axis where costs differ much and are above zero, with labels spelled 2 M."""
+def _cost_axis(ax: Axes, prices: Sequence[float], unit: float, named: str) -> None:
+    """An axis in the unit of the largest cost, log where costs differ much and are above zero."""
     low, high = min(prices), max(prices)
     log = low > 0 and high >= 8 * low
+    ax.set_xlabel(f"{named} (log scale)" if log else named)
     if log:
         ax.set_xscale("log")
-        ax.set_xlabel(f"{ax.get_xlabel()} (log scale)")
     if log and high < 30 * low:
         ax.xaxis.set_major_locator(FixedLocator(_round_numbers(low, high)))
         ax.xaxis.set_minor_locator(NullLocator())
-    ax.xaxis.set_major_formatter(EngFormatter(sep=" ") if low >= 1 else FuncFormatter(_plain))
-
-
-def _plain(number: float, place: int) -> str:
-    return f"{number:g}"
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda price, _: f"{price / unit:g}"))
 
 
 def _round_numbers(low: float, high: float) -> list[float]:
@@ -175,22 +172,25 @@ def incumbent(curves: Mapping[str, Any], ax: Axes | None = None) -> Axes:
             array [seeds, trials].
         ax: where to draw; None makes a new figure.
 
-    Several seeds are drawn as their mean, in a band that holds the true mean with 95 %
-    confidence (Student's t).
+    One search with one seed shows its single trials as dots. Several seeds are drawn as their
+    mean, in a band that holds the true mean with 95 % confidence (Student's t).
     """
-    ax = chart(ax, "Best score so far", "trials", _ACCURACY)
+    alone = len(curves) == 1
+    question = (
+        "How good is the best network so far?" if alone else "Which search is better, and when?"
+    )
+    ax = chart(ax, question, "trials", _ACCURACY)
     ends = {}
     for place, (name, given) in enumerate(curves.items()):
         best = np.fmax.accumulate(_scores(given), axis=1)
         mean = best.mean(axis=0)
         trials = np.arange(1, len(mean) + 1)
-        if len(best) == 1:
+        if alone and len(best) == 1:
             scores = _scores(given)[0]
             ax.plot(trials, scores, "o", color=color(name, place), alpha=0.35, markersize=5)
         seeds = f" (mean of {len(best)} seeds)" if len(best) > 1 else ""
         (line,) = ax.plot(
-            [*trials, trials[-1] + 0.5],
-            [*mean, mean[-1]],
+            *_to_the_end(trials, mean),
             color=color(name, place),
             label=label(name) + seeds,
             **style(name, place),
@@ -198,10 +198,11 @@ def incumbent(curves: Mapping[str, Any], ax: Axes | None = None) -> Axes:
         )
         if len(best) > 1:
             half = _half_interval(best)
+            ends_at, low = _to_the_end(trials, mean - half)
             ax.fill_between(
-                trials,
-                mean - half,
-                mean + half,
+                ends_at,
+                low,
+                _to_the_end(trials, mean + half)[1],
                 step="post",
                 alpha=0.2,
                 linewidth=0,
@@ -210,8 +211,15 @@ def incumbent(curves: Mapping[str, Any], ax: Axes | None = None) -> Axes:
         ends[line] = mean[-1]
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     _accuracy_axis(ax)
+    if alone:
+        _room_below(ax, 0.12)
     _legend(ax, "lower right", sorted(ends, key=lambda line: -ends[line]))
     return ax
+
+
+def _to_the_end(trials: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A step line whose last step is drawn half a trial on, so that it has a width."""
+    return np.append(trials, trials[-1] + 0.5), np.append(values, values[-1])
 
 
 def _scores(given: Any) -> np.ndarray:

@@ -23,8 +23,17 @@ def decision_labels(space: Space) -> list[str]:
 def quantity(number: float) -> str:
     """A number to read aloud: 7.81 million, 969 thousand, 4,096."""
     rounded = float(f"{number:.3g}")
+    unit, word = unit_of(number)
+    if word:
+        digits = max(0, 3 - len(f"{rounded / unit:.0f}"))
+        return f"{rounded / unit:.{digits}f} {word}"
+    return f"{number:,.0f}" if rounded >= 1000 else f"{number:.3g}"
+
+
+def unit_of(number: float) -> tuple[float, str]:
+    """The unit that a number is read in: 1e6 and ``million``, or 1 and no word."""
+    rounded = float(f"{number:.3g}")
     for least, unit, word in ((1e9, 1e9, "billion"), (1e6, 1e6, "million"), (1e4, 1e3, "thousand")):
         if rounded >= least:
-            digits = max(0, 3 - len(f"{rounded / unit:.0f}"))
-            return f"{rounded / unit:.{digits}f} {word}"
-    return f"{number:,.0f}" if rounded >= 1000 else f"{number:.3g}"
+            return unit, word
+    return 1.0, ""
