@@ -14,7 +14,7 @@ from nas_lab import plots
 from nas_lab.history import Trial
 from nas_lab.spaces import Arch, Skeleton
 from nas_lab.widgets.cell_state import PRESETS, RESIDUAL, SKELETON, CellState, Estimate
-from nas_lab.widgets.view import Picture, View, Words, button, point_at, row, table
+from nas_lab.widgets.view import Heading, Picture, View, Words, button, point_at, row, table
 
 _OPTIONS = [
     ("none: no edge", 0),
@@ -26,9 +26,12 @@ _OPTIONS = [
 _OWN = "your own"
 _TRAIN = "on 10,000 images; pressed again, with the next seed"
 _HINT = (
-    "Change an edge, and size, text form and <i>w</i> follow. Look for two cells with one "
-    "canonical form, and for the smallest cell that still learns. (By keyboard: Space opens a "
-    "menu.)"
+    "Change an edge, and watch picture and size. Look for the smallest cell that still learns, and "
+    "for what another seed changes: train a cell again. (By keyboard: Space opens a menu.)"
+)
+_W = (
+    "<i>w</i>: a row for each edge, a column for each operation, and a single 1 in each row. "
+    "Look for two cells with one canonical form."
 )
 
 
@@ -91,6 +94,7 @@ class CellBuilder(View):
             row(self._preset, *buttons),
             row(ipywidgets.VBox(self._menus), picture),
             self._tried,
+            Heading("The same cell as tokens"),
             self._tokens,
             self._w,
         )
@@ -158,8 +162,10 @@ class CellBuilder(View):
         )
         self._words.say(f"<b>{model.size_words}</b>", html.escape(model.path_words))
         self._tokens.say(
-            f"tokens {model.arch} = <code>{html.escape(model.text)}</code>",
+            f"tokens: {model.arch}, the place of each menu's choice, from 0 (none) to 4 (avg pool)",
+            f"text form: <code>{html.escape(model.text)}</code>",
             _coded(model.canonical_words),
+            _W,
         )
 
     @property
@@ -172,10 +178,12 @@ class CellBuilder(View):
         if not cells:
             return "Your cells so far: none"
         rows = [
-            [cell.words, plots.quantity(cell.macs), "".join(map(str, cell.arch))] for cell in cells
+            [cell.words, plots.quantity(cell.macs), self.model.operations(cell.arch)]
+            for cell in cells
         ]
         pointed = None if known is None else cells.index(known)
-        return "Your cells so far" + table(["accuracy", "multiply-adds", "tokens"], rows, pointed)
+        heads = ["validation accuracy", "multiply-adds", "operations, in the order of the menus"]
+        return "Your cells so far" + table(heads, rows, pointed)
 
 
 def _coded(words: str) -> str:

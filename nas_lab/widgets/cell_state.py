@@ -231,6 +231,10 @@ class CellState(State):
         chosen = zip(self.edges, self.space.decode(self.arch).values(), strict=True)
         return "; ".join(f"{edge}: {label(op)}" for edge, op in chosen)
 
+    def operations(self, arch: Arch) -> str:
+        """The operations of a cell, in the order of its edges."""
+        return ", ".join(label(op) for op in self.space.decode(arch).values())
+
     # ---- what can be done --------------------------------------------------------------------
 
     def choose(self, edge: int, token: int) -> None:

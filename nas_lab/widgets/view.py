@@ -23,6 +23,9 @@ STYLE = f"""<style>
 .nas-lab-table {{ border-collapse: collapse; line-height: 1.4; }}
 .nas-lab-table th, .nas-lab-table td {{ padding: 1px 10px 1px 4px; text-align: right;
   white-space: nowrap; }}
+.nas-lab-table th:last-child, .nas-lab-table td:last-child {{ text-align: left;
+  white-space: normal; }}
+.nas-lab-heading {{ margin: 8px 0 0; font-size: inherit; }}
 .nas-lab-table tr.{POINTED} td {{ background: {plots.HIGHLIGHT}; color: #222222; }}
 </style>"""
 
@@ -54,6 +57,13 @@ class Words(ipywidgets.HTML):
         """Show lines of HTML, one below the other; empty ones are left out."""
         body = "".join(f"<div>{line}</div>" for line in lines if line)
         self.value = f'<div class="nas-lab-words" role="status" aria-live="polite">{body}</div>'
+
+
+class Heading(ipywidgets.HTML):
+    """A small heading for the parts below it."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(f'<h4 class="nas-lab-heading">{html.escape(text)}</h4>')
 
 
 class View(ipywidgets.VBox):
@@ -101,7 +111,7 @@ def point_at(widget: ipywidgets.DOMWidget, pointed: bool) -> None:
 
 
 def table(heads: list[str], rows: list[list[str]], pointed: int | None = None) -> str:
-    """A table as HTML; one row can be lit up."""
+    """A table as HTML: numbers, then words in the last column. One row can be lit up."""
     head = "".join(f'<th scope="col">{html.escape(text)}</th>' for text in heads)
     body = ""
     for place, cells in enumerate(rows):

@@ -108,6 +108,20 @@ def test_your_own_is_no_choice_for_a_known_cell(w, preset):
     assert w.state == before
 
 
+def test_what_is_explained_later_stands_under_a_heading_of_its_own(w):
+    press(w, "Train one epoch")
+    shown = re.sub(
+        'alt="[^"]*"',
+        "",
+        " ".join(p.value for p in parts(w) if hasattr(p, "value") and isinstance(p.value, str)),
+    )
+    first, later = re.sub("<[^>]+>", " ", shown).split("The same cell as tokens")
+    assert re.search(r"\b(tokens?|canonical|w)\b|\|", first) is None
+    for word in ("tokens: (3, 0, 3, 1, 0, 1)", "text form: ", "canonical form: ", " w : "):
+        assert word in later
+    assert "conv 3×3, none, conv 3×3, skip, none, skip" in first
+
+
 def test_no_menu_speaks_of_neighbours(w):
     said = [text for p in parts(w) if isinstance(p, ipywidgets.Dropdown) for text, _ in p.options]
     assert "neighb" not in " ".join([*said, words(w)]).lower()
