@@ -79,7 +79,7 @@ def cells(space: Space, archs: Sequence[Arch], titles: Sequence[str]) -> Figure:
 def _low_rise(graph: Any) -> dict[tuple[int, int], float]:
     """As ``_RISE``, as low as the names of the operations that are there allow."""
     inner, outer = (0, 2) in graph.edges, (0, 3) in graph.edges
-    low = {(0, 2): 0.46 if inner else 0.32, (1, 3): -0.46 if (1, 3) in graph.edges else -0.32}
+    low = {(0, 2): 0.46 if inner else 0.32, (1, 3): -0.46 if (1, 3) in graph.edges else -0.38}
     return _RISE | low | {(0, 3): low[0, 2] + (0.38 if outer else 0.3 if inner else 0.24)}
 
 
