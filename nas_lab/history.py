@@ -7,7 +7,7 @@ import json
 import math
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, SupportsFloat
@@ -130,13 +130,7 @@ class History:
         Raises:
             ValueError: a trial has no such metric.
         """
-        scored = [trial for trial in self.trials if not math.isnan(trial.result.score)]
-        ordered = sorted(scored, key=lambda t: (_price(t, cost), -t.result.score))
-        front: list[Trial] = []
-        for trial in ordered:
-            if not front or trial.result.score > front[-1].result.score:
-                front.append(trial)
-        return front
+        return pareto(self.trials, cost)
 
     def append(self, trial: Trial) -> None:
         """Keep a trial, and write it to the file.
@@ -267,7 +261,12 @@ def _parse(line: bytes, where: str) -> dict[str, Any]:
         ) from error
 
 
-def _price(trial: Trial, cost: str) -> float:
+def price(trial: Trial, cost: str = "cost") -> float:
+    """What a trial cost: its seconds for ``"cost"``, else the metric of that name.
+
+    Raises:
+        ValueError: the trial has no such metric.
+    """
     if cost == "cost":
         return trial.result.cost
     if cost not in trial.result.metrics:
@@ -276,6 +275,16 @@ def _price(trial: Trial, cost: str) -> float:
             f"{', '.join(['cost', *trial.result.metrics])}"
         )
     return trial.result.metrics[cost]
+
+
+def pareto(trials: Iterable[Trial], cost: str = "cost") -> list[Trial]:
+    """Trials that no other beats in both score (higher) and ``price`` (lower), cheapest first."""
+    scored = [trial for trial in trials if not math.isnan(trial.result.score)]
+    front: list[Trial] = []
+    for trial in sorted(scored, key=lambda t: (price(t, cost), -t.result.score)):
+        if not front or trial.result.score > front[-1].result.score:
+            front.append(trial)
+    return front
 
 
 def _real(name: str, value: object) -> float:

@@ -16,7 +16,7 @@ from matplotlib.ticker import (
     NullLocator,
 )
 
-from nas_lab.history import History, Trial
+from nas_lab.history import History, Trial, pareto, price
 from nas_lab.plots.colors import COLORS, INK, color, label, style
 from nas_lab.plots.figures import TEXT, chart
 from nas_lab.plots.words import unit_of
@@ -52,7 +52,7 @@ def cost_accuracy(trials: Trials, ax: Axes | None = None, cost: str = "macs") ->
         ValueError: a trial has no such metric, or none has a score.
     """
     trials = trials.trials if isinstance(trials, History) else list(trials)
-    points = [(_price(t, cost), t.result.score) for t in trials]
+    points = [(price(t, cost), t.result.score) for t in trials]
     good = [p for p in points if not math.isnan(p[1])]
     if not good:
         raise ValueError("there is no trial with a score to draw")
@@ -61,38 +61,20 @@ def cost_accuracy(trials: Trials, ax: Axes | None = None, cost: str = "macs") ->
     name = f"{len(good)} networks" + (f" ({failed} failed)" if failed else "")
     x, y = zip(*good, strict=True)
     ax.scatter(x, y, s=28, color=COLORS["nor_conv_1x1"], alpha=0.75, label=name)
-    _draw_front(ax, good)
-    unit, word = unit_of(max(price for price, _ in good))
+    front = [(price(t, cost), t.result.score) for t in pareto(trials, cost)]
+    _draw_front(ax, front, dearest=max(x))
+    unit, word = unit_of(max(x))
     named = f"{word} {_COSTS.get(cost, cost)}".strip()
-    _draw_best(ax, good, unit, named.split(" for ")[0])
-    _cost_axis(ax, [price for price, _ in good], unit, named)
+    _draw_best(ax, front[-1], unit, named.split(" for ")[0])
+    _cost_axis(ax, x, unit, named)
     _accuracy_axis(ax)
     _room_below(ax, 0.28)
     _legend(ax, "lower right")
     return ax
 
 
-def _price(trial: Trial, cost: str) -> float:
-    if cost == "cost":
-        return trial.result.cost
-    if cost not in trial.result.metrics:
-        has = ", ".join(["cost", *trial.result.metrics])
-        raise ValueError(f"trial {trial.id} has no metric {cost!r}; it has: {has}")
-    return trial.result.metrics[cost]
-
-
-def _front(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Points that no other beats in both: cheaper ones first, each better than those before."""
-    front: list[tuple[float, float]] = []
-    for price, score in sorted(points, key=lambda p: (p[0], -p[1])):
-        if not front or score > front[-1][1]:
-            front.append((price, score))
-    return front
-
-
-def _draw_front(ax: Axes, points: Sequence[tuple[float, float]]) -> None:
-    x, y = zip(*_front(points), strict=True)
-    dearest = max(price for price, _ in points)
+def _draw_front(ax: Axes, front: Sequence[tuple[float, float]], dearest: float) -> None:
+    x, y = zip(*front, strict=True)
     ax.plot(
         [*x, dearest],
         [*y, y[-1]],
@@ -103,17 +85,17 @@ def _draw_front(ax: Axes, points: Sequence[tuple[float, float]]) -> None:
     )
 
 
-def _draw_best(ax: Axes, points: Sequence[tuple[float, float]], unit: float, named: str) -> None:
-    price, score = _front(points)[-1]
+def _draw_best(ax: Axes, best: tuple[float, float], unit: float, named: str) -> None:
+    spent, score = best
     ax.plot(
-        price,
+        spent,
         score,
         "*",
         color=_BEST,
         markersize=15,
         markeredgecolor="white",
         zorder=5,
-        label=f"best: {score:.1%}, {price / unit:.3g} {named}",
+        label=f"best: {score:.1%}, {spent / unit:.3g} {named}",
     )
 
 
@@ -127,7 +109,7 @@ def _cost_axis(ax: Axes, prices: Sequence[float], unit: float, named: str) -> No
     if log and high < 30 * low:
         ax.xaxis.set_major_locator(FixedLocator(_round_numbers(low, high)))
         ax.xaxis.set_minor_locator(NullLocator())
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda price, _: f"{price / unit:g}"))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda spent, _: f"{spent / unit:g}"))
 
 
 def _round_numbers(low: float, high: float) -> list[float]:
