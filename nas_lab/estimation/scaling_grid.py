@@ -123,6 +123,21 @@ class Base:
         return compound(self.stages, self.resolution, phi, *direction.coefficients, divisor=1)
 
 
+BASE = Base(
+    stages=(
+        Stage("conv", 8, stride=2),
+        Stage("mbconv", 10, layers=3, expansion=3),
+        Stage("mbconv", 16, layers=2, stride=2, expansion=3),
+        Stage("conv", 48, kernel=1),
+    ),
+    resolution=9,
+)
+"""Chosen by counting alone: all its scaled networks are different, and within 14% of their budgets.
+
+Eight times the multiply-adds by resolution alone are 29 pixels, and the images have 28.
+"""
+
+
 @dataclass(frozen=True, eq=False)
 class ScalingGrid:
     """N networks in 15 directions at 2, 4 and 8 times the base's macs; S seeds, E epochs.
