@@ -73,14 +73,14 @@ class Norm:
         Args:
             x: [B, n * C, H, W].
             norms: n modules; where they have more than C channels, the first C are used.
-            scales: [n]; None for ones. A scale goes into the module's own scale and shift, so
-                it costs nothing.
+            scales: one for each output, [n], or for each channel, [n * C]; None for ones. They
+                go into the modules' own scales and shifts, so they cost nothing.
         """
         channels = x.shape[1] // len(norms)
         weight = side_by_side([first(channels, norm.weight) for norm in norms])
         bias = side_by_side([first(channels, norm.bias) for norm in norms])
         if scales is not None:
-            repeated = scales.repeat_interleave(channels)
+            repeated = scales.repeat_interleave(x.shape[1] // len(scales))
             weight, bias = repeated * weight, repeated * bias
         return self.normalise(x, weight, bias)
 

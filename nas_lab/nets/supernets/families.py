@@ -10,11 +10,26 @@ from nas_lab.nets.ops import initialize
 from nas_lab.nets.supernets.base import Supernet
 from nas_lab.nets.supernets.cell_201 import Supernet201
 from nas_lab.nets.supernets.cell_darts import SupernetDarts
+from nas_lab.nets.supernets.chains import SupernetConvChain, SupernetPlainChain
+from nas_lab.nets.supernets.dense import SupernetDense
+from nas_lab.nets.supernets.mobile import SupernetMobile
+from nas_lab.nets.supernets.recurrent import SupernetRecurrent
 from nas_lab.spaces.base import Skeleton, Space
 from nas_lab.spaces.cell_201 import NasBench201
 from nas_lab.spaces.cell_darts import Darts
+from nas_lab.spaces.chains import ConvChain, DenseChain, RecurrentChain
+from nas_lab.spaces.mobile import Mobile
+from nas_lab.spaces.plain import PlainChain
 
-FAMILIES = {NasBench201: Supernet201, Darts: SupernetDarts}
+FAMILIES = {
+    NasBench201: Supernet201,
+    Darts: SupernetDarts,
+    ConvChain: SupernetConvChain,
+    PlainChain: SupernetPlainChain,
+    DenseChain: SupernetDense,
+    RecurrentChain: SupernetRecurrent,
+    Mobile: SupernetMobile,
+}
 
 
 def supernet(space: Space, skeleton: Skeleton, seed: int = 0) -> Supernet:
