@@ -92,7 +92,7 @@ def rank_correlation(
             another argument is out of its range.
     """
     a, b = _pair(a, b)
-    k = _top(top, len(a))
+    k = top_of(top, len(a))
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must be in (0, 1), not {confidence!r}")
     resamples = whole_number("resamples", resamples, least=0)
@@ -149,7 +149,7 @@ def precision_at(a: ArrayLike, b: ArrayLike, top: float = 0.1) -> float:
         ValueError: as for ``rank_correlation``.
     """
     a, b = _pair(a, b)
-    return _precision(a, b, _top(top, len(a)))
+    return _precision(a, b, top_of(top, len(a)))
 
 
 # ---- on checked arrays -----------------------------------------------------------------------
@@ -218,7 +218,8 @@ def _pair(a: ArrayLike, b: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     return x, y
 
 
-def _top(top: float, n: int) -> int:
+def top_of(top: float, n: int) -> int:
+    """How many of n architectures are a share ``top`` of them; at least 1."""
     if not 0 < top <= 1:
         raise ValueError(f"top is a share of the architectures, in (0, 1], not {top!r}")
     return max(1, round(top * n))
