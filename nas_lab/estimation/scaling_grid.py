@@ -123,7 +123,7 @@ class Base:
         return compound(self.stages, self.resolution, phi, *direction.coefficients, divisor=1)
 
 
-BASE = Base(
+BASE: Base = Base(
     stages=(
         Stage("conv", 8, stride=2),
         Stage("mbconv", 10, layers=3, expansion=3),

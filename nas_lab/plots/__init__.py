@@ -15,6 +15,7 @@ from nas_lab.plots.matrices import one_hot
 from nas_lab.plots.races import PolicyMatrix, RaceLines, bests
 from nas_lab.plots.rankings import CostOfRanking, RankScatter, correlations, rank_scatter
 from nas_lab.plots.results import cost_accuracy, incumbent, learning_curves
+from nas_lab.plots.scaling import BudgetLines, Scale, StageBoxes, box_key, networks, size_of
 from nas_lab.plots.words import decision_labels, quantity
 
 __all__ = [
@@ -22,12 +23,16 @@ __all__ = [
     "HIGHLIGHT",
     "LABELS",
     "STYLES",
+    "BudgetLines",
     "CostOfRanking",
     "PolicyMatrix",
     "RaceLines",
     "RankScatter",
+    "Scale",
+    "StageBoxes",
     "architecture",
     "bests",
+    "box_key",
     "cell",
     "cells",
     "chain",
@@ -41,11 +46,13 @@ __all__ = [
     "incumbent",
     "label",
     "learning_curves",
+    "networks",
     "one_hot",
     "png_html",
     "quantity",
     "rank_scatter",
     "show",
+    "size_of",
     "skeleton",
     "style",
     "text_on",

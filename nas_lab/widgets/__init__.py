@@ -18,6 +18,8 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "game_state": ["GameState"],
         "race": ["LiveRace"],
         "race_state": ["RaceState"],
+        "scaling": ["CompoundScaling"],
+        "scaling_state": ["ScalingState"],
         "view": ["Picture", "View"],
     },
 )

@@ -1,0 +1,216 @@
+"""Scaled networks: drawn to scale as stages of boxes, what they cost, and how accurate they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.colors import to_rgb
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from nas_lab.plots.colors import COLORS, INK, MUTED
+from nas_lab.plots.figures import TEXT, WIDEST, canvas
+from nas_lab.scaling import Row
+
+_OPERATORS = {"conv": "conv", "mbconv": "mobilenet"}
+_SLANT = np.array((0.8, 0.6))
+"""Where the third dimension points on the page."""
+_GAP = 0.07
+"""Inches between two stages."""
+_LIGHTER, _DARKER = 0.55, 0.72
+_BESIDE, _HIGHEST = 1.75, 5.0
+"""Inches for the names beside networks, and for all networks together."""
+
+
+# ---- networks as boxes -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Inches on the page for a layer, a pixel and a channel."""
+
+    layer: float
+    pixel: float
+    channel: float
+
+    def times(self, factor: float) -> Scale:
+        """All three enlarged alike, so the shape stays."""
+        return Scale(factor * self.layer, factor * self.pixel, factor * self.channel)
+
+    @classmethod
+    def for_network(cls, table: Sequence[Row], length: float, height: float) -> Scale:
+        """A scale at which a network is about so many inches long and high."""
+        layers = sum(row.stage.layers for row in table)
+        channels = max(row.stage.channels for row in table)
+        pixels = max(row.out_resolution for row in table)
+        free = length - _GAP * (len(table) - 1)
+        return cls(0.7 * free / layers, 0.75 * height / pixels, 0.3 * free / channels / _SLANT[0])
+
+
+def size_of(table: Sequence[Row], scale: Scale) -> tuple[float, float]:
+    """Inches that a network needs, from left to right and from bottom to top."""
+    x, right, top = 0.0, 0.0, 0.0
+    for row in table:
+        x += row.stage.layers * scale.layer
+        slant = row.stage.channels * scale.channel * _SLANT
+        right = max(right, x + slant[0])
+        top = max(top, row.out_resolution * scale.pixel + slant[1])
+        x += _GAP
+    return right, top
+
+
+class StageBoxes:
+    """A network as boxes on a line, on an axes in inches that is kept while the network changes.
+
+    A box is a stage: as long as it has layers, as high as its images have pixels, and as far into
+    the page as it has channels. A white line parts one layer from the next.
+
+    Args:
+        ax: where to draw.
+        corner: lower left corner of the first box.
+        name: what is written above it.
+    """
+
+    def __init__(self, ax: Axes, corner: tuple[float, float], name: str = "") -> None:
+        self._corner = np.array(corner)
+        self._name = ax.text(*corner, name, fontsize=TEXT, color=INK, va="bottom")
+        self._faces = PolyCollection([], edgecolors=INK, linewidths=0.5, zorder=3)
+        self._cuts = LineCollection([], colors="white", linewidths=0.6, zorder=4)
+        ax.add_collection(self._faces, autolim=False)
+        ax.add_collection(self._cuts, autolim=False)
+
+    @property
+    def moving(self) -> list[Artist]:
+        """The artists that ``update`` changes."""
+        return [self._faces, self._cuts, self._name]
+
+    def update(self, table: Sequence[Row], scale: Scale) -> None:
+        """Show the network of a stage table."""
+        faces: list[np.ndarray] = []
+        colors: list[Any] = []
+        cuts: list[np.ndarray] = []
+        at = self._corner
+        for row in table:
+            length = np.array((row.stage.layers * scale.layer, 0.0))
+            height = np.array((0.0, row.out_resolution * scale.pixel))
+            slant = row.stage.channels * scale.channel * _SLANT
+            hue = np.array(to_rgb(COLORS[_OPERATORS[row.stage.operator]]))
+            faces += [
+                _face(at + length, slant, height),  # the side
+                _face(at + height, length, slant),  # the top
+                _face(at, length, height),  # the front
+            ]
+            colors += [tuple(hue * _DARKER), tuple(1 - _LIGHTER * (1 - hue)), tuple(hue)]
+            starts = at + np.outer(np.arange(1, row.stage.layers), (scale.layer, 0.0))
+            cuts += [np.array((p, p + height, p + height + slant)) for p in starts]
+            at = at + length + (_GAP, 0.0)
+        self._faces.set_verts(faces)
+        self._faces.set_facecolor(colors)
+        self._cuts.set_segments(cuts)
+        self._name.set_y(max(corner[1] for corner in faces[1]) + 0.06)
+
+
+def _face(corner: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    return np.array((corner, corner + one, corner + one + other, corner + other))
+
+
+def networks(tables: Mapping[str, Sequence[Row]], ax: Axes | None = None) -> Axes:
+    """Draw networks below each other, all to the same scale, as ``StageBoxes`` does.
+
+    Args:
+        tables: from what is written beside a network, in one line or more, to its stage table
+            (``scaling.table``).
+        ax: where to draw; None makes a new figure.
+    """
+    scale = Scale.for_network(next(iter(tables.values())), 2.2, 0.6)
+    sizes = np.array([size_of(table, scale) for table in tables.values()])
+    factor = min((WIDEST - 0.2 - _BESIDE) / sizes[:, 0].max(), _HIGHEST / sizes[:, 1].sum())
+    scale = scale.times(factor)
+    tops = np.maximum(0.6, factor * sizes[:, 1] + 0.18)
+    height = float(tops.sum())
+    ax, shrink = canvas(ax, (0.0, 0.0, WIDEST - 0.2, height + 0.3))
+    y = height
+    for (name, table), top in zip(tables.items(), tops.tolist(), strict=True):
+        y -= top
+        first, *others = name.split("\n")
+        look: dict[str, Any] = {"fontsize": TEXT * shrink, "va": "top", "color": INK}
+        ax.text(0.0, y + 0.47, first, fontweight="bold", **look)
+        ax.text(0.0, y + 0.27, "\n".join(others), **look | {"fontsize": (TEXT - 1) * shrink})
+        boxes = StageBoxes(ax, (_BESIDE, y + 0.05))
+        boxes.update(table, scale)
+    box_key(ax, (0.0, height + 0.12), shrink)
+    return ax
+
+
+def box_key(ax: Axes, corner: tuple[float, float], shrink: float = 1.0) -> None:
+    """What the three sides of a box mean, and its colours."""
+    x, y = corner
+    said = "a stage:  length = layers, height = pixels, slant = channels "
+    look: dict[str, Any] = {"fontsize": (TEXT - 1) * shrink, "va": "center", "color": MUTED}
+    text = ax.text(x, y, said, **look)
+    for operator, name in _OPERATORS.items():
+        text = ax.annotate(
+            f" ■ {operator}", (1, 0.5), xycoords=text, **look | {"color": COLORS[name]}
+        )
+
+
+# ---- what they cost --------------------------------------------------------------------------
+
+_COSTS: dict[str, dict[str, Any]] = {
+    "multiply-adds": {"color": "#004C85", "linestyle": "-", "linewidth": 2.4},
+    "parameters": {"color": "#E48E00", "linestyle": (0, (5, 2)), "linewidth": 2.2},
+    "activations": {"color": "#009F72", "linestyle": (0, (6, 1.5, 1, 1.5)), "linewidth": 2.2},
+}
+_MARKS = ("o", "s", "D")
+_POWERS = (1, 2, 4, 8, 16, 32)
+
+
+class BudgetLines:
+    """Multiply-adds, parameters and activations over the base network's, against 2^phi.
+
+    The axes are kept while the lines change; both are logarithmic. A grey line is 2^phi itself. A
+    mark that would leave the axes stays at the edge.
+
+    Args:
+        ax: where to draw.
+        most: phi at the right edge.
+        highest: times the base network's cost at the upper edge.
+    """
+
+    def __init__(self, ax: Axes, most: float = 3.0, highest: float = 32.0) -> None:
+        self._highest = highest
+        ax.set_xscale("log", base=2)
+        ax.set_yscale("log", base=2)
+        for axis, end in ((ax.xaxis, 2.0**most), (ax.yaxis, highest)):
+            axis.set_major_locator(FixedLocator([p for p in _POWERS if p <= end]))
+            axis.set_minor_locator(NullLocator())
+            axis.set_major_formatter(FuncFormatter(lambda times, _: f"{times:g}×"))
+        ax.set_xlim(0.93, 1.08 * 2.0**most)
+        ax.set_ylim(0.85, highest)
+        ax.plot([1, 2.0**most], [1, 2.0**most], color=MUTED, linewidth=1.2, label="$2^φ$")
+        self._lines = {n: ax.plot([], [], label=n, **look)[0] for n, look in _COSTS.items()}
+        self._marks = [
+            ax.plot([], [], mark, markersize=9, color=look["color"], mec="white", mew=1.2)[0]
+            for mark, look in zip(_MARKS, _COSTS.values(), strict=True)
+        ]
+        ax.legend(loc="upper left", fontsize=TEXT - 1, labelcolor=INK, framealpha=0.9)
+
+    @property
+    def moving(self) -> list[Artist]:
+        """The artists that the two methods change."""
+        return [*self._lines.values(), *self._marks]
+
+    def update(self, phi: np.ndarray, times: np.ndarray) -> None:
+        """Show costs over the base network's, [P, 3], at P values of phi."""
+        for line, column in zip(self._lines.values(), times.T, strict=True):
+            line.set_data(2.0**phi, column)
+
+    def point_at(self, phi: float, times: Sequence[float]) -> None:
+        """Put the marks to one network: its phi, and its three costs over the base network's."""
+        for mark, cost in zip(self._marks, times, strict=True):
+            mark.set_data([2.0**phi], [min(cost, 0.97 * self._highest)])
