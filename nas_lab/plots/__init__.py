@@ -10,6 +10,7 @@ from nas_lab.plots.cells import cell, cells
 from nas_lab.plots.cells_darts import darts
 from nas_lab.plots.chains import chain, skeleton
 from nas_lab.plots.colors import COLORS, HIGHLIGHT, LABELS, STYLES, color, label, style, text_on
+from nas_lab.plots.effects import PartBars, effects, shares
 from nas_lab.plots.figures import chart, image_html, png_html, show
 from nas_lab.plots.matrices import one_hot
 from nas_lab.plots.races import PolicyMatrix, RaceLines, bests
@@ -25,6 +26,7 @@ __all__ = [
     "STYLES",
     "BudgetLines",
     "CostOfRanking",
+    "PartBars",
     "PolicyMatrix",
     "RaceLines",
     "RankScatter",
@@ -42,6 +44,7 @@ __all__ = [
     "cost_accuracy",
     "darts",
     "decision_labels",
+    "effects",
     "image_html",
     "incumbent",
     "label",
@@ -51,6 +54,7 @@ __all__ = [
     "png_html",
     "quantity",
     "rank_scatter",
+    "shares",
     "show",
     "size_of",
     "skeleton",

@@ -20,6 +20,8 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "race_state": ["RaceState"],
         "scaling": ["CompoundScaling"],
         "scaling_state": ["ScalingState"],
+        "swap": ["SwapParts"],
+        "swap_state": ["SwapState"],
         "view": ["Picture", "View"],
     },
 )

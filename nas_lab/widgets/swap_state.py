@@ -1,0 +1,153 @@
+"""What the swap widget knows: a cell, its last change, and the parts of what that did."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import traitlets
+
+from nas_lab import explain
+from nas_lab.estimation import Table
+from nas_lab.plots import decision_labels, label
+from nas_lab.spaces import Arch
+from nas_lab.widgets.base import State
+
+FIRST: Arch = (3, 1, 3, 1, 0, 3)
+"""Where it begins: three convolutions in a row, with skips beside them."""
+NOISE_SEEDS = (0, 1, 2)
+
+
+class SwapState(State):
+    """A cell, and one decision of it that was swapped.
+
+    Args:
+        table: the truth; None takes the one that comes with the kit.
+        arch: the cell before the swap: six tokens, or the text form.
+        edge: which edge is swapped, by its place in ``arch``.
+        token: its new operation.
+
+    Raises:
+        TypeError, ValueError: ``arch`` is no cell, before or after the swap.
+    """
+
+    arch = traitlets.Any().tag(keep=True)
+    edge = traitlets.Int(2, min=0).tag(keep=True)
+    token = traitlets.Int(0, min=0).tag(keep=True)
+
+    def __init__(
+        self,
+        table: Table | None = None,
+        *,
+        arch: Arch | str = FIRST,
+        edge: int = 2,
+        token: int = 0,
+    ) -> None:
+        self.table = Table.load() if table is None else table
+        self.space = self.table.space
+        super().__init__(arch=arch, edge=edge, token=token)
+        self._first = (self.arch, self.edge, self.token)
+        _ = self.swap  # or an error, now
+
+    @traitlets.validate("arch")
+    def _check_arch(self, proposal: traitlets.Bunch) -> Arch:
+        arch: Any = proposal["value"]
+        return self.space.from_string(arch) if isinstance(arch, str) else self.space.check(arch)
+
+    # ---- what a reader does ------------------------------------------------------------------
+
+    def choose(self, edge: int, token: int) -> None:
+        """Swap an operation of the cell as it is now."""
+        with self.hold_trait_notifications():
+            self.arch, self.edge, self.token = self.after, edge, token
+            self.message = ""
+
+    def improve(self) -> None:
+        """Swap towards the nearest cell that is better by more than the noise."""
+        found = explain.nearest_better(
+            self.space, self.table.archs, self.table.scores(), self.after, margin=self.noise
+        )
+        if found is None:
+            self.message = "No cell is better by more than the noise of a training."
+            return
+        edge, distance = found.changes[0], len(found.changes)
+        self.choose(edge, found.arch[edge])
+        swaps = "one swap" if distance == 1 else f"the first of {distance} swaps"
+        self.message = f"{swaps} towards a cell that is {100 * found.gain:.1f} points better"
+
+    def reset(self) -> None:
+        """Go back to the first swap."""
+        with self.hold_trait_notifications():
+            self.arch, self.edge, self.token = self._first
+            self.message = ""
+
+    # ---- what follows ------------------------------------------------------------------------
+
+    @cached_property
+    def anova(self) -> explain.Anova:
+        """The scores of all cells, taken apart."""
+        return explain.anova(self.space, self.table.archs, self.table.scores())
+
+    @cached_property
+    def noise(self) -> float:
+        """Standard deviation of an accuracy over the seeds of a training."""
+        scores = np.stack([self.table.scores(seed) for seed in NOISE_SEEDS])
+        known = scores[:, ~np.isnan(scores).any(axis=0)]
+        return float(np.sqrt(known.var(axis=0, ddof=1).mean())) if known.size else 0.0
+
+    @property
+    def swap(self) -> explain.Swap:
+        """The change, and its parts."""
+        return self.anova.swap(self.arch, self.edge, self.token)
+
+    @property
+    def after(self) -> Arch:
+        """The cell after the swap."""
+        return (*self.arch[: self.edge], self.token, *self.arch[self.edge + 1 :])
+
+    @property
+    def names(self) -> list[str]:
+        """What the parts of a swap are called; the last one is their sum."""
+        edges = decision_labels(self.space)
+        return ["on average", *(f"with {edge}" for edge in edges), "several at once", "change"]
+
+    @property
+    def values(self) -> list[float]:
+        """The parts in the order of ``names``; an edge does nothing with itself."""
+        swap = self.swap
+        return [swap.alone, *swap.pairs.tolist(), swap.rest, swap.change]
+
+    # ---- in words ----------------------------------------------------------------------------
+
+    @property
+    def swap_words(self) -> str:
+        """The swap and its effect."""
+        if self.arch == self.after:
+            return f"{self._edge}: {self._operation(self.token)}, as before: nothing changes"
+        before, after = (self.table(arch).score for arch in (self.arch, self.after))
+        return (
+            f"{self._edge}: {self._operation(self.arch[self.edge])} becomes "
+            f"{self._operation(self.token)}: {before:.1%} becomes {after:.1%}, "
+            f"{100 * (after - before):+.1f} points"
+        )
+
+    @property
+    def parts_words(self) -> str:
+        """What the swap does on average, and what is due to the rest of this cell."""
+        swap = self.swap
+        edges = decision_labels(self.space)
+        strongest = int(np.argmax(np.abs(swap.pairs)))
+        return (
+            f"over all cells this swap is worth {100 * swap.alone:+.1f} points; "
+            f"in this cell {100 * (swap.change - swap.alone):+.1f} more are due to the other edges, "
+            f"most of all {100 * swap.pairs[strongest]:+.1f} with {edges[strongest]}. "
+            f"Another seed changes an accuracy by {100 * self.noise:.1f} (standard deviation)."
+        )
+
+    @property
+    def _edge(self) -> str:
+        return decision_labels(self.space)[self.edge]
+
+    def _operation(self, token: int) -> str:
+        return label(str(self.space.decisions[self.edge].options[token]))
