@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -68,14 +69,19 @@ def _grid(
     for row, column in np.argwhere(~np.isnan(values)):
         value = values[row, column]
         ink = text_on(image.cmap(image.norm(value)))
-        look = {"ha": "center", "va": "center", "fontsize": 0.95 * TEXT, "color": ink}
+        look: dict[str, Any] = {
+            "ha": "center",
+            "va": "center",
+            "fontsize": 0.95 * TEXT,
+            "color": ink,
+        }
         ax.text(column, row, form.format(value).replace("-", "−"), **look)
     ax.set_xticks(range(len(columns)), columns, fontsize=0.95 * TEXT, color=INK)
     ax.set_yticks(range(len(rows)), rows, fontsize=0.95 * TEXT, color=INK)
     if tilt:
         ax.tick_params(axis="x", rotation=30)
         for tick in ax.get_xticklabels():
-            tick.set_ha("right")
+            tick.set_horizontalalignment("right")
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     ax.set_title(title, fontsize=TEXT + 1, color=INK, loc="left")
@@ -99,8 +105,8 @@ class PartBars:
     def __init__(self, ax: Axes, parts: Sequence[str], title: str) -> None:
         places = np.arange(len(parts))
         self._bars = ax.barh(places, np.zeros(len(parts)), height=0.62, zorder=3)
-        look = {"va": "center", "fontsize": 0.95 * TEXT, "color": INK, "zorder": 4}
-        self._numbers = [ax.text(0, place, "", **look) for place in places]
+        look: dict[str, Any] = {"va": "center", "fontsize": 0.95 * TEXT, "color": INK, "zorder": 4}
+        self._numbers = [ax.text(0, place, "", **look) for place in range(len(parts))]
         ax.axvline(0, color=MUTED, linewidth=1)
         ax.axhline(len(parts) - 1.5, color="#C8C8C8", linewidth=0.8)
         ax.set_yticks(places, parts, fontsize=0.95 * TEXT, color=INK)
@@ -123,6 +129,6 @@ class PartBars:
             length = value / longest
             bar.set_width(length)
             bar.set_facecolor(BETTER if value > 0 else WORSE)
-            number.set_text(f"{100 * value:+.1f}".replace("-", "−"))
+            number.set_text(f"{100 * value:+.1f}".replace("-", "−") if value else "")
             number.set_x(length + (0.04 if value >= 0 else -0.04))
-            number.set_ha("left" if value >= 0 else "right")
+            number.set_horizontalalignment("left" if value >= 0 else "right")
