@@ -7,6 +7,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "base": ["SeededStrategy", "Strategy", "search"],
         "controllers": ["Controller", "FactorisedController", "LSTMController"],
+        "darts": ["Darts"],
         "enas": ["Enas"],
         "evolution": ["RegularizedEvolution"],
         "halving": ["Continued", "Hyperband", "SuccessiveHalving"],

@@ -1,0 +1,236 @@
+"""DARTS: make the choice differentiable, and descend."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from nas_lab import nets, runtime
+from nas_lab._arguments import whole_number
+from nas_lab.data import FashionMNIST, Loader
+from nas_lab.estimation.training import check_fits
+from nas_lab.spaces.base import Arch, Skeleton, Space
+from nas_lab.strategies.darts.discretising import strongest
+from nas_lab.strategies.darts.relaxations import SOFTMAX, Moment, Relaxation
+from nas_lab.strategies.darts.schedule import PAPER, Schedule
+from nas_lab.strategies.darts.steps import Step
+from nas_lab.strategies.darts.turns import ORDERS
+
+Batch = tuple[Tensor, Tensor]
+
+
+class Darts:
+    """Differentiable architecture search (Liu et al. 2019, arXiv:1806.09055).
+
+    All options run, and their outputs are mixed with the weights w = softmax(alpha). Alphas are
+    learnt by gradient descent, as the weights of the network are. The training images are split
+    in halves. Every step first moves the alphas, on a batch of the second half, and then the
+    weights, on a batch of the first (algorithm 1). In the end each decision keeps its strongest
+    option.
+
+    Normalisations use the statistics of the batch and have no scale and shift of their own, so
+    that none can undo w (appendix A.1.1).
+
+    Args:
+        space: the space to search.
+        skeleton: what surrounds the searched part.
+        data: images as the skeleton takes them. Validation images are not used, so accuracies on
+            them are honest.
+        order: 1 takes the weights as they are (xi = 0), 2 looks one step of the weights ahead.
+            "joint" is for comparison: no halves, alphas and weights move together on every batch
+            of all training images, which the paper found to be worse (section 3.3).
+        seed: of the initial weights, the order of the images, and what a relaxation draws.
+        relaxation: how w comes from the parameters.
+        schedule: optimisers and learning rates.
+
+    Attributes:
+        net: the supernet.
+        parameters: of the architecture, by name; ``alpha`` is [D, K].
+        log: a ``Step`` for each.
+        seconds: CPU time of these steps.
+        train_batches: where the weights' batches come from.
+        val_batches: where the alphas' batches come from.
+
+    Raises:
+        TypeError: no supernet of this kind of space, or an argument of a wrong type.
+        ValueError: an argument is out of its range, or the data do not fit the skeleton.
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        skeleton: Skeleton,
+        data: FashionMNIST,
+        *,
+        order: Literal[1, 2, "joint"] = 1,
+        seed: int = 0,
+        relaxation: Relaxation = SOFTMAX,
+        schedule: Schedule = PAPER,
+    ) -> None:
+        check_fits(data, skeleton)
+        if order not in ORDERS:
+            raise ValueError(f"order is 1, 2 or 'joint', not {order!r}")
+        self.space, self.skeleton, self.data = space, skeleton, data
+        self.order, self.relaxation, self.schedule = order, relaxation, schedule
+        self.seed = whole_number("seed", seed, least=0)
+        self.net = nets.supernet(space, skeleton, seed)
+        for module in self.net.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.requires_grad_(False)
+        self.parameters = {
+            name: value.requires_grad_() for name, value in relaxation.parameters(space).items()
+        }
+        self.log: list[Step] = []
+        self.seconds = 0.0
+        self.train_batches, self.val_batches = self._batches()
+
+    # ---- what it has learnt ------------------------------------------------------------------
+
+    @property
+    def alphas(self) -> np.ndarray:
+        """Raw parameters of the options after each step, float32 [steps, D, K]; see ``w``."""
+        return self._stacked([step.alpha for step in self.log])
+
+    @property
+    def w(self) -> np.ndarray:
+        """Strengths of the options after each step, float32 [steps, D, K]: softmax(alpha)."""
+        return self._stacked([step.w for step in self.log])
+
+    def arch(self, step: int = -1) -> Arch:
+        """What the search would give if it ended after a step: see ``strongest``.
+
+        Args:
+            step: index into the log; -1 is the last. With an empty log all options are equal, and
+                the first ones win.
+
+        Raises:
+            IndexError: there is no such step.
+        """
+        return strongest(self.space, self.log[step].w if self.log else self.strengths())
+
+    def _stacked(self, matrices: Sequence[np.ndarray]) -> np.ndarray:
+        shape = (-1, *self.space.mask.shape)
+        return np.array(matrices, dtype=np.float32).reshape(shape)
+
+    @torch.no_grad()
+    def strengths(self) -> np.ndarray:
+        """Strengths of the options now, float32 [D, K]."""
+        return self.relaxation.strengths(self.parameters, self.space).numpy().copy()
+
+    # ---- learning ----------------------------------------------------------------------------
+
+    def fit(
+        self,
+        *,
+        seconds: float | None = None,
+        steps: int | None = None,
+        until: Callable[[Darts], bool] | None = None,
+    ) -> Darts:
+        """Search, and return itself. An interrupt ends it early; what was learnt stays.
+
+        Arguments and errors are those of ``train``.
+        """
+        try:
+            for _ in self.train(seconds=seconds, steps=steps, until=until):
+                pass
+        except KeyboardInterrupt:
+            pass
+        return self
+
+    def train(
+        self,
+        *,
+        seconds: float | None = None,
+        steps: int | None = None,
+        until: Callable[[Darts], bool] | None = None,
+    ) -> Iterator[Step]:
+        """Search step by step; leave the loop at any time.
+
+        Args:
+            seconds: budget of CPU time of this thread. Other programs and what is done between
+                the steps do not count. How many steps it is worth differs from run to run.
+            steps: budget in steps. The same seed and steps give the same search.
+            until: asked after each step; the search ends early when it says so. Rules are in
+                ``stopping``.
+
+        Yields:
+            A ``Step`` after each.
+
+        Raises:
+            TypeError, ValueError: not exactly one budget, or one that is not positive; raised at
+                the call.
+            FloatingPointError: a loss or a gradient is not finite. The log is kept.
+        """
+        if (seconds is None) == (steps is None):
+            raise TypeError("give either seconds or steps")
+        if steps is not None:
+            whole_number("steps", steps)
+        elif not 0 < seconds < math.inf:  # type: ignore[operator]
+            raise ValueError(f"seconds must be a number above 0, not {seconds!r}")
+        return self._train(seconds, steps, until or _never)
+
+    def _train(
+        self, seconds: float | None, steps: int | None, until: Callable[[Darts], bool]
+    ) -> Iterator[Step]:
+        move = ORDERS[self.order](self)
+        first, began = len(self.log), self.seconds
+        progress = 0.0
+        while progress < 1:
+            start = time.thread_time()
+            with runtime.threads(1):
+                step = move(progress)
+            self.seconds += time.thread_time() - start
+            if steps is not None:
+                progress = (step.number - first) / steps
+            else:
+                progress = min(1.0, (self.seconds - began) / (seconds or 1.0))
+            self.log.append(replace(step, progress=progress, seconds=self.seconds))
+            yield self.log[-1]
+            if until(self):
+                return
+
+    def loss(self, batch: Batch, moment: Moment) -> Tensor:
+        """Mean cross-entropy of a batch at the present parameters, in nats."""
+        images, labels = batch
+        w = self.relaxation(self.parameters, self.space, moment)
+        return functional.cross_entropy(self.net(images, w), labels)
+
+    def validation_batch(self) -> Batch:
+        """The first batch of the half that the alphas learn on, in the order of the images."""
+        _, val = self._halves()
+        return val.images[: val.batch_size], val.labels[: val.batch_size]
+
+    def _halves(self) -> tuple[Loader, Loader]:
+        loader = self.data.train_dataloader()
+        if self.order == "joint":
+            return loader, loader
+        half = len(loader.labels) // 2
+        images, labels = loader.images, loader.labels
+        return (
+            replace(loader, images=images[:half], labels=labels[:half]),
+            replace(loader, images=images[half:], labels=labels[half:]),
+        )
+
+    def _batches(self) -> tuple[Iterator[Batch], Iterator[Batch]]:
+        train, val = self._halves()
+        return (
+            _endless(train.reseeded(self.seed).reseeded(0)),
+            _endless(val.reseeded(self.seed).reseeded(1)),
+        )
+
+
+def _never(darts: Darts) -> bool:
+    return False
+
+
+def _endless(loader: Loader) -> Iterator[Batch]:
+    while True:
+        yield from loader
