@@ -50,6 +50,11 @@ class OneShot:
     along a cosine over the budget, and gradients longer than ``clip`` are shortened to it. Then
     ``estimator()`` ranks architectures by their accuracy on the weights they inherit.
 
+    Normalisations have no scale and shift to learn here: they would have to suit all architectures
+    at once, and of all that was tried they spoil the ranking most. Liu et al. (2019,
+    arXiv:1806.09055, appendix A.1) leave them out of the search too. To train them after all, call
+    ``one_shot.net.requires_grad_(True)`` before ``fit``.
+
     Args:
         space: the space to search.
         skeleton: what surrounds the searched part.
@@ -94,6 +99,9 @@ class OneShot:
         self.weight_decay = number_in("weight_decay", weight_decay)
         self.clip = number_in("clip", clip)
         self.net = nets.supernet(space, skeleton, seed)
+        for module in self.net.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                module.requires_grad_(False)
         self.sampler = sampler(space, skeleton)
         self.steps, self.seconds = 0, 0.0
         self.losses: list[float] = []
@@ -166,7 +174,7 @@ class OneShot:
             loss = functional.cross_entropy(self.net(images, self.net.one_hot(arch)), labels)
             (loss / len(archs)).backward()
             total += loss.item()
-        torch.nn.utils.clip_grad_norm_(self.net.parameters(), self.clip)
+        torch.nn.utils.clip_grad_norm_(optimiser.param_groups[0]["params"], self.clip)
         optimiser.step()
         return archs, total / len(archs)
 
@@ -178,15 +186,16 @@ class OneShot:
 
     def _optimiser(self) -> torch.optim.SGD:
         """Momentum begins at zero for all weights, for most of them rest in the first step."""
+        weights = [weight for weight in self.net.parameters() if weight.requires_grad]
         optimiser = torch.optim.SGD(
-            self.net.parameters(),
+            weights,
             lr=self.learning_rate,
             momentum=self.momentum,
             nesterov=self.momentum > 0,
             weight_decay=self.weight_decay,
             fused=True,
         )
-        for weight in self.net.parameters():
+        for weight in weights:
             optimiser.state[weight]["momentum_buffer"] = torch.zeros_like(weight)
         return optimiser
 
