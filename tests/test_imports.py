@@ -46,6 +46,7 @@ LIGHT = {
     "nas_lab.strategies.evolution": "from nas_lab.strategies import RegularizedEvolution",
     "nas_lab.strategies.halving": "from nas_lab.strategies import Hyperband, SuccessiveHalving",
     "nas_lab.strategies.local_search": "from nas_lab.strategies import LocalSearch",
+    "nas_lab.strategies.one_shot_runs": "from nas_lab.strategies import OneShotRuns",
     "nas_lab.strategies.racing": "from nas_lab.strategies import band, race",
     "nas_lab.explain": "from nas_lab.explain import rank_correlation",
 }

@@ -13,15 +13,15 @@ from nas_lab._arguments import whole_number
 
 
 def build_command(
-    module: str, description: str | None, file: str
+    module: str, description: str | None, file: str, package: str = "estimation"
 ) -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
-    """The parser of ``python -m nas_lab.estimation.<module> build``, and that of ``build``.
+    """The parser of ``python -m nas_lab.<package>.<module> build``, and that of ``build``.
 
     Options: ``--workers``, ``--scheduler``, ``--parts`` and ``--output`` (by default ``file`` in
     the folder ``datasets``). More can be added to the second parser.
     """
     parser = argparse.ArgumentParser(
-        prog=f"python -m nas_lab.estimation.{module}", description=description
+        prog=f"python -m nas_lab.{package}.{module}", description=description
     )
     command = parser.add_subparsers(required=True).add_parser("build", help="do what is missing")
     command.add_argument("--workers", type=_workers, default=1, help="processes (default: 1)")

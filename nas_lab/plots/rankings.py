@@ -191,3 +191,43 @@ class CostOfRanking:
     def point_at(self, row: int, column: int) -> None:
         """Put the ring around one fidelity."""
         self._ring.set_data([self.cost[row, column]], [self.tau[row, column]])
+
+
+class RankingOverTime:
+    """Rank correlation over the time of a training, for several ways; one of them pointed at.
+
+    A line is the mean over seeds, its band reaches from the worst seed to the best.
+
+    Args:
+        ax: where to draw.
+        curves: for each way its seconds [T] and its correlations [S, T], by name.
+    """
+
+    def __init__(self, ax: Axes, curves: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> None:
+        self.curves = curves
+        for place, (name, (seconds, tau)) in enumerate(curves.items()):
+            hue = color("", place)
+            look = style("", place) | {"linewidth": 1.8}
+            ax.plot(seconds, tau.mean(axis=0), color=hue, label=name, **look)
+            ax.fill_between(
+                seconds, tau.min(axis=0), tau.max(axis=0), color=hue, alpha=0.15, linewidth=0
+            )
+        (self._ring,) = ax.plot(
+            [], [], "o", markersize=13, markerfacecolor="none", markeredgecolor=INK, mew=2
+        )
+        ax.set_xscale("log")
+        ax.xaxis.set_major_locator(FixedLocator([1, 2, 5, 10, 20, 50, 100, 200]))
+        ax.xaxis.set_minor_locator(NullLocator())
+        ax.xaxis.set_major_formatter(lambda seconds, _: f"{seconds:g}")
+        ax.margins(y=0.12)
+        ax.legend(fontsize=TEXT - 1, loc="best", labelcolor=INK, framealpha=0.9)
+
+    @property
+    def moving(self) -> list[Line2D]:
+        """The artists that ``point_at`` changes."""
+        return [self._ring]
+
+    def point_at(self, name: str, look: int) -> None:
+        """Put the ring around one look of one way, at its first seed."""
+        seconds, tau = self.curves[name]
+        self._ring.set_data([seconds[look]], [tau[0, look]])

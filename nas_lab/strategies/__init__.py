@@ -14,6 +14,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "local_search": ["LocalSearch"],
         "morphism": ["EAS", "GrowthController"],
         "one_shot": ["OneShot"],
+        "one_shot_runs": ["OneShotRuns"],
         "paths": ["Fair", "Sandwich", "Uniform"],
         "racing": ["Race", "band", "race"],
         "random_search": ["RandomSearch"],

@@ -9,6 +9,8 @@ import lazy_loader as _lazy
 __getattr__, __dir__, __all__ = _lazy.attach(
     __name__,
     submod_attrs={
+        "alphas": ["AlphaPlayer"],
+        "alphas_state": ["AlphaState"],
         "base": ["State"],
         "cell_builder": ["CellBuilder"],
         "cell_state": ["PRESETS", "CellState"],
@@ -16,6 +18,8 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "fidelity_state": ["Fidelities", "FidelityState"],
         "game": ["PickTen"],
         "game_state": ["GameState"],
+        "one_shot": ["OneShotRanks"],
+        "one_shot_state": ["OneShotState", "Rankings"],
         "race": ["LiveRace"],
         "race_state": ["RaceState"],
         "scaling": ["CompoundScaling"],
