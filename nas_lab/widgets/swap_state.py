@@ -16,7 +16,6 @@ from nas_lab.widgets.base import State
 
 FIRST: Arch = (3, 1, 3, 1, 0, 3)
 """Where it begins: three convolutions in a row, with skips beside them."""
-NOISE_SEEDS = (0, 1, 2)
 
 
 class SwapState(State):
@@ -91,10 +90,13 @@ class SwapState(State):
 
     @cached_property
     def noise(self) -> float:
-        """Standard deviation of an accuracy over the seeds of a training."""
-        scores = np.stack([self.table.scores(seed) for seed in NOISE_SEEDS])
-        known = scores[:, ~np.isnan(scores).any(axis=0)]
-        return float(np.sqrt(known.var(axis=0, ddof=1).mean())) if known.size else 0.0
+        """Standard deviation of an accuracy over the seeds of a training; 0 where none is known."""
+        table, archs = self.table, map(tuple, self.table.archs.tolist())
+        repeated = [(arch, seeds) for arch in archs if len(seeds := table.seeds(arch)) > 1]
+        variances = [
+            np.var([table(arch, seed).score for seed in seeds], ddof=1) for arch, seeds in repeated
+        ]
+        return float(np.sqrt(np.mean(variances))) if variances else 0.0
 
     @property
     def swap(self) -> explain.Swap:
@@ -140,7 +142,7 @@ class SwapState(State):
         strongest = int(np.argmax(np.abs(swap.pairs)))
         return (
             f"over all cells this swap is worth {100 * swap.alone:+.1f} points; "
-            f"in this cell {100 * (swap.change - swap.alone):+.1f} more are due to the other edges, "
+            f"in this cell {100 * (swap.change - swap.alone):+.1f} are due to its other edges, "
             f"most of all {100 * swap.pairs[strongest]:+.1f} with {edges[strongest]}. "
             f"Another seed changes an accuracy by {100 * self.noise:.1f} (standard deviation)."
         )

@@ -1,0 +1,101 @@
+"""The swap widget: its state splits a change rightly, its view follows."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nas_lab.widgets import SwapParts, SwapState
+from nas_lab.widgets.swap_state import FIRST
+from tests.strategies.tables import SPACE, invented
+from tests.widgets.test_cell_builder import find, menu, pictures, words
+
+TABLE = invented()
+
+
+@pytest.fixture(scope="module")
+def model():
+    return SwapState(TABLE)
+
+
+@pytest.fixture
+def w():
+    return SwapParts(TABLE)
+
+
+@given(st.sampled_from(list(SPACE)[::97]), st.integers(0, 5), st.integers(0, 4))
+@settings(max_examples=20, deadline=None)
+def test_parts_add_up_to_the_change_in_the_table(model, arch, edge, token):
+    model.arch, model.edge, model.token = arch, edge, token
+    *parts, change = model.values
+    assert sum(parts) == pytest.approx(change)
+    assert change == pytest.approx(TABLE(model.after).score - TABLE(arch).score)
+    assert len(model.names) == len(model.values)
+
+
+def test_a_choice_swaps_the_cell_as_it_is_now():
+    model = SwapState(TABLE, arch=(1, 1, 1, 1, 1, 1), edge=0, token=3)
+    model.choose(5, 2)
+    assert model.as_dict() == {"arch": [3, 1, 1, 1, 1, 1], "edge": 5, "token": 2}
+    assert "2 → output: skip becomes conv 1×1" in model.swap_words
+    model.choose(5, 2)
+    assert "nothing changes" in model.swap_words
+    model.reset()
+    assert model.as_dict() == {"arch": [1] * 6, "edge": 0, "token": 3}
+
+
+def test_improving_again_and_again_ends_at_the_top():
+    model, steps = SwapState(TABLE), 0
+    while "No cell is better" not in model.message:
+        before = TABLE(model.after).score
+        model.improve()
+        steps += 1
+        assert steps < 60
+    best = np.nanmax(TABLE.scores())
+    assert before >= best - model.noise
+
+
+def test_on_average_is_the_mean_over_all_cells(model):
+    model.arch, model.edge, model.token = FIRST, 2, 0
+    scores = {arch: TABLE(arch).score for arch in SPACE}
+    means = [
+        np.mean([score for arch, score in scores.items() if arch[2] == token])
+        for token in (0, FIRST[2])
+    ]
+    assert model.values[0] == pytest.approx(means[0] - means[1])
+
+
+def test_the_view_shows_cell_parts_and_words(w):
+    assert w.state == {"arch": list(FIRST), "edge": 2, "token": 0}
+    assert "1 → 2: conv 3×3 becomes none" in words(w)
+    assert "over all cells this swap is worth" in words(w)
+    assert menu(w, "1 → 2").value == 0
+    before = pictures(w)
+    menu(w, "input → 1").value = 1
+    assert w.state["edge"] == 0
+    assert "input → 1: conv 3×3 becomes skip" in words(w)
+    assert all(a != b for a, b in zip(before, pictures(w), strict=True))
+    again = SwapParts(TABLE, **w.state)
+    assert pictures(again) == pictures(w)
+
+
+def test_buttons_swap_and_go_back(w):
+    import ipywidgets
+
+    find(w, ipywidgets.Button, "Nearest better cell").click()
+    assert "points better" in words(w)
+    find(w, ipywidgets.Button, "Reset").click()
+    assert w.state == SwapParts(TABLE).state
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"arch": (1, 1)}, "has 6 tokens"),
+        ({"token": 5}, "choose from 0 to 4"),
+        ({"edge": 6}, "decisions 0 to 5"),
+    ],
+)
+def test_a_wrong_swap_is_refused(wrong, says):
+    with pytest.raises(ValueError, match=says):
+        SwapState(TABLE, **wrong)
