@@ -10,11 +10,6 @@ from nas_lab.spaces.cell_201 import EDGES_201, OPERATIONS_201
 from nas_lab.spaces.cell_darts import EDGES_DARTS, OPERATIONS_DARTS
 
 
-def plain(net, x, w):
-    """Logits of a supernet of cells, [B, classes]."""
-    return {"nasbench201": plain_201, "darts": plain_darts}[net.space.name](net, x, w)
-
-
 def plain_201(net, x, w):
     skeleton = net.skeleton
     x = conv_norm(net.stem, x, stride=skeleton.stem_stride)

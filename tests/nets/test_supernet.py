@@ -1,4 +1,4 @@
-"""A supernet says what a plain one says, whether rows of w choose or mix."""
+"""A supernet says what a plain one and what stand-alone networks say, for all of its w."""
 
 import copy
 
@@ -7,66 +7,201 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 
+from nas_lab import spaces
 from nas_lab.nets import supernet
-from nas_lab.spaces import Skeleton, darts, nasbench201
-from tests.nets.plain import plain
+from nas_lab.spaces import Skeleton
+from nas_lab.spaces.base import Decision, Space
+from tests.nets.alone import alone
+from tests.nets.plain import plain_201, plain_darts
+from tests.nets.plain_elastic import PLAIN
 
-SKELETONS = {
-    "nasbench201": Skeleton(channels=4, cells=1, stages=2, resolution=8, in_channels=1),
-    "darts": Skeleton(channels=4, cells=3, resolution=8, in_channels=1),
+CELLS = Skeleton(channels=4, cells=3, stages=2, resolution=8, in_channels=1)
+ODD = Skeleton(channels=4, resolution=9, in_channels=2, classes=3)
+SIZES = {"heights": (1, 3, 5), "widths": (3, 7), "filters": (3, 4, 8)}
+SPACES = {
+    "nasbench201": (spaces.nasbench201(), CELLS),
+    "darts": (spaces.darts(), CELLS),
+    "conv_chain": (spaces.conv_chain(4, True, **SIZES), ODD),
+    "conv_chain without skips": (spaces.conv_chain(3, False, **SIZES), ODD),
+    "plain_chain": (spaces.plain_chain((1, 3), **SIZES), ODD),
+    "mlp": (spaces.mlp((2, 3), (3, 4, 8)), ODD),
+    "rnn": (spaces.rnn(hidden=(3, 5), layers=(1, 3)), ODD),
+    "mobile": (spaces.mobile(3, depths=(1, 3), widths=(0.5, 1.0, 2.0)), ODD),
+    "mobile of wide blocks": (
+        spaces.mobile(2, kernels=(1, 3, 7), widths=(0.5, 1, 1.5), expansions=(1, 3, 8)),
+        Skeleton(channels=3, resolution=2, in_channels=1, stem_stride=2),
+    ),
 }
-SPACES = {"nasbench201": nasbench201(), "darts": darts()}
-NETS = {name: supernet(space, SKELETONS[name]) for name, space in SPACES.items()}
+NETS = {name: supernet(*pair, seed=1) for name, pair in SPACES.items()}
 EXACT = {name: copy.deepcopy(net).double() for name, net in NETS.items()}
-IMAGES = torch.randn(8, 1, 8, 8, generator=torch.Generator().manual_seed(0))
-EXAMPLES = settings(max_examples=40, deadline=None)
+EXAMPLES = settings(max_examples=12, deadline=None)
+SEEDS = st.integers(0, 10_000)
+
+
+def plain(net, x, w):
+    cells = {"nasbench201": plain_201, "darts": plain_darts}
+    return {**cells, **PLAIN}[net.space.name](net, x, w)
+
+
+def images(net, count=8):
+    generator = torch.Generator().manual_seed(0)
+    return torch.randn(count, *net.skeleton.image, generator=generator)
+
+
+def sampled(net, seed):
+    return net.space.sample(np.random.default_rng(seed))
 
 
 def soft(space, seed):
-    logits = np.where(
-        space.mask, np.random.default_rng(seed).normal(size=space.mask.shape), -np.inf
-    )
-    return torch.softmax(torch.from_numpy(logits), dim=1)
+    """Any weights of most options, at least one of each decision."""
+    rng = np.random.default_rng(seed)
+    logits = np.where(space.mask, rng.normal(size=space.mask.shape), -np.inf)
+    dropped = rng.random(space.mask.shape) < 0.2
+    dropped[np.arange(len(logits)), logits.argmax(axis=1)] = False
+    return torch.softmax(torch.from_numpy(np.where(dropped, -np.inf, logits)), dim=1)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def trained_norms():
+    """Scales and shifts that are not one and zero, so that it shows where they are applied."""
+    for nets in (NETS, EXACT):
+        for net in nets.values():
+            generator = torch.Generator().manual_seed(2)
+            for name, parameter in net.named_parameters():
+                if "norm" in name:
+                    with torch.no_grad():
+                        parameter.add_(0.3 * torch.randn(parameter.shape, generator=generator))
 
 
 @pytest.mark.parametrize("name", SPACES)
 @EXAMPLES
-@given(seed=st.integers(0, 10_000))
+@given(seed=SEEDS)
 def test_one_hot_rows_choose_what_soft_rows_would_mix(name, seed):
-    space, net = SPACES[name], NETS[name]
-    w = net.one_hot(space.sample(np.random.default_rng(seed)))
+    net = NETS[name]
+    x, w = images(net), net.one_hot(sampled(net, seed))
     with torch.no_grad():
-        chosen = net(IMAGES, w)
-    mixed = net(IMAGES, w.clone().requires_grad_()).detach()
+        chosen = net(x, w)
+    mixed = net(x, w.clone().requires_grad_()).detach()
     torch.testing.assert_close(chosen, mixed, rtol=1e-4, atol=1e-5)
     with torch.no_grad():
-        torch.testing.assert_close(chosen, plain(net, IMAGES, w), rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(chosen, plain(net, x, w), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", SPACES)
 @EXAMPLES
-@given(seed=st.integers(0, 10_000))
+@given(seed=SEEDS)
 def test_soft_rows_mix_as_the_plain_one_does_gradients_included(name, seed):
-    net, w = EXACT[name], soft(SPACES[name], seed).requires_grad_()
-    ours, theirs = net(IMAGES.double(), w), plain(net, IMAGES.double(), w)
+    net = EXACT[name]
+    x, w = images(net).double(), soft(net.space, seed).requires_grad_()
+    ours, theirs = net(x, w), plain(net, x, w)
     torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-9)
     by = [w, *net.parameters()]
-    for a, b in zip(
-        *(torch.autograd.grad(y.square().mean(), by, allow_unused=True) for y in (ours, theirs)),
-        strict=True,
-    ):
-        assert (a is None) == (b is None)
-        if a is not None:
-            torch.testing.assert_close(a, b, rtol=1e-6, atol=1e-9)
+    grads, expected = (
+        torch.autograd.grad(y.square().mean(), by, materialize_grads=True) for y in (ours, theirs)
+    )
+    options = w != 0  # options without a weight may not have been run
+    torch.testing.assert_close(grads[0][options], expected[0][options], rtol=1e-6, atol=1e-9)
+    for a, b in zip(grads[1:], expected[1:], strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", SPACES)
+@EXAMPLES
+@given(seed=SEEDS)
+def test_one_hot_rows_are_the_network_that_stands_alone(name, seed):
+    """``nets.build``, its weights cut out of the supernet: same outputs, same gradients."""
+    net = EXACT[name]
+    arch = sampled(net, seed)
+    x, w, single = images(net).double(), net.one_hot(arch), alone(net, arch).train()
+    ours, theirs = net(x, w), single(x)
+    torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-9)
+    length, expected = (
+        sum(
+            grad.square().sum()
+            for grad in torch.autograd.grad(
+                y.square().mean(), list(module.parameters()), materialize_grads=True
+            )
+        )
+        for y, module in ((ours, net), (theirs, single))
+    )
+    torch.testing.assert_close(length, expected, rtol=1e-6, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", SPACES)
 def test_a_bad_w_is_refused(name):
-    net, w = NETS[name], NETS[name].one_hot(SPACES[name].sample(np.random.default_rng(0)))
+    net = NETS[name]
+    x, w = images(net), net.one_hot(sampled(net, 0))
     with pytest.raises(ValueError, match="no weight at all"):
-        net(IMAGES, torch.zeros_like(w))
+        net(x, torch.zeros_like(w))
     with pytest.raises(ValueError, match="takes w of shape"):
-        net(IMAGES, w[1:])
+        net(x, w[1:])
     with pytest.raises(TypeError, match="tensor of floats"):
-        net(IMAGES, w.long())
+        net(x, w.long())
+    with pytest.raises(TypeError, match="tensor of floats"):
+        net(x, w.numpy())
+
+
+def test_a_weight_of_no_option_is_refused():
+    net = NETS["plain_chain"]
+    w = net.one_hot(sampled(net, 0))
+    w[0, -1] = 1  # it has two options
+    with pytest.raises(ValueError, match="layers in w has a weight for an option that does not"):
+        net(images(net), w)
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_every_weight_is_of_use(name):
+    """Each belongs to an option: soft rows give all of them a gradient."""
+    net = EXACT[name]
+    logits = torch.from_numpy(np.where(net.space.mask, 0.0, -np.inf))
+    net.zero_grad()
+    net(images(net).double(), torch.softmax(logits, dim=1)).square().mean().backward()
+    without = [name for name, p in net.named_parameters() if p.grad is None or not p.grad.any()]
+    assert without == []
+
+
+@pytest.mark.parametrize("name", SPACES)
+@EXAMPLES
+@given(seed=SEEDS)
+def test_statistics_are_those_that_torch_keeps(name, seed):
+    """The network that stands alone averages over all batches; here there is one."""
+    net = EXACT[name]
+    arch = sampled(net, seed)
+    w, single = net.one_hot(arch), alone(net, arch).train()
+    for module in single.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = None
+    x, others = images(net, 12).double().split([8, 4])
+    with torch.no_grad():
+        single(x)
+        expected = single.eval()(others)
+        torch.testing.assert_close(net(others, w, net.statistics(x, w)), expected)
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_statistics_of_another_architecture_are_refused(name):
+    net = NETS[name]
+    statistics = net.statistics(images(net), net.one_hot(sampled(net, 0)))
+    with pytest.raises(ValueError, match="another architecture"):
+        net(images(net), net.one_hot(sampled(net, 1)), statistics)
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_weights_depend_on_the_seed_alone(name):
+    space, skeleton = SPACES[name]
+    state = torch.get_rng_state()
+    one, same, other = (supernet(space, skeleton, seed) for seed in (3, 3, 4))
+    assert torch.equal(state, torch.get_rng_state())
+    pairs = list(zip(one.parameters(), same.parameters(), strict=True))
+    assert all(torch.equal(a, b) for a, b in pairs)
+    pairs = zip(one.parameters(), other.parameters(), strict=True)
+    assert any(not torch.equal(a, b) for a, b in pairs)
+
+
+def test_a_space_without_a_supernet_is_refused():
+    with pytest.raises(TypeError, match="no supernet of Space"):
+        supernet(Space("mine", (Decision("a", (0, 1)),)), CELLS)
+    with pytest.raises(ValueError, match="seed"):
+        supernet(spaces.mlp(), CELLS, seed=-1)

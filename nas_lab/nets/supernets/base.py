@@ -120,7 +120,7 @@ class Supernet(nn.Module, ABC):
 
     Called as ``net(x, w)``. ``w[D, K]`` has a row for each of D decisions: the weights of its K
     options at most. A one-hot row runs the chosen option alone; other rows mix the outputs of all
-    options whose weight is not zero. Gradients reach these weights (zeros have none).
+    options whose weight is not zero. Gradients reach these weights.
 
     A normalisation takes its mean and variance from the batch, in training and in evaluation
     alike: a moving average over steps would mix architectures. For single images, or to

@@ -21,13 +21,14 @@ class SupernetDense(Supernet):
 
     def __init__(self, space: DenseChain, skeleton: Skeleton) -> None:
         super().__init__(space, skeleton)
-        self.layers, self.classifiers = nn.ModuleList(), nn.ModuleList()
+        self.layers, self.classifiers = nn.ModuleList(), nn.ModuleDict()
         channels, height, width = skeleton.image
         given = channels * height * width
-        for decision in space.decisions[1:]:
-            hidden = max(decision.options)
+        depths, *widths = (decision.options for decision in space.decisions)
+        for depth, hidden in enumerate(map(max, widths), start=1):
             self.layers.append(ElasticLinear(given, hidden))
-            self.classifiers.append(ElasticLinear(hidden, skeleton.classes))
+            if depth in depths:
+                self.classifiers[str(depth)] = ElasticLinear(hidden, skeleton.classes)
             given = hidden
 
     def run(self, x: Tensor, rows: Sequence[Row], norm: Norm) -> Tensor:
@@ -35,10 +36,10 @@ class SupernetDense(Supernet):
         depths = Sizes.of(rows[0])
         x = x.flatten(1)
         logits = []
-        layers = zip(self.layers, self.classifiers, rows[1 : 1 + depths.largest], strict=False)
-        for depth, (layer, classifier, row) in enumerate(layers, start=1):
+        layers = zip(self.layers, rows[1 : 1 + depths.largest], strict=False)
+        for depth, (layer, row) in enumerate(layers, start=1):
             hidden = Sizes.of(row)
             x = functional.relu(hidden.masked(layer(x, hidden.largest)))
             if depth in depths.weights:
-                logits.append((classifier(x), depths.weights[depth]))
+                logits.append((self.classifiers[str(depth)](x), depths.weights[depth]))
         return mixed(logits)

@@ -105,14 +105,28 @@ class ElasticLinear(nn.Linear):
 
 
 def cut(weight: Tensor, height: Sizes, width: Sizes) -> Tensor:
-    """The middle of kernels [..., H, W] with odd sides, mixed where there are several sizes."""
-    for axis, sizes in ((-2, height), (-1, width)):
-        beside = (weight.shape[axis] - sizes.largest) // 2
-        weight = weight.narrow(axis, beside, sizes.largest)
+    """The middle of kernels [..., H, W] with odd sides, which are two independent choices."""
+    weight = middle(weight, height.largest, width.largest)
     rows, columns = height.rings, width.rings
     if rows is not None:
         weight = weight * rows[:, None]
     return weight if columns is None else weight * columns
+
+
+def cut_square(weight: Tensor, side: Sizes) -> Tensor:
+    """The middle of kernels [..., K, K] with an odd side, which is one choice."""
+    weight, rings = middle(weight, side.largest, side.largest), side.rings
+    if rings is None:
+        return weight
+    away = (torch.arange(side.largest, device=weight.device) - side.largest // 2).abs()
+    return weight * rings[side.largest // 2 + torch.maximum(away[:, None], away)]
+
+
+def middle(weight: Tensor, height: int, width: int) -> Tensor:
+    """Cut out of kernels [..., H, W]."""
+    for axis, side in ((-2, height), (-1, width)):
+        weight = weight.narrow(axis, (weight.shape[axis] - side) // 2, side)
+    return weight
 
 
 def scaled(x: Tensor, weight: Weight) -> Tensor:

@@ -11,7 +11,14 @@ from torch.nn import functional
 
 from nas_lab.nets.supernets.base import Norm, Row, Supernet, Weight
 from nas_lab.nets.supernets.branches import ConvNorm, batch_norm, conv, conv2d
-from nas_lab.nets.supernets.elastic import ElasticLinear, Sizes, cut, is_possible, mixed, product
+from nas_lab.nets.supernets.elastic import (
+    ElasticLinear,
+    Sizes,
+    cut_square,
+    is_possible,
+    mixed,
+    product,
+)
 from nas_lab.spaces.base import Skeleton
 from nas_lab.spaces.mobile import Mobile
 
@@ -65,7 +72,7 @@ class ElasticConv(nn.Module):
     ) -> Tensor:
         """``[B, given, H, W]`` to ``[B, channels.largest, ...]``, masked by its sizes."""
         read = 1 if self.depthwise else x.shape[1]
-        weight = cut(self.conv.weight[: channels.largest, :read], kernel, kernel)
+        weight = cut_square(self.conv.weight[: channels.largest, :read], kernel)
         y = conv2d(x, weight, stride, groups=len(weight) if self.depthwise else 1)
         return norm(y, [self.norm], channels.mask)
 
@@ -128,7 +135,7 @@ class ResnetBlock(Block):
         inner = shape.channels.combine(shape.expansion, lambda c, e: self.inner(0, c, e))
         terms: list[tuple[Tensor, Weight]] = [(self.residual(x, inner, shape, norm), 1.0)]
         if is_possible(shape.same):
-            terms.append((fit(x, shape.channels.largest), shape.same))
+            terms.append((identity(x, shape), shape.same))
         if self.shortcut is not None and is_possible(shape.differ):
             y = self.shortcut(x, shape.channels, norm, stride=self.stride)
             terms.append((y, shape.differ))
@@ -150,7 +157,7 @@ class MobilenetBlock(Block):
         inner = shape.given.combine(shape.expansion, lambda g, e: self.inner(g, 0, e))
         terms: list[tuple[Tensor, Weight]] = [(self.residual(x, inner, shape, norm), 1.0)]
         if is_possible(shape.same):
-            terms.append((fit(x, shape.channels.largest), shape.same))
+            terms.append((identity(x, shape), shape.same))
         return mixed(terms)
 
 
@@ -269,7 +276,11 @@ def equal(a: Sizes, b: Sizes) -> tuple[Weight, Weight]:
     return sum(cases[True]), sum(cases[False])
 
 
-def fit(x: Tensor, channels: int) -> Tensor:
-    """The first channels of [B, C, H, W], with zeros behind where there are not enough."""
-    missing = channels - x.shape[1]
-    return functional.pad(x, (0, 0, 0, 0, 0, missing)) if missing > 0 else x[:, :channels]
+def identity(x: Tensor, shape: Shape) -> Tensor:
+    """The input [B, given, H, W] with the channels of the output, masked by its sizes."""
+    if shape.given is shape.channels:  # masked already
+        return x
+    missing = shape.channels.largest - x.shape[1]
+    x = functional.pad(x, (0, 0, 0, 0, 0, missing))  # cuts channels off where it is negative
+    mask = shape.channels.mask
+    return x if mask is None else x * mask[:, None, None]

@@ -64,8 +64,8 @@ class SupernetRecurrent(Supernet):
         self.cells = nn.ModuleDict(
             {cell: ElasticRecurrent(cell, given, *largest) for cell in cells}
         )
-        self.classifiers = nn.ModuleList(
-            ElasticLinear(max(hidden), skeleton.classes) for _ in range(max(layers))
+        self.classifiers = nn.ModuleDict(
+            {str(n): ElasticLinear(max(hidden), skeleton.classes) for n in layers}
         )
 
     def run(self, x: Tensor, rows: Sequence[Row], norm: Norm) -> Tensor:
@@ -75,5 +75,8 @@ class SupernetRecurrent(Supernet):
         run = [(self.cells[cell](steps, hidden, layers.largest), weight) for cell, weight in cells]
         last = mixed(run)
         return mixed(
-            [(self.classifiers[n - 1](last[n - 1]), weight) for n, weight in layers.weights.items()]
+            [
+                (self.classifiers[str(n)](last[n - 1]), weight)
+                for n, weight in layers.weights.items()
+            ]
         )
