@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 from functools import partial
 from typing import Any
 
@@ -107,8 +108,16 @@ class CompoundScaling(View):
             self.model.lock(change["new"])
 
     def _slide(self, name: str, change: Any) -> None:
-        if change["new"] != getattr(self.model, name):
+        if not math.isclose(change["new"], self._at(name), abs_tol=1e-6):
             self.model.move(name, change["new"])
+
+    def _at(self, name: str) -> float:
+        """Where a slider stands: on the step nearest to the state, or at the end.
+
+        A browser would put it there by itself, and hand the kernel that for a reader's move.
+        """
+        value, step, most = getattr(self.model, name), STEP[name], MOST[name]
+        return most if value > most - 1e-6 else round(round(value / step) * step, 6)
 
     # ---- what is seen ------------------------------------------------------------------------
 
@@ -133,7 +142,7 @@ class CompoundScaling(View):
         self._base.value, self._way.value = model.base, model.way or _OWN
         self._lock.value = model.locked
         for name, slider in self._sliders.items():
-            slider.value = getattr(model, name)
+            slider.value = self._at(name)
         self._message.say(html.escape(model.message))
         now = (model.base, model.coefficients, model.phi)
         if self._drawn == now:
@@ -174,7 +183,7 @@ def _slider(name: str) -> ipywidgets.FloatSlider:
         max=MOST[name],
         step=STEP[name],
         description=_SAID[name],
-        readout_format=".1f" if name == "phi" else ".3f",
+        readout_format=".1f" if name == "phi" else ".2f",
         style={"description_width": "96px"},
         layout={"width": "350px", "max_width": "100%"},
     )

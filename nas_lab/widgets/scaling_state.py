@@ -198,7 +198,7 @@ class ScalingState(State):
     def _gave_way(self, kept: str | None, before: Coefficients) -> str:
         now = self.coefficients._asdict()
         moved = [
-            f"{_LETTERS[name]} = {value:.3g}"
+            f"{_LETTERS[name]} = {value:.4g}"
             for name, value in now.items()
             if name != kept and abs(value - getattr(before, name)) > 5e-4
         ]
@@ -251,7 +251,7 @@ class ScalingState(State):
         """The constraint with its numbers, and what is left to 2."""
         a, b, c = self.coefficients
         return (
-            f"α β² γ² = {a:.3g} · {b:.3g}² · {c:.3g}² = {product(a, b, c):.2f}, "
+            f"α β² γ² = {a:.4g} · {b:.4g}² · {c:.4g}² = {product(a, b, c):.2f}, "
             f"residual {_signed(self.residual)}"
         )
 

@@ -52,6 +52,22 @@ def test_the_lock_moves_the_other_sliders(w):
     assert "to keep the constraint: β = 1, γ = 1" in words(w)
 
 
+def test_sliders_stand_on_steps_and_the_state_between_them(w):
+    """A browser moves a slider to its next step, and what it says then is no move of a reader."""
+    lock(w).value = True
+    state = w.state
+    assert state["gamma"] == pytest.approx(1.1604, abs=1e-4)
+    assert slider(w, "γ resolution").value == 1.16
+    slider(w, "γ resolution").value = 1.1600000000000001
+    assert w.state == state
+    slider(w, "γ resolution").value = 1.17
+    assert w.state["gamma"] == 1.17
+    find(w, ipywidgets.Dropdown, "scale").value = "wider only"
+    assert slider(w, "β width").value == 2**0.5
+    slider(w, "β width").value = 1.41
+    assert w.state["beta"] == 1.41
+
+
 def test_menus_choose_the_base_and_the_way(w):
     find(w, ipywidgets.Dropdown, "base").value = "B0"
     assert "images 224 → 258 pixels" in words(w)

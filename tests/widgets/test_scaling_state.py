@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 import traitlets
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nas_lab.estimation.scaling_grid import BASE
@@ -43,6 +43,7 @@ def test_the_first_picture_is_that_of_the_paper():
     assert [row.stage for row in state.rows] == list(EFFICIENTNETS["b2"].stages)
 
 
+@settings(max_examples=20, deadline=None)
 @given(st.floats(0, 1.5), st.sampled_from(["small", "B0"]))
 def test_costs_are_those_of_networks_that_are_built(phi, base):
     """Parameters are counted in torch's own networks."""
@@ -102,7 +103,7 @@ def test_the_lock_says_what_gave_way():
     state.lock(False)
     state.move("alpha", 1)
     state.lock(True)
-    assert state.message == "to keep the constraint: α = 1.08, β = 1.17, γ = 1.17"
+    assert state.message == "to keep the constraint: α = 1.08, β = 1.167, γ = 1.167"
 
 
 @pytest.mark.parametrize("way", WAYS)
