@@ -1,0 +1,62 @@
+"""The one-shot slider under a reader's hand: by keyboard, with words that the kernel computed."""
+
+import re
+import time
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from tests.browser.lab import ROOT
+from tests.browser.test_cell_builder import press, save
+from tests.widgets.watched import SECONDS, invented
+
+SOURCE = """
+import sys
+sys.path.insert(0, {root!r})
+from nas_lab.widgets import OneShotRanks
+from tests.widgets.watched import invented
+w = OneShotRanks(look=0, rankings=invented())
+w
+"""
+KNOWN = invented()
+
+
+def words(way, look):
+    tau = stats.kendalltau(KNOWN.ways[way].scores[0, look], KNOWN.truth)[0]
+    return f"{way}: tau = {tau:.2f} after {SECONDS[way][look]:.0f} s"
+
+
+@pytest.fixture
+def ranks(lab):
+    save(lab.server, "one_shot.ipynb", SOURCE.format(root=str(ROOT)), "print(w.state)")
+    lab.open("one_shot.ipynb")
+    lab.run_all()
+    assert lab.errors() == []
+    return lab.output(0)
+
+
+def test_arrow_keys_move_the_training_time_and_the_way(lab, ranks):
+    ranks.get_by_text(words("steady", 0)).wait_for()
+    ranks.get_by_role("slider").focus()
+    press(lab, "ArrowRight", "ArrowRight")
+    ranks.get_by_text(words("steady", 2)).wait_for()
+    ranks.get_by_role("img", name=re.compile("tau = ")).wait_for()
+    lab.screenshot("one-shot", ranks)
+    ranks.get_by_role("combobox").select_option("hasty")
+    ranks.get_by_text(words("hasty", 1)).wait_for()
+    lab.screenshot("one-shot-hasty", ranks)
+    ranks.get_by_role("button", name="Reset").click()
+    ranks.get_by_text(words("steady", 0)).wait_for()
+    assert lab.errors() == []
+
+
+def test_fast_moves_leave_the_last_one(lab, ranks):
+    ranks.get_by_role("slider").focus()
+    for key in np.random.default_rng(0).choice(["ArrowLeft", "ArrowRight"], 30).tolist():
+        press(lab, key)
+    press(lab, "End")
+    ranks.get_by_text(words("steady", 2)).wait_for()
+    time.sleep(0.5)
+    ranks.get_by_text(words("steady", 2)).wait_for()
+    assert lab.errors() == []

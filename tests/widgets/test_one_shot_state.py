@@ -1,0 +1,90 @@
+"""The one-shot slider's state: what it computes, checked against scipy and by counting."""
+
+import numpy as np
+import pytest
+import traitlets
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from nas_lab.strategies import OneShotRuns
+from nas_lab.widgets.one_shot_state import OneShotState, Rankings
+from tests.widgets.watched import SECONDS, SEEDS, N, invented
+
+KNOWN = invented()
+LOOKS = st.sampled_from([(way, look) for way, s in SECONDS.items() for look in range(len(s))])
+
+
+@given(LOOKS)
+def test_tau_and_precision_are_scipys_and_counted(place):
+    way, look = place
+    state = OneShotState(way, look, rankings=KNOWN)
+    seeds = KNOWN.ways[way].scores[:, look]
+    taus = [stats.kendalltau(scores, KNOWN.truth)[0] for scores in seeds]
+    assert state.tau == pytest.approx(taus[0])
+    chosen, best = (set(np.argsort(-s)[: N // 10].tolist()) for s in (seeds[0], KNOWN.truth))
+    assert state.precision == pytest.approx(len(chosen & best) / (N // 10))
+    assert f"{way}: tau = {taus[0]:.2f} after {SECONDS[way][look]:.0f} s" in state.words
+    assert f"({min(taus):.2f} to {max(taus):.2f} over {SEEDS} seeds)" in state.words
+    assert f"{len(chosen & best)} are among the true first {N // 10} of {N}" in state.choice_words
+
+
+@given(LOOKS)
+def test_a_state_is_plain_and_leads_back(place):
+    way, look = place
+    state = OneShotState(way, look, rankings=KNOWN)
+    again = OneShotState(**state.as_dict(), rankings=KNOWN)
+    assert again.as_dict() == state.as_dict() == {"way": way, "look": look}
+
+
+def test_it_begins_at_the_last_look_and_reset_goes_back():
+    state = OneShotState(rankings=KNOWN)
+    assert (state.way, state.look) == ("steady", 2)
+    state.way = "hasty"
+    assert state.look == 1  # which has no third
+    state.look = 0
+    state.reset()
+    assert (state.way, state.look) == ("steady", 2)
+
+
+def test_what_is_not_there_is_refused():
+    with pytest.raises(traitlets.TraitError, match="steady, hasty"):
+        OneShotState("lazy", rankings=KNOWN)
+    with pytest.raises(traitlets.TraitError, match="looks go from 0 to 1"):
+        OneShotState("hasty", 2, rankings=KNOWN)
+
+
+def test_a_training_of_ones_own_stands_first():
+    scores = KNOWN.truth + np.zeros((4, 1))
+    mine = KNOWN.adding("mine", [1, 2, 3, 4], scores)
+    state = OneShotState(rankings=mine)
+    assert (state.way, state.look, state.tau) == ("mine", 3, pytest.approx(1))
+    assert "seeds" not in state.words
+    assert list(mine.ways) == ["mine", "steady", "hasty"]
+    with pytest.raises(ValueError, match=r"here \[3, 40\], not \[1, 4, 40\]"):
+        KNOWN.adding("mine", [1, 2, 3], scores)
+
+
+class Made:
+    """A table as far as ``Rankings.of`` looks at it."""
+
+    def row(self, arch):
+        return arch[0]
+
+    def scores(self, seed):
+        return np.array([0.1, 0.2, 0.3]) + seed
+
+
+def test_stored_runs_are_aligned_with_the_table():
+    archs = np.array([(2,), (0,)])
+    arrays = {
+        "archs": archs,
+        "correct": np.arange(2 * 3 * 2 * 2).reshape(2, 3, 2, 2),
+        "seconds": np.array([[[1.0, 4.0], [2.0, 5.0], [3.0, 6.0]]] * 2),
+    }
+    about = {"images": {"validation": 10}}
+    known = Rankings.of(Made(), OneShotRuns(archs, ("a", "b"), (5, 9), about, arrays))
+    assert known.truth == pytest.approx(np.array([0.3, 0.1]))
+    assert known.ways["b"].seconds == pytest.approx(np.array([2.0, 5.0]))
+    assert known.ways["b"].scores[0] == pytest.approx(np.array([[1.2, 1.3], [1.4, 1.5]]))
+    assert known.ways["a"].tau.shape == (3, 2)
