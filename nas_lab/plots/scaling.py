@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -13,9 +14,12 @@ from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import to_rgb
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from nas_lab.plots.colors import COLORS, INK, MUTED
-from nas_lab.plots.figures import TEXT, WIDEST, canvas
+from nas_lab.plots.colors import COLORS, HIGHLIGHT, INK, MUTED, color, style
+from nas_lab.plots.figures import TEXT, WIDEST, canvas, chart, new_axes
 from nas_lab.scaling import Row
+
+if TYPE_CHECKING:
+    from nas_lab.estimation.scaling_grid import Choice, Direction
 
 _OPERATORS = {"conv": "conv", "mbconv": "mobilenet"}
 _SLANT = np.array((0.8, 0.6))
@@ -167,7 +171,7 @@ _COSTS: dict[str, dict[str, Any]] = {
     "activations": {"color": "#009F72", "linestyle": (0, (6, 1.5, 1, 1.5)), "linewidth": 2.2},
 }
 _MARKS = ("o", "s", "D")
-_POWERS = (1, 2, 4, 8, 16, 32)
+_POWERS = tuple(2**n for n in range(10))
 
 
 class BudgetLines:
@@ -214,3 +218,103 @@ class BudgetLines:
         """Put the marks to one network: its phi, and its three costs over the base network's."""
         for mark, cost in zip(self._marks, times, strict=True):
             mark.set_data([2.0**phi], [min(cost, 0.97 * self._highest)])
+
+
+# ---- how accurate they are -------------------------------------------------------------------
+
+_CORNERS = np.array(((0.0, 0.0), (1.0, 0.0), (0.5, 0.75**0.5)))
+"""Where in a triangle all is spent on depth, on width, on resolution."""
+_SURFACE = "Blues"
+_CENTRED: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": TEXT - 2.5}
+_LINES = ("depth", "width", "resolution")
+
+
+def in_triangle(shares: np.ndarray) -> np.ndarray:
+    """Shares of depth, width and resolution, [N, 3] with rows that sum to 1, as places [N, 2]."""
+    return np.asarray(shares) @ _CORNERS
+
+
+def accuracy_surface(
+    found: Sequence[Choice],
+    ax: Axes | None = None,
+    *,
+    title: str = "",
+    marked: Mapping[str, Direction] | None = None,
+    span: float | None = None,
+) -> Axes:
+    """Draw the accuracy of networks of one budget over a triangle of directions.
+
+    A corner scales one dimension, a side two of them, and the inside all three. Each disc is a
+    trained network with its mean validation accuracy in percent; the best has a thick edge.
+
+    Args:
+        found: networks in different directions at equal multiply-adds, as ``grid_search`` gives.
+        ax: where to draw; None makes a new figure.
+        title: above the triangle.
+        marked: directions to point at, by name: a network of theirs has a yellow disc, and one
+            between the networks a diamond.
+        span: accuracy from the darkest to the lightest colour, in [0, 1]; None takes the range.
+            The lightest is the best of ``found``.
+    """
+    ax = new_axes(3.3, 3.3) if ax is None else ax
+    named = dict(marked or {})
+    places = in_triangle(np.array([choice.direction for choice in found]))
+    means = np.array([choice.mean for choice in found])
+    best = float(np.nanmax(means))
+    low = best - (span or max(best - float(np.nanmin(means)), 1e-4))
+    sound = ~np.isnan(means)
+    levels = np.linspace(low, best, 13).tolist()
+    x, y = places[sound].T
+    ax.tricontourf(x, y, means[sound].clip(low, best), levels, cmap=_SURFACE)
+    for choice, place in zip(found, places, strict=True):
+        best_one, told = choice.mean == best, choice.direction in named.values()
+        disc = {
+            "boxstyle": "circle,pad=0.18",
+            "facecolor": HIGHLIGHT if told else "white",
+            "edgecolor": INK if best_one else MUTED,
+            "linewidth": 2.6 if best_one else 0.8,
+        }
+        text = "–" if math.isnan(choice.mean) else f"{100 * choice.mean:.1f}"
+        ax.text(place[0], place[1], text, color=INK, bbox=disc, zorder=3, **_CENTRED)
+    for name, direction in named.items():
+        mark = "o" if direction in {choice.direction for choice in found} else "D"
+        (place,) = in_triangle(np.array([direction]))
+        look: dict[str, Any] = {"color": HIGHLIGHT, "mec": INK, "markersize": 9, "linestyle": ""}
+        ax.plot(*place, mark, label=name, zorder=2.5 if mark == "o" else 4, **look)
+    for (x, y), name, up in zip(_CORNERS, _LINES, (-0.14, -0.14, 0.11), strict=True):
+        ax.text(x, y + up, name, ha="center", va="center", fontsize=TEXT, color=INK)
+    ax.set_title(title, fontsize=TEXT + 1, color=INK)
+    ax.set_xlim(-0.16, 1.16)
+    ax.set_ylim(-0.24, 1.05)
+    ax.set_aspect("equal")
+    ax.set_axis_off()
+    return ax
+
+
+def scaling_paths(
+    paths: Mapping[str, Sequence[Choice]], ax: Axes | None = None, *, title: str = ""
+) -> Axes:
+    """Draw test accuracy against multiply-adds, a line for each direction: the mean over seeds.
+
+    Dots are single trainings, moved a little aside so that those of two lines are seen.
+
+    Args:
+        paths: from the name of a direction to its networks, as ``scaling_grid.path`` gives them.
+        ax: where to draw; None makes a new figure.
+        title: what the picture asks or finds.
+    """
+    ax = chart(ax, title or "What pays?", "times the base network's multiply-adds", "test accuracy")
+    for place, (name, choices) in enumerate(paths.items()):
+        macs = np.array([choice.macs_ratio for choice in choices])
+        scores = np.array([choice.test_scores for choice in choices])
+        look = style("", place) | {"color": color("", place)}
+        ax.plot(macs, scores.mean(axis=1), label=name, **look)
+        aside = macs * 1.02 ** (place - (len(paths) - 1) / 2)
+        ax.plot(aside, scores, "o", color=look["color"], alpha=0.55, markersize=5, mew=0)
+    ax.set_xscale("log", base=2)
+    ax.xaxis.set_major_locator(FixedLocator(_POWERS))
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda times, _: f"{times:g}×"))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.4g}%"))
+    ax.legend(fontsize=TEXT - 1, labelcolor=INK, framealpha=0.9, handlelength=3)
+    return ax
