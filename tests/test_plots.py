@@ -69,7 +69,14 @@ TOGETHER = {  # what can stand in one picture
     "nasbench201": CELL.decisions[0].options,
     "darts": DARTS.decisions[0].options,
     "mobile": ("resnet", "mobilenet", "image"),
-    "strategies": ("RandomSearch", "RegularizedEvolution", "Reinforce", "OneShot", "Darts"),
+    "strategies": (
+        "RandomSearch",
+        "RegularizedEvolution",
+        "Reinforce",
+        "LocalSearch",
+        "OneShot",
+        "Darts",
+    ),
 }
 
 

@@ -45,6 +45,7 @@ COLORS: dict[str, str] = {
     "RandomSearch": "#262626",
     "RegularizedEvolution": "#C75300",
     "Reinforce": "#004C85",
+    "LocalSearch": "#822BD9",
     "OneShot": "#009F72",
     "Darts": "#D08CBC",
 }
@@ -65,6 +66,7 @@ STYLES: dict[str, dict[str, Any]] = {
     "RandomSearch": {"linestyle": (0, (5, 2)), "linewidth": 1.8},
     "RegularizedEvolution": {"linestyle": "-", "linewidth": 2.0},
     "Reinforce": {"linestyle": (0, (6, 1.5, 1, 1.5)), "linewidth": 2.0},
+    "LocalSearch": {"linestyle": (0, (1, 1.2)), "linewidth": 2.2},
     "OneShot": {"linestyle": (0, (3, 1)), "linewidth": 2.0},
     "Darts": {"linestyle": (0, (1, 1)), "linewidth": 2.4},
 }
@@ -84,6 +86,7 @@ LABELS: dict[str, str] = {
     "RandomSearch": "random search",
     "RegularizedEvolution": "regularized evolution",
     "Reinforce": "REINFORCE",
+    "LocalSearch": "local search",
     "OneShot": "one-shot",
     "Darts": "DARTS",
 }
