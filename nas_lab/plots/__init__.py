@@ -5,18 +5,37 @@ operation and the same strategy have the same colour in every picture (``COLORS`
 is set for the whole process.
 """
 
+from nas_lab.plots.alphas import AlphaLines, TruthLine, alphas, share_axes, weight_limits
 from nas_lab.plots.architectures import architecture
 from nas_lab.plots.cells import cell, cells
 from nas_lab.plots.cells_darts import darts
 from nas_lab.plots.chains import chain, skeleton
 from nas_lab.plots.colors import COLORS, HIGHLIGHT, LABELS, STYLES, color, label, style, text_on
+from nas_lab.plots.directions import CosineBars
 from nas_lab.plots.effects import PartBars, effects, shares
 from nas_lab.plots.figures import chart, image_html, png_html, show
+from nas_lab.plots.films import save_film
 from nas_lab.plots.matrices import one_hot
+from nas_lab.plots.mixtures import MixedCell, mixed_cell, operation_key
 from nas_lab.plots.races import PolicyMatrix, RaceLines, bests
-from nas_lab.plots.rankings import CostOfRanking, RankScatter, correlations, rank_scatter
+from nas_lab.plots.rankings import (
+    CostOfRanking,
+    RankingOverTime,
+    RankScatter,
+    correlations,
+    rank_scatter,
+)
 from nas_lab.plots.results import cost_accuracy, incumbent, learning_curves
-from nas_lab.plots.scaling import BudgetLines, Scale, StageBoxes, box_key, networks, size_of
+from nas_lab.plots.scaling import (
+    BudgetLines,
+    Scale,
+    StageBoxes,
+    accuracy_surface,
+    box_key,
+    networks,
+    scaling_paths,
+    size_of,
+)
 from nas_lab.plots.words import decision_labels, quantity
 
 __all__ = [
@@ -24,14 +43,21 @@ __all__ = [
     "HIGHLIGHT",
     "LABELS",
     "STYLES",
+    "AlphaLines",
     "BudgetLines",
+    "CosineBars",
     "CostOfRanking",
+    "MixedCell",
     "PartBars",
     "PolicyMatrix",
     "RaceLines",
     "RankScatter",
+    "RankingOverTime",
     "Scale",
     "StageBoxes",
+    "TruthLine",
+    "accuracy_surface",
+    "alphas",
     "architecture",
     "bests",
     "box_key",
@@ -49,15 +75,21 @@ __all__ = [
     "incumbent",
     "label",
     "learning_curves",
+    "mixed_cell",
     "networks",
     "one_hot",
+    "operation_key",
     "png_html",
     "quantity",
     "rank_scatter",
+    "save_film",
+    "scaling_paths",
+    "share_axes",
     "shares",
     "show",
     "size_of",
     "skeleton",
     "style",
     "text_on",
+    "weight_limits",
 ]

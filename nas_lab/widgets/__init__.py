@@ -18,6 +18,8 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "fidelity_state": ["Fidelities", "FidelityState"],
         "game": ["PickTen"],
         "game_state": ["GameState"],
+        "gradient": ["GradientSliders"],
+        "gradient_state": ["GradientState"],
         "one_shot": ["OneShotRanks"],
         "one_shot_state": ["OneShotState", "Rankings"],
         "race": ["LiveRace"],

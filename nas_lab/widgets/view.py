@@ -66,23 +66,30 @@ class MovingPicture(ipywidgets.HTML):
 
     def __init__(self, figure: Figure, moving: Sequence[Artist], dpi: int = 144) -> None:
         super().__init__(layout={"max_width": "100%"})
-        figure.set_dpi(dpi)
+        self._dpi = dpi
+        self.lay_out(figure, moving)
+
+    def lay_out(self, figure: Figure, moving: Sequence[Artist]) -> None:
+        """Take another figure, as when the limits of its axes have changed."""
+        figure.set_dpi(self._dpi)
         self._canvas, self._moving = FigureCanvasAgg(figure), tuple(moving)
         for artist in self._moving:
             artist.set_animated(True)
         self._canvas.draw()
         self._still = self._canvas.copy_from_bbox(figure.bbox)
 
-    def draw(self, alt: str) -> None:
-        """Show the artists where they are now."""
+    def image(self) -> Image.Image:
+        """The artists where they are now, above what stands still."""
         self._canvas.restore_region(self._still)
         for artist in self._moving:
             artist.draw(self._canvas.get_renderer())
+        return Image.fromarray(np.asarray(self._canvas.buffer_rgba())).convert("RGB")
+
+    def draw(self, alt: str) -> None:
+        """Show the artists where they are now."""
         buffer = io.BytesIO()
-        Image.fromarray(np.asarray(self._canvas.buffer_rgba())).convert("RGB").save(
-            buffer, "PNG", compress_level=1
-        )
-        self.value = plots.png_html(buffer.getvalue(), alt, dpi=round(self._canvas.figure.dpi))
+        self.image().save(buffer, "PNG", compress_level=1)
+        self.value = plots.png_html(buffer.getvalue(), alt, dpi=self._dpi)
 
 
 class Words(ipywidgets.HTML):

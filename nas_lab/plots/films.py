@@ -1,0 +1,188 @@
+"""Films: pictures one after the other, as a GIF, a video, or a page that plays by itself."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import shutil
+import subprocess
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+LIMIT = 2_000_000
+"""Bytes that a film has at most: what is larger loses every second picture."""
+_PALETTE = 64
+_CLEAR = 255
+"""Place in the palette of what is transparent."""
+
+
+def save_film(
+    pictures: Iterable[Image.Image], path: str | Path, *, seconds: float = 12.0, alt: str = ""
+) -> Path:
+    """Save pictures as a film of at most 2 MB; the suffix decides the kind.
+
+    ``.gif`` goes anywhere, and plays in a loop. ``.html`` is a page without anything from
+    outside, with play, pause and a slider. ``.mp4`` needs the program ffmpeg.
+
+    Args:
+        pictures: all of one size.
+        path: where to; its suffix is .gif, .html or .mp4.
+        seconds: how long the film is.
+        alt: what it shows, for those who cannot see it; of the page.
+
+    Returns:
+        The path.
+
+    Raises:
+        ValueError: another suffix, no picture, or it cannot be made small enough.
+        RuntimeError: an .mp4 without ffmpeg, or ffmpeg failed.
+    """
+    path = Path(path)
+    makers: dict[str, Callable[[Sequence[Image.Image], float, str], bytes]] = {
+        ".gif": _gif,
+        ".html": _page,
+        ".mp4": _video,
+    }
+    if path.suffix not in makers:
+        raise ValueError(f"{path.name}: films are .gif, .html or .mp4")
+    if path.suffix == ".mp4" and not shutil.which("ffmpeg"):
+        raise RuntimeError("an .mp4 needs ffmpeg, which is not there: save a .gif or an .html")
+    frames = list(pictures)
+    if not frames:
+        raise ValueError("there is no picture to make a film of")
+    content = makers[path.suffix](frames, seconds, alt)
+    while len(content) > LIMIT and len(frames) > 2:
+        frames = [*frames[:-1:2], frames[-1]]
+        content = makers[path.suffix](frames, seconds, alt)
+    if len(content) > LIMIT:
+        raise ValueError(f"{path.name} would have {len(content):,} bytes: make pictures smaller")
+    path.write_bytes(content)
+    return path
+
+
+def _gif(frames: Sequence[Image.Image], seconds: float, alt: str) -> bytes:
+    reduced, buffer = _reduced(frames), io.BytesIO()
+    each = max(20, round(1000 * seconds / len(frames)))
+    durations = [each] * (len(frames) - 1) + [max(each, 1500)]  # time to look at the end
+    reduced[0].save(
+        buffer, "GIF", save_all=True, append_images=reduced[1:], duration=durations, loop=0
+    )
+    return buffer.getvalue()
+
+
+def _video(frames: Sequence[Image.Image], seconds: float, alt: str) -> bytes:
+    width, height = (side - side % 2 for side in frames[0].size)  # H.264 wants even sides
+    raw = b"".join(np.asarray(f.convert("RGB"))[:height, :width].tobytes() for f in frames)
+    given = f"-f rawvideo -pix_fmt rgb24 -s {width}x{height} -r {len(frames) / seconds:.4f} -i -"
+    made = "-c:v libx264 -pix_fmt yuv420p -movflags frag_keyframe+empty_moov -f mp4 -"
+    command = ["ffmpeg", "-loglevel", "error", *given.split(), *made.split()]
+    done = subprocess.run(command, input=raw, capture_output=True)
+    if done.returncode:
+        raise RuntimeError(f"ffmpeg failed: {done.stderr.decode(errors='replace').strip()}")
+    return done.stdout
+
+
+def _page(frames: Sequence[Image.Image], seconds: float, alt: str) -> bytes:
+    """The first picture, and for each what differs from it."""
+    reduced = _reduced(frames)
+    first, layers = _png(reduced[0]), [_png(_difference(reduced[0], f)) for f in reduced]
+    parts = {
+        "ALT": html.escape(alt, quote=True),
+        "FIRST": first,
+        "LAYERS": ",".join(f'"{layer}"' for layer in layers),
+        "LAST": str(len(frames) - 1),
+        "EACH": str(round(1000 * seconds / len(frames))),
+        "WIDTH": str(frames[0].width),
+    }
+    page = _PAGE
+    for name, value in parts.items():
+        page = page.replace(f"@{name}@", value)
+    return page.encode()
+
+
+def _reduced(frames: Sequence[Image.Image]) -> list[Image.Image]:
+    """All in one palette, that of the first, the middle and the last together."""
+    some = [frames[i].convert("RGB") for i in (0, len(frames) // 2, -1)]
+    sheet = Image.new("RGB", (some[0].width, sum(frame.height for frame in some)))
+    for place, frame in enumerate(some):
+        sheet.paste(frame, (0, place * frame.height))
+    palette = sheet.quantize(_PALETTE, dither=Image.Dither.NONE)
+    return [
+        frame.convert("RGB").quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames
+    ]
+
+
+def _difference(first: Image.Image, frame: Image.Image) -> Image.Image:
+    """The picture, transparent where it is as the first."""
+    same = np.asarray(first) == np.asarray(frame)
+    layer = Image.fromarray(np.where(same, _CLEAR, np.asarray(frame)).astype(np.uint8), "P")
+    colours = frame.getpalette() or []
+    layer.putpalette([*colours, *[255] * (3 * 256 - len(colours))])
+    return layer
+
+
+def _png(picture: Image.Image) -> str:
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG", transparency=_CLEAR)
+    return base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>@ALT@</title>
+<style>
+body { font: 14px sans-serif; margin: 12px; background: #fff; color: #222; }
+figure { margin: 0; position: relative; max-width: @WIDTH@px; }
+figure img { width: 100%; display: block; }
+#layer { position: absolute; left: 0; top: 0; }
+form { display: flex; gap: 10px; align-items: center; max-width: @WIDTH@px; margin: 6px 0; }
+#at { flex: 1; }
+</style>
+<figure>
+<img src="data:image/png;base64,@FIRST@" alt="@ALT@"><img id="layer" alt="">
+</figure>
+<form>
+<button type="button" id="play">Play</button>
+<input id="at" type="range" min="0" max="@LAST@" value="0" aria-label="picture">
+<label>speed <select id="speed"><option value="0.5">0.5×</option>
+<option value="1" selected>1×</option><option value="2">2×</option></select></label>
+<output id="where"></output>
+</form>
+<script>
+const layers = [@LAYERS@];
+const [play, at, speed, layer, where] =
+  ["play", "at", "speed", "layer", "where"].map(id => document.getElementById(id));
+let timer = null;
+function show() {
+  layer.src = "data:image/png;base64," + layers[at.value];
+  where.value = `${+at.value + 1} of ${layers.length}`;
+}
+function pause() {
+  clearTimeout(timer);
+  timer = null;
+  play.textContent = "Play";
+}
+function next() {
+  if (+at.value >= layers.length - 1) return pause();
+  at.value = +at.value + 1;
+  show();
+  timer = setTimeout(next, @EACH@ / speed.value);
+}
+play.onclick = () => {
+  if (timer !== null) return pause();
+  if (+at.value >= layers.length - 1) at.value = 0;
+  play.textContent = "Pause";
+  timer = setTimeout(next, @EACH@ / speed.value);
+  show();
+};
+at.oninput = () => { pause(); show(); };
+show();
+</script>
+</html>
+"""
