@@ -8,7 +8,7 @@
 ``simple`` is the lecture's form on one page, on a chain of layers. The other files hold an idea
 each: ``gradients`` (first and second order), ``turns`` (who moves when), ``relaxations`` (how w
 comes from the parameters), ``discretising`` and ``perturbation`` (how an architecture comes from
-w), ``curvature`` and ``stopping`` (when to stop).
+w), ``hessian`` and ``stopping`` (when to stop).
 """
 
 import lazy_loader
@@ -16,7 +16,9 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "hessian": ["curvature", "top_eigenvalue"],
         "discretising": ["strongest"],
+        "perturbation": ["Perturbation"],
         "relaxations": [
             "AuxiliarySkip",
             "EdgeNormalisation",
@@ -28,6 +30,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         ],
         "schedule": ["PAPER", "SHORT", "Schedule"],
         "search": ["Darts"],
+        "simple": ["CANDIDATES", "MixedChain", "MixedLayer"],
         "steps": ["Step"],
+        "stopping": ["RisingCurvature", "TooManySkips"],
     },
 )

@@ -33,6 +33,9 @@ class Gradient:
     parts: tuple[Tensor, ...]
 
 
+DISTANCE = 0.01
+"""Epsilon of eq. 8 times the norm of its vector, as in the paper's footnote."""
+
 Order = Callable[[Loss, Loss, Tensors, Tensors, float], Gradient]
 """``first_order`` or ``second_order``."""
 
@@ -57,7 +60,14 @@ def first_order(train: Loss, val: Loss, alphas: Tensors, weights: Tensors, xi: f
     return gradient(val, alphas)
 
 
-def second_order(train: Loss, val: Loss, alphas: Tensors, weights: Tensors, xi: float) -> Gradient:
+def second_order(
+    train: Loss,
+    val: Loss,
+    alphas: Tensors,
+    weights: Tensors,
+    xi: float,
+    distance: float = DISTANCE,
+) -> Gradient:
     """grad_alpha L_val(w - xi grad_w L_train(w, alpha), alpha): eq. 6, by eq. 7 and 8.
 
     The weights are moved for a while and are what they were at the end, also after an interrupt.
@@ -68,6 +78,7 @@ def second_order(train: Loss, val: Loss, alphas: Tensors, weights: Tensors, xi: 
         alphas: parameters of the architecture.
         weights: parameters of the network.
         xi: rate of the virtual step, at least 0.
+        distance: see ``mixed_product``.
 
     Returns:
         The loss after the virtual step, and the gradient in alpha.
@@ -76,22 +87,29 @@ def second_order(train: Loss, val: Loss, alphas: Tensors, weights: Tensors, xi: 
     with moved(weights, gradient(train, weights).parts, -xi):  # w' = w - xi grad_w L_train
         ahead = gradient(val, [*alphas, *weights])
     along = ahead.parts[len(alphas) :]
-    mixed = mixed_product(train, alphas, weights, along)
+    mixed = mixed_product(train, alphas, weights, along, distance)
     parts = (first - xi * second for first, second in zip(ahead.parts, mixed, strict=False))
     return Gradient(ahead.loss, tuple(parts))  # eq. 7
 
 
 def mixed_product(
-    train: Loss, alphas: Tensors, weights: Tensors, along: Tensors
+    train: Loss, alphas: Tensors, weights: Tensors, along: Tensors, distance: float = DISTANCE
 ) -> tuple[Tensor, ...]:
     """The Hessian grad_alpha grad_w L_train times a vector, by central differences (eq. 8).
 
-    The paper's epsilon is 0.01 over the norm of the vector.
+    Args:
+        train: L_train.
+        alphas: parameters of the architecture.
+        weights: parameters of the network.
+        along: the vector, a tensor for each of the weights.
+        distance: how far the weights are moved: epsilon times the norm of the vector. The
+            paper's is 0.01. Where ReLUs switch on the way, the difference is another than the
+            limit for distance to zero, which knows of no switching.
     """
     length = norm(along)
     if length == 0:
         return tuple(torch.zeros_like(alpha) for alpha in alphas)
-    epsilon = 0.01 / length
+    epsilon = distance / length
     with moved(weights, along, epsilon):
         plus = gradient(train, alphas).parts
     with moved(weights, along, -epsilon):

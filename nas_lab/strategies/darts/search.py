@@ -21,10 +21,8 @@ from nas_lab.spaces.base import Arch, Skeleton, Space
 from nas_lab.strategies.darts.discretising import strongest
 from nas_lab.strategies.darts.relaxations import SOFTMAX, Moment, Relaxation
 from nas_lab.strategies.darts.schedule import PAPER, Schedule
-from nas_lab.strategies.darts.steps import Step
+from nas_lab.strategies.darts.steps import Batch, Step, endless
 from nas_lab.strategies.darts.turns import ORDERS
-
-Batch = tuple[Tensor, Tensor]
 
 
 class Darts:
@@ -90,7 +88,9 @@ class Darts:
         }
         self.log: list[Step] = []
         self.seconds = 0.0
-        self.train_batches, self.val_batches = self._batches()
+        train, val = self.halves()
+        self.train_batches = endless(train.reseeded(self.seed).reseeded(0))
+        self.val_batches = endless(val.reseeded(self.seed).reseeded(1))
 
     # ---- what it has learnt ------------------------------------------------------------------
 
@@ -203,12 +203,8 @@ class Darts:
         w = self.relaxation(self.parameters, self.space, moment)
         return functional.cross_entropy(self.net(images, w), labels)
 
-    def validation_batch(self) -> Batch:
-        """The first batch of the half that the alphas learn on, in the order of the images."""
-        _, val = self._halves()
-        return val.images[: val.batch_size], val.labels[: val.batch_size]
-
-    def _halves(self) -> tuple[Loader, Loader]:
+    def halves(self) -> tuple[Loader, Loader]:
+        """Images for the weights and images for the alphas; with "joint" all of them twice."""
         loader = self.data.train_dataloader()
         if self.order == "joint":
             return loader, loader
@@ -219,18 +215,6 @@ class Darts:
             replace(loader, images=images[half:], labels=labels[half:]),
         )
 
-    def _batches(self) -> tuple[Iterator[Batch], Iterator[Batch]]:
-        train, val = self._halves()
-        return (
-            _endless(train.reseeded(self.seed).reseeded(0)),
-            _endless(val.reseeded(self.seed).reseeded(1)),
-        )
-
 
 def _never(darts: Darts) -> bool:
     return False
-
-
-def _endless(loader: Loader) -> Iterator[Batch]:
-    while True:
-        yield from loader

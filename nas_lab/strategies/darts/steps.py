@@ -1,10 +1,23 @@
-"""What a search writes down after each step."""
+"""What a step reads, and what it writes down."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain, repeat
 
 import numpy as np
+from torch import Tensor
+
+from nas_lab.data import Loader
+
+Batch = tuple[Tensor, Tensor]
+"""Images [B, C, H, W] and labels [B]."""
+
+
+def endless(loader: Loader) -> Iterator[Batch]:
+    """Batches of pass after pass."""
+    return chain.from_iterable(repeat(loader))
 
 
 @dataclass(frozen=True, eq=False)
