@@ -219,8 +219,10 @@ class RankingOverTime:
         ax.xaxis.set_major_locator(FixedLocator([1, 2, 5, 10, 20, 50, 100, 200]))
         ax.xaxis.set_minor_locator(NullLocator())
         ax.xaxis.set_major_formatter(lambda seconds, _: f"{seconds:g}")
-        ax.margins(y=0.12)
-        ax.legend(fontsize=TEXT - 1, loc="best", labelcolor=INK, framealpha=0.9)
+        low, high = ax.get_ylim()
+        rows = (len(curves) + 1) // 2
+        ax.set_ylim(low - (high - low) * (0.06 + 0.08 * rows), high)  # room for the legend
+        ax.legend(fontsize=TEXT - 1, loc="lower right", ncols=2, labelcolor=INK, framealpha=0.9)
 
     @property
     def moving(self) -> list[Line2D]:

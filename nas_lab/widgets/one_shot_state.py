@@ -63,7 +63,7 @@ class Rankings:
         return cls(runs.archs, truth, ways)
 
     def adding(self, name: str, seconds: np.ndarray, scores: np.ndarray) -> Rankings:
-        """The same with one way more, which stands first.
+        """The same with one way more, which stands last.
 
         Args:
             name: of the way.
@@ -80,7 +80,7 @@ class Rankings:
                 f"give scores [looks, architectures], here [{len(seconds)}, {len(self.archs)}], "
                 f"not {list(scores.shape)}"
             )
-        return replace(self, ways={name: Watched(seconds, scores, self.truth), **self.ways})
+        return replace(self, ways={**self.ways, name: Watched(seconds, scores, self.truth)})
 
 
 class OneShotState(State):

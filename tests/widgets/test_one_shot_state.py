@@ -54,13 +54,13 @@ def test_what_is_not_there_is_refused():
         OneShotState("hasty", 2, rankings=KNOWN)
 
 
-def test_a_training_of_ones_own_stands_first():
+def test_a_training_of_ones_own_can_be_added():
     scores = KNOWN.truth + np.zeros((4, 1))
     mine = KNOWN.adding("mine", [1, 2, 3, 4], scores)
-    state = OneShotState(rankings=mine)
-    assert (state.way, state.look, state.tau) == ("mine", 3, pytest.approx(1))
+    state = OneShotState("mine", rankings=mine)
+    assert (state.look, state.tau) == (3, pytest.approx(1))
     assert "seeds" not in state.words
-    assert list(mine.ways) == ["mine", "steady", "hasty"]
+    assert list(mine.ways) == ["steady", "hasty", "mine"]
     with pytest.raises(ValueError, match=r"here \[3, 40\], not \[1, 4, 40\]"):
         KNOWN.adding("mine", [1, 2, 3], scores)
 
