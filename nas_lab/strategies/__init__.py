@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "base": ["SeededStrategy", "Strategy", "search"],
+        "checkpoints": ["Checkpoint", "doubling"],
         "controllers": ["Controller", "FactorisedController", "LSTMController"],
         "darts": ["Darts"],
         "enas": ["Enas"],

@@ -18,9 +18,8 @@ from nas_lab.data import FashionMNIST
 from nas_lab.estimation.training import check_fits
 from nas_lab.estimation.weight_sharing import SharedWeights
 from nas_lab.spaces.base import Arch, Skeleton, Space
+from nas_lab.strategies.checkpoints import Checkpoint
 from nas_lab.strategies.paths import Sampler, Uniform
-
-FORMAT = "nas_lab.one_shot/1"
 
 
 @dataclass(frozen=True)
@@ -133,7 +132,8 @@ class OneShot:
         Raises:
             TypeError, ValueError: not exactly one budget, or one that is not positive; raised at
                 the call.
-            FloatingPointError: the loss is not finite. The weights are those before that step.
+            FloatingPointError: a loss or its gradient is not finite. The weights are those before
+                that step.
         """
         if (seconds is None) == (steps is None):
             raise TypeError("give either seconds or steps")
@@ -174,7 +174,13 @@ class OneShot:
             loss = functional.cross_entropy(self.net(images, self.net.one_hot(arch)), labels)
             (loss / len(archs)).backward()
             total += loss.item()
-        torch.nn.utils.clip_grad_norm_(optimiser.param_groups[0]["params"], self.clip)
+        norm = torch.nn.utils.clip_grad_norm_(optimiser.param_groups[0]["params"], self.clip)
+        if not math.isfinite(total + norm.item()):
+            raise FloatingPointError(
+                f"step {self.steps + 1} has a loss of {total / len(archs)} and a gradient of norm "
+                f"{norm.item()}; the weights are those before it. Train with a lower learning_rate "
+                f"than {self.learning_rate}"
+            )
         optimiser.step()
         return archs, total / len(archs)
 
@@ -202,3 +208,42 @@ class OneShot:
     def estimator(self, **options: int) -> SharedWeights:
         """An estimate on a copy of the weights as they are now; options of ``SharedWeights``."""
         return SharedWeights(copy.deepcopy(self.net).requires_grad_(False), self.data, **options)
+
+    # ---- checkpoints -------------------------------------------------------------------------
+
+    def checkpoint(self) -> Checkpoint:
+        """A copy of the training as it is now."""
+        return Checkpoint(
+            self.space.fingerprint,
+            self.skeleton,
+            self.seed,
+            self.steps,
+            self.seconds,
+            tuple(self.losses),
+            self._passes,
+            {name: weight.clone() for name, weight in self.net.state_dict().items()},
+        )
+
+    def restore(self, checkpoint: Checkpoint) -> OneShot:
+        """Take the place of another training, and return itself.
+
+        What follows is what would have followed there: after the same ``fit`` the weights are the
+        same. Sampler and numbers such as the learning rate are those of this object.
+
+        Raises:
+            ValueError: the checkpoint is of another space, skeleton or seed.
+        """
+        for what, theirs, ours in (
+            ("space", checkpoint.fingerprint, self.space.fingerprint),
+            ("skeleton", checkpoint.skeleton, self.skeleton),
+            ("seed", checkpoint.seed, self.seed),
+        ):
+            if theirs != ours:
+                raise ValueError(
+                    f"this checkpoint is of another {what}, {theirs}, than this OneShot's {ours}: "
+                    f"make a OneShot with the {what} that it was trained with"
+                )
+        self.net.load_state_dict(dict(checkpoint.weights))
+        self.steps, self.seconds = checkpoint.steps, checkpoint.seconds
+        self.losses, self._passes = list(checkpoint.losses), checkpoint.passes
+        return self

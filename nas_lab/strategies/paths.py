@@ -7,14 +7,18 @@ architectures of one step.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Protocol
 
 import numpy as np
 
 from nas_lab._arguments import whole_number
 from nas_lab.spaces.base import Arch, Skeleton, Space
+
+CLIMBS = 16
+"""Starts of the search for the largest and the smallest architecture."""
 
 
 class Sampler(Protocol):
@@ -110,17 +114,27 @@ class Sandwich:
 
     @cached_property
     def extremes(self) -> tuple[Arch, Arch]:
-        """The largest and the smallest architecture, by multiply-adds."""
-        return self._climb(1), self._climb(-1)
+        """The largest and the smallest architecture, by multiply-adds.
 
-    def _climb(self, sign: int) -> Arch:
-        """Change single decisions as long as multiply-adds go up, or down."""
+        They are the best of ``CLIMBS`` climbs, so in a space where many decisions hang together
+        there may be others a little beyond.
+        """
+        return self._furthest(1), self._furthest(-1)
 
+    def _furthest(self, sign: int) -> Arch:
+        @cache
         def size(arch: Arch) -> int:
             return sign * self.space.cost(arch, self.skeleton).macs
 
-        best, following = None, self.space.sample(np.random.default_rng(0))
-        while best is None or size(following) > size(best):
-            best = following
-            following = max(self.space.neighbors(best), key=size)
-        return best
+        rng = np.random.default_rng(0)
+        tops = [climb(self.space, self.space.sample(rng), size) for _ in range(CLIMBS)]
+        return max(tops, key=size)
+
+
+def climb(space: Space, arch: Arch, size: Callable[[Arch], int]) -> Arch:
+    """Change single decisions, each time the one that adds most, until none adds anything."""
+    best: Arch | None = None
+    while best is None or size(arch) > size(best):
+        best = arch
+        arch = max(space.neighbors(best), key=size)
+    return best
