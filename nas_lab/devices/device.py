@@ -31,6 +31,7 @@ class Device:
         on_chip: bytes of cache or of memory on the chip.
         on_chip_bandwidth: bytes a second between that and the arithmetic units.
         overhead: seconds before each operation begins: launching it, reading its arguments.
+        calls: how many times ``overhead`` single kinds of operation take, by kind.
         element: bytes of one number: 4 for float32, 2 for float16, 1 for int8.
         power: watts at work. Of the chip, or of the whole board, as ``sources`` says.
         idle: watts while it waits, as it does during overheads.
@@ -63,6 +64,7 @@ class Device:
     lanes: tuple[int, int] = (1, 1)
     width: int = 1
     slow: tuple[tuple[str, float], ...] = ()
+    calls: tuple[tuple[str, float], ...] = ()
     sources: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
@@ -76,6 +78,9 @@ class Device:
         for name, share in shares.items():
             if not 0 < share <= 1:
                 raise ValueError(f"{self.name}: {name} must be a share in (0, 1], not {share!r}")
+        for kind, times in self.calls:
+            if not 0 < times < math.inf:
+                raise ValueError(f"{self.name}: {kind} must take some overheads, not {times!r}")
         if not 0 <= self.idle <= self.power:
             raise ValueError(f"{self.name}: idle must be between 0 and power, not {self.idle!r}")
 
@@ -89,6 +94,10 @@ class Device:
     def share(self, kind: str) -> float:
         """The share of the units' rate that operations of one kind reach."""
         return dict(self.slow).get(kind, 1.0)
+
+    def overhead_of(self, kind: str) -> float:
+        """Seconds before an operation of one kind begins."""
+        return self.overhead * dict(self.calls).get(kind, 1.0)
 
     def __str__(self) -> str:
         return self.title

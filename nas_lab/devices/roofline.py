@@ -45,7 +45,7 @@ class Timed:
 
 def timed(kernel: Kernel, device: Device) -> Timed:
     """How long a kernel takes on a device, and why."""
-    waiting = kernel.launches * device.overhead
+    waiting = kernel.launches * device.overhead_of(kernel.kind)
     computing, moving = _computing(kernel, device), _moving(kernel, device)
     busy = max(computing, moving)
     joules = device.idle * waiting + device.power * busy

@@ -78,6 +78,10 @@ def test_each_launch_has_its_overhead():
     assert timed(add, replace(TOY, on_chip=96)).moving == pytest.approx(3 * 96 / 40)
 
 
+def test_some_kinds_have_more_overhead_than_others():
+    assert timed(conv(), replace(TOY, calls=(("conv", 2.5), ("norm", 3.0)))).waiting == 5.0
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -88,6 +92,7 @@ def test_each_launch_has_its_overhead():
         ({"on_chip": float("inf")}, "on_chip must be positive and finite"),
         ({"efficiency": 1.5}, "efficiency must be a share"),
         ({"slow": (("avg_pool", 0.0),)}, "avg_pool must be a share"),
+        ({"calls": (("norm", -1.0),)}, "norm must take some overheads"),
         ({"lanes": (0, 1)}, "lanes must be at least 1"),
         ({"idle": 4.0}, "idle must be between 0 and power"),
     ],

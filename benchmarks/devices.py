@@ -1,0 +1,106 @@
+"""How fast latencies are counted, and how well they agree with this machine.
+
+The roofline of a laptop's core is compared with 60 networks that run here, one thread each, in
+turns. Time on the processor is compared, so that other programs disturb the order little; how
+much they disturb the clock on the wall is shown.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+from _report import report
+from scipy import stats
+
+from nas_lab import devices, spaces
+from nas_lab.devices.cells_201 import bills, cell_counts
+from nas_lab.estimation.latency import measure_archs
+from nas_lab.estimation.objectives import pareto_front
+
+SPACE = spaces.nasbench201()
+ARCHS, RUNS, SLIDES = 60, 20, 200
+HERE = "laptop"
+SKELETONS = {
+    "as the table": spaces.Skeleton(
+        channels=16, cells=2, stages=1, stem_stride=2, resolution=12, in_channels=1
+    ),
+    "three stages, 32 x 32": spaces.Skeleton(cells=2),
+}
+
+
+def timed(action: Callable[[], object]) -> float:
+    """Return the seconds of CPU time that ``action`` takes."""
+    began = time.thread_time()
+    action()
+    return time.thread_time() - began
+
+
+def canonical() -> list[spaces.Arch]:
+    """Return the 6,466 cells that are different networks."""
+    return sorted({SPACE.canonical(arch) for arch in SPACE})
+
+
+def counting() -> list[dict]:
+    """Return seconds for all networks on one device, beside those of writing networks down."""
+    archs, skeleton = canonical(), spaces.Skeleton()
+    few = archs[:: len(archs) // 30][:30]
+    written = timed(lambda: [devices.profile(SPACE, a, skeleton, HERE) for a in few]) / len(few)
+    rows = []
+    for name in devices.DEVICES:
+        cell_counts.cache_clear()
+        bills.cache_clear()
+        first = timed(lambda name=name: devices.latencies(SPACE, archs, skeleton, name))
+        again = timed(lambda name=name: devices.latencies(SPACE, archs, skeleton, name))
+        rows.append(
+            {
+                "device": name,
+                "s for all 6,466, first": first,
+                "s, again": again,
+                "times one by one": len(archs) * written / first,
+            }
+        )
+    return rows
+
+
+def fronts() -> list[dict]:
+    """Return milliseconds for the front of all networks, the 95th percentile of many."""
+    archs, skeleton = canonical(), spaces.Skeleton()
+    scores = np.random.default_rng(0).random(len(archs))
+    rows = []
+    for name in devices.DEVICES:
+        costs = devices.latencies(SPACE, archs, skeleton, name)
+        each = [timed(lambda costs=costs: pareto_front(scores, costs)) for _ in range(SLIDES)]
+        rows.append({"device": name, "ms for the front, 95 %": 1e3 * np.quantile(each, 0.95)})
+    return rows
+
+
+def agreement() -> list[dict]:
+    """Return rank correlations of counted with measured latencies."""
+    archs, rng = canonical(), np.random.default_rng(0)
+    chosen = [archs[i] for i in rng.choice(len(archs), ARCHS, replace=False)]
+    rows = []
+    for name, skeleton in SKELETONS.items():
+        found = measure_archs(SPACE, chosen, skeleton, runs=RUNS)
+        measured = np.array([m.busy_seconds for m in found])
+        counted = devices.latencies(SPACE, chosen, skeleton, HERE)
+        macs = [SPACE.cost(arch, skeleton).macs for arch in chosen]
+        rows.append(
+            {
+                "networks": name,
+                "Spearman, roofline": stats.spearmanr(counted, measured).statistic,
+                "Spearman, multiply-adds": stats.spearmanr(macs, measured).statistic,
+                "counted / measured": float(np.median(counted / measured)),
+                "median ms here": 1e3 * float(np.median(measured)),
+                "spread": float(np.median([m.spread for m in found])),
+                "interference": float(np.mean([m.interference for m in found])),
+            }
+        )
+    return rows
+
+
+if __name__ == "__main__":
+    report("devices: counting", counting())
+    report("devices: fronts", fronts())
+    report("devices: agreement", agreement())
