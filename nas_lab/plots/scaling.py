@@ -133,11 +133,14 @@ def networks(tables: Mapping[str, Sequence[Row]], ax: Axes | None = None) -> Axe
     """
     scale = Scale.for_network(next(iter(tables.values())), 2.2, 0.6)
     sizes = np.array([size_of(table, scale) for table in tables.values()])
-    factor = min((WIDEST - 0.2 - _BESIDE) / sizes[:, 0].max(), _HIGHEST / sizes[:, 1].sum())
+    gaps = np.array([_GAP * (len(table) - 1) for table in tables.values()])
+    width, height = WIDEST - 0.25, _HIGHEST
+    by_width = (width - _BESIDE - gaps) / (sizes[:, 0] - gaps)  # gaps stay as they are
+    factor = min(float(by_width.min()), height / float(sizes[:, 1].sum()))
     scale = scale.times(factor)
     tops = np.maximum(0.6, factor * sizes[:, 1] + 0.18)
     height = float(tops.sum())
-    ax, shrink = canvas(ax, (0.0, 0.0, WIDEST - 0.2, height + 0.3))
+    ax, shrink = canvas(ax, (0.0, 0.0, width + 0.05, height + 0.3))
     y = height
     for (name, table), top in zip(tables.items(), tops.tolist(), strict=True):
         y -= top
@@ -225,7 +228,7 @@ class BudgetLines:
 _CORNERS = np.array(((0.0, 0.0), (1.0, 0.0), (0.5, 0.75**0.5)))
 """Where in a triangle all is spent on depth, on width, on resolution."""
 _SURFACE = "Blues"
-_CENTRED: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": TEXT - 2.5}
+_CENTRED: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": TEXT - 1.5}
 _LINES = ("depth", "width", "resolution")
 
 

@@ -1,0 +1,155 @@
+"""Pictures of scaled networks are to scale, have room, and say what they are given."""
+
+import math
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from matplotlib.figure import Figure
+
+from nas_lab import plots, scaling
+from nas_lab.estimation.scaling_grid import BASE, Choice, Direction
+from nas_lab.scaling import B0
+from tests.test_plots import assert_readable
+
+UNIT = plots.Scale(0.1, 0.01, 0.002)
+DIRECTIONS = [Direction(a / 4, b / 4, (4 - a - b) / 4) for a in range(5) for b in range(5 - a)]
+FACTORS = st.tuples(st.floats(1, 4), st.floats(1, 2), st.floats(1, 2))
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    yield
+    plt.close("all")
+
+
+def rows(base="small", depth=1.0, width=1.0, larger=1.0):
+    if base == "B0":
+        return scaling.table(*scaling.compound(B0, 224, 1, depth, width, larger))
+    scaled = scaling.compound(BASE.stages, BASE.resolution, 1, depth, width, larger, divisor=1)
+    return scaling.table(*scaled, **BASE.sizes)
+
+
+def drawn(boxes):
+    """Corners of the side, the top and the front of each box, and the lines between layers."""
+    faces, cuts, _ = boxes.moving
+    corners = [path.vertices[:4] for path in faces.get_paths()]
+    return [corners[i : i + 3] for i in range(0, len(corners), 3)], cuts.get_segments()
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.sampled_from(["small", "B0"]), FACTORS)
+def test_boxes_are_to_scale(base, factors):
+    table = rows(base, *factors)
+    boxes = plots.StageBoxes(Figure().add_subplot(), (1.0, 2.0))
+    boxes.update(table, UNIT)
+    found, cuts = drawn(boxes)
+    assert len(found) == len(table)
+    for (side, _, front), row in zip(found, table, strict=True):
+        assert np.ptp(front[:, 0]) == pytest.approx(0.1 * row.stage.layers)
+        assert np.ptp(front[:, 1]) == pytest.approx(0.01 * row.out_resolution)
+        slant = math.dist(side[0], side[1])
+        assert slant == pytest.approx(0.002 * row.stage.channels)
+    assert len(cuts) == sum(row.stage.layers - 1 for row in table)
+    everything = np.concatenate([face for box in found for face in box])
+    assert everything.min(axis=0) == pytest.approx([1.0, 2.0])
+    assert everything.max(axis=0) - (1, 2) == pytest.approx(plots.size_of(table, UNIT))
+
+
+def test_a_smaller_network_leaves_nothing_of_a_larger_one():
+    boxes = plots.StageBoxes(Figure().add_subplot(), (0.0, 0.0))
+    boxes.update(rows("B0", 3.0), UNIT)
+    boxes.update(rows(), UNIT)
+    found, cuts = drawn(boxes)
+    assert len(found) == 4
+    assert len(cuts) == 3
+
+
+@settings(deadline=None, max_examples=15)
+@given(st.lists(FACTORS, max_size=4), st.sampled_from(["small", "B0"]))
+def test_networks_have_room_and_one_scale(all_factors, base):
+    tables = {"base\nnothing scaled": rows(base)}
+    tables |= {f"network {i}\nscaled": rows(base, *f) for i, f in enumerate(all_factors)}
+    ax = plots.networks(tables)
+    (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()
+    lengths = set()
+    for faces, table in zip(ax.collections[::2], tables.values(), strict=True):
+        corners = np.concatenate([path.vertices for path in faces.get_paths()])
+        assert left < corners[:, 0].min()
+        assert corners[:, 0].max() <= right + 1e-6
+        assert low <= corners[:, 1].min()
+        assert corners[:, 1].max() <= high
+        front = faces.get_paths()[2].vertices
+        lengths.add(round(np.ptp(front[:, 1]) / table[0].out_resolution, 9))
+    assert len(lengths) == 1
+    assert_readable(ax)
+
+
+def test_lines_and_marks_of_costs():
+    ax = Figure().add_subplot()
+    lines = plots.BudgetLines(ax, most=3)
+    phi = np.array([0.0, 1.0, 3.0])
+    times = np.array([[1, 1, 1], [2.5, 1.5, 2], [100, 4, 5]])
+    lines.update(phi, times)
+    lines.point_at(3, times[-1])
+    macs, params, activations, *marks = lines.moving
+    assert macs.get_xdata().tolist() == [1, 2, 8]
+    assert [line.get_ydata().tolist() for line in (macs, params, activations)] == times.T.tolist()
+    low, high = ax.get_ylim()
+    assert all(low < mark.get_ydata()[0] < high for mark in marks)
+    assert [mark.get_ydata()[0] for mark in marks[1:]] == [4, 5]
+    named = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert named[1:] == ["multiply-adds", "parameters", "activations"]
+
+
+def choices(means, doublings=1):
+    return [
+        Choice(i, direction, doublings, 2.0**doublings, np.full(3, m), np.array([m, m - 0.01, m]))
+        for i, (direction, m) in enumerate(zip(DIRECTIONS, means, strict=True))
+    ]
+
+
+def test_the_surface_has_every_network_and_marks_the_best_and_the_named():
+    means = np.linspace(0.8, 0.87, len(DIRECTIONS))
+    means[3] = np.nan
+    named = {"found": DIRECTIONS[5], "between": Direction(0.3, 0.3, 0.4)}
+    ax = plots.accuracy_surface(choices(means), marked=named, title="twice")
+    said = [text.get_text() for text in ax.texts]
+    assert said[-3:] == ["depth", "width", "resolution"]
+    assert said[:-3] == ["–" if np.isnan(m) else f"{100 * m:.1f}" for m in means]
+    edges = [text.get_bbox_patch().get_linewidth() for text in ax.texts[:-3]]
+    assert edges.index(max(edges)) == len(means) - 1
+    yellow = plt.matplotlib.colors.to_rgba(plots.HIGHLIGHT)
+    discs = [text.get_bbox_patch().get_facecolor() == yellow for text in ax.texts[:-3]]
+    assert discs.index(True) == 5
+    assert sum(discs) == 1
+    handles, names = ax.get_legend_handles_labels()
+    assert names == ["found", "between"]
+    assert [handle.get_marker() for handle in handles] == ["o", "D"]
+    assert_readable(ax)
+
+
+def test_corners_of_the_triangle_are_the_single_dimensions():
+    ax = plots.accuracy_surface(choices(np.linspace(0.8, 0.9, len(DIRECTIONS))))
+    place = {text.get_text(): text.get_position() for text in ax.texts}
+    alone = {d.index(1): ax.texts[i].get_position() for i, d in enumerate(DIRECTIONS) if 1 in d}
+    for dimension, name in enumerate(("depth", "width", "resolution")):
+        nearest = min(alone, key=lambda d: math.dist(alone[d], place[name]))
+        assert nearest == dimension
+
+
+def test_equal_accuracies_can_be_drawn():
+    plots.accuracy_surface(choices(np.full(len(DIRECTIONS), 0.85))).figure.draw_without_rendering()
+
+
+def test_paths_show_means_and_every_training():
+    steps = [choices(np.full(len(DIRECTIONS), 0.8 + d / 100), d)[0] for d in range(4)]
+    ax = plots.scaling_paths({"depth": steps})
+    line, *dots = ax.lines
+    assert line.get_xdata().tolist() == [1, 2, 4, 8]
+    assert line.get_ydata() == pytest.approx(0.8 + np.arange(4) / 100 - 0.01 / 3)
+    assert sorted(y for dot in dots for y in dot.get_ydata()) == pytest.approx(
+        sorted(y for step in steps for y in step.test_scores)
+    )
