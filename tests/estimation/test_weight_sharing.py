@@ -1,0 +1,161 @@
+"""Inherited weights measured, against stand-alone networks and torch's own normalisation."""
+
+import gc
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from nas_lab import nets, spaces
+from nas_lab.data import FashionMNIST
+from nas_lab.estimation import SharedWeights
+from nas_lab.spaces import Skeleton
+from nas_lab.strategies import OneShot
+from tests.nets.alone import alone
+
+SKELETON = Skeleton(channels=4, cells=1, stages=2, stem_stride=2, resolution=8, in_channels=1)
+DATA = FashionMNIST(8, 32, images=400)
+SPACES = {
+    "nasbench201": spaces.nasbench201(),
+    "conv_chain": spaces.conv_chain(3, True, filters=(4, 8)),
+    "mlp": spaces.mlp(hidden=(8, 16)),
+    "rnn": spaces.rnn(hidden=(8, 16)),
+    "mobile": spaces.mobile(2, depths=(1, 2), widths=(0.5, 1.0)),
+}
+
+
+@pytest.fixture(scope="module", params=SPACES)
+def net(request):
+    space = SPACES[request.param]
+    return OneShot(space, SKELETON, DATA).fit(steps=10).net.requires_grad_(False)
+
+
+@pytest.fixture(scope="module")
+def small():
+    """A supernet that has learnt nothing yet."""
+    return nets.supernet(SPACES["nasbench201"], SKELETON)
+
+
+def calibrated(net, arch, images):
+    """The stand-alone network, its statistics averaged over ``images`` by torch."""
+    single = alone(net, arch)
+    for module in single.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = None  # a cumulative average
+    with torch.no_grad():
+        single.train()(images)
+    return single.eval()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_score_is_the_accuracy_of_the_network_that_stands_alone(net, seed):
+    arch = net.space.sample(np.random.default_rng(seed))
+    estimate = SharedWeights(net, DATA, calibration=200, validation=600)
+    result = estimate(arch, seed)
+    single = calibrated(net, arch, estimate._training_images(seed))
+    loader = DATA.val_dataloader()
+    with torch.no_grad():
+        logits = single(loader.images[:600])
+    right = (logits.argmax(1) == loader.labels[:600]).float().mean().item()
+    assert result.score == pytest.approx(right, abs=1.5 / 600)  # a tie may fall either way
+    chosen = logits.log_softmax(1)[torch.arange(600), loader.labels[:600]]
+    assert result.metrics["val_loss"] == pytest.approx(-chosen.mean().item(), rel=1e-3)
+    assert result.cost > 0
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_statistics_are_those_that_torch_keeps_of_the_same_images(small, seed):
+    arch = small.space.sample(np.random.default_rng(seed))
+    images = SharedWeights(small, DATA, calibration=200)._training_images(seed)
+    statistics = small.statistics(images, small.one_hot(arch))
+    ours = torch.cat([torch.stack(pair, dim=1) for pair in statistics.moments])
+    theirs = torch.cat(
+        [
+            torch.stack([module.running_mean, module.running_var], dim=1)
+            for module in calibrated(small, arch, images).modules()
+            if isinstance(module, nn.BatchNorm2d)
+        ]
+    )
+    apart = torch.cdist(ours, theirs)  # each channel by its mean and variance
+    assert apart.min(dim=1).values.max() < 1e-3
+    if len(ours) == len(theirs):  # all that stands alone is run: no node leads nowhere
+        assert apart.min(dim=0).values.max() < 1e-3
+
+
+def test_images_for_the_statistics_are_drawn_by_the_seed_without_repeats(small):
+    estimate = SharedWeights(small, DATA, calibration=150)
+    drawn = [estimate._training_images(seed) for seed in (0, 0, 1)]
+    assert drawn[0].equal(drawn[1])
+    assert not drawn[0].equal(drawn[2])
+    train = {image.numpy().tobytes() for image in DATA.train_dataloader().images}
+    for images in drawn:
+        rows = [image.numpy().tobytes() for image in images]
+        assert len(rows) == 150
+        assert set(rows) <= train
+    whole = SharedWeights(small, DATA, calibration=400)._training_images(0)
+    assert sorted(i.numpy().tobytes() for i in whole) == sorted(
+        i.numpy().tobytes() for i in DATA.train_dataloader().images
+    )
+
+
+def test_a_seed_repeats_and_another_differs(small):
+    estimate = SharedWeights(small, DATA, calibration=20)
+    losses = [estimate((3, 2, 3, 1, 2, 3), seed).metrics["val_loss"] for seed in (0, 0, 1)]
+    assert losses[0] == losses[1] != losses[2]
+
+
+def test_none_takes_all_validation_images(small):
+    estimate = SharedWeights(small, DATA, calibration=64, validation=None)
+    whole, part = estimate((3,) * 6, 0), SharedWeights(small, DATA, calibration=64)((3,) * 6, 0)
+    count = len(DATA.val_dataloader().labels)
+    assert round(whole.score * count) == pytest.approx(whole.score * count, abs=1e-6)
+    assert whole.metrics != part.metrics
+    same = SharedWeights(small, DATA, calibration=64, validation=count)((3,) * 6, 0)
+    assert same.metrics == whole.metrics
+
+
+def test_the_net_is_read_and_never_changed(net):
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    states = [module.training for module in net.modules()]
+    state = torch.get_rng_state()
+    SharedWeights(net, DATA, calibration=64)(net.space.sample(np.random.default_rng(0)), 0)
+    assert all(before[name].equal(value) for name, value in net.state_dict().items())
+    assert states == [module.training for module in net.modules()]
+    assert torch.equal(state, torch.get_rng_state())
+
+
+def test_an_estimate_can_be_sent_to_another_process(net):
+    arch = net.space.sample(np.random.default_rng(1))
+    estimate = SharedWeights(net, DATA, calibration=64, validation=100)
+    sent = pickle.loads(pickle.dumps(estimate))
+    assert sent(arch, 0).metrics == estimate(arch, 0).metrics
+
+
+def test_evaluating_keeps_nothing_alive(small):
+    def tensors():
+        gc.collect()
+        return sum(issubclass(type(thing), torch.Tensor) for thing in gc.get_objects())
+
+    estimate = SharedWeights(small, DATA, calibration=64, validation=100)
+    rng, counts = np.random.default_rng(0), []
+    for _ in range(3):
+        estimate(small.space.sample(rng), 0)
+        counts.append(tensors())
+    assert len(set(counts)) == 1
+
+
+def test_bad_input_is_refused_at_the_call(small):
+    for name in ("calibration", "validation"):
+        with pytest.raises(ValueError, match=name):
+            SharedWeights(small, DATA, **{name: 0})
+        with pytest.raises(TypeError, match=name):
+            SharedWeights(small, DATA, **{name: 1.5})
+    with pytest.raises(ValueError, match="resolution"):
+        SharedWeights(small, FashionMNIST(10, 32, images=400))
+    estimate = SharedWeights(small, DATA, calibration=64)
+    with pytest.raises(ValueError, match="6 tokens"):
+        estimate((0, 1), 0)
+    with pytest.raises(ValueError, match="seed"):
+        estimate((3,) * 6, -1)
