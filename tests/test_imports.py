@@ -43,6 +43,7 @@ LIGHT = {
     "nas_lab.estimation.proxies": "from nas_lab.estimation import proxies; proxies.ProxyTable",
     "nas_lab.strategies.base": "from nas_lab.strategies import search",
     "nas_lab.strategies.random_search": "from nas_lab.strategies import RandomSearch",
+    "nas_lab.strategies.darts_runs": "from nas_lab.strategies import DartsRuns",
     "nas_lab.strategies.evolution": "from nas_lab.strategies import RegularizedEvolution",
     "nas_lab.strategies.halving": "from nas_lab.strategies import Hyperband, SuccessiveHalving",
     "nas_lab.strategies.local_search": "from nas_lab.strategies import LocalSearch",

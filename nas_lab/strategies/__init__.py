@@ -9,6 +9,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "checkpoints": ["Checkpoint", "doubling"],
         "controllers": ["Controller", "FactorisedController", "LSTMController"],
         "darts": ["Darts"],
+        "darts_runs": ["DartsRuns"],
         "enas": ["Enas"],
         "evolution": ["RegularizedEvolution"],
         "halving": ["Continued", "Hyperband", "SuccessiveHalving"],
