@@ -15,6 +15,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "halving": ["Continued", "Hyperband", "SuccessiveHalving"],
         "local_search": ["LocalSearch"],
         "morphism": ["EAS", "GrowthController"],
+        "nsga2": ["NSGA2"],
         "one_shot": ["OneShot"],
         "one_shot_runs": ["OneShotRuns"],
         "paths": ["Fair", "Sandwich", "Uniform"],

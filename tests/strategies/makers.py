@@ -3,6 +3,7 @@
 from functools import partial
 
 from nas_lab.strategies import (
+    NSGA2,
     FactorisedController,
     Hyperband,
     LocalSearch,
@@ -17,6 +18,7 @@ STRATEGIES = {
     "random": RandomSearch,
     "evolution": partial(RegularizedEvolution, population=8, sample=3),
     "local search": LocalSearch,
+    "nsga2": partial(NSGA2, population=4, cost="cost"),
     "halving": partial(SuccessiveHalving, archs=5),
     "hyperband": Hyperband,
     "reinforce": partial(Reinforce, batch=4, controller=partial(LSTMController, hidden=8)),

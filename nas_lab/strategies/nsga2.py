@@ -1,0 +1,140 @@
+"""NSGA-II: evolution towards a whole front, of score against cost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from nas_lab._arguments import whole_number
+from nas_lab.history import Trial, price
+from nas_lab.spaces.base import Arch, Space
+from nas_lab.strategies.base import SeededStrategy
+
+
+class NSGA2(SeededStrategy):
+    """Elitist evolution by fronts and by crowding (Deb et al. 2002, doi:10.1109/4235.996017).
+
+    Parents and their children compete for the places of the next generation: first those that
+    none beats in both score and cost, then those that only these beat, and so on; of the last
+    front that fits in part, those with the most room around them. Parents are the better of two
+    drawn at random, children a mixture of two parents' tokens with one mutation.
+
+    Args:
+        space: the space to search.
+        seed: of all random choices.
+        population: architectures in a generation, N in the paper.
+        cost: ``"cost"`` for the seconds of the evaluation, or the name of a metric that should be
+            small, such as ``"latency"`` of ``OnDevice``.
+
+    A failed trial, with a score of NaN, is beaten by all others. A trial without the metric is a
+    ValueError when it is told.
+    """
+
+    def __init__(
+        self, space: Space, *, seed: int = 0, population: int = 40, cost: str = "latency"
+    ) -> None:
+        super().__init__(space, seed=seed)
+        self.population = whole_number("population", population, least=2)
+        self.cost = cost
+        self._parents: list[Trial] = []
+        self._children: list[Trial] = []
+        self._standing: dict[int, tuple[int, float]] = {}
+        self._asked = 0
+
+    def ask(self, n: int) -> list[Arch]:
+        """Random architectures for the first generation, then children of its best."""
+        rng = self.next_rng()
+        return [self._propose(rng) for _ in range(whole_number("n", n))]
+
+    def tell(self, trials: Sequence[Trial]) -> None:
+        """Add children; a full generation of them competes with its parents."""
+        for trial in trials:
+            _point(trial, self.cost)
+            self._children.append(trial)
+            if len(self._children) == self.population:
+                self._select()
+
+    def _select(self) -> None:
+        """The generation's end: section III-C of the paper."""
+        everyone = [*self._parents, *self._children]
+        points = np.array([_point(trial, self.cost) for trial in everyone])
+        survivors = survive(points, self.population)
+        ranks, room = standing(points[survivors])
+        self._parents = [everyone[i] for i in survivors]
+        self._standing = dict(enumerate(zip(ranks.tolist(), (-room).tolist(), strict=True)))
+        self._children = []
+
+    def _propose(self, rng: np.random.Generator) -> Arch:
+        self._asked += 1
+        if self._asked <= self.population or not self._parents:
+            return self.space.sample(rng)
+        mother, father = (self._tournament(rng) for _ in range(2))
+        return self.space.mutate(self._mixture(mother, father, rng), rng)
+
+    def _tournament(self, rng: np.random.Generator) -> Arch:
+        """The better of two by rank, then by room: the crowded comparison of section III-B."""
+        entrants = rng.integers(len(self._parents), size=2).tolist()
+        return self._parents[min(entrants, key=self._standing.__getitem__)].arch
+
+    def _mixture(self, mother: Arch, father: Arch, rng: np.random.Generator) -> Arch:
+        """Each token from either parent; the mother where the space has no such architecture."""
+        from_mother = rng.random(len(mother)) < 0.5
+        child = tuple(np.where(from_mother, mother, father).tolist())
+        return child if child in self.space else mother
+
+
+def _point(trial: Trial, cost: str) -> tuple[float, float]:
+    """Two numbers to minimise."""
+    score, spent = trial.result.score, price(trial, cost)
+    return (math.inf, math.inf) if math.isnan(score) else (-score, spent)
+
+
+def survive(points: np.ndarray, n: int) -> list[int]:
+    """Places of the ``n`` points that live on, best first; points [N, M] are minimised."""
+    ranks, room = standing(points)
+    return np.lexsort((-room, ranks))[:n].tolist()
+
+
+def standing(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Front of each point, from 0, and its crowding distance within that front, each [N]."""
+    ranks = nondominated_ranks(points)
+    room = np.zeros(len(points))
+    for rank in range(ranks.max(initial=-1) + 1):
+        front = np.flatnonzero(ranks == rank)
+        room[front] = crowding_distance(points[front])
+    return ranks, room
+
+
+def nondominated_ranks(points: np.ndarray) -> np.ndarray:
+    """Rank of each point [N]: 0 where none dominates it, 1 where only those of rank 0 do, ...
+
+    A point dominates another where no coordinate is larger and one is smaller.
+    """
+    no_larger: np.ndarray = np.all(points[:, None] <= points, axis=2)
+    dominates = no_larger & ~no_larger.T
+    ranks = np.full(len(points), -1)
+    rank, left = 0, np.ones(len(points), dtype=bool)
+    while left.any():
+        front = left & ~dominates[left].any(axis=0)
+        ranks[front] = rank
+        rank, left = rank + 1, left & ~front
+    return ranks
+
+
+def crowding_distance(points: np.ndarray) -> np.ndarray:
+    """Room around each point of a front [N]: the gap between its neighbours, in every coordinate.
+
+    Gaps are shares of the front's extent and are added up; the ends have infinite room.
+    """
+    room = np.zeros(len(points))
+    for column in points.T:
+        if not np.isfinite(column).all():  # failed trials, none of which has a place
+            continue
+        order = np.argsort(column, kind="stable")
+        extent = column[order[-1]] - column[order[0]]
+        room[order[[0, -1]]] = math.inf
+        if extent > 0:
+            room[order[1:-1]] += (column[order[2:]] - column[order[:-2]]) / extent
+    return room
