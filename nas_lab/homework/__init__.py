@@ -1,9 +1,9 @@
-"""Exercises that answer: ``check("01.q1", my_function)``."""
+"""Exercises that answer, ``check("01.q1", my_function)``, and homework that is graded."""
 
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["comparing", "lessons", "question"],
-    submod_attrs={"checking": ["Report", "check"]},
+    submodules=["comparing", "drivers", "grading", "homeworks", "lessons", "question"],
+    submod_attrs={"checking": ["Report", "check", "progress"], "packing": ["pack"]},
 )

@@ -10,11 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from nas_lab.homework.comparing import difference
-from nas_lab.homework.lessons import QUESTIONS
-from nas_lab.homework.question import Question
+from nas_lab.homework import homeworks, lessons
+from nas_lab.homework.comparing import difference, explained
+from nas_lab.homework.question import Plain, Question
 
 PUBLIC_SEEDS = range(20)
+QUESTIONS: dict[str, Question] = {**lessons.QUESTIONS, **homeworks.QUESTIONS}
+
+_right: dict[str, bool] = {}
+"""What ``check`` last found out about each question, for ``progress``."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,7 @@ class Report:
         cases: how many there are.
         problem: the first case that does not agree, in words; empty when all do.
         answered: whether the function returned anything at all.
+        progress: of the homework that the question belongs to, in words.
     """
 
     name: str
@@ -34,11 +39,15 @@ class Report:
     cases: int
     problem: str = ""
     answered: bool = True
+    progress: str = ""
 
     def __bool__(self) -> bool:
         return self.passed == self.cases
 
     def __repr__(self) -> str:
+        return "\n".join(filter(None, [self._found(), self.progress]))
+
+    def _found(self) -> str:
         if not self.answered:
             return f"{self.name}: not answered yet, the function returns None."
         head = f"{self.name}: {self.passed} of {self.cases} cases agree."
@@ -54,11 +63,28 @@ class Report:
         )
 
 
+@dataclass(frozen=True)
+class Case:
+    """One call of an answer.
+
+    Attributes:
+        unlike: how the result differs from what was expected, in words; empty when it agrees.
+        problem: the same with the call and what it returned.
+        got: the result as plain data; None when the answer raised.
+        raised: whether the answer raised.
+    """
+
+    unlike: str
+    problem: str
+    got: Plain
+    raised: bool = False
+
+
 def check(name: str, answer: Callable[..., Any]) -> Report:
     """Compare a student's function with the reference on a few public cases.
 
     Args:
-        name: of the question, such as ``"01.q1"``.
+        name: of the question, such as ``"01.q1"`` or ``"hw1.q1"``.
         answer: the function that the question asks for.
 
     Raises:
@@ -74,33 +100,75 @@ def check(name: str, answer: Callable[..., Any]) -> Report:
         )
     question = QUESTIONS[name]
     cases = [_case(question, answer, seed) for seed in PUBLIC_SEEDS]
-    problems = [problem for _, problem in cases if problem]
+    wrong = [case for case in cases if case.unlike or case.raised]
+    _right[name] = not wrong
     return Report(
         name,
-        passed=len(cases) - len(problems),
+        passed=len(cases) - len(wrong),
         cases=len(cases),
-        problem=(problems or [""])[0],
-        answered=any(answered for answered, _ in cases),
+        problem=_in_words(question, cases, wrong),
+        answered=any(case.raised or case.got is not None for case in cases),
+        progress=progress(name.split(".")[0]) if name in homeworks.QUESTIONS else "",
     )
 
 
-def _case(question: Question, answer: Callable[..., Any], seed: int) -> tuple[bool, str]:
-    """Whether an answer returned anything in one case, and what is wrong with it in words."""
-    expected = question.driver(question.reference, np.random.default_rng(seed))
-    arguments = ", ".join(map(repr, question.draw(np.random.default_rng(seed))))
-    call = f"{getattr(answer, '__name__', 'your function')}({arguments})"
+def progress(homework: str) -> str:
+    """Say how many questions of a homework the checks of this session found right.
+
+    Raises:
+        ValueError: there is no such homework.
+    """
+    if homework not in homeworks.HOMEWORKS:
+        known = ", ".join(homeworks.HOMEWORKS)
+        raise ValueError(f"there is no homework {homework!r}; there are: {known}")
+    questions = homeworks.HOMEWORKS[homework].questions
+    right = [question for question in questions if _right.get(question.name)]
+    marks = " ".join(
+        f"{question.name.split('.')[1]} {_mark(question.name)}" for question in questions
+    )
+    return (
+        f"{homework} so far: {len(right)} of {len(questions)} questions, "
+        f"{sum(q.points for q in right)} of {sum(q.points for q in questions)} points ({marks})"
+    )
+
+
+def _mark(name: str) -> str:
+    return {True: "✓", False: "✗", None: "–"}[_right.get(name)]
+
+
+def _case(question: Question, answer: Callable[..., Any], seed: int) -> Case:
+    """Put an answer to work in one public case, and say what is wrong with it in words."""
+    expected = _result(question, question.reference, seed)
+    arguments = ", ".join(_short(entry) for entry in question.draw(np.random.default_rng(seed)))
+    call = f"{getattr(answer, '__name__', 'your function')}({_short(arguments, 400, str)})"
     try:
-        got = question.driver(answer, np.random.default_rng(seed))
+        got = _result(question, answer, seed)
     except Exception as error:  # whatever a student's function raises belongs in the report
         line = traceback.extract_tb(error.__traceback__)[-1].lineno
-        return True, f"{call} raised {type(error).__name__} in line {line}: {error}"
-    unlike = difference(got, expected)
-    if not unlike:
-        return True, ""
-    hint = f"\nHint: {question.hint}" if type(got) is type(expected) else ""
-    return got is not None, f"{call} returned {_short(got)}: {unlike}.{hint}"
+        problem = f"{call} raised {type(error).__name__} in line {line}: {error}"
+        return Case("", problem, None, raised=True)
+    unlike = difference(got, expected) or ""
+    return Case(unlike, f"{call} returned {_short(got)}: {unlike}.", got)
 
 
-def _short(value: Any, most: int = 120) -> str:
-    text = repr(value)
+def _result(question: Question, answer: Callable[..., Any], seed: int) -> Plain:
+    return question.normal(question.driver(answer, np.random.default_rng(seed)))
+
+
+def _in_words(question: Question, cases: list[Case], wrong: list[Case]) -> str:
+    """The first wrong case, with the hint of the mistake that explains all of them."""
+    if not wrong:
+        return ""
+    first = wrong[0]
+    if first.raised:
+        return first.problem
+    inputs = [question.draw(np.random.default_rng(seed)) for seed in PUBLIC_SEEDS]
+    hint = explained(question, [case.got for case in cases], inputs)
+    if not hint and "expected" not in first.unlike:  # the kind is right, the value is not
+        hint = question.hint
+    return f"{first.problem}\nHint: {hint}" if hint else first.problem
+
+
+def _short(value: Any, most: int = 120, form: Callable[[Any], str] = repr) -> str:
+    text = form(value)
     return text if len(text) <= most else f"{text[:most]}..."

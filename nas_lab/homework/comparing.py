@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import math
 
-from nas_lab.homework.question import Plain
+from nas_lab.homework.question import Plain, Question
 
 TOLERANCE = 1e-6
 """Floats agree when they differ by less than this share of the larger one, or by this much."""
@@ -56,3 +57,19 @@ KINDS = {
 
 def _a(value: Plain) -> str:
     return KINDS.get(type(value), f"of type {type(value).__name__}")
+
+
+def explained(question: Question, got: list[Plain], cases: list[list[Plain]]) -> str:
+    """The hint of the usual mistake that gives the same results; empty when none does.
+
+    Args:
+        question: what was asked.
+        got: the result of each case.
+        cases: the inputs of each case.
+    """
+    for usual in question.mistakes:
+        given = (question.drive(usual.answer, *copy.deepcopy(inputs)) for inputs in cases)
+        pairs = zip(map(question.normal, got), map(question.normal, given), strict=True)
+        if all(difference(result, mistaken) is None for result, mistaken in pairs):
+            return usual.hint
+    return ""

@@ -1,0 +1,169 @@
+"""For instructors: ``python -m nas_lab.homework release | grade | similarity``."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import re
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from nas_lab.homework.grading.template import Template
+from nas_lab.homework.homeworks import HOMEWORKS
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.run(options)
+    except (OSError, ValueError, ImportError) as error:
+        print(f"{options.command}: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m nas_lab.homework", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    release = commands.add_parser("release", help="make the students' notebook out of its master")
+    release.add_argument("homework", choices=sorted(HOMEWORKS))
+    release.add_argument("--out", type=Path, help="folder (default: notebooks/homework)")
+    release.add_argument("--check", action="store_true", help="only say whether it has drifted")
+    release.set_defaults(run=_release)
+
+    grade = commands.add_parser("grade", help="grade a folder of hand-ins with hidden cases")
+    grade.add_argument("homework", choices=sorted(HOMEWORKS))
+    grade.add_argument("submissions", type=Path)
+    grade.add_argument("--secret-file", type=Path, required=True)
+    grade.add_argument("--csv", type=Path, required=True)
+    grade.add_argument("--feedback", type=Path, required=True, help="folder for the pages")
+    grade.add_argument("--jobs", type=_at_least_one, help="at once (default: one for each core)")
+    grade.add_argument("--cell-timeout", type=_positive, default=20, help="seconds for a cell")
+    grade.add_argument("--wall", type=_positive, default=120, help="seconds for a hand-in")
+    grade.add_argument("--memory", type=_bytes, default=2 << 30, help="of a hand-in, such as 2G")
+    grade.add_argument("--due", type=_time, help="later ones are told, such as 2026-11-30T23:59")
+    grade.add_argument("--written", type=Path, help="table with student and points given by hand")
+    grade.add_argument("--template", type=Path, help="the released notebook")
+    grade.add_argument("--box", default="auto", choices=BOXES)
+    grade.add_argument("--image", default="", help="of a container that has Python")
+    grade.set_defaults(run=_grade)
+
+    similar = commands.add_parser("similarity", help="pairs that share more than the template")
+    similar.add_argument("homework", choices=sorted(HOMEWORKS))
+    similar.add_argument("submissions", type=Path)
+    similar.add_argument("--csv", type=Path, required=True)
+    similar.add_argument("--least", type=float, default=0.5, help="share of the shorter one")
+    similar.add_argument("--template", type=Path, help="the released notebook")
+    similar.set_defaults(run=_similarity)
+    return parser
+
+
+BOXES = ["auto", "bubblewrap", "docker", "podman", "plain"]
+
+
+def _release(options: argparse.Namespace) -> int:
+    from nas_lab.homework import releasing
+
+    if options.check:
+        drifted = releasing.drifted(options.homework)
+        words = "has drifted from its master: release it" if drifted else "is as its master"
+        print(f"{releasing.released(options.homework).name} {words}")
+        return int(drifted)
+    print(releasing.release(options.homework, options.out))
+    return 0
+
+
+def _grade(options: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from nas_lab.homework.grading import batch, boxes, exam, reading
+    from nas_lab.runtime import cpu_count
+
+    secret = exam.read_secret(options.secret_file)
+    _keep_apart(options)
+    by_hand = batch.read_marks(options.written) if options.written else {}
+    found = reading.hand_ins(options.submissions, options.homework)
+    whole = batch.Batch(
+        exam.Exam.draw(HOMEWORKS[options.homework], secret),
+        _template(options),
+        boxes.choose(options.box, options.image),
+        boxes.Limits(options.cell_timeout, options.wall, options.memory),
+        options.feedback,
+        options.due,
+    )
+    grades: list = []
+    try:
+        run = whole.run(found, options.jobs or cpu_count())
+        for grade in tqdm(run, total=len(batch.latest(found)), unit="hand-in"):
+            grades.append(grade)
+    finally:
+        totals = batch.write_tables(options.csv, grades, by_hand)
+        print(f"{len(grades)} graded in a {whole.box.name} box: {options.csv}, {totals}")
+    return 0
+
+
+def _keep_apart(options: argparse.Namespace) -> None:
+    """Refuse to write grades where hand-ins are, or to keep the secret there."""
+    inside = options.submissions.resolve()
+    for path in (options.secret_file, options.csv, options.feedback):
+        if path.resolve().is_relative_to(inside):
+            raise ValueError(f"keep {path} out of the folder of the hand-ins")
+
+
+def _similarity(options: argparse.Namespace) -> int:
+    from nas_lab.homework.grading import batch, reading
+    from nas_lab.homework.grading.similarity import similar
+
+    template, code = _template(options), {}
+    for hand_in in batch.latest(reading.hand_ins(options.submissions, options.homework)):
+        try:
+            cells = reading.cells(reading.content(hand_in.path))
+        except reading.Unreadable as error:
+            print(f"{hand_in.student}: {error}", file=sys.stderr)
+            continue
+        code[hand_in.student] = template.own(cells)
+    pairs = similar(code, sorted(template.given), options.least)
+    with options.csv.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["first", "second", "share", "pieces"])
+        writer.writerows([p.first, p.second, f"{p.share:.2f}", p.pieces] for p in pairs)
+    print(f"{len(pairs)} pairs of {len(code)} hand-ins: {options.csv}")
+    return 0
+
+
+def _template(options: argparse.Namespace) -> Template:
+    from nas_lab.homework import releasing
+
+    return Template.load(options.template or releasing.released(options.homework))
+
+
+def _at_least_one(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number
+
+
+def _positive(text: str) -> float:
+    number = float(text)
+    if not number > 0:
+        raise argparse.ArgumentTypeError("must be more than 0")
+    return number
+
+
+def _bytes(text: str) -> int:
+    found = re.fullmatch(r"(\d+)([KMG]?)B?", text.upper())
+    if not found:
+        raise argparse.ArgumentTypeError("must be a size such as 512M or 2G")
+    return int(found[1]) << {"": 0, "K": 10, "M": 20, "G": 30}[found[2]]
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

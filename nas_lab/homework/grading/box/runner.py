@@ -1,0 +1,263 @@
+"""Runs a hand-in inside the box: reads requests, answers them, and decides nothing.
+
+This file is copied into the box and started there as a script. A hand-in shares this process, so
+it can forge whatever is written here. That earns nothing: a reply is right only when it holds
+what the reference gives for inputs that were drawn with a secret, and the references stay outside.
+
+A request and a reply are each one line of JSON. A reply repeats the request's nonce.
+"""
+
+from __future__ import annotations
+
+import builtins
+import importlib
+import importlib.abc
+import importlib.machinery
+import json
+import linecache
+import os
+import random
+import sys
+import types
+from collections.abc import Callable, Iterator
+from typing import Any
+
+MOST_CHARACTERS = 500
+MOST_VALUE = 200_000
+LENT = "nas_lab.homework.drivers"
+
+
+class Runner:
+    """The state of one box: the hand-in's names, and the two pipes."""
+
+    def __init__(self, requests: int, replies: int) -> None:
+        self.requests = os.fdopen(requests, "rb")
+        self.replies = replies
+        self.checked: dict[str, Any] = {}
+        self.module = types.ModuleType("__main__")
+        self.names = self.module.__dict__
+        self.names.update(get_ipython=_Quiet, display=_nothing)
+        sys.modules["__main__"] = self.module
+        lend_homework(self.checked)
+
+    def serve(self) -> None:
+        """Answer requests until there are no more."""
+        for line in self.requests:
+            request = json.loads(line)
+            kinds = {"load": self.load, "run": self.run, "call": self.call}
+            self.write(request["nonce"], kinds[request["do"]](request))
+
+    def write(self, nonce: str, reply: dict) -> None:
+        """Write one reply as one line."""
+        line = (json.dumps({"nonce": nonce, **reply}) + "\n").encode()
+        while line:
+            line = line[os.write(self.replies, line) :]
+
+    def load(self, request: dict) -> dict:
+        """Import a homework's drivers, while the process is still clean."""
+        for name in request["modules"]:
+            importlib.import_module(name)
+        random.seed(0)
+        _seed_numpy()
+        return {}
+
+    def run(self, request: dict) -> dict:
+        """Run one cell; say what it raised, if it did."""
+        name = f"<cell {request['cell']}>"
+        try:
+            source = request["source"]
+            linecache.cache[name] = (len(source), None, source.splitlines(True), name)
+            exec(compile(self._python(source, name), name, "exec"), self.names)
+        except BaseException as error:
+            return {"error": in_words(error, name)}
+        return {"error": None}
+
+    def _python(self, source: str, name: str) -> str:
+        """The cell without magics; those of IPython are turned into calls that do nothing."""
+        try:
+            compile(source, name, "exec")
+        except SyntaxError:
+            from IPython.core.inputtransformer2 import TransformerManager
+
+            return TransformerManager().transform_cell(source)
+        return source
+
+    def call(self, request: dict) -> dict:
+        """Put an answer to work on every case."""
+        answer = self.names.get(request["answer"])
+        if not callable(answer):
+            answer = self.checked.get(request["question"])
+        if not callable(answer):
+            return {"missing": True}
+        module, function = request["drive"].rsplit(".", 1)
+        drive = getattr(sys.modules[module], function)
+        if request.get("asks"):
+            drive = _with_ask(drive, self._asker(request["nonce"]))
+        return {"cases": [_case(drive, answer, inputs) for inputs in request["cases"]]}
+
+    def _asker(self, nonce: str) -> Callable[[Any], Any]:
+        def ask(value: Any) -> Any:
+            self.write(nonce, {"ask": value})
+            reply = json.loads(self.requests.readline())
+            if "refused" in reply:
+                raise RuntimeError(reply["refused"])
+            return reply["told"]
+
+        return ask
+
+
+def _with_ask(drive: Callable, ask: Callable) -> Callable:
+    return lambda answer, *inputs: drive(answer, ask, *inputs)
+
+
+def _case(drive: Callable, answer: Any, inputs: list) -> dict:
+    """What one call gave, checked for being plain and short."""
+    try:
+        value = drive(answer, *inputs)
+        size = len(json.dumps(value))
+    except BaseException as error:
+        return {"error": in_words(error)}
+    return {"value": value} if size <= MOST_VALUE else {"error": "the result is too long"}
+
+
+def in_words(error: BaseException, cell: str = "") -> str:
+    """Type, line and message of what a hand-in raised."""
+    try:
+        if isinstance(error, SyntaxError):
+            return f"{type(error).__name__} in line {error.lineno}: {error.msg}"[:MOST_CHARACTERS]
+        line, trace = None, error.__traceback__
+        while trace:
+            if trace.tb_frame.f_code.co_filename.startswith(cell or "<cell"):
+                line = trace.tb_lineno
+            trace = trace.tb_next
+        where = f" in line {line}" if line else ""
+        return f"{type(error).__name__}{where}: {error}"[:MOST_CHARACTERS]
+    except BaseException:
+        return "an error that cannot be shown"
+
+
+def lend_homework(checked: dict[str, Any]) -> None:
+    """Give the box a nas_lab of its own, in which only the drivers are real.
+
+    ``check`` notes which function a hand-in names as its answer. Everything else can be imported,
+    so that a cell of pictures does no harm, and says on use that it is not there.
+    """
+    here = os.path.join(os.path.dirname(os.path.abspath(__file__)), "nas_lab")
+    nas_lab, homework = types.ModuleType("nas_lab"), types.ModuleType("nas_lab.homework")
+    nas_lab.__path__, homework.__path__ = [here], [os.path.join(here, "homework")]
+
+    def check(name: str, answer: Any) -> None:
+        checked[name] = answer
+
+    homework.__dict__.update(check=check, progress=_nothing, pack=_nothing)
+    nas_lab.__dict__.update(homework=homework, __getattr__=_absent("nas_lab"))
+    homework.__dict__["__getattr__"] = _absent("nas_lab.homework")
+    sys.modules.update({"nas_lab": nas_lab, "nas_lab.homework": homework})
+    sys.meta_path.append(_Absences())
+
+
+class _Absences(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Finds every other module of nas_lab, and gives one in which nothing works."""
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        if not name.startswith("nas_lab.") or name.startswith(LENT):
+            return None
+        return importlib.machinery.ModuleSpec(name, self, is_package=True)
+
+    def create_module(self, spec: Any) -> types.ModuleType:
+        module = types.ModuleType(spec.name)
+        module.__dict__["__getattr__"] = _absent(spec.name)
+        return module
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        pass
+
+
+def _absent(module: str) -> Callable[[str], Any]:
+    def find(name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return _Absence(f"{module}.{name}")
+
+    return find
+
+
+class _Absence:
+    """Stands for a part of nas_lab that is not lent; it fails when it is used."""
+
+    def __init__(self, name: str) -> None:
+        self.__dict__["_name"] = name
+
+    def _fail(self, *_: Any, **__: Any) -> Any:
+        raise RuntimeError(f"{self._name} is not there while a homework is graded")
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return _Absence(f"{self._name}.{name}")
+
+    __call__ = __iter__ = __getitem__ = __len__ = __bool__ = _fail
+
+
+class _Quiet:
+    """IPython's shell, for cells with magics: every method exists and does nothing."""
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return _nothing
+
+
+def _nothing(*_: Any, **__: Any) -> None:
+    return None
+
+
+def _seed_numpy() -> None:
+    import numpy as np
+
+    np.random.seed(0)  # noqa: NPY002 (a hand-in that uses the global generator gets one grade)
+
+
+def limit(limits: dict[str, int]) -> None:
+    """Give up the rights of root, then bound what this process and its children may use."""
+    if limits.get("uid"):
+        os.setgroups([])
+        os.setresgid(*[limits["uid"]] * 3)
+        os.setresuid(*[limits["uid"]] * 3)
+    import resource
+
+    for name, value in _bounds(limits):
+        kind = getattr(resource, name, None)
+        if kind is None:
+            continue
+        _, hard = resource.getrlimit(kind)
+        least = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        try:
+            resource.setrlimit(kind, (least, least))
+        except (ValueError, OSError):
+            if name != "RLIMIT_DATA":  # macOS knows it and refuses
+                raise
+
+
+def _bounds(limits: dict[str, int]) -> Iterator[tuple[str, int]]:
+    yield "RLIMIT_CPU", limits["seconds"]
+    yield "RLIMIT_DATA", limits["memory"]
+    yield "RLIMIT_FSIZE", limits["file_bytes"]
+    yield "RLIMIT_NOFILE", 256
+    yield "RLIMIT_CORE", 0
+    if limits["processes"]:
+        yield "RLIMIT_NPROC", limits["processes"]
+
+
+def main() -> None:
+    """Keep the pipes for the runner, and give the hand-in silence in their place."""
+    requests, replies = os.dup(0), os.dup(1)
+    silence = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(silence, stream)
+    limit(json.loads(sys.argv[1]))
+    sys.argv = [""]
+    builtins.__dict__.update(exit=sys.exit, quit=sys.exit)
+    Runner(requests, replies).serve()
+
+
+if __name__ == "__main__":
+    main()

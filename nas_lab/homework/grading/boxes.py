@@ -1,0 +1,344 @@
+"""Where a hand-in runs: bubblewrap, a container, or plain limits with a warning.
+
+Each is a way to start ``box/runner.py`` in a process of its own that sees Python, its libraries,
+an empty folder, and nothing else: no network, no other hand-in, no secret, no reference. In plain
+mode the process sees what you see; then only the protocol protects the grades.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import count
+from pathlib import Path
+from typing import Any, Protocol
+
+from nas_lab.homework import drivers
+from nas_lab.homework.grading import box
+
+SCRATCH_BYTES = 64 << 20
+"""How much a hand-in may write to its empty folder."""
+
+_users = count()
+
+
+class BoxWarning(UserWarning):
+    """Hand-ins are not isolated."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a hand-in may use.
+
+    Attributes:
+        cell_seconds: for one cell, and for all cases of one question.
+        wall_seconds: for the whole hand-in.
+        memory: bytes, of all its processes together.
+        processes: threads included.
+    """
+
+    cell_seconds: float = 20
+    wall_seconds: float = 120
+    memory: int = 2 << 30
+    processes: int = 64
+
+    def for_runner(self, uid: int = 0) -> str:
+        """As the runner's argument."""
+        limits = {
+            "seconds": int(self.wall_seconds) + 5,
+            "memory": self.memory,
+            "processes": self.processes,
+            "file_bytes": SCRATCH_BYTES // 4,
+            "uid": uid,
+        }
+        return json.dumps(limits)
+
+
+class BoxKind(Protocol):
+    """A way to start the runner."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
+    @property
+    def isolated(self) -> bool:
+        """Whether a hand-in sees nothing but Python and itself."""
+
+    def start(self, limits: Limits) -> AbstractContextManager[subprocess.Popen]:
+        """Start a box; leaving the context ends every process in it."""
+
+
+def kit(folder: Path) -> Path:
+    """Copy the runner and the drivers, which hold no answers, into ``folder``."""
+    shutil.copy(Path(box.__file__).parent / "runner.py", folder / "runner.py")
+    lent = folder / "nas_lab" / "homework" / "drivers"
+    lent.mkdir(parents=True)
+    for source in Path(drivers.__file__).parent.glob("*.py"):
+        shutil.copy(source, lent)
+    for path in [folder, *folder.rglob("*")]:
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    return folder
+
+
+ENVIRONMENT = {
+    "HOME": "/tmp",
+    "LANG": "C.UTF-8",
+    "MPLBACKEND": "Agg",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "PATH": "/usr/bin:/bin",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "PYTHONHASHSEED": "0",
+}
+
+
+@contextmanager
+def _running(command: list[str], **options: Any) -> Iterator[subprocess.Popen]:
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        env=ENVIRONMENT,
+        **options,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        for pipe in (process.stdin, process.stdout):
+            with suppress(OSError):  # what was not yet written has no reader any more
+                pipe.close()  # type: ignore[union-attr]
+        process.wait()
+
+
+NAMESPACES = [f"--unshare-{kind}" for kind in ("ipc", "pid", "net", "uts", "cgroup-try")]
+
+
+@dataclass(frozen=True)
+class Bubblewrap:
+    """Linux namespaces by bubblewrap: own processes, network, files and users."""
+
+    name: str = "bubblewrap"
+    isolated: bool = True
+
+    @contextmanager
+    def start(self, limits: Limits) -> Iterator[subprocess.Popen]:
+        """Start a box; leaving the context ends every process in it."""
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            _running(self.command(kit(Path(folder)), limits)) as process,
+        ):
+            yield process
+
+    def command(self, lent: Path, limits: Limits) -> list[str]:
+        """The whole command line."""
+        uid, rights = 0, ["--unshare-user", "--disable-userns"]
+        if os.geteuid() == 0:
+            # Root's processes are not counted against RLIMIT_NPROC: each box gets another user.
+            uid = 60_000 + next(_users) % 5_000
+            rights = ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+        command = ["bwrap", *NAMESPACES, "--die-with-parent", "--new-session", *rights]
+        command += ["--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev"]
+        command += ["--perms", "1777", "--size", str(SCRATCH_BYTES), "--tmpfs", "/tmp"]
+        for path in above(system_folders()):
+            command += ["--perms", "0755", "--dir", path]
+        for path in system_folders():
+            command += ["--ro-bind", path, path]
+        for path in hidden_folders():
+            command += ["--tmpfs", path, "--remount-ro", path]
+        command += ["--ro-bind", str(lent), "/box", "--remount-ro", "/", "--chdir", "/tmp"]
+        command = [part for part in command if part not in unknown_options()]
+        return [*command, "--", sys.executable, "/box/runner.py", limits.for_runner(uid)]
+
+
+@lru_cache(maxsize=1)
+def unknown_options() -> frozenset[str]:
+    """Options that an older bubblewrap does not have, among those it can do without."""
+    known = subprocess.run(["bwrap", "--help"], capture_output=True, text=True).stdout
+    return frozenset({"--disable-userns"} - set(known.split()))
+
+
+def system_folders() -> list[str]:
+    """What Python needs to run: libraries of the system, its own, and those of its packages."""
+    wanted = ["/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/etc/ld.so.cache"]
+    wanted += ["/etc/alternatives", "/etc/ssl/certs", sys.base_prefix, sys.prefix]
+    wanted += [os.path.dirname(os.path.realpath(sys.executable))]
+    wanted += [sysconfig.get_path(kind) for kind in ("stdlib", "purelib", "platlib")]
+    found: list[str] = []
+    for path in sorted(filter(os.path.exists, wanted), key=len):
+        if not any(os.path.commonpath([path, above]) == above for above in found):
+            found.append(path)
+    return found
+
+
+def above(paths: list[str]) -> list[str]:
+    """The folders that lead to ``paths``, each before those inside it."""
+    parents = {str(parent) for path in paths for parent in Path(path).parents}
+    return sorted(parents - {"/"}, key=len)
+
+
+def hidden_folders() -> list[str]:
+    """Installed copies of this package, which hold the references."""
+    places = {sysconfig.get_path(kind) for kind in ("purelib", "platlib")}
+    package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    inside = any(package.startswith(folder + os.sep) for folder in system_folders())
+    installed = [os.path.join(place, "nas_lab") for place in sorted(places)]
+    return sorted({*filter(os.path.isdir, installed), *([package] if inside else [])})
+
+
+@dataclass(frozen=True)
+class Container:
+    """A Docker or Podman container.
+
+    Without an ``image``, on Linux, an empty one is made and this system's folders are mounted in
+    it, read-only. With one, its own ``python3`` runs, which must have numpy, torch and IPython.
+    """
+
+    engine: str
+    image: str = ""
+    name: str = "container"
+    isolated: bool = True
+
+    @contextmanager
+    def start(self, limits: Limits) -> Iterator[subprocess.Popen]:
+        """Start a box; leaving the context ends every process in it."""
+        with tempfile.TemporaryDirectory() as folder:
+            label = f"nas-lab-{os.getpid()}-{next(_users)}"
+            try:
+                with _running(self.command(kit(Path(folder)), limits, label)) as process:
+                    yield process
+            finally:
+                subprocess.run([self.engine, "rm", "--force", label], capture_output=True)
+
+    def command(self, lent: Path, limits: Limits, label: str) -> list[str]:
+        """The whole command line."""
+        command = [self.engine, "run", "--rm", "--interactive", "--name", label]
+        command += ["--network", "none", "--read-only", "--cap-drop", "ALL"]
+        command += ["--security-opt", "no-new-privileges", "--user", "60000:60000"]
+        command += ["--memory", str(limits.memory), "--memory-swap", str(limits.memory)]
+        command += ["--pids-limit", str(limits.processes), "--workdir", "/tmp"]
+        command += ["--tmpfs", f"/tmp:size={SCRATCH_BYTES},mode=1777"]
+        command += [f"--volume={lent}:/box:ro"]
+        for name, value in ENVIRONMENT.items():
+            command += ["--env", f"{name}={value}"]
+        if not self.image:
+            command += [f"--volume={path}:{path}:ro" for path in system_folders()]
+            for path in hidden_folders():
+                command += ["--tmpfs", f"{path}:size=4096"]
+        python = "python3" if self.image else sys.executable
+        image = self.image or empty_image(self.engine)
+        return [*command, image, python, "/box/runner.py", limits.for_runner()]
+
+
+@lru_cache(maxsize=2)
+def empty_image(engine: str) -> str:
+    """Make an image without files, and return its name."""
+    name, end_of_archive = "nas-lab-empty", bytes(1024)
+    subprocess.run(
+        [engine, "import", "-", name], input=end_of_archive, capture_output=True, check=True
+    )
+    return name
+
+
+@dataclass(frozen=True)
+class Plain:
+    """A process with limits and nothing else; it sees the files and the network that you see."""
+
+    name: str = "plain"
+    isolated: bool = False
+    _: object = field(default=None, repr=False)
+
+    @contextmanager
+    def start(self, limits: Limits) -> Iterator[subprocess.Popen]:
+        """Start a box; leaving the context ends what is left of its processes."""
+        with _adopting() as left_behind, tempfile.TemporaryDirectory() as folder:
+            lent, scratch = Path(folder, "box"), Path(folder, "scratch")
+            lent.mkdir()
+            scratch.mkdir()
+            # Before Linux 5.14 every process of the user is counted, so a bound would hit others.
+            count = Limits(limits.cell_seconds, limits.wall_seconds, limits.memory, processes=0)
+            command = [sys.executable, str(kit(lent) / "runner.py"), count.for_runner()]
+            try:
+                with _running(command, cwd=scratch) as process:
+                    yield process
+            finally:
+                left_behind()
+
+
+@contextmanager
+def _adopting() -> Iterator:
+    """On Linux, become the parent of daemons that a hand-in leaves, so that they can be ended."""
+    from nas_lab.homework.grading import processes
+
+    before = set(processes.children(os.getpid()))
+    processes.adopt_orphans()
+
+    def end() -> None:
+        for _ in range(20):
+            left = set(processes.children(os.getpid())) - before
+            if not left:
+                return
+            processes.end(left)
+
+    yield end
+
+
+def choose(kind: str = "auto", image: str = "") -> Bubblewrap | Container | Plain:
+    """Find the strongest box that works here, or the one that is asked for.
+
+    Warns:
+        BoxWarning: only plain limits are there.
+
+    Raises:
+        ValueError: the kind that is asked for is unknown or does not work here.
+    """
+    kinds = [kind] if kind != "auto" else ["bubblewrap", "docker", "podman", "plain"]
+    for wanted in kinds:
+        found = _working(wanted, image)
+        if found:
+            if not found.isolated:
+                warnings.warn(NOT_ISOLATED, BoxWarning, stacklevel=2)
+            return found
+    raise ValueError(
+        f"{kind!r} does not work here: install bubblewrap (Linux), start Docker or Podman, "
+        "or choose 'auto', 'bubblewrap', 'docker', 'podman' or 'plain'"
+    )
+
+
+NOT_ISOLATED = (
+    "HAND-INS ARE NOT ISOLATED: neither bubblewrap nor a container engine works here. A hand-in "
+    "can read your files, this package's solutions and the secret, and use the network. Grades "
+    "can then be earned by reading. Install bubblewrap, or start Docker or Podman."
+)
+
+
+def _working(kind: str, image: str) -> Bubblewrap | Container | Plain | None:
+    if kind == "plain":
+        return Plain()
+    if kind == "bubblewrap":
+        return Bubblewrap() if _runs(["bwrap", *PROBE]) else None
+    if kind in ("docker", "podman") and _runs([kind, "info"]):
+        return Container(kind, image) if image or sys.platform == "linux" else None
+    return None
+
+
+PROBE = [*NAMESPACES, "--ro-bind", "/", "/", "--", "/bin/true"]
+
+
+def _runs(command: list[str]) -> bool:
+    if not shutil.which(command[0]):
+        return False
+    return subprocess.run(command, capture_output=True).returncode == 0

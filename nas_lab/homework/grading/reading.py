@@ -1,0 +1,186 @@
+"""Read hand-ins: files that somebody else wrote, and that may be anything."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import stat
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+MOST_BYTES = 20 << 20
+MOST_CELLS = 1_000
+MOST_SOURCE = 200_000
+WRITTEN = "**Written answer"
+"""How the cell for the written answer begins."""
+NOT_WRITTEN = "*Write here.*"
+"""What stands in it when it is given out."""
+
+
+class Unreadable(Exception):
+    """A hand-in that is no notebook; the message says why, for the student."""
+
+
+@dataclass(frozen=True)
+class HandIn:
+    """A file in the folder of submissions.
+
+    Attributes:
+        student: by the file's place: its folder's name, or its own without the homework's.
+        path: where it is.
+        when: it was last changed.
+    """
+
+    student: str
+    path: Path
+    when: datetime
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell: ``code`` or not, and its text."""
+
+    code: bool
+    source: str
+
+
+def hand_ins(folder: Path, homework: str) -> list[HandIn]:
+    """All files of a folder and of the folders in it, by student and time.
+
+    Args:
+        folder: holds ``student/anything.ipynb`` or ``student_hw1.ipynb``.
+        homework: such as ``hw1``.
+
+    Raises:
+        NotADirectoryError: there is no such folder.
+    """
+    if not folder.is_dir():
+        raise NotADirectoryError(f"{folder} is no folder: name the one that holds the hand-ins")
+    found = [_hand_in(folder, path, homework) for path in _files(folder)]
+    return sorted(found, key=lambda h: (h.student, h.when, str(h.path)))
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for place, inner, names in os.walk(folder, followlinks=False):
+        inner[:] = sorted(n for n in inner if not n.startswith((".", "__")))
+        linked = [n for n in inner if Path(place, n).is_symlink()]
+        for name in sorted([*names, *linked]):
+            if not name.startswith("."):
+                yield Path(place, name)
+
+
+def _hand_in(folder: Path, path: Path, homework: str) -> HandIn:
+    inner = path.relative_to(folder)
+    student = inner.parts[0] if len(inner.parts) > 1 else _student(inner.stem, homework)
+    seconds = path.lstat().st_mtime
+    return HandIn(student, path, datetime.fromtimestamp(seconds, timezone.utc))
+
+
+def _student(stem: str, homework: str) -> str:
+    """``ada_hw1 (2)`` and ``hw1_ada`` are ada's."""
+    stem = re.sub(r" *(\(\d+\)|- ?[Cc]opy.*)$", "", stem)
+    parts = [part for part in re.split(rf"[ _.-]*{homework}[ _.-]*", stem, flags=re.I) if part]
+    return parts[0] if parts else stem
+
+
+def content(path: Path) -> bytes:
+    """The bytes of a notebook, out of a zip file if it is in one.
+
+    Raises:
+        Unreadable: it is no plain file, or too large.
+    """
+    try:
+        raw = _bytes(path)
+    except OSError as error:
+        raise Unreadable(f"the file cannot be read: {error.strerror}") from None
+    return _unzipped(raw) if raw[:4] == b"PK\x03\x04" else raw
+
+
+def _bytes(path: Path) -> bytes:
+    """Read a regular file, and follow no link to what is not handed in."""
+    if path.is_symlink():
+        raise Unreadable("the file is a link; hand in the notebook itself")
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | _WITHOUT_WAITING)
+    with os.fdopen(handle, "rb") as file:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
+            raise Unreadable("this is no file")
+        if status.st_size > MOST_BYTES:
+            raise Unreadable(f"the file has more than {MOST_BYTES >> 20} MB; clear its outputs")
+        return file.read(MOST_BYTES + 1)
+
+
+_WITHOUT_WAITING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+
+
+def _unzipped(raw: bytes) -> bytes:
+    """The one notebook of an archive, never more than ``MOST_BYTES`` of it."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+            names = [n for n in archive.namelist() if n.endswith(".ipynb") and "__MACOSX" not in n]
+            if len(names) != 1:
+                raise Unreadable(f"the archive holds {len(names)} notebooks; hand in one")
+            with archive.open(names[0]) as file:
+                found = file.read(MOST_BYTES + 1)
+    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError, EOFError, ValueError):
+        raise Unreadable("the archive is broken") from None
+    if len(found) > MOST_BYTES:
+        raise Unreadable(f"the archive holds more than {MOST_BYTES >> 20} MB")
+    return found
+
+
+def cells(raw: bytes) -> list[Cell]:
+    """The cells of a notebook, whatever else is wrong with it.
+
+    Raises:
+        Unreadable: it has none.
+    """
+    try:
+        notebook = json.loads(_text(raw))
+    except (ValueError, RecursionError, MemoryError):
+        raise Unreadable("the file is no notebook: it is no JSON") from None
+    found = list(_cells(notebook))
+    if not found:
+        raise Unreadable("the file is no notebook: it has no cells")
+    return found[:MOST_CELLS]
+
+
+def _text(raw: bytes) -> str:
+    if raw.startswith(b"\xef\xbb\xbf"):
+        return raw.decode("utf-8-sig", "replace")
+    return raw.decode(json.detect_encoding(raw), "replace")
+
+
+def _cells(notebook: Any) -> Iterator[Cell]:
+    """The cells of formats 3 and 4; what has not the form of a cell is left out."""
+    if not isinstance(notebook, dict):
+        return
+    sheets = notebook.get("worksheets")
+    places = [notebook, *(sheets if isinstance(sheets, list) else [])]
+    for place in places:
+        listed = place.get("cells") if isinstance(place, dict) else None
+        for cell in listed if isinstance(listed, list) else []:
+            if isinstance(cell, dict):
+                yield Cell(cell.get("cell_type") == "code", _source(cell))
+
+
+def _source(cell: dict) -> str:
+    source = cell.get("source", cell.get("input", ""))
+    if isinstance(source, list):
+        source = "".join(line for line in source if isinstance(line, str))
+    return source[:MOST_SOURCE] if isinstance(source, str) else ""
+
+
+def written_answer(found: list[Cell]) -> str:
+    """What stands below the heading of the written answer; empty without it."""
+    for cell in found:
+        if not cell.code and cell.source.lstrip().startswith(WRITTEN):
+            text = cell.source.lstrip().partition("\n")[2].strip()
+            return "" if text == NOT_WRITTEN else text
+    return ""

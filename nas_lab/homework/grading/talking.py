@@ -1,0 +1,144 @@
+"""Talk to a box: a line of JSON there, a line back, and a limit on everything."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import selectors
+import subprocess
+import time
+from collections.abc import Callable
+from typing import Any
+
+from nas_lab.homework.grading import processes
+
+MOST_BYTES = 8 << 20
+"""Of one reply: 20 cases of the runner's longest value."""
+MOST_DIGITS = 400
+"""Of a whole number in a reply."""
+LOOK_SECONDS = 0.25
+"""How often memory is looked at while waiting."""
+
+
+class Trouble(Exception):
+    """A box that gave no proper reply: ``kind`` is timed out, ended, memory or tampered."""
+
+    def __init__(self, kind: str, words: str) -> None:
+        super().__init__(words)
+        self.kind = kind
+
+
+class Talk:
+    """A conversation with one box.
+
+    Args:
+        process: with pipes to the runner's requests and from its replies.
+        memory: bytes that its processes may hold together.
+    """
+
+    def __init__(self, process: subprocess.Popen, memory: int) -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self.process, self.memory = process, memory
+        self._out, self._in = process.stdin.fileno(), process.stdout.fileno()
+        self._buffer = bytearray()
+        os.set_blocking(self._out, False)
+        os.set_blocking(self._in, False)
+
+    def ask(
+        self,
+        request: dict,
+        seconds: float,
+        told: Callable[[Any], dict] | None = None,
+    ) -> dict:
+        """Send a request and return the reply to it.
+
+        Args:
+            request: plain data; a fresh nonce is added.
+            seconds: until the reply must be there.
+            told: answers what the box asks meanwhile, where it may ask.
+
+        Raises:
+            Trouble: there was no proper reply.
+        """
+        nonce, deadline = secrets.token_hex(16), time.monotonic() + seconds
+        line = json.dumps({"nonce": nonce, **request}).encode() + b"\n"
+        while True:
+            reply = self._exchange(line, deadline, nonce)
+            if told is None or "ask" not in reply:
+                return reply
+            line = json.dumps(told(reply["ask"])).encode() + b"\n"
+
+    def _exchange(self, line: bytes, deadline: float, nonce: str) -> dict:
+        self._read()
+        if self._buffer:
+            raise Trouble("tampered", "there was a reply before the question")
+        self._send(line, deadline)
+        reply = decoded(self._receive(deadline))
+        if not isinstance(reply, dict) or reply.get("nonce") != nonce:
+            raise Trouble("tampered", "a reply does not belong to its question")
+        return reply
+
+    def _send(self, line: bytes, deadline: float) -> None:
+        while line:
+            self._wait(self._out, selectors.EVENT_WRITE, deadline)
+            try:
+                line = line[os.write(self._out, line[: 1 << 16]) :]
+            except BlockingIOError:
+                continue
+            except OSError:
+                raise Trouble("ended", "its process ended") from None
+
+    def _receive(self, deadline: float) -> bytes:
+        while b"\n" not in self._buffer:
+            self._wait(self._in, selectors.EVENT_READ, deadline)
+            if not self._read():
+                raise Trouble("ended", "its process ended")
+            if len(self._buffer) > MOST_BYTES:
+                raise Trouble("tampered", "a reply is far too long")
+        line, _, rest = bytes(self._buffer).partition(b"\n")
+        self._buffer = bytearray(rest)
+        return line
+
+    def _read(self) -> bool:
+        """Read what is there; False at the end of the pipe."""
+        try:
+            found = os.read(self._in, 1 << 16)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        self._buffer += found
+        return bool(found)
+
+    def _wait(self, pipe: int, event: int, deadline: float) -> None:
+        with selectors.DefaultSelector() as selector:
+            selector.register(pipe, event)
+            while True:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise Trouble("timed out", "it took too long")
+                if selector.select(min(left, LOOK_SECONDS)):
+                    return
+                self._look_at_memory()
+
+    def _look_at_memory(self) -> None:
+        if processes.resident(self.process.pid) > self.memory or processes.memory_is_short():
+            raise Trouble("memory", "it took too much memory")
+
+
+def decoded(line: bytes) -> Any:
+    """A reply as plain data: nothing in it can be more than that.
+
+    Raises:
+        Trouble: it is no JSON.
+    """
+    try:
+        return json.loads(line.decode("utf-8"), parse_int=_whole)
+    except (ValueError, RecursionError):
+        raise Trouble("tampered", "a reply is no JSON") from None
+
+
+def _whole(text: str) -> int | str:
+    return int(text) if len(text) <= MOST_DIGITS else "a number with too many digits"
