@@ -49,8 +49,8 @@ class AlphaLines:
         high: float = 1.0,
     ) -> None:
         self._rows = list(range(len(axes)) if rows is None else rows)
-        names, options = decision_labels(space), space.decisions[0].options
-        self._lines = [[_line(ax, str(option)) for option in options] for ax in axes]
+        names, options = decision_labels(space), list(map(str, space.decisions[0].options))
+        self._lines = [[_line(ax, option, k) for k, option in enumerate(options)] for ax in axes]
         look: dict[str, Any] = {"color": INK, "linewidth": 1.0}
         self._cursors = [ax.axvline(0, **look) for ax in axes]
         for ax, row in zip(axes, self._rows, strict=True):
@@ -217,10 +217,11 @@ def changes(values: np.ndarray) -> np.ndarray:
     return np.flatnonzero(np.r_[True, differs] | np.r_[differs, True])
 
 
-def _line(ax: Axes, option: str) -> Line2D:
-    look = style(option)
+def _line(ax: Axes, option: str, place: int) -> Line2D:
+    look = style(option, place)
     look["linewidth"] *= _THIN
-    return ax.plot([], [], color=color(option), label=label(option), **look)[0]
+    name = label(option).replace("_", " ")
+    return ax.plot([], [], color=color(option, place), label=name, **look)[0]
 
 
 def _small_chart(ax: Axes, title: str) -> None:

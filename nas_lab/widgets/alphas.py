@@ -146,13 +146,26 @@ class AlphaPlayer(View):
         )
         self._at.observe(self._scrub, "value")
         self._speed = ipywidgets.SelectionSlider(
-            options=[(f"{v:g}×", v) for v in sorted({*SPEEDS, model.speed})],
+            options=_speeds({*SPEEDS, model.speed}),
             value=model.speed,
             description="speed",
             style={"description_width": "initial"},
             layout={"width": "220px", "max_width": "100%"},
         )
-        self._speed.observe(lambda change: setattr(model, "speed", change["new"]), "value")
+        self._speed.observe(self._set_speed, "value")
+
+    def _set_speed(self, change: Any) -> None:
+        self.model.speed = change["new"]
+
+    def _show_speed(self) -> None:
+        """Put the slider to the speed, which it may not have offered so far."""
+        speeds = {speed for _, speed in self._speed.options}
+        if self.model.speed not in speeds:
+            self._speed.unobserve(self._set_speed, "value")  # new options move it to the first
+            self._speed.options = _speeds({*speeds, self.model.speed})
+            self._speed.value = self.model.speed
+            self._speed.observe(self._set_speed, "value")
+        self._speed.value = self.model.speed
 
     def _scrub(self, change: Any) -> None:
         if change["new"] != self.model.at:
@@ -193,7 +206,7 @@ class AlphaPlayer(View):
             if not self._start():
                 model.playing = False
         self._play.description = "Pause" if model.playing else "Play"
-        self._speed.value = model.speed
+        self._show_speed()
         self._message.value = html.escape(model.message)
         if self._drawn != (model.at, model.steps):
             self._drawn = (model.at, model.steps)
@@ -231,6 +244,10 @@ class AlphaPlayer(View):
 
 def _weights(step: Any) -> np.ndarray:
     return np.asarray(getattr(step, "w", step), dtype=float)
+
+
+def _speeds(values: Iterable[float]) -> list[tuple[str, float]]:
+    return [(f"{v:g}×", v) for v in sorted(values)]
 
 
 def _round_up(number: float) -> int:

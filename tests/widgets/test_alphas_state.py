@@ -1,0 +1,192 @@
+"""The player's state: a film that plays by time, grows, and knows what its argmax is worth."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+import traitlets
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from nas_lab import spaces
+from nas_lab.widgets import AlphaState
+from nas_lab.widgets.alphas_state import SECONDS
+from tests.strategies.tables import invented
+
+TABLE, SPACE = invented(), spaces.nasbench201()
+
+
+def film(steps=40, seed=0, space=SPACE):
+    """Weights that drift at random."""
+    rng = np.random.default_rng(seed)
+    alpha = np.cumsum(rng.normal(size=(steps, *space.mask.shape)), axis=0)
+    w = np.exp(alpha)
+    return w / w.sum(axis=2, keepdims=True)
+
+
+@pytest.fixture
+def state():
+    return AlphaState(film(), table=TABLE)
+
+
+def test_it_begins_at_the_last_step_and_stands(state):
+    assert (state.at, state.steps, state.playing) == (40, 40, False)
+    np.testing.assert_array_equal(state.w, film())
+
+
+def test_worth_and_rank_are_those_of_the_table(state):
+    scores = TABLE.scores()
+    for at in (1, 7, 40):
+        state.at = at
+        arch = tuple(film()[at - 1].argmax(axis=1).tolist())
+        worth = TABLE(arch, 0).score
+        rank = int(stats.rankdata(-scores, method="min")[TABLE.row(arch)])
+        assert state.arch == arch
+        assert state.worths[at - 1] == worth
+        assert state.words == (
+            f"step {at} of 40: trained alone, the argmax has {worth:.1%} by the table, rank "
+            f"{rank:,} of 6,466, {100 * (scores.max() - worth):.1f} points below the best"
+        )
+
+
+def test_the_operations_are_named_but_none(state):
+    w = np.full((1, 6, 5), 0.1)
+    w[0, range(6), [3, 0, 1, 2, 4, 0]] = 0.6
+    state = AlphaState(w, table=TABLE)
+    assert state.arch_words == (
+        "input → 1 conv 3×3, 1 → 2 skip, input → output conv 1×1, 1 → output avg pool; "
+        "mean of the largest weights 0.60"
+    )
+    w = np.eye(5)[[0] * 6][None]
+    assert AlphaState(w, table=TABLE).arch_words.startswith("none everywhere; ")
+
+
+def test_two_inputs_a_node_for_darts_and_no_truth():
+    space = spaces.darts()
+    state = AlphaState(film(3, space=space), space=space)
+    assert state.arch in space
+    assert state.words == "step 3 of 3"
+    assert np.isnan(state.worths).all()
+
+
+def test_an_architecture_can_be_derived_otherwise():
+    state = AlphaState(film(2), table=TABLE, derive=lambda w: tuple(w.argmin(axis=1).tolist()))
+    assert state.arch == tuple(film(2)[-1].argmin(axis=1).tolist())
+    with pytest.raises(ValueError, match="token 0"):
+        AlphaState(film(2), table=TABLE, derive=lambda w: (7,) * 6)
+
+
+def test_it_plays_by_time_and_stops_at_the_end(state):
+    state.play()
+    assert (state.at, state.playing) == (1, True)
+    state.tick(SECONDS / 4)
+    assert state.at == 11
+    state.speed = 2.0
+    state.tick(SECONDS / 4)
+    assert state.at == 31
+    state.tick(SECONDS)
+    assert (state.at, state.playing) == (40, False)
+    assert "The end" in state.message
+    state.tick(SECONDS)
+    assert state.at == 40
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.lists(st.floats(0, 1), max_size=60), st.sampled_from([0.5, 1.0, 4.0]))
+def test_many_short_ticks_are_one_long_one(ticks, speed):
+    short, long = (AlphaState(film(), table=TABLE, speed=speed) for _ in range(2))
+    short.play()
+    long.play()
+    for seconds in ticks:
+        short.tick(seconds)
+    long.tick(sum(ticks))
+    assert abs(short.at - long.at) <= 1  # sums of floats may differ in their last digit
+    assert short.playing == long.playing or min(short.at, long.at) >= 39
+
+
+def test_pause_scrub_and_reset(state):
+    state.play()
+    state.tick(1)
+    state.pause()
+    there = state.at
+    state.tick(1)
+    assert (state.at, state.playing) == (there, False)
+    state.play()
+    assert state.at == there  # it goes on where it was
+    state.scrub(20)
+    assert (state.at, state.playing) == (20, False)
+    state.play()
+    state.tick(SECONDS / 40)
+    assert state.at == 21
+    state.speed = 4.0
+    state.reset()
+    assert (state.at, state.playing, state.speed) == (1, False, 1.0)
+
+
+def test_who_looks_at_the_last_step_goes_with_a_run_that_grows():
+    w = film()
+    state = AlphaState(table=TABLE)
+    assert (state.at, state.arch, state.words) == (
+        0,
+        None,
+        "no step yet: all operations weigh the same",
+    )
+    np.testing.assert_allclose(state.weights(0), 0.2)
+    state.play()
+    assert not state.playing
+    state.reset()
+    for weights in w[:10]:
+        state.append(weights)
+    assert (state.at, state.steps) == (10, 10)
+    state.scrub(4)
+    state.append(w[10])
+    assert (state.at, state.steps) == (4, 11)
+    whole = AlphaState(w[:11], table=TABLE)
+    np.testing.assert_array_equal(state.w, whole.w)
+    np.testing.assert_array_equal(state.worths, whole.worths)
+
+
+def test_appended_weights_are_kept_as_they_are_now():
+    weights = film(1)[0]
+    state = AlphaState(table=TABLE)
+    state.append(weights)
+    weights[:] = 0
+    assert state.weights(1).sum() == pytest.approx(6)
+
+
+def test_a_step_is_said_once():
+    state, seen = AlphaState(film(3), table=TABLE), []
+    state.observe(lambda change: seen.append((state.at, state.steps)), ["at", "steps"])
+    state.append(film(1)[0])
+    assert set(seen) == {(4, 4)}
+
+
+def test_a_state_is_plain_and_makes_the_same_one(state):
+    state.scrub(5)
+    state.speed = 2.0
+    plain = json.loads(json.dumps(state.as_dict()))
+    assert plain == {"at": 5, "speed": 2.0}
+    again = AlphaState(film(), table=TABLE, **plain)
+    assert (again.at, again.speed, again.words) == (5, 2.0, state.words)
+
+
+@pytest.mark.parametrize("at", [0, 41, -1])
+def test_a_step_that_is_not_there_is_refused(at, state):
+    with pytest.raises(traitlets.TraitError):
+        AlphaState(film(), table=TABLE, at=at)
+    with pytest.raises(traitlets.TraitError):
+        state.scrub(at)
+
+
+@pytest.mark.parametrize("speed", [0, -1, math.nan, math.inf])
+def test_a_speed_that_is_none_is_refused(speed):
+    with pytest.raises(traitlets.TraitError, match="speed"):
+        AlphaState(film(), table=TABLE, speed=speed)
+
+
+def test_weights_of_another_space_are_refused(state):
+    with pytest.raises(ValueError, match=r"\(28, 8\); \(6, 5\)"):
+        state.append(np.ones((28, 8)))
+    assert (state.steps, len(state.w), len(state.worths)) == (40, 40, 40)
