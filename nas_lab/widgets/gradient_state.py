@@ -1,0 +1,279 @@
+"""What the gradient sliders know: the exact policy gradient, and how noisy its estimates are."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import traitlets
+
+from nas_lab.estimation import Table
+from nas_lab.spaces import Arch
+from nas_lab.widgets.base import State
+
+if TYPE_CHECKING:
+    import torch
+
+RATE = 0.1
+"""Learning rate of the exact ascent."""
+MOST = 200
+"""Steps of it that the slider goes to."""
+DRAWN = 500
+"""Batches that are drawn to see where they point."""
+MANY = 100_000
+"""Larger numbers are not told."""
+
+
+@dataclass(frozen=True, eq=False)
+class Estimates:
+    """The gradient of J at one policy, and the estimates that batches give. All lengths are L2.
+
+    Attributes:
+        w: the policy, [D, K].
+        gradient: of J, with respect to the logits, [D, K]; exact.
+        reward: mean of R; exact.
+        accuracy: mean validation accuracy of what the policy draws; exact.
+        entropy: of the policy, in nats.
+        noise: root of the mean squared length of (estimate - gradient), for a batch of one and the
+            baseline that is set; exact.
+        least: the same with the mean reward as baseline.
+        cosines: between the gradient and the estimates of ``DRAWN`` batches.
+    """
+
+    w: np.ndarray
+    gradient: np.ndarray
+    reward: float
+    accuracy: float
+    entropy: float
+    noise: float
+    least: float
+    cosines: np.ndarray
+
+
+class GradientState(State):
+    """A factorised controller on a table, and how well one step of REINFORCE points uphill.
+
+    The policy has learnt for some steps from the exact gradient of J = E[score] + entropy H(p),
+    which a table makes possible: no luck is in it. From there, batches estimate the gradient as
+
+        1/m sum_k  (R_k - b) grad log p(arch_k)  +  entropy grad H,   R = score + entropy H
+
+    Args:
+        table: what evaluates; None takes the one that comes with the kit.
+        baseline: b, in units of the reward.
+        batch: m, architectures of one step.
+        entropy: weight of the entropy in the reward.
+        learnt: steps of exact gradient ascent (Adam, learning rate 0.1) behind the policy.
+        draw: number of the draw of the batches.
+
+    Raises:
+        traitlets.TraitError: a number out of range.
+    """
+
+    baseline = traitlets.Float(min=0, max=1.5).tag(keep=True)
+    batch = traitlets.Int(min=1, max=64).tag(keep=True)
+    entropy = traitlets.Float(min=0, max=1).tag(keep=True)
+    learnt = traitlets.Int(min=0, max=MOST).tag(keep=True)
+    draw = traitlets.Int(min=0).tag(keep=True)
+
+    def __init__(
+        self,
+        table: Table | None = None,
+        *,
+        baseline: float = 0.0,
+        batch: int = 4,
+        entropy: float = 0.0,
+        learnt: int = 20,
+        draw: int = 0,
+    ) -> None:
+        self.table = Table.load() if table is None else table
+        self.space = self.table.space
+        settings = {"baseline": baseline, "batch": batch, "entropy": entropy, "learnt": learnt}
+        super().__init__(**settings, draw=draw)
+        self._first = dict(settings, draw=draw)
+        self._path = lru_cache(maxsize=8)(self._ascend)
+        self._known: tuple[Any, Estimates] | None = None
+
+    def reset(self) -> None:
+        """Go back to the first setting."""
+        with self.hold_trait_notifications():
+            for name, value in self._first.items():
+                setattr(self, name, value)
+
+    def take_mean(self) -> None:
+        """Put the baseline to the mean reward, which is what a moving average finds."""
+        self.baseline = round(self.estimates.reward, 2)
+
+    def draw_again(self) -> None:
+        """Draw other batches."""
+        self.draw += 1
+
+    # ---- the table as arrays -----------------------------------------------------------------
+
+    @cached_property
+    def _archs(self) -> list[Arch]:
+        return list(self.space)
+
+    @cached_property
+    def _scores(self) -> np.ndarray:
+        """Validation accuracy of every architecture, [size]."""
+        return np.array([self.table(arch).score for arch in self._archs])
+
+    @cached_property
+    def _one_hot(self) -> np.ndarray:
+        """Every architecture, [size, D K]."""
+        return np.stack([self.space.one_hot(arch) for arch in self._archs]).reshape(
+            len(self._archs), -1
+        )
+
+    # ---- exact ascent ------------------------------------------------------------------------
+
+    def _ascend(self, entropy: float) -> np.ndarray:
+        """Logits after 0, 1, ... ``MOST`` exact steps, [MOST + 1, D, K]."""
+        import torch
+
+        from nas_lab import runtime
+
+        scores = self._cube
+        logits = torch.zeros(self.space.mask.shape, requires_grad=True)
+        adam = torch.optim.Adam([logits], lr=RATE)
+        path = [logits.detach().clone()]
+        with runtime.threads(1):
+            for _ in range(MOST):
+                adam.zero_grad()
+                (-objective(scores, logits, entropy)).backward()
+                adam.step()
+                path.append(logits.detach().clone())
+        return torch.stack(path).numpy()
+
+    @cached_property
+    def _cube(self) -> torch.Tensor:
+        """Validation accuracies by tokens, float32 [K, ..., K] with an axis for each decision."""
+        import torch
+
+        shape = [len(decision.options) for decision in self.space.decisions]
+        return torch.tensor(self._scores, dtype=torch.float32).reshape(shape)
+
+    # ---- estimates ---------------------------------------------------------------------------
+
+    @property
+    def estimates(self) -> Estimates:
+        """What follows from the setting; computed once for each."""
+        key = (self.baseline, self.batch, self.entropy, self.learnt, self.draw)
+        if self._known is None or self._known[0] != key:
+            self._known = (key, self._estimate())
+        return self._known[1]
+
+    def _estimate(self) -> Estimates:
+        w, pull = _policy(self._path(self.entropy)[self.learnt])
+        flat = w.ravel()
+        log_p = self._one_hot @ np.log(flat)
+        p = np.exp(log_p)
+        surprise = float(-(flat * np.log(flat)).sum())
+        rewards = self._scores + self.entropy * surprise
+        accuracy = float(p @ self._scores)
+        # grad log p(arch) = one_hot(arch) - w, in logits
+        gradient = (p * self._scores) @ self._one_hot - accuracy * flat
+        squared = len(w) - 2 * self._one_hot @ flat + flat @ flat  # of grad log p
+
+        def noise(baseline: float) -> float:
+            mean_square = p @ ((rewards - baseline) ** 2 * squared)
+            return math.sqrt(max(0.0, mean_square - gradient @ gradient))
+
+        bonus = self.entropy * pull.ravel()
+        return Estimates(
+            w,
+            (gradient + bonus).reshape(w.shape),
+            accuracy + self.entropy * surprise,
+            accuracy,
+            surprise,
+            noise(self.baseline),
+            noise(accuracy + self.entropy * surprise),
+            self._cosines(p, rewards, flat, gradient + bonus, bonus),
+        )
+
+    def _cosines(
+        self,
+        p: np.ndarray,
+        rewards: np.ndarray,
+        flat: np.ndarray,
+        gradient: np.ndarray,
+        bonus: np.ndarray,
+    ) -> np.ndarray:
+        """Between the gradient and the estimates of some batches, [DRAWN]."""
+        rng = np.random.default_rng(self.draw)
+        drawn = np.searchsorted(p.cumsum(), p.sum() * rng.random((DRAWN, self.batch)))
+        gains = (rewards[drawn] - self.baseline)[:, :, None]
+        steps = (gains * (self._one_hot[drawn] - flat)).mean(axis=1) + bonus
+        lengths = np.linalg.norm(steps, axis=1) * np.linalg.norm(gradient)
+        return np.divide(steps @ gradient, lengths, out=np.zeros(DRAWN), where=lengths > 0)
+
+    # ---- in words ----------------------------------------------------------------------------
+
+    @property
+    def words(self) -> str:
+        """How noisy a step is, and what the best baseline would make of it."""
+        found = self.estimates
+        length = float(np.linalg.norm(found.gradient)) * math.sqrt(self.batch)
+        downhill = (found.cosines < 0).mean()
+        return (
+            f"b = {self.baseline:.2f}, batch {self.batch}: the noise of a step is "
+            f"{_count(found.noise / length, 1)} times as long as the gradient, and {downhill:.0%} "
+            f"of the steps point downhill. With the mean reward {found.reward:.2f} as baseline, "
+            f"the noise is {_count(found.least / length, 1)} times as long"
+        )
+
+    @property
+    def need_words(self) -> str:
+        """How many architectures a step has to train."""
+        found = self.estimates
+        length = float(np.linalg.norm(found.gradient))
+        now, then = (math.ceil((noise / length) ** 2) for noise in (found.noise, found.least))
+        return (
+            "for a noise no longer than the gradient, a step has to train "
+            f"{_count(max(1, now))} architectures; with that baseline {_count(max(1, then))}"
+        )
+
+    @property
+    def policy_words(self) -> str:
+        """What the policy draws."""
+        found, size = self.estimates, self.space.size
+        return (
+            f"the policy after {self.learnt} exact steps draws cells of {found.accuracy:.1%} on "
+            f"average; its entropy is {found.entropy:.1f} of {math.log(size):.1f} nats, that of a "
+            f"free choice among {math.exp(found.entropy):,.0f} of {size:,} cells"
+        )
+
+
+def _count(number: float, digits: int = 0) -> str:
+    """A number in words' length: where the gradient vanishes, it grows beyond all meaning."""
+    if number > MANY:
+        return f"more than {MANY:,}"
+    return f"{number:,.{digits if number < 100 else 0}f}"
+
+
+def objective(scores: torch.Tensor, logits: torch.Tensor, entropy: float) -> torch.Tensor:
+    """J = E[score] + entropy H(p) of a factorised policy, exactly.
+
+    Args:
+        scores: of every architecture, an axis for each decision.
+        logits: [D, K].
+        entropy: weight of H.
+    """
+    log_w = logits.log_softmax(dim=1)
+    w = log_w.exp()
+    for row in w.flip(0):
+        scores = scores @ row  # the last decision is averaged out
+    return scores - entropy * (w * log_w).sum()
+
+
+def _policy(logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """w[D, K], and the gradient of its entropy with respect to the logits [D, K]."""
+    logits = logits.astype(float)
+    log_w = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    w = np.exp(log_w)
+    surprise = -(w * log_w).sum(axis=1, keepdims=True)
+    return w, -w * (log_w + surprise)  # dH/dlogit_k = -w_k (log w_k + H)
