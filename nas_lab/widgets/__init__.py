@@ -28,6 +28,8 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "scaling_state": ["ScalingState"],
         "swap": ["SwapParts"],
         "swap_state": ["SwapState"],
+        "temperature": ["TemperatureSlider"],
+        "temperature_state": ["TemperatureState"],
         "view": ["Picture", "View"],
     },
 )
