@@ -102,7 +102,7 @@ class Batch:
             of_student[hand_in.student].append(hand_in)
         for hand_in in latest(found):
             of_content[_digest(hand_in, self.template)].append(hand_in)
-        for several in of_student.values():
+        for several in (sorted(files, key=_age) for files in of_student.values()):
             if len(several) > 1:
                 others = ", ".join(other.path.name for other in several[:-1])
                 notes[several[-1]].append(
@@ -134,8 +134,13 @@ def _digest(hand_in: HandIn, template: Template) -> str:
 
 def latest(found: Sequence[HandIn]) -> list[HandIn]:
     """The last hand-in of each student, by the student's name."""
-    last = {hand_in.student: hand_in for hand_in in sorted(found, key=lambda h: h.when)}
+    last = {hand_in.student: hand_in for hand_in in sorted(found, key=_age)}
     return [last[student] for student in sorted(last)]
+
+
+def _age(hand_in: HandIn) -> tuple[bool, datetime]:
+    """Notebooks come after all other files, and then the later one wins."""
+    return hand_in.path.suffix in (".ipynb", ".zip"), hand_in.when
 
 
 def write_tables(path: Path, grades: Sequence[Grade], by_hand: Mapping[str, float]) -> Path:

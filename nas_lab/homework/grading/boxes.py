@@ -10,21 +10,23 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import sysconfig
 import tempfile
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
 
 from nas_lab.homework import drivers
-from nas_lab.homework.grading import box
+from nas_lab.homework.grading import box, processes
 
 SCRATCH_BYTES = 64 << 20
 """How much a hand-in may write to its empty folder."""
@@ -118,6 +120,8 @@ def _running(command: list[str], **options: Any) -> Iterator[subprocess.Popen]:
         yield process
     finally:
         process.kill()
+        with suppress(OSError):  # what it started and left in its group
+            os.killpg(process.pid, signal.SIGKILL)
         for pipe in (process.stdin, process.stdout):
             with suppress(OSError):  # what was not yet written has no reader any more
                 pipe.close()  # type: ignore[union-attr]
@@ -259,7 +263,6 @@ class Plain:
 
     name: str = "plain"
     isolated: bool = False
-    _: object = field(default=None, repr=False)
 
     @contextmanager
     def start(self, limits: Limits) -> Iterator[subprocess.Popen]:
@@ -268,9 +271,9 @@ class Plain:
             lent, scratch = Path(folder, "box"), Path(folder, "scratch")
             lent.mkdir()
             scratch.mkdir()
-            # Before Linux 5.14 every process of the user is counted, so a bound would hit others.
-            count = Limits(limits.cell_seconds, limits.wall_seconds, limits.memory, processes=0)
-            command = [sys.executable, str(kit(lent) / "runner.py"), count.for_runner()]
+            # Here the limit counts all processes of the user, not only those of the hand-in.
+            own = replace(limits, processes=limits.processes + processes.of_this_user())
+            command = [sys.executable, str(kit(lent) / "runner.py"), own.for_runner()]
             try:
                 with _running(command, cwd=scratch) as process:
                     yield process
@@ -281,13 +284,12 @@ class Plain:
 @contextmanager
 def _adopting() -> Iterator:
     """On Linux, become the parent of daemons that a hand-in leaves, so that they can be ended."""
-    from nas_lab.homework.grading import processes
-
     before = set(processes.children(os.getpid()))
     processes.adopt_orphans()
 
     def end() -> None:
-        for _ in range(20):
+        deadline = time.monotonic() + 5
+        while time.monotonic() < deadline:
             left = set(processes.children(os.getpid())) - before
             if not left:
                 return

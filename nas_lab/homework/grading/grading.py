@@ -158,7 +158,7 @@ class Run:
                 self._stop("timed out", "the whole notebook took too long")
                 return
             with box.start(self.limits) as process:
-                talk = Talk(process, self.limits.memory)
+                talk = Talk(process, self.limits.memory, 2 * self.limits.processes)
                 try:
                     talk.ask({"do": "load", "modules": self.exam.modules}, START_SECONDS)
                 except Trouble as trouble:
@@ -185,7 +185,7 @@ class Run:
         if failed is None:
             return False
         self.notes = [note for note in self.notes if note.startswith(LEFT_OUT)]
-        self.notes += [f"cell {i - self.given + 1} failed: {why}" for i, why in failed.items()]
+        self.notes += [f"{self._cell(place)} failed: {why}" for place, why in failed.items()]
         return True
 
     def _run(self, talk: Talk, places: Iterable[int]) -> dict[int, str] | None:
@@ -195,16 +195,23 @@ class Run:
                 continue
             request = {"do": "run", "cell": place, "source": self.cells[place]}
             try:
-                error = talk.ask(request, self._seconds()).get("error")
+                seconds = self._seconds() if place >= self.given else START_SECONDS
+                error = talk.ask(request, seconds).get("error")
             except Trouble as trouble:
                 self.broken.add(place)
                 self.troubles.add(trouble.kind)
-                own = place - self.given + 1
-                self.notes.append(f"{LEFT_OUT} cell {own}, because {trouble}")
+                self.notes.append(f"{LEFT_OUT} {self._cell(place)}, because {trouble}")
                 return None
             if error:
                 failed[place] = _text(error)
         return failed
+
+    def _cell(self, place: int) -> str:
+        """A cell as the student knows it: by its first line."""
+        if place < self.given:
+            return "a cell that was given out"
+        first = self.cells[place].strip().splitlines()[0][:60]
+        return f"the cell that begins with {first!r}"
 
     def _ask_answers(self, talk: Talk) -> None:
         for sheet in self._todo():

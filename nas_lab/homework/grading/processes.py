@@ -33,16 +33,47 @@ def children(parent: int) -> list[int]:
     return [pid for pid, (above, _) in _stat().items() if above == parent]
 
 
-def resident(ancestor: int) -> int:
-    """Bytes in memory of a process and of all below it."""
-    stat, below = _stat(), defaultdict(list)
+def _tree(ancestor: int, stat: dict[int, tuple[int, int]]) -> list[int]:
+    below = defaultdict(list)
     for pid, (parent, _) in stat.items():
         below[parent].append(pid)
-    total, todo = 0, [ancestor]
-    while todo:
-        pid = todo.pop()
-        total += stat.get(pid, (0, 0))[1]
-        todo += below[pid]
+    found = [ancestor]
+    for pid in found:  # grows while it is walked
+        found += below[pid]
+    return found
+
+
+def usage(ancestor: int) -> tuple[int, int]:
+    """A process and all below it: how many they are, and their bytes in memory.
+
+    What two of them share counts twice.
+    """
+    stat = _stat()
+    found = _tree(ancestor, stat)
+    return len(found), sum(stat[pid][1] for pid in found if pid in stat)
+
+
+def shared_out(ancestor: int) -> int:
+    """Bytes of a process and of all below it; what they share counts once. Slower than `usage`."""
+    stat, total = _stat(), 0
+    for pid in _tree(ancestor, stat):
+        try:
+            text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+            total += 1024 * int(text.split("Pss:")[1].split()[0])
+        except (OSError, IndexError, ValueError):  # it ended, or another user's
+            total += stat.get(pid, (0, 0))[1]
+    return total
+
+
+def of_this_user() -> int:
+    """How many processes and threads this user has now, as the limit counts them."""
+    total = 0
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            if path.stat().st_uid == os.geteuid():
+                total += len(os.listdir(path / "task"))
+        except OSError:  # it ended meanwhile
+            continue
     return total
 
 

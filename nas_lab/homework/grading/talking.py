@@ -18,7 +18,7 @@ MOST_BYTES = 8 << 20
 MOST_DIGITS = 400
 """Of a whole number in a reply."""
 LOOK_SECONDS = 0.25
-"""How often memory is looked at while waiting."""
+"""How often processes and memory are looked at while waiting."""
 
 
 class Trouble(Exception):
@@ -35,12 +35,13 @@ class Talk:
     Args:
         process: with pipes to the runner's requests and from its replies.
         memory: bytes that its processes may hold together.
+        most: how many processes there may be.
     """
 
-    def __init__(self, process: subprocess.Popen, memory: int) -> None:
+    def __init__(self, process: subprocess.Popen, memory: int, most: int = 1_000) -> None:
         assert process.stdin is not None
         assert process.stdout is not None
-        self.process, self.memory = process, memory
+        self.process, self.memory, self.most = process, memory, most
         self._out, self._in = process.stdin.fileno(), process.stdout.fileno()
         self._buffer = bytearray()
         os.set_blocking(self._out, False)
@@ -121,11 +122,15 @@ class Talk:
                     raise Trouble("timed out", "it took too long")
                 if selector.select(min(left, LOOK_SECONDS)):
                     return
-                self._look_at_memory()
+                self._look_around()
 
-    def _look_at_memory(self) -> None:
-        if processes.resident(self.process.pid) > self.memory or processes.memory_is_short():
+    def _look_around(self) -> None:
+        number, size = processes.usage(self.process.pid)
+        too_much = size > self.memory and processes.shared_out(self.process.pid) > self.memory
+        if too_much or processes.memory_is_short():
             raise Trouble("memory", "it took too much memory")
+        if number > self.most:
+            raise Trouble("ended", "it started too many processes")
 
 
 def decoded(line: bytes) -> Any:
