@@ -47,7 +47,7 @@ import os
 def everything(*given):
     found = []
     for place, folders, files in os.walk("/"):
-        if place.startswith(("/proc", "/usr/share", "/usr/lib", "/lib")):
+        if place.startswith(("/proc", "/sys", "/usr", "/lib")) or "site-packages" in place:
             folders[:] = []
             continue
         for name in files:
@@ -100,8 +100,8 @@ if os.fork() == 0:
 """
 
 C_LOOP = """
-import itertools, resource
-resource.setrlimit(resource.RLIMIT_CPU, (30, 30))
+import itertools, signal
+signal.alarm(60)
 sum(itertools.repeat(0, 10**12))
 """
 
@@ -247,8 +247,10 @@ ATTACKS = {
         "import os\nos.closerange(0, 100)", HONEST, earns=1, statuses=("partly",)
     ),
     # What is not its business
-    "reads the secret": attack(SEARCH, every_answer("everything()")),
-    "reads other hand-ins": attack(SEARCH, "print(everything())", every_answer("everything()")),
+    "reads the secret": attack(SEARCH + "found = everything()", every_answer("found")),
+    "reads other hand-ins": attack(
+        SEARCH + "print(everything())", "found = everything()", every_answer("found")
+    ),
     "reads proc and environment": attack(
         "import glob, os\n"
         "def look():\n"
@@ -295,7 +297,7 @@ ATTACKS = {
         "held = []\nfor _ in range(40):\n    held.append(bytearray(100 << 20))",
         HONEST,
         earns=1,
-        statuses=("partly",),
+        statuses=("partly", "timed out"),
     ),
     "memory bomb that is shared": attack(
         "import mmap\nheld = []\nfor _ in range(15):\n"
@@ -305,7 +307,7 @@ ATTACKS = {
         "    held.append(m)",
         HONEST,
         earns=1,
-        statuses=("partly",),
+        statuses=("partly", "timed out"),
     ),
     "fills the disk": attack(
         "import os\n"
@@ -325,9 +327,8 @@ ATTACKS = {
         "    os.write(2, b'y' * 10_000)",
         HONEST,
         earns=1,
-        statuses=("graded",),
     ),
-    "answer flood": attack(every_answer("['x' * 1000] * 20_000")),
+    "answer flood": attack(every_answer("['x' * 1000] * 1_000")),
     "endless loop": attack(
         "import time\nend = time.time() + 60\nwhile time.time() < end:\n    pass",
         HONEST,
@@ -398,7 +399,7 @@ ATTACKS = {
         earns=1,
     ),
     "deep lists": attack(
-        "def deep():\n    value = []\n    for _ in range(100_000):\n        value = [value]\n"
+        "def deep():\n    value = []\n    for _ in range(20_000):\n        value = [value]\n"
         "    return value",
         every_answer("deep()"),
     ),

@@ -21,6 +21,7 @@ from tests.hostile.notebooks import HONEST, notebook, text
 
 SECRET = "a secret that no hand-in may ever see"
 CHECKOUT = Path(__file__).resolve().parents[2]
+GRADER = CHECKOUT / "nas_lab" / "homework" / "grading"
 
 needs_bubblewrap = pytest.mark.skipif(
     not boxes._working("bubblewrap", ""), reason="bubblewrap is not there or does not work"
@@ -129,7 +130,7 @@ def outcome(tmp_path_factory):
     listener = Listener()
     write_attacks(submissions, canary, listener.port)
     odd = odd_files(submissions, folder)
-    before = snapshot(canary), snapshot(CHECKOUT / "nas_lab")
+    before = snapshot(canary), snapshot(GRADER)
     # The batch keeps its own environment from hand-ins; this must not show up anywhere.
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NAS_LAB_CANARY", SECRET)
@@ -140,12 +141,12 @@ def outcome(tmp_path_factory):
                 str(submissions),
                 *("--secret-file", str(folder / "secret.txt"), "--csv", str(folder / "grades.csv")),
                 *("--feedback", str(folder / "feedback"), "--jobs", "2", "--box", "bubblewrap"),
-                *("--cell-timeout", "4", "--wall", "20", "--memory", "600M"),
+                *("--cell-timeout", "8", "--wall", "40", "--memory", "600M"),
             ]
         )
     found = Outcome(folder)
     found.code, found.odd, found.listener = code, odd, listener
-    found.touched = before != (snapshot(canary), snapshot(CHECKOUT / "nas_lab"))
+    found.touched = before != (snapshot(canary), snapshot(GRADER))
     return found
 
 
@@ -253,7 +254,7 @@ def test_plain_limits_let_no_forgery_through(tmp_path):
                 *("grade", "hw1", str(submissions), "--box", "plain"),
                 *("--secret-file", str(tmp_path / "secret.txt")),
                 *("--csv", str(tmp_path / "grades.csv"), "--feedback", str(tmp_path / "feedback")),
-                *("--cell-timeout", "4", "--wall", "20", "--memory", "600M"),
+                *("--cell-timeout", "8", "--wall", "40", "--memory", "600M"),
             ]
         )
     totals = Outcome(tmp_path).totals
