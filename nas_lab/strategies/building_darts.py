@@ -54,7 +54,7 @@ class Plan:
         steps: of every search by gradient.
         every: weights are kept after every so many steps.
         skeleton: what surrounds the cells.
-        data: images as it takes them.
+        data: images as it takes them: all, and few of them.
         seeds: of the searches.
         paths: steps of the one-shot supernet, each of a single architecture.
         candidates: how many architectures are then ranked by its weights.
@@ -63,7 +63,7 @@ class Plan:
     steps: int
     every: int
     skeleton: Skeleton
-    data: FashionMNIST
+    data: tuple[FashionMNIST, ...]
     seeds: tuple[int, ...]
     paths: int
     candidates: int
@@ -94,7 +94,7 @@ class Way(ABC):
     search: bool
 
     @abstractmethod
-    def run(self, plan: Plan, seed: int) -> tuple[list[Choice], np.ndarray]:
+    def run(self, plan: Plan, data: FashionMNIST, seed: int) -> tuple[list[Choice], np.ndarray]:
         """A choice for each name, and the weights after each kept step [T, D, K], or none [0]."""
 
 
@@ -115,14 +115,14 @@ class Gradient(Way):
         """The argmax at the end, then those of the stopping rules and of the selections."""
         return (self.name, *self.rules, *self.selections)
 
-    def darts(self, plan: Plan, seed: int) -> Darts:
+    def darts(self, plan: Plan, data: FashionMNIST, seed: int) -> Darts:
         """The search before its first step."""
         options: dict[str, Any] = {"relaxation": self.relaxation, "schedule": self.schedule}
-        return Darts(SPACE, plan.skeleton, plan.data, order=self.order, seed=seed, **options)
+        return Darts(SPACE, plan.skeleton, data, order=self.order, seed=seed, **options)
 
-    def run(self, plan: Plan, seed: int) -> tuple[list[Choice], np.ndarray]:
+    def run(self, plan: Plan, data: FashionMNIST, seed: int) -> tuple[list[Choice], np.ndarray]:
         """Search to the end, whatever the rules say; note when each would have stopped."""
-        darts = self.darts(plan, seed)
+        darts = self.darts(plan, data, seed)
         rules = {name: make() for name, make in self.rules.items()}
         asking = dict.fromkeys(rules, 0.0)
         stopped: dict[str, Choice] = {}
@@ -149,9 +149,9 @@ class SinglePath(Way):
     names: tuple[str, ...] = ("one-shot",)
     search: bool = False
 
-    def run(self, plan: Plan, seed: int) -> tuple[list[Choice], np.ndarray]:
+    def run(self, plan: Plan, data: FashionMNIST, seed: int) -> tuple[list[Choice], np.ndarray]:
         """Train, rank, and choose the first."""
-        one_shot = OneShot(SPACE, plan.skeleton, plan.data, seed=seed).fit(steps=plan.paths)
+        one_shot = OneShot(SPACE, plan.skeleton, data, seed=seed).fit(steps=plan.paths)
         start, estimate = time.thread_time(), one_shot.estimator()
         rng = np.random.default_rng(seed)
         archs = [SPACE.canonical(SPACE.sample(rng)) for _ in range(plan.candidates)]
@@ -182,20 +182,22 @@ WAYS: tuple[Way, ...] = (
 
 @dataclass(frozen=True)
 class Run:
-    """A way with a seed."""
+    """A way with a seed, on all images or on few."""
 
     way: Way
+    data: FashionMNIST
     seed: int
 
     def path(self, folder: Path) -> Path:
         """Where its result is kept."""
-        return folder / f"{self.way.names[0].replace(' ', '-')}-{self.seed}.npz"
+        name = self.way.names[0].replace(" ", "-")
+        return folder / f"{name}-{images_of(self.data)}-{self.seed}.npz"
 
     def finish(self, plan: Plan, folder: Path) -> Path:
         """Run it, if it has not been, and return where its result is."""
         path = self.path(folder)
         if not path.is_file():
-            choices, w = self.way.run(plan, self.seed)
+            choices, w = self.way.run(plan, self.data, self.seed)
             arrays = {
                 "w": w.round(3).astype(np.float16),
                 "chosen": np.array([choice.arch for choice in choices], dtype=np.int8),
@@ -206,29 +208,42 @@ class Run:
         return path
 
 
+def images_of(data: FashionMNIST) -> int:
+    """How many training images there are."""
+    return len(data.train_dataloader().labels)
+
+
 def default_plan() -> Plan:
-    """The table's network and images."""
+    """The table's network; all of its images, and a tenth of them."""
     skeleton = building.SKELETON
-    data = FashionMNIST(skeleton.resolution, BATCH_SIZE)
-    return Plan(1_000, 10, skeleton, data, seeds=(0, 1, 2, 3, 4), paths=2_000, candidates=150)
+    data = tuple(
+        FashionMNIST(skeleton.resolution, BATCH_SIZE, images=images) for images in (10_000, 1_000)
+    )
+    return Plan(600, 10, skeleton, data, seeds=tuple(range(5)), paths=1_500, candidates=150)
 
 
 def recipe_of(plan: Plan, ways: Sequence[Way]) -> dict[str, Any]:
     """All that decides the numbers in the file, as plain values."""
-    ordered = _ordered(ways)
+    searches, others = names_of(ways)
     return {
-        "searches": [name for name, way, place in ordered if way.search and not place],
-        "others": [name for name, way, place in ordered if place or not way.search],
+        "searches": searches,
+        "others": others,
         "steps": list(plan.kept),
         "seeds": list(plan.seeds),
         "skeleton": dataclasses.asdict(plan.skeleton),
-        "batch_size": plan.data.batch_size,
-        "images": len(plan.data.train_dataloader().labels),
+        "batch_size": plan.data[0].batch_size,
+        "images": [images_of(data) for data in plan.data],
         "paths": plan.paths,
         "candidates": plan.candidates,
         "schedule": dataclasses.asdict(SHORT),
         "fingerprint": SPACE.fingerprint,
     }
+
+
+def names_of(ways: Sequence[Way]) -> tuple[list[str], list[str]]:
+    """Names of the searches, and those of all other choices."""
+    searches = [way.names[0] for way in ways if way.search]
+    return searches, [n for way in ways for n in way.names if n not in searches]
 
 
 def build(
@@ -248,16 +263,11 @@ def build(
         executor: who searches; None searches here.
         ways: how to search.
     """
-    runs = [Run(way, seed) for way in ways for seed in plan.seeds]
+    runs = [Run(way, data, seed) for seed in plan.seeds for data in plan.data for way in ways]
     for _ in tqdm(_finish_all(runs, plan, folder, executor), total=len(runs), unit="run"):
         pass
-    found = {
-        (way.names[0], seed): archives.read(Run(way, seed).path(folder))[0]
-        for way in ways
-        for seed in plan.seeds
-    }
     about = {**recipe_of(plan, ways), "versions": building.versions()}
-    archives.write(output, assemble(plan, ways, found), about)
+    archives.write(output, assemble(plan, folder, ways), about)
 
 
 def _finish_all(
@@ -269,26 +279,27 @@ def _finish_all(
     return (future.result() for future in as_completed(futures))
 
 
-def _ordered(ways: Sequence[Way]) -> list[tuple[str, Way, int]]:
-    """Names with their way and their place in it: searches first, then other choices."""
-    entries = [(name, way, place) for way in ways for place, name in enumerate(way.names)]
-    return sorted(entries, key=lambda entry: bool(entry[2]) or not entry[1].search)
+def assemble(plan: Plan, folder: Path, ways: Sequence[Way]) -> dict[str, np.ndarray]:
+    """The arrays of the file, out of those of the runs: images, names, seeds, and the rest."""
+    searches, others = names_of(ways)
+    place = {name: (way, i) for way in ways for i, name in enumerate(way.names)}
 
-
-def assemble(
-    plan: Plan, ways: Sequence[Way], found: Mapping[tuple[str, int], Mapping[str, np.ndarray]]
-) -> dict[str, np.ndarray]:
-    """The arrays of the file, out of those of each way (by its first name) and seed."""
-    ordered = _ordered(ways)
-
-    def collect(array: str) -> np.ndarray:
+    def collect(array: str, names: Sequence[str]) -> np.ndarray:
         return np.array(
-            [[found[w.names[0], seed][array][i] for seed in plan.seeds] for _, w, i in ordered]
-        )
+            [[[found(n, data, seed, array) for seed in plan.seeds] for n in names]
+             for data in plan.data]
+        )  # fmt: skip
 
-    searches = [way for _, way, place in ordered if way.search and not place]
-    w = [[found[way.names[0], seed]["w"] for seed in plan.seeds] for way in searches]
-    return {"w": np.array(w), "chosen": collect("chosen"), "seconds": collect("seconds")}
+    def found(name: str, data: FashionMNIST, seed: int, array: str) -> np.ndarray:
+        way, i = place[name]
+        values = archives.read(Run(way, data, seed).path(folder))[0][array]
+        return values if array == "w" else values[i]
+
+    return {
+        "w": collect("w", searches),
+        "chosen": collect("chosen", [*searches, *others]),
+        "seconds": collect("seconds", [*searches, *others]),
+    }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
