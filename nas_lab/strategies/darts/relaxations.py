@@ -102,7 +102,7 @@ class Gumbel(Relaxation):
 
     Every pass draws g anew. At temperature zero a row would be one-hot, an option drawn with its
     probability softmax(alpha); so what the supernet learns with comes close to what is kept in
-    the end. Sources: S. Xie et al., "SNAS", ICLR 2019, arXiv:1812.09926, eq. 4.
+    the end. Source: S. Xie et al., "SNAS", ICLR 2019, arXiv:1812.09926.
 
     Args:
         first: temperature at the beginning, above 0.
@@ -143,7 +143,7 @@ class HardGumbel(Gumbel):
     Forward a row is one-hot, so only the drawn options run and a step is cheaper. Backward it is
     the soft sample (the straight-through estimator), as far as options ran. Source: X. Dong,
     Y. Yang, "Searching for a Robust Neural Architecture in Four GPU Hours" (GDAS), CVPR 2019,
-    arXiv:1910.04465, eq. 3-5.
+    arXiv:1910.04465.
     """
 
     def __call__(self, parameters: Parameters, space: Space, moment: Moment) -> Tensor:
@@ -161,7 +161,7 @@ class AuxiliarySkip(Relaxation):
     and not for what they compute. The added skip does this service, and the searched one is
     judged on its own. Two skips are one with the sum of both weights: w of 'skip_connect' plus
     beta. Beta falls from ``first`` to 0 in a straight line. Source: X. Chu et al., "DARTS-",
-    ICLR 2021, arXiv:2009.01027, eq. 2. (In a reduction cell both are the same 1x1 convolution.)
+    ICLR 2021, arXiv:2009.01027. (In a reduction cell both are the same 1x1 convolution.)
 
     Args:
         relaxation: gives the other weights.
@@ -203,7 +203,7 @@ class EdgeNormalisation(Relaxation):
     """Edges into a node compete too: each row of w is multiplied by its edge's weight.
 
     The weights are a softmax of the parameters ``beta`` [D] over the edges into a node. Source:
-    Y. Xu et al., "PC-DARTS", ICLR 2020, arXiv:1907.05737, eq. 3. An architecture is derived from
+    Y. Xu et al., "PC-DARTS", ICLR 2020, arXiv:1907.05737, section 3.3. An architecture is derived from
     the products, as there. (The paper's other idea, to mix a part of the channels only, is none of
     w, and not here.)
 

@@ -31,7 +31,7 @@ class Schedule:
         alpha_betas: Adam's two decay rates, in [0, 1).
         alpha_decay: weight decay of the architecture, as in ``torch.optim.Adam``.
         warmup: share of the search in which only weights learn, in [0, 1). The paper has none;
-            15 of 50 passes in PC-DARTS (Xu et al. 2020, section 4.2).
+            15 of 50 passes in PC-DARTS (Xu et al. 2020).
 
     Raises:
         ValueError: a value is out of its range.

@@ -44,7 +44,7 @@ class Darts:
             them are honest.
         order: 1 takes the weights as they are (xi = 0), 2 looks one step of the weights ahead.
             "joint" is for comparison: no halves, alphas and weights move together on every batch
-            of all training images, which the paper found to be worse (section 3.3).
+            of all training images, which the paper tried and found to be worse.
         seed: of the initial weights, the order of the images, and what a relaxation draws.
         relaxation: how w comes from the parameters.
         schedule: optimisers and learning rates.

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class TooManySkips:
     """Stop when a normal cell would keep so many skip connections.
 
-    Source: H. Liang et al., "DARTS+", 2019, arXiv:1909.06035, section 3.2, criterion 1: two. For
+    Source: H. Liang et al., "DARTS+", 2019, arXiv:1909.06035, criterion 1: two. For
     a single cell, as on ``nasbench201()``, that cell counts.
 
     Args:
@@ -62,7 +62,7 @@ class RisingCurvature:
     The curvature is measured from time to time and smoothed over k values. It has risen when the
     mean of the k before is below ``ratio`` times that of the last k. Then
     ``darts.arch(rule.keep)`` is the architecture of k measurements ago. Source: A. Zela et al.,
-    ICLR 2020, arXiv:1909.09656, section 4.3, with k = 5 passes over the data.
+    ICLR 2020, arXiv:1909.09656, section 4, with k = 5 passes over the data.
 
     A rule keeps what it has seen, so make one for each search.
 
