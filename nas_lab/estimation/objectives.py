@@ -38,7 +38,7 @@ def weighted_loss(loss: Number, latency: Number, beta: float, unit: float = 1e-6
         ValueError: a latency that is not longer than ``unit``, a negative loss, or a number that
             is not finite.
     """
-    _check_costs("latency", latency)
+    check_costs("latency", latency)
     if not (math.isfinite(unit) and unit > 0):
         raise ValueError(f"unit must be a positive number of seconds, not {unit!r}")
     if not math.isfinite(beta):
@@ -72,8 +72,8 @@ def mnasnet_reward(
     Raises:
         ValueError: a latency or a target that is not positive and finite.
     """
-    _check_costs("latency", latency)
-    _check_costs("target", target)
+    check_costs("latency", latency)
+    check_costs("target", target)
     alpha, beta = exponents
     ratio: Any = np.asarray(latency) / target
     return accuracy * ratio ** np.where(ratio <= 1, alpha, beta)
@@ -88,7 +88,7 @@ def best_within(scores: npt.ArrayLike, costs: npt.ArrayLike, budget: float) -> i
         ValueError: nothing meets the budget, or a cost or the budget is not positive.
     """
     scores, costs = _pairs(scores, costs)
-    _check_costs("budget", budget)
+    check_costs("budget", budget)
     within = np.flatnonzero((costs <= budget) & ~np.isnan(scores))
     if not within.size:
         scored = costs[~np.isnan(scores)]
@@ -138,11 +138,12 @@ def _pairs(scores: npt.ArrayLike, costs: npt.ArrayLike) -> tuple[np.ndarray, np.
         raise ValueError(
             f"scores and costs come in pairs, but their shapes are {scores.shape} and {costs.shape}"
         )
-    _check_costs("cost", costs)
+    check_costs("cost", costs)
     return scores, costs
 
 
-def _check_costs(name: str, costs: npt.ArrayLike) -> None:
+def check_costs(name: str, costs: npt.ArrayLike) -> None:
+    """Raise ValueError unless all costs are positive and finite."""
     costs = np.asarray(costs, dtype=float)
     wrong = costs[~(np.isfinite(costs) & (costs > 0))]
     if wrong.size:

@@ -13,6 +13,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "enas": ["Enas"],
         "evolution": ["RegularizedEvolution"],
         "halving": ["Continued", "Hyperband", "SuccessiveHalving"],
+        "latency_aware": ["LatencyAwareDarts"],
         "local_search": ["LocalSearch"],
         "morphism": ["EAS", "GrowthController"],
         "nsga2": ["NSGA2"],
