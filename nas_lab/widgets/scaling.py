@@ -111,6 +111,11 @@ class CompoundScaling(View):
         if not math.isclose(change["new"], self._at(name), abs_tol=1e-6):
             self.model.move(name, change["new"])
 
+    def _show(self, name: str, slider: ipywidgets.FloatSlider) -> None:
+        """Put a slider to the state; one that is there stays alone, for a hand may be on it."""
+        if not math.isclose(slider.value, self._at(name), abs_tol=1e-6):
+            slider.value = self._at(name)
+
     def _at(self, name: str) -> float:
         """Where a slider stands: on the step nearest to the state, or at the end.
 
@@ -142,7 +147,7 @@ class CompoundScaling(View):
         self._base.value, self._way.value = model.base, model.way or _OWN
         self._lock.value = model.locked
         for name, slider in self._sliders.items():
-            slider.value = self._at(name)
+            self._show(name, slider)
         self._message.say(html.escape(model.message))
         now = (model.base, model.coefficients, model.phi)
         if self._drawn == now:

@@ -1,0 +1,154 @@
+"""The scaling widget under a reader's hand: by keyboard, quickly, and with no stale pictures."""
+
+import re
+
+import numpy as np
+import pytest
+
+from nas_lab.widgets import ScalingState
+from tests.browser.lab import write_json
+from tests.browser.test_cell_builder import THEMES, contrast, press, save
+
+SOURCE = """
+from nas_lab.widgets import CompoundScaling
+w = CompoundScaling({arguments})
+w
+"""
+MOVES = 40
+SECONDS = 120_000
+
+# Every new picture of the widget, and the last key, with when they were there.
+WATCH = """widget => {
+    window.pictures = [];
+    window.lastKey = 0;
+    document.addEventListener("keydown", () => { window.lastKey = performance.now(); }, true);
+    new MutationObserver(() => {
+        const alt = widget.querySelector("img")?.alt, at = performance.now();
+        if (alt && alt !== window.pictures.at(-1)?.alt) window.pictures.push({alt, at});
+    }).observe(widget, {subtree: true, childList: true, attributes: true});
+}"""
+# Arrow keys one after the other, by a reader who waits for each answer: seconds until words and
+# picture are new.
+TIMED = """async ([widget, thumb, keys]) => {
+    const taken = [];
+    for (const key of keys) {
+        const words = widget.innerText, picture = widget.querySelector("img").src;
+        const began = performance.now();
+        thumb.dispatchEvent(new KeyboardEvent("keydown", {key, bubbles: true, cancelable: true}));
+        while (widget.innerText === words || widget.querySelector("img").src === picture) {
+            if (performance.now() - began > 30000) throw new Error(`no answer to ${key}`);
+            await new Promise(resolve => setTimeout(resolve, 1));
+        }
+        taken.push((performance.now() - began) / 1000);
+    }
+    return taken;
+}"""
+
+
+def open_widget(lab, arguments=""):
+    save(lab.server, "scaling.ipynb", SOURCE.format(arguments=arguments), "print(w.state)")
+    lab.open("scaling.ipynb")
+    lab.run_all()
+    assert lab.errors() == []
+
+
+def thumb(w, name):
+    """The handle of a slider; they stand in the order alpha, beta, gamma, phi."""
+    return w.get_by_role("slider").nth(["alpha", "beta", "gamma", "phi"].index(name))
+
+
+def shows(w, state):
+    """Words and picture are those of a state."""
+    w.get_by_text(state.constraint_words).wait_for(timeout=SECONDS)
+    w.get_by_text(state.cost_words).wait_for(timeout=SECONDS)
+    picture = w.get_by_role("img", name=re.compile(re.escape(state.cost_words)))
+    picture.wait_for(timeout=SECONDS)
+
+
+def test_keys_move_the_network_the_lock_and_the_menus(lab):
+    open_widget(lab)
+    w = lab.output(0)
+    shows(w, ScalingState())
+    lab.screenshot("scaling", w)
+    thumb(w, "phi").focus()
+    press(lab, "End")
+    shows(w, ScalingState(phi=3.0))
+    w.get_by_label("keep α β² γ² = 2").focus()
+    press(lab, "Space")
+    expected = ScalingState(phi=3.0, locked=True)
+    shows(w, expected)
+    thumb(w, "alpha").focus()
+    press(lab, "End")
+    expected.move("alpha", 2.0)
+    shows(w, expected)
+    w.get_by_text("to keep the constraint: β = 1, γ = 1").wait_for(timeout=SECONDS)
+    lab.screenshot("scaling-locked", w)
+    menu = w.get_by_label("base")
+    menu.focus()
+    press(lab, "Space", "ArrowDown", "Enter")
+    expected.base = "B0"
+    shows(w, expected)
+    lab.screenshot("scaling-b0", w)
+    w.get_by_role("button", name="Reset").focus()
+    press(lab, "Enter")
+    shows(w, ScalingState())
+    assert lab.errors() == []
+
+
+@pytest.mark.parametrize("base", ["small", "B0"])
+@pytest.mark.parametrize("name", ["phi", "alpha"])
+def test_every_key_is_answered(lab, record_property, name, base):
+    """How quickly depends on the machine, so it is measured here and judged by who reads it."""
+    open_widget(lab, f"base={base!r}")
+    w = lab.output(0)
+    keys = ["ArrowRight", "ArrowLeft"] * (MOVES // 2)
+    handles = [w.element_handle(), thumb(w, name).element_handle(), keys]
+    taken = lab.page.evaluate(TIMED, handles)
+    assert len(taken) == MOVES
+    for percent in (50, 95):
+        record_property(
+            f"{percent}th percentile, s", round(float(np.percentile(taken, percent)), 3)
+        )
+    print(f"{name}, {base}: median {np.median(taken):.3f} s, 95% {np.percentile(taken, 95):.3f} s")
+    assert lab.errors() == []
+
+
+@pytest.mark.parametrize("locked", [False, True])
+def test_fast_keys_leave_no_queue_of_old_pictures(lab, locked):
+    """When the last key is pressed one picture may be on its way, and the last one follows it."""
+    open_widget(lab, f"locked={locked}, alpha=1.2")
+    w = lab.output(0)
+    lab.page.evaluate(WATCH, w.element_handle())
+    thumb(w, "alpha").focus()
+    for _ in range(60):
+        press(lab, "ArrowRight")
+    last = ScalingState(locked=locked, alpha=1.2)
+    last.move("alpha", last.alpha if not locked else 1.21)
+    last.move("alpha", 1.8 if not locked else 1.81)
+    shows(w, last)
+    lab.page.wait_for_timeout(1500)
+    seen = lab.page.evaluate("window.pictures")
+    late = [picture for picture in seen if picture["at"] > lab.page.evaluate("window.lastKey")]
+    assert last.cost_words in seen[-1]["alt"]
+    assert len(late) <= 2
+    assert lab.errors() == []
+
+
+@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+def test_it_fits_a_laptop_and_reads_in_both_themes(lab, theme):
+    themes = lab.server._folder / THEMES
+    write_json(themes, {"theme": theme})
+    try:
+        open_widget(lab, "phi=2")
+        lab.page.set_viewport_size({"width": 1280, "height": 800})
+        w = lab.output(0)
+        line = w.get_by_text(ScalingState(phi=2.0).constraint_words)
+        line.wait_for(timeout=SECONDS)
+        assert w.evaluate("e => e.scrollWidth <= e.clientWidth")
+        top, bottom = w.get_by_label("base").bounding_box(), w.get_by_role("img").bounding_box()
+        assert bottom["y"] + bottom["height"] - top["y"] < 640  # together in sight
+        assert contrast(line) > 4.5
+        lab.screenshot(f"scaling-{theme[-5:].strip().lower()}", w)
+        assert lab.errors() == []
+    finally:
+        themes.unlink()
