@@ -36,6 +36,7 @@ from nas_lab.plots.scaling import (
     scaling_paths,
     size_of,
 )
+from nas_lab.plots.spreads import bands, spreads
 from nas_lab.plots.words import decision_labels, quantity
 
 __all__ = [
@@ -59,6 +60,7 @@ __all__ = [
     "accuracy_surface",
     "alphas",
     "architecture",
+    "bands",
     "bests",
     "box_key",
     "cell",
@@ -89,6 +91,7 @@ __all__ = [
     "show",
     "size_of",
     "skeleton",
+    "spreads",
     "style",
     "text_on",
     "weight_limits",

@@ -1,0 +1,87 @@
+"""Results over seeds: what each way found, and how it went on average."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter
+
+from nas_lab.plots.colors import INK, MUTED, color, label, style
+from nas_lab.plots.figures import TEXT, chart
+
+_PLAIN, _BASELINE = "#004C85", "#BD4400"
+
+
+def spreads(
+    found: Mapping[str, np.ndarray],
+    ax: Axes | None = None,
+    *,
+    title: str,
+    xlabel: str = "test accuracy",
+    baseline: str | None = None,
+    reference: tuple[float, str] | None = None,
+) -> Axes:
+    """Draw what each way found: a dot for each seed, a bar for their mean, the best at the top.
+
+    Args:
+        found: from the name of a way to the share in [0, 1] that each of its seeds reached.
+        ax: where to draw; None makes a new figure.
+        title: what the picture asks or finds.
+        xlabel: what the shares are.
+        baseline: the way to beat; a line and another colour mark it.
+        reference: a share to compare with, and its name.
+    """
+    names = sorted(found, key=lambda name: np.mean(found[name]))
+    ax = chart(ax, title, xlabel, "", height=1.25 + 0.31 * len(names))
+    for row, name in enumerate(names):
+        hue = _BASELINE if name == baseline else _PLAIN
+        strewn = row + np.linspace(-0.2, 0.2, len(found[name]))  # equal ones are seen
+        ax.plot(found[name], strewn, "o", color=hue, alpha=0.5, markersize=5, mew=0)
+        ax.plot([np.mean(found[name])] * 2, [row - 0.36, row + 0.36], color=hue, linewidth=2.6)
+    if baseline is not None:
+        ax.axvline(np.mean(found[baseline]), color=_BASELINE, linestyle="--", linewidth=1)
+    if reference is not None:
+        share, text = reference
+        ax.axvline(share, color=MUTED, linestyle=":", linewidth=1.4)
+        ax.text(share, len(names) - 0.4, text, fontsize=TEXT - 1, color=MUTED, ha="center")
+    ax.set_yticks(range(len(names)), [label(name) for name in names])
+    ax.set_ylim(-0.6, len(names) + (0.1 if reference else -0.4))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.4g}%"))
+    return ax
+
+
+def bands(
+    x: Sequence[float],
+    lines: Mapping[str, np.ndarray],
+    ax: Axes | None = None,
+    *,
+    title: str,
+    xlabel: str,
+    ylabel: str,
+    reference: tuple[float, str] | None = None,
+) -> Axes:
+    """Draw means over seeds as lines, with bands from the lowest seed to the highest.
+
+    Args:
+        x: places of the values, [T].
+        lines: from a name to shares in [0, 1], [S, T].
+        ax: where to draw; None makes a new figure.
+        title: what the picture asks or finds.
+        xlabel, ylabel: what is on the axes.
+        reference: a share to compare with, and its name.
+    """
+    ax = chart(ax, title, xlabel, ylabel)
+    for place, (name, values) in enumerate(lines.items()):
+        hue = color(name, place)
+        ax.plot(x, values.mean(axis=0), color=hue, label=label(name), **style(name, place))
+        low, high = values.min(axis=0), values.max(axis=0)
+        ax.fill_between(x, low, high, color=hue, alpha=0.15, linewidth=0)
+    if reference is not None:
+        share, text = reference
+        ax.axhline(share, color=MUTED, linestyle=":", linewidth=1.4)
+        ax.text(x[0], share, text, fontsize=TEXT - 1, color=MUTED, va="bottom")
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.4g}%"))
+    ax.legend(fontsize=TEXT - 1, labelcolor=INK, framealpha=0.9)
+    return ax
