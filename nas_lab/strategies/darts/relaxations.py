@@ -203,9 +203,9 @@ class EdgeNormalisation(Relaxation):
     """Edges into a node compete too: each row of w is multiplied by its edge's weight.
 
     The weights are a softmax of the parameters ``beta`` [D] over the edges into a node. Source:
-    Y. Xu et al., "PC-DARTS", ICLR 2020, arXiv:1907.05737, section 3.3. An architecture is derived from
-    the products, as there. (The paper's other idea, to mix a part of the channels only, is none of
-    w, and not here.)
+    Y. Xu et al., "PC-DARTS", ICLR 2020, arXiv:1907.05737, section 3.3. An architecture is derived
+    from the products, as there. (The paper's other idea, to mix a part of the channels only, is
+    none of w, and not here.)
 
     Args:
         relaxation: gives the weights of the options.
