@@ -16,6 +16,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "early",
         "extrapolation",
         "fidelity",
+        "int8",
         "latency",
         "lookup",
         "objectives",

@@ -1,0 +1,172 @@
+"""A network in whole numbers of 8 bits: what it loses in accuracy and gains in time.
+
+Needs ``pip install nas-lab[edge]``: onnx writes the network down, onnxruntime quantises and runs
+it. Without them everything else of the package works.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from nas_lab._arguments import whole_number
+from nas_lab.data import FashionMNIST
+from nas_lab.estimation.latency import Measurement
+
+INPUT, OUTPUT = "image", "logits"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One form of a network, run by onnxruntime.
+
+    Attributes:
+        name: ``"float32"`` or ``"int8"``.
+        size: bytes of its file.
+        accuracy: on validation images, in [0, 1].
+        latency: of one image, on one thread.
+    """
+
+    name: str
+    size: int
+    accuracy: float
+    latency: Measurement
+
+
+def available() -> bool:
+    """Whether onnx and onnxruntime are installed."""
+    try:
+        _libraries()
+    except ImportError:
+        return False
+    return True
+
+
+def compare(
+    net: nn.Module, data: FashionMNIST, *, calibration: int = 200, runs: int = 50
+) -> tuple[Variant, Variant]:
+    """The network as it is, and quantised, measured in turns.
+
+    Weights and results of operations become whole numbers of 8 bits (Jacob et al. 2018,
+    arXiv:1712.05877): each weight tensor with a scale of its own for each channel, each result
+    with the range that it has on calibration images.
+
+    Args:
+        net: a trained network from images ``[B, C, H, W]`` to logits; it is only read.
+        data: where images are from. Training images calibrate, validation images measure.
+        calibration: images for the ranges.
+        runs: how often each form is timed, after a warm-up.
+
+    Raises:
+        ImportError: onnx or onnxruntime is not installed.
+        ValueError: ``calibration`` below 1, or ``runs`` below 3.
+    """
+    _, runtime = _libraries()
+    calibration, runs = whole_number("calibration", calibration), whole_number("runs", runs, 3)
+    with tempfile.TemporaryDirectory() as folder:
+        plain, small = Path(folder, "float32.onnx"), Path(folder, "int8.onnx")
+        export(net, data, plain)
+        quantise(plain, small, data, calibration)
+        files = {"float32": plain, "int8": small}
+        sessions = {name: _session(runtime, path) for name, path in files.items()}
+        sizes = {name: path.stat().st_size for name, path in files.items()}
+        times = _measured(list(sessions.values()), data, runs)
+    accuracies = {name: accuracy(session, data) for name, session in sessions.items()}
+    plain_form, small_form = (
+        Variant(name, sizes[name], accuracies[name], measured)
+        for name, measured in zip(files, times, strict=True)
+    )
+    return plain_form, small_form
+
+
+def export(net: nn.Module, data: FashionMNIST, path: Path) -> None:
+    """Write a network as ONNX, for any number of images."""
+    _libraries()
+    training = net.training
+    image = torch.zeros(1, data.channels, data.resolution, data.resolution)
+    batch = {0: "batch"}
+    try:
+        with warnings.catch_warnings():
+            # The newer exporter takes half a minute for what the older one does in a second.
+            warnings.simplefilter("ignore")
+            torch.onnx.export(
+                net.eval(),
+                (image,),
+                str(path),
+                input_names=[INPUT],
+                output_names=[OUTPUT],
+                dynamic_axes={INPUT: batch, OUTPUT: batch},
+                opset_version=17,
+                dynamo=False,
+            )
+    finally:
+        net.train(training)
+
+
+def quantise(plain: Path, small: Path, data: FashionMNIST, calibration: int) -> None:
+    """Read ``plain``, write it in whole numbers of 8 bits to ``small``."""
+    from onnxruntime import quantization
+    from onnxruntime.quantization import shape_inference
+
+    class Images(quantization.CalibrationDataReader):
+        """Hands one image after the other to the quantiser."""
+
+        def __init__(self) -> None:
+            images = data.train_dataloader().images[:calibration].numpy()
+            self.left = iter(images[:, None])
+
+        def get_next(self) -> dict[str, np.ndarray] | None:
+            image = next(self.left, None)
+            return None if image is None else {INPUT: image}
+
+    prepared = small.with_suffix(".prepared.onnx")
+    shape_inference.quant_pre_process(str(plain), str(prepared))
+    quantization.quantize_static(str(prepared), str(small), Images(), per_channel=True)
+
+
+def accuracy(session: Any, data: FashionMNIST) -> float:
+    """Share of validation images that a session gets right, in [0, 1]."""
+    loader = data.val_dataloader()
+    (logits,) = session.run([OUTPUT], {INPUT: loader.images.numpy()})
+    return float((logits.argmax(axis=1) == loader.labels.numpy()).mean())
+
+
+def _session(runtime: ModuleType, path: Path) -> Any:
+    """The network, ready to run on one thread of the CPU."""
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3  # errors
+    return runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def _measured(sessions: list[Any], data: FashionMNIST, runs: int) -> list[Measurement]:
+    image = data.val_dataloader().images[:1].numpy()
+    times: list[list[tuple[float, float]]] = [[] for _ in sessions]
+    for turn in range(-10, runs):
+        for session, kept in zip(sessions, times, strict=True):
+            wall, busy = time.perf_counter(), time.thread_time()
+            session.run([OUTPUT], {INPUT: image})
+            spent = time.perf_counter() - wall, time.thread_time() - busy
+            if turn >= 0:
+                kept.append(spent)
+    return [Measurement(*zip(*pairs, strict=True)) for pairs in times]
+
+
+def _libraries() -> tuple[ModuleType, ModuleType]:
+    try:
+        import onnx
+        import onnxruntime
+    except ImportError as error:
+        raise ImportError(
+            "quantised networks need onnx and onnxruntime: pip install 'nas-lab[edge]'"
+        ) from error
+    return onnx, onnxruntime
