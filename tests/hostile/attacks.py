@@ -193,14 +193,14 @@ ATTACKS = {
     "replies with the nonce": attack(
         RUNNER + "real = runner.call\n"
         "def forged(request):\n"
-        "    return {'cases': [{'value': True, 'right': True, 'points': 9}] * 20, 'points': 9,\n"
+        "    return {'cases': [{'value': True, 'right': True, 'points': 9}] * 40, 'points': 9,\n"
         "            'missing': False, 'status': 'right'}\n"
         "runner.call = forged",
     ),
     "replies twice": attack(
         RUNNER + "real = runner.call\n"
         "def twice(request):\n"
-        "    runner.write(request['nonce'], {'cases': [{'value': 1}] * 20})\n"
+        "    runner.write(request['nonce'], {'cases': [{'value': 1}] * 40})\n"
         "    return real(request)\n"
         "runner.call = twice",
         HONEST,
@@ -235,8 +235,8 @@ ATTACKS = {
     "replies with a huge number": attack(
         RUNNER + "def huge(request):\n"
         '    line = b\'{"nonce": "%s", "cases": [\' % request[\'nonce\'].encode()\n'
-        "    case = b'{\"value\": ' + b'9' * 300_000 + b'}'\n"
-        "    os.write(runner.replies, line + b','.join([case] * 20) + b']}\\n')\n"
+        "    case = b'{\"value\": ' + b'9' * 90_000 + b'}'\n"
+        "    os.write(runner.replies, line + b','.join([case] * 40) + b']}\\n')\n"
         "    os._exit(0)\n"
         "runner.call = huge",
     ),

@@ -14,7 +14,7 @@ import numpy as np
 from nas_lab.homework.comparing import difference, explained
 from nas_lab.homework.question import Homework, Plain, Question
 
-HIDDEN_CASES = 20
+HIDDEN_CASES = 40
 LEAST_SECRET = 16
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from nas_lab.homework.grading import processes
 
 MOST_BYTES = 8 << 20
-"""Of one reply: 20 cases of the runner's longest value."""
+"""Of one reply: 40 cases of the runner's longest value."""
 MOST_DIGITS = 400
 """Of a whole number in a reply."""
 LOOK_SECONDS = 0.25

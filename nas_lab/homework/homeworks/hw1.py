@@ -108,7 +108,7 @@ def _exchange_before_pruning(ops: list[str]) -> list[str]:
     return _without_dead(min(ops, _exchanged(ops)) if ops[2] == "none" else ops)
 
 
-DEAD: tuple[tuple[int, ...], ...] = ((2,), (2,), (0,), (5,), (0, 3), (2, 3), ())
+DEAD: tuple[tuple[int, ...], ...] = ((2,), (2,), (0,), (5,), (0, 3), (), (), ())
 """Places of 'none' in a cell whose middle edge is dead most of the time."""
 
 

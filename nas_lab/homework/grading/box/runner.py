@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 MOST_CHARACTERS = 500
-MOST_VALUE = 200_000
+MOST_VALUE = 100_000
 LENT = "nas_lab.homework.drivers"
 
 

@@ -1,0 +1,350 @@
+"""Homework 2, estimation and ranking: rankings, halving, a predictor, and what a choice costs."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+
+from nas_lab.homework.question import Homework, Mistake, Plain, Question, as_floats
+
+
+def _draw_scores(rng: np.random.Generator) -> list[Plain]:
+    return [np.round(rng.random(int(rng.integers(1, 12))), 2).tolist()]
+
+
+def _incumbent(scores: list[float]) -> list[float]:
+    return list(itertools.accumulate(scores, max))
+
+
+def _draw_choice(rng: np.random.Generator) -> list[Plain]:
+    """Estimates on another scale than the truth."""
+    n = int(rng.integers(2, 12))
+    truth = np.round(rng.permutation(n) / n, 3)
+    estimate = np.round(3 + truth * rng.choice([-1, 1]) + rng.permutation(n) / n, 3)
+    return [(estimate + rng.permutation(n) * 1e-5).tolist(), truth.tolist()]
+
+
+def _regret(estimate: list[float], truth: list[float]) -> float:
+    return max(truth) - truth[int(np.argmax(estimate))]
+
+
+def _draw_ties(rng: np.random.Generator) -> list[Plain]:
+    """Two lists with ties in both, neither of them constant."""
+    n = int(rng.integers(4, 12))
+    a = rng.integers(0, 4, size=n)
+    b = np.where(rng.random(n) < 0.5, a, rng.integers(0, 6, size=n))
+    a[:2], b[1:3] = (0, 3), (0, 4)
+    return [(a / 4).tolist(), (b / 8).tolist()]
+
+
+def _pairs(a: list[float], b: list[float]) -> tuple[int, int, int, int, int]:
+    """Concordant and discordant pairs, ties in a, ties in b, all."""
+    signs = [
+        (np.sign(a[i] - a[j]), np.sign(b[i] - b[j]))
+        for i, j in itertools.combinations(range(len(a)), 2)
+    ]
+    return (
+        sum(x * y > 0 for x, y in signs),
+        sum(x * y < 0 for x, y in signs),
+        sum(x == 0 for x, _ in signs),
+        sum(y == 0 for _, y in signs),
+        len(signs),
+    )
+
+
+def _tau_b(a: list[float], b: list[float]) -> float:
+    concordant, discordant, ties_a, ties_b, n = _pairs(a, b)
+    return (concordant - discordant) / math.sqrt((n - ties_a) * (n - ties_b))
+
+
+def _tau_a(a: list[float], b: list[float]) -> float:
+    concordant, discordant, _, _, n = _pairs(a, b)
+    return (concordant - discordant) / n
+
+
+def _tau_gamma(a: list[float], b: list[float]) -> float:
+    concordant, discordant, _, _, _ = _pairs(a, b)
+    return (concordant - discordant) / max(1, concordant + discordant)
+
+
+def _ties_as_discordant(a: list[float], b: list[float]) -> float:
+    concordant, _, ties_a, ties_b, n = _pairs(a, b)
+    return (2 * concordant - n) / math.sqrt((n - ties_a) * (n - ties_b))
+
+
+def _draw_top(rng: np.random.Generator) -> list[Plain]:
+    n = int(rng.integers(4, 16))
+    truth = rng.permutation(n)
+    estimate = truth + rng.permutation(n) * rng.choice([0.41, 1.13])
+    return [(estimate / n).tolist(), (truth / n).tolist(), int(rng.integers(1, n))]
+
+
+def _top(scores: list[float], k: int, sign: int = 1) -> set[int]:
+    return set(np.argsort(-sign * np.asarray(scores), kind="stable")[:k].tolist())
+
+
+def _precision(estimate: list[float], truth: list[float], k: int) -> float:
+    return len(_top(estimate, k) & _top(truth, k)) / k
+
+
+def _draw_curves(rng: np.random.Generator) -> list[Plain]:
+    """Learning curves without ties, as long as the last rung needs."""
+    eta, rungs = int(rng.choice([2, 3])), int(rng.integers(2, 4))
+    n, epochs = eta ** (rungs - 1), eta ** (rungs - 1)
+    rises = rng.permutation(n * epochs).reshape(n, epochs) / (n * epochs)
+    curves = np.round(np.cumsum(rises, axis=1), 4) + 1e-5 * np.arange(n)[:, None]
+    return [curves.tolist(), eta]
+
+
+def _halving(curves: list[list[float]], eta: int, best: int = 1, again: bool = False) -> list[int]:
+    """The chosen curve and the epochs spent; ``best`` -1 keeps the worse, ``again`` starts anew."""
+    alive, spent, paid, epochs = list(range(len(curves))), 0, 0, 1
+    while True:
+        spent += len(alive) * (epochs if again else epochs - paid)
+        if len(alive) == 1:
+            return [alive[0], spent]
+        alive.sort(key=lambda i: -best * curves[i][epochs - 1])
+        alive, paid, epochs = alive[: len(alive) // eta], epochs, epochs * eta
+
+
+def _draw_regression(rng: np.random.Generator) -> list[Plain]:
+    n, features, unseen = rng.integers([7, 2, 1], [12, 5, 4]).tolist()
+    x = np.round(rng.normal(1, 1, size=(n, features)), 3)
+    y = np.round(x @ rng.normal(size=features) + rng.normal(5, 1, size=n), 3)
+    new = np.round(rng.normal(1, 1, size=(unseen, features)), 3)
+    return [x.tolist(), y.tolist(), float(rng.choice([0.1, 1.0, 10.0])), new.tolist()]
+
+
+def _ridge(x: Plain, y: Plain, penalty: float, new: Plain, center: bool = True) -> list[float]:
+    x, y, new = np.asarray(x), np.asarray(y), np.asarray(new)
+    x_mean, y_mean = (x.mean(axis=0), y.mean()) if center else (0 * x[0], 0.0)
+    x, y = x - x_mean, y - y_mean
+    beta = np.linalg.solve(x.T @ x + penalty * np.eye(x.shape[1]), x.T @ y)
+    return ((new - x_mean) @ beta + y_mean).tolist()
+
+
+def _ridge_without_mean(x: Plain, y: Plain, penalty: float, new: Plain) -> list[float]:
+    found = np.asarray(_ridge(x, y, penalty, new)) - np.mean(y)
+    return found.tolist()
+
+
+def _draw_noise(rng: np.random.Generator) -> list[Plain]:
+    """Scores of several architectures [N] with several seeds [S]."""
+    n, seeds = rng.integers([2, 2], [6, 5]).tolist()
+    level = rng.normal(0.8, 0.05, size=(n, 1))
+    return [np.round(level + rng.normal(0, 0.02, size=(n, seeds)), 4).tolist()]
+
+
+def _noise(scores: Plain) -> list[float]:
+    values = np.asarray(scores)
+    within = math.sqrt(values.var(axis=1, ddof=1).mean())
+    return [within, values.mean(axis=1).std(ddof=1)]
+
+
+QUESTIONS = (
+    Question(
+        "hw2.q1",
+        _draw_scores,
+        _incumbent,
+        "after each trial, the best of all trials so far.",
+        points=1,
+        answer="incumbent",
+        normal=as_floats,
+        mistakes=(
+            Mistake(
+                lambda scores: [max(scores)] * len(scores),
+                "after the third trial nobody knows the fourth.",
+            ),
+            Mistake(
+                lambda scores: list(itertools.accumulate(scores, min)),
+                "scores are accuracies: larger is better.",
+            ),
+        ),
+    ),
+    Question(
+        "hw2.q2",
+        _draw_choice,
+        _regret,
+        "the estimate chooses, the truth judges. Compare the chosen one with the best one.",
+        points=1,
+        answer="regret",
+        normal=as_floats,
+        mistakes=(
+            Mistake(
+                lambda estimate, truth: max(truth) - max(estimate),
+                "an estimate may have another scale than the truth. What is the true score of the "
+                "architecture that it likes best?",
+            ),
+            Mistake(
+                lambda estimate, truth: max(truth) - truth[int(np.argmin(estimate))],
+                "larger estimates are better.",
+            ),
+            Mistake(
+                lambda estimate, truth: truth[int(np.argmax(estimate))] - max(truth),
+                "a regret is never below zero. What is subtracted from what?",
+            ),
+            Mistake(
+                lambda estimate, truth: truth[int(np.argmax(estimate))],
+                "that is the score of the choice. How much better could it have been?",
+            ),
+        ),
+    ),
+    Question(
+        "hw2.q3",
+        _draw_ties,
+        _tau_b,
+        "count the pairs of each kind in a table first: concordant, discordant, tied in a, tied "
+        "in b. A pair that is tied in both counts as a tie in each.",
+        points=3,
+        answer="kendall_tau",
+        normal=as_floats,
+        mistakes=(
+            Mistake(_tau_a, "look at the denominator: tied pairs are taken out of it."),
+            Mistake(
+                _tau_gamma,
+                "look at the denominator: a pair that is tied in one list only stays under the "
+                "root of the other.",
+            ),
+            Mistake(
+                _ties_as_discordant,
+                "look at the numerator: a tied pair is neither concordant nor discordant.",
+            ),
+            Mistake(
+                lambda a, b: float(
+                    np.corrcoef(*(np.argsort(np.argsort(v, kind="stable")) for v in (a, b)))[0, 1]
+                ),
+                "a correlation of ranks is Spearman's rho. Kendall counts pairs.",
+            ),
+        ),
+    ),
+    Question(
+        "hw2.q4",
+        _draw_top,
+        _precision,
+        "two sets of k places, one by the estimate and one by the truth. How many do they share?",
+        points=2,
+        answer="precision_at",
+        normal=as_floats,
+        mistakes=(
+            Mistake(
+                lambda estimate, truth, k: len(_top(estimate, k, -1) & _top(truth, k, -1)) / k,
+                "look at the order: sorting begins with the smallest, and here the largest count.",
+            ),
+            Mistake(
+                lambda estimate, truth, k: len(_top(estimate, k) & _top(truth, k)) / len(truth),
+                "look at the denominator: a share of the k chosen ones.",
+            ),
+            Mistake(
+                lambda estimate, truth, k: float(len(_top(estimate, k) & _top(truth, k))),
+                "a share, not a number of architectures.",
+            ),
+            Mistake(
+                lambda estimate, truth, k: (
+                    sum(
+                        a == b
+                        for a, b in zip(
+                            np.argsort(-np.asarray(estimate))[:k],
+                            np.argsort(-np.asarray(truth))[:k],
+                            strict=True,
+                        )
+                    )
+                    / k
+                ),
+                "the order among the first k does not matter, only who is there.",
+            ),
+        ),
+    ),
+    Question(
+        "hw2.q5",
+        _draw_curves,
+        _halving,
+        "in each rung the survivors go on from where they stopped. Which epochs are new?",
+        points=3,
+        answer="successive_halving",
+        mistakes=(
+            Mistake(
+                lambda curves, eta: _halving(curves, eta, again=True),
+                "look at the epochs: a survivor goes on where it stopped and is not trained anew.",
+            ),
+            Mistake(
+                lambda curves, eta: _halving(curves, eta, best=-1),
+                "look at who survives: larger scores are better.",
+            ),
+            Mistake(
+                lambda curves, eta: [
+                    int(np.argmax([curve[0] for curve in curves])),
+                    _halving(curves, eta)[1],
+                ],
+                "who leads after one epoch need not survive the later rungs.",
+            ),
+            Mistake(
+                lambda curves, eta: [
+                    int(np.argmax([curve[-1] for curve in curves])),
+                    _halving(curves, eta)[1],
+                ],
+                "the end of a curve is only known for who was trained that far.",
+            ),
+        ),
+    ),
+    Question(
+        "hw2.q6",
+        _draw_regression,
+        _ridge,
+        "centre features and scores by the means of the training data, solve, and add the mean "
+        "of the scores again.",
+        points=3,
+        answer="ridge",
+        normal=as_floats,
+        mistakes=(
+            Mistake(
+                lambda x, y, penalty, new: _ridge(x, y, penalty, new, center=False),
+                "look at the means: without centring, the penalty pulls all predictions to zero.",
+            ),
+            Mistake(
+                lambda x, y, penalty, new: _ridge(x, y, 0.0, new),
+                "look at the penalty.",
+            ),
+            Mistake(
+                _ridge_without_mean,
+                "the predictions are of centred scores. What has to be added?",
+            ),
+        ),
+    ),
+    Question(
+        "hw2.q7",
+        _draw_noise,
+        _noise,
+        "a row holds one architecture with several seeds. Within a row only luck differs.",
+        points=2,
+        answer="noise_and_spread",
+        normal=as_floats,
+        mistakes=(
+            Mistake(
+                lambda scores: [
+                    math.sqrt(np.var(scores, axis=1).mean()),
+                    float(np.std(np.mean(scores, axis=1))),
+                ],
+                "a standard deviation out of a sample divides by one less than the number.",
+            ),
+            Mistake(
+                lambda scores: _noise(np.transpose(scores)),
+                "look at the axis: a row is one architecture.",
+            ),
+            Mistake(
+                lambda scores: [
+                    float(np.std(scores, axis=1, ddof=1).mean()),
+                    _noise(scores)[1],
+                ],
+                "what is averaged over architectures are the variances; the root comes last.",
+            ),
+            Mistake(
+                lambda scores: [_noise(scores)[0], float(np.std(scores, ddof=1))],
+                "the spread is that of the means, one for each architecture.",
+            ),
+        ),
+    ),
+)
+
+HOMEWORK = Homework("hw2", "Estimation and ranking", QUESTIONS)

@@ -1,0 +1,165 @@
+"""Every homework: its master earns all points, what is given out earns none, hints fit."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nas_lab.homework import check, progress, releasing
+from nas_lab.homework.checking import PUBLIC_SEEDS
+from nas_lab.homework.comparing import difference
+from nas_lab.homework.grading import boxes
+from nas_lab.homework.grading.exam import Exam, Sheet
+from nas_lab.homework.grading.grading import grade
+from nas_lab.homework.grading.template import Template
+from nas_lab.homework.homeworks import HOMEWORKS, QUESTIONS
+
+SECRETS = [f"a secret of the tests, number {n}".encode() for n in range(20)]
+MISTAKES = [(q, m) for q in QUESTIONS.values() for m in q.mistakes]
+
+needs_box = pytest.mark.skipif(
+    not boxes._working("bubblewrap", ""), reason="bubblewrap is not there or does not work"
+)
+
+
+def code(path):
+    cells = json.loads(path.read_text("utf-8"))["cells"]
+    return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+
+
+@pytest.fixture(scope="module")
+def answers():
+    """Return what the answers and set-up cells of each notebook define."""
+
+    def run(path):
+        names, setup = {}, Template.load(path).setup
+        for source in code(path):
+            if "check(" in source or source in setup:
+                exec(source, names)
+        return names
+
+    return {
+        (kind, name): run(place(name))
+        for name in HOMEWORKS
+        for kind, place in [("master", releasing.master), ("released", releasing.released)]
+    }
+
+
+def points(homework, names, secret):
+    """What functions earn on hidden cases, with the drivers here and without a box."""
+    earned = 0
+    for question in homework.questions:
+        sheet, answer = Sheet.draw(question, secret), names[question.answer]
+        got = [question.drive(answer, *json.loads(case)) for case in sheet.inputs]
+        earned += question.points * all(sheet.agrees(json.loads(json.dumps(got))))
+    return earned
+
+
+@pytest.mark.parametrize("name", HOMEWORKS)
+def test_masters_earn_all_points_for_every_secret(answers, name):
+    homework = HOMEWORKS[name]
+    for secret in SECRETS:
+        assert points(homework, answers["master", name], secret) == homework.points
+    for question in homework.questions:
+        assert check(question.name, answers["master", name][question.answer])
+    assert f"{homework.points} of {homework.points} points" in progress(name)
+
+
+@pytest.mark.parametrize("name", HOMEWORKS)
+def test_released_notebooks_earn_nothing_and_raise_nothing(answers, name):
+    homework, names = HOMEWORKS[name], answers["released", name]
+    for secret in SECRETS:
+        assert points(homework, names, secret) == 0
+    for question in homework.questions:
+        report = check(question.name, names[question.answer])
+        assert not report
+        assert "not answered yet" in repr(report)
+
+
+@needs_box
+@pytest.mark.parametrize("name", HOMEWORKS)
+def test_the_box_agrees(name):
+    exam = Exam.draw(HOMEWORKS[name], SECRETS[0])
+    template = Template.load(releasing.released(name))
+    box, limits = boxes.Bubblewrap(), boxes.Limits(cell_seconds=120, wall_seconds=600)
+    full = grade(releasing.master(name).read_bytes(), exam, template, box, limits)
+    assert (full.points, full.status, full.notes) == (full.of, "graded", ())
+    assert full.written
+    none = grade(releasing.released(name).read_bytes(), exam, template, box, limits)
+    assert (none.points, none.status, none.notes) == (0, "partly", ())
+    assert none.written == ""
+    assert {mark.status for mark in none.marks} == {"missing"}
+
+
+@pytest.mark.parametrize("name", HOMEWORKS)
+def test_a_homework_has_the_agreed_size(name):
+    homework = HOMEWORKS[name]
+    assert 5 <= len(homework.questions) <= 7
+    text = releasing.released(name).read_text("utf-8")
+    assert [q.name for q in homework.questions if f'check(\\"{q.name}\\"' not in text] == []
+    table = [line.split("|") for line in json.loads(text)["cells"][0]["source"] if "|" in line]
+    rows = [(int(row[2]), int(row[3])) for row in table if row[2].strip().isdigit()]
+    assert [p for p, _ in rows] == [*(q.points for q in homework.questions), homework.written]
+    assert 90 <= sum(minutes for _, minutes in rows) <= 150
+
+
+@pytest.mark.parametrize("name", HOMEWORKS)
+def test_committed_notebooks_are_as_their_masters(name):
+    pytest.importorskip("nbgrader", reason="nbgrader is for instructors")
+    assert not releasing.drifted(name)
+
+
+@pytest.mark.parametrize("name", HOMEWORKS)
+def test_no_solution_is_given_out(name):
+    text = releasing.released(name).read_text("utf-8")
+    assert "SOLUTION" not in text
+    for question in HOMEWORKS[name].questions:
+        (source,) = [s for s in code(releasing.released(name)) if f"def {question.answer}(" in s]
+        assert '"""' in source
+        assert "return None  # your code" in source
+
+
+@pytest.mark.parametrize(
+    ("question", "mistake"), MISTAKES, ids=[f"{q.name}-{m.hint[:40]}" for q, m in MISTAKES]
+)
+def test_a_usual_mistake_gets_its_own_hint(question, mistake):
+    report = check(question.name, mistake.answer)
+    assert not report
+    assert report.problem.endswith(f"Hint: {mistake.hint}")
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_mistakes_stay_wrong_for_every_secret(name):
+    for secret in SECRETS:
+        sheet = Sheet.draw(QUESTIONS[name], secret)
+        cases = list(map(json.loads, sheet.inputs))
+        for mistake in sheet.question.mistakes:
+            got = [sheet.question.drive(mistake.answer, *case) for case in cases]
+            assert not all(sheet.agrees(got)), mistake.hint
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_no_constant_answer_is_right_often(name):
+    """A function that always gives what fits the first case fits few others."""
+    question = QUESTIONS[name]
+    results = [
+        question.normal(question.driver(question.reference, np.random.default_rng(seed)))
+        for seed in PUBLIC_SEEDS
+    ]
+    for guess in results:
+        assert sum(difference(guess, other) is None for other in results) < len(results)
+
+
+def test_hidden_cases_depend_on_the_secret_and_on_nothing_else():
+    question = QUESTIONS["hw1.q4"]
+    first, second = Sheet.draw(question, SECRETS[0]), Sheet.draw(question, SECRETS[1])
+    assert first == Sheet.draw(question, SECRETS[0])
+    assert first.inputs != second.inputs
+    public = [question.draw(np.random.default_rng(seed)) for seed in PUBLIC_SEEDS]
+    assert list(map(json.loads, first.inputs)) != public
+
+
+def test_there_is_a_homework_for_each_topic():
+    assert Path(releasing.released("hw1")).is_file()
+    assert {path.stem for path in releasing.master("hw1").parent.glob("*.ipynb")} == {*HOMEWORKS}

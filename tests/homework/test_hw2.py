@@ -1,0 +1,144 @@
+"""Homework 2: right answers written differently earn all points."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+from sklearn.linear_model import Ridge
+
+from nas_lab.homework import check
+from nas_lab.homework.grading.exam import Sheet
+from nas_lab.homework.homeworks import QUESTIONS
+
+
+def incumbent_by_loop(scores):
+    best, found = -1, []
+    for score in scores:
+        best = score if score > best else best
+        found.append(best)
+    return found
+
+
+def tau_by_matrix(a, b):
+    x, y = (np.sign(np.subtract.outer(v, v)) for v in (a, b))
+    return (x * y).sum() / np.sqrt((x**2).sum() * (y**2).sum())
+
+
+def tau_by_torch(a, b):
+    a, b = torch.tensor(a).double(), torch.tensor(b).double()
+    x, y = (torch.combinations(v).diff().sign().squeeze() for v in (a, b))
+    return (x * y).sum() / (x.abs().sum() * y.abs().sum()).sqrt()
+
+
+def precision_by_sorting(estimate, truth, k):
+    ranked = [t for _, t in sorted(zip(estimate, truth, strict=True), reverse=True)][:k]
+    line = sorted(truth)[-k]
+    return sum(t >= line for t in ranked) / k
+
+
+def halving_by_recursion(curves, eta, epochs=1, alive=None, paid=0):
+    alive = list(range(len(curves))) if alive is None else alive
+    spent = len(alive) * (epochs - paid)
+    if len(alive) == 1:
+        return alive[0], spent
+    best = sorted(alive, key=lambda i: -curves[i][epochs - 1])[: len(alive) // eta]
+    chosen, more = halving_by_recursion(curves, eta, epochs * eta, best, epochs)
+    return chosen, spent + more
+
+
+def halving_by_numpy(curves, eta):
+    curves = np.array(curves)
+    alive, spent, last = np.arange(len(curves)), 0, 0
+    while True:
+        epochs = len(curves) // len(alive)
+        spent += len(alive) * (epochs - last)
+        if len(alive) == 1:
+            return np.array([alive[0], spent])
+        order = np.argsort(curves[alive, epochs - 1])
+        alive, last = alive[order[-(len(alive) // eta) :]], epochs
+
+
+def halving_by_counting(curves, eta):
+    rungs = round(np.log(len(curves)) / np.log(eta))
+    alive = set(range(len(curves)))
+    for rung in range(rungs):
+        line = sorted((curves[i][eta**rung - 1] for i in alive), reverse=True)
+        alive = {i for i in alive if curves[i][eta**rung - 1] >= line[len(alive) // eta - 1]}
+    spent = len(curves) + sum(
+        len(curves) // eta**r * (eta**r - eta ** (r - 1)) for r in range(1, rungs + 1)
+    )
+    return [alive.pop(), spent]
+
+
+def ridge_by_sklearn(x, y, penalty, new):
+    return Ridge(alpha=penalty).fit(x, y).predict(new)
+
+
+def ridge_by_least_squares(x, y, penalty, new):
+    """Penalty as further rows of data."""
+    x, y = np.array(x), np.array(y)
+    rows = np.vstack([x - x.mean(0), np.sqrt(penalty) * np.eye(x.shape[1])])
+    target = np.concatenate([y - y.mean(), np.zeros(x.shape[1])])
+    beta, *_ = np.linalg.lstsq(rows, target, rcond=None)
+    return [float((np.array(row) - x.mean(0)) @ beta + y.mean()) for row in new]
+
+
+def ridge_by_kernel(x, y, penalty, new):
+    x, new = torch.tensor(x).double(), torch.tensor(new).double()
+    y, mean = torch.tensor(y).double(), x.mean(0)
+    kernel = (x - mean) @ (x - mean).T + penalty * torch.eye(len(x)).double()
+    weights = torch.linalg.solve(kernel, y - y.mean())
+    return (new - mean) @ (x - mean).T @ weights + y.mean()
+
+
+VARIANTS = {
+    "hw2.q1": [
+        incumbent_by_loop,
+        lambda scores: np.maximum.accumulate(scores),
+        lambda scores: torch.tensor(scores).double().cummax(0).values,
+    ],
+    "hw2.q2": [
+        lambda e, t: max(t) - t[e.index(max(e))],
+        lambda e, t: np.max(t) - np.array(t)[np.argsort(e)[-1]],
+        lambda e, t: max(t) - max(zip(e, t, strict=True))[1],
+    ],
+    "hw2.q3": [tau_by_matrix, tau_by_torch, lambda a, b: stats.kendalltau(a, b).statistic],
+    "hw2.q4": [
+        precision_by_sorting,
+        lambda e, t, k: np.isin(np.argsort(e)[::-1][:k], np.argsort(t)[::-1][:k]).mean(),
+        lambda e, t, k: (
+            len({*torch.tensor(e).topk(k)[1].tolist()} & {*torch.tensor(t).topk(k)[1].tolist()}) / k
+        ),
+    ],
+    "hw2.q5": [halving_by_recursion, halving_by_numpy, halving_by_counting],
+    "hw2.q6": [ridge_by_sklearn, ridge_by_least_squares, ridge_by_kernel],
+    "hw2.q7": [
+        lambda s: [
+            np.sqrt(np.mean([np.var(row, ddof=1) for row in s])),
+            np.std([np.mean(row) for row in s], ddof=1),
+        ],
+        lambda s: torch.stack(
+            [
+                torch.tensor(s).double().var(1).mean().sqrt(),
+                torch.tensor(s).double().mean(1).std(),
+            ]
+        ),
+        lambda s: (
+            stats.tmean([stats.tvar(row) for row in s]) ** 0.5,
+            stats.tstd([stats.tmean(row) for row in s]),
+        ),
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "answer"),
+    [(name, answer) for name, answers in VARIANTS.items() for answer in answers],
+)
+def test_right_answers_written_differently_are_right(name, answer):
+    assert check(name, answer)
+    sheet = Sheet.draw(QUESTIONS[name], b"a secret of this test")
+    got = [sheet.question.drive(answer, *json.loads(case)) for case in sheet.inputs]
+    assert all(sheet.agrees(json.loads(json.dumps(got))))
