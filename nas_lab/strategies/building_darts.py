@@ -198,7 +198,7 @@ class Run:
         path = self.path(folder)
         if not path.is_file():
             choices, w = self.way.run(plan, self.data, self.seed)
-            arrays = {
+            arrays: dict[str, np.ndarray] = {
                 "w": w.round(3).astype(np.float16),
                 "chosen": np.array([choice.arch for choice in choices], dtype=np.int8),
                 "seconds": np.array([choice.seconds for choice in choices], dtype=np.float32),

@@ -14,8 +14,8 @@ ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
 # Notebooks that read a table which is still being built.
 WAITING = {
-    "02_performance_estimation": "fashion201.npz",
     "04_one_shot": "one_shot_runs.npz",
+    "05_darts": "darts_runs.npz",
     "06_efficientnet_scaling": "scaling_grid.npz",
 }
 # For one cell, not for the notebook: a guard against a hang, far above what is allowed.

@@ -1,0 +1,136 @@
+"""The player of alphas under a reader's hand: it plays, is scrubbed, and follows a run."""
+
+import re
+
+import pytest
+
+from nas_lab.widgets import AlphaState
+from tests.browser.lab import ROOT, write_json
+from tests.browser.test_cell_builder import THEMES, contrast, press, save
+from tests.strategies.tables import invented
+from tests.widgets.test_alphas_state import film
+
+SOURCE = f"""
+import sys
+sys.path.insert(0, {str(ROOT)!r})
+from nas_lab.widgets import AlphaPlayer
+from tests.strategies.tables import invented
+from tests.widgets.test_alphas_state import film
+player = AlphaPlayer(film(), table=invented())
+player
+"""
+GROW = """
+import time
+for w in film(30, seed=1):
+    player.append(w)
+    time.sleep(0.05)
+print(player.model.steps, "steps")
+"""
+SECONDS = 120_000
+
+
+@pytest.fixture
+def player(lab):
+    save(lab.server, "alphas.ipynb", SOURCE, "print(player.state)")
+    lab.open("alphas.ipynb")
+    lab.run_all()
+    assert lab.errors() == []
+    return lab.output(0)
+
+
+def words(at, run=None):
+    return AlphaState(film() if run is None else run, table=invented(), at=at).words
+
+
+def button(player, name):
+    return player.get_by_role("button", name=name, exact=True)
+
+
+def test_run_all_shows_the_end(lab, player):
+    player.get_by_text(words(40)).wait_for()
+    picture = player.get_by_role("img", name=re.compile("^Edges of the cell as wide as"))
+    assert picture.evaluate("image => image.complete && image.naturalWidth > image.width")
+    lab.screenshot("alphas", player)
+
+
+def test_it_is_scrubbed_played_and_reset_by_keyboard(lab, player):
+    player.get_by_role("slider").first.focus()
+    press(lab, "ArrowLeft", "ArrowLeft")
+    player.get_by_text(words(38)).wait_for(timeout=SECONDS)
+    press(lab, "Home")
+    player.get_by_text(words(1)).wait_for(timeout=SECONDS)
+    button(player, "Play").focus()
+    press(lab, "Enter")
+    button(player, "Pause").wait_for(timeout=SECONDS)
+    player.get_by_text(re.compile(r"step ([5-9]|\d\d) of 40")).wait_for(timeout=SECONDS)
+    button(player, "Pause").focus()
+    press(lab, "Enter")
+    player.get_by_text("Paused.", exact=True).wait_for(timeout=SECONDS)
+    lab.screenshot("alphas-paused", player)
+    shown = player.get_by_text(re.compile(r"^step \d+ of 40")).inner_text()
+    lab.page.wait_for_timeout(1000)
+    assert player.get_by_text(re.compile(r"^step \d+ of 40")).inner_text() == shown
+    at = int(re.match(r"step (\d+)", shown)[1])
+    assert shown == words(at)
+    button(player, "Reset").focus()
+    press(lab, "Enter")
+    player.get_by_text(words(1)).wait_for(timeout=SECONDS)
+    player.get_by_role("slider").last.focus()  # the speed
+    press(lab, "End")
+    button(player, "Play").focus()
+    press(lab, "Enter")
+    player.get_by_text("The end. Play begins anew.").wait_for(timeout=SECONDS)
+    player.get_by_text(words(40)).wait_for(timeout=SECONDS)
+    assert lab.errors() == []
+
+
+def test_it_follows_a_run_while_the_cell_is_busy(lab):
+    save(lab.server, "growing.ipynb", SOURCE.replace("film(), table", "table"), GROW)
+    lab.open("growing.ipynb")
+    lab.run_all()
+    player = lab.output(0)
+    player.get_by_text(words(30, film(30, seed=1))).wait_for(timeout=SECONDS)
+    lab.output(1).get_by_text("30 steps").wait_for()
+    assert player.get_by_role("slider").first.get_attribute("aria-valuemax") == "30"
+    lab.screenshot("alphas-grown", player)
+    assert lab.errors() == []
+
+
+@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+def test_it_fits_a_laptop_and_reads_in_both_themes(lab, theme):
+    themes = lab.server._folder / THEMES
+    write_json(themes, {"theme": theme})
+    try:
+        save(lab.server, "alphas.ipynb", SOURCE)
+        lab.open("alphas.ipynb")
+        lab.page.set_viewport_size({"width": 1280, "height": 800})
+        lab.run_all()
+        player = lab.output(0)
+        line = player.get_by_text(words(40))
+        line.wait_for(timeout=SECONDS)
+        assert player.evaluate("e => e.scrollWidth <= e.clientWidth")
+        top, bottom = button(player, "Play").bounding_box(), line.bounding_box()
+        assert bottom["y"] + bottom["height"] - top["y"] < 640  # together in sight
+        assert contrast(line) > 4.5
+        lab.screenshot(f"alphas-{theme[-5:].strip().lower()}", player)
+        assert lab.errors() == []
+    finally:
+        themes.unlink()
+
+
+def test_the_temperature_is_moved_by_keyboard(lab):
+    source = "from nas_lab.widgets import TemperatureSlider\n"
+    source += "import numpy as np\nTemperatureSlider(np.eye(6, 5))"
+    save(lab.server, "temperature.ipynb", source)
+    lab.open("temperature.ipynb")
+    lab.run_all()
+    shown = lab.output(0)
+    shown.get_by_text("tau = 1: ").wait_for()
+    shown.get_by_role("slider").focus()
+    press(lab, "ArrowLeft")
+    shown.get_by_text("tau = 0.5: the largest weight of a row is ").wait_for(timeout=SECONDS)
+    lab.screenshot("temperature", shown)
+    button(shown, "Reset").focus()
+    press(lab, "Enter")
+    shown.get_by_text("tau = 1: ").wait_for(timeout=SECONDS)
+    assert lab.errors() == []
