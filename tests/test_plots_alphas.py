@@ -274,3 +274,31 @@ def test_a_video_shows_the_last_picture_at_its_end(tmp_path):
     with Image.open(still) as shown:
         apart = ImageChops.difference(shown.convert("RGB"), pictures()[-1])
     assert np.asarray(apart).mean() < 8
+
+
+# ---- over seeds ------------------------------------------------------------------------------
+
+
+def test_what_ways_find_is_a_dot_a_seed_and_a_bar_for_the_mean():
+    found = {"Darts": np.array([0.7, 0.8, 0.9]), "new": np.array([0.5, 0.5, 0.5])}
+    ax = plots.spreads(found, title="?", baseline="new", reference=(0.6, "median"))
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["new", "DARTS"]  # best on top
+    dots = [line for line in ax.lines if line.get_marker() == "o"]
+    assert [sorted(line.get_xdata()) for line in dots] == [[0.5] * 3, [0.7, 0.8, 0.9]]
+    assert len(set(dots[0].get_ydata())) == 3  # equal ones are seen
+    bars = [line for line in ax.lines if len(line.get_xdata()) == 2 and line.get_linewidth() > 2]
+    assert [line.get_xdata()[0] for line in bars] == [0.5, pytest.approx(0.8)]
+    assert len({line.get_color() for line in bars}) == 2
+    assert [text.get_text() for text in ax.texts] == ["median"]
+
+
+def test_bands_reach_from_the_lowest_seed_to_the_highest():
+    values = np.array([[0.1, 0.4, 0.2], [0.3, 0.2, 0.8]])
+    look = {"title": "?", "xlabel": "steps", "ylabel": "accuracy"}
+    ax = plots.bands([1, 2, 3], {"a": values}, reference=(0.5, "half"), **look)
+    np.testing.assert_allclose(ax.lines[0].get_ydata(), [0.2, 0.3, 0.5])
+    (band,) = ax.collections
+    corners = band.get_paths()[0].vertices
+    for x, low, high in zip((1, 2, 3), values.min(axis=0), values.max(axis=0), strict=True):
+        heights = corners[corners[:, 0] == x, 1]
+        assert (heights.min(), heights.max()) == (low, high)
