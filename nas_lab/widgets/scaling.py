@@ -67,7 +67,7 @@ class CompoundScaling(View):
         self._make_controls()
         self._picture = self._make_picture()
         self._drawn: object = None
-        self._message, self._words, hint = Words(), Words(), Words()
+        self._words, hint = Words(), Words()
         hint.say(_HINT)
         reset = button("Reset", self.model.reset, "back to the first setting")
         self.assemble(
@@ -76,7 +76,6 @@ class CompoundScaling(View):
             row(self._sliders["alpha"], self._sliders["beta"]),
             row(self._sliders["gamma"], self._sliders["phi"]),
             self._words,
-            self._message,
             self._picture,
         )
 
@@ -148,7 +147,9 @@ class CompoundScaling(View):
         self._lock.value = model.locked
         for name, slider in self._sliders.items():
             self._show(name, slider)
-        self._message.say(html.escape(model.message))
+        said = (model.constraint_words, model.size_words, model.cost_words)
+        first = f"<b>{html.escape(said[0])}</b> {html.escape(model.message)}"
+        self._words.say(first, *map(html.escape, said[1:]))
         now = (model.base, model.coefficients, model.phi)
         if self._drawn == now:
             return
@@ -159,8 +160,6 @@ class CompoundScaling(View):
         self._boxes.update(after, scale)
         self._costs.update(PHIS, model.curve)
         self._costs.point_at(model.phi, model.times)
-        said = (model.constraint_words, model.size_words, model.cost_words)
-        self._words.say(f"<b>{html.escape(said[0])}</b>", *map(html.escape, said[1:]))
         self._picture.draw(f"The network before and after, to one scale. {'. '.join(said)}.")
 
 

@@ -183,7 +183,7 @@ class ScalingState(State):
             self._set(WAYS[way])
             opened = self.locked and abs(self.residual) > 1e-6
             self.locked = self.locked and not opened
-            self.message = "the lock is open: these are off the constraint" if opened else ""
+            self.message = "(the lock is open: these are off the constraint)" if opened else ""
 
     def reset(self) -> None:
         """Go back to the first setting."""
@@ -202,7 +202,7 @@ class ScalingState(State):
             for name, value in now.items()
             if name != kept and abs(value - getattr(before, name)) > 5e-4
         ]
-        return f"to keep the constraint: {', '.join(moved)}" if moved else ""
+        return f"(to keep it: {', '.join(moved)})" if moved else ""
 
     # ---- what follows from the setting -------------------------------------------------------
 
@@ -271,9 +271,9 @@ class ScalingState(State):
         """What it costs, beside 2^phi."""
         macs, params, activations = self.times
         return (
-            f"φ = {self.phi:.1f}: {macs:.2f} times the multiply-adds, where 2^φ = "
-            f"{2**self.phi:.2f} ({quantity(total(self.rows).macs)}); {params:.2f} times the "
-            f"parameters, {activations:.2f} times the activations"
+            f"φ = {self.phi:.1f}, 2^φ = {2**self.phi:.2f}: {macs:.2f} times the multiply-adds "
+            f"({quantity(total(self.rows).macs)}), {params:.2f} the parameters, "
+            f"{activations:.2f} the activations"
         )
 
 

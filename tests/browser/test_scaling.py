@@ -81,7 +81,7 @@ def test_keys_move_the_network_the_lock_and_the_menus(lab):
     press(lab, "End")
     expected.move("alpha", 2.0)
     shows(w, expected)
-    w.get_by_text("to keep the constraint: β = 1, γ = 1").wait_for(timeout=SECONDS)
+    w.get_by_text("(to keep it: β = 1, γ = 1)").wait_for(timeout=SECONDS)
     lab.screenshot("scaling-locked", w)
     menu = w.get_by_label("base")
     menu.focus()

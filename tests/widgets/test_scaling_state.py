@@ -38,7 +38,9 @@ def test_the_first_picture_is_that_of_the_paper():
     state = ScalingState("B0")
     assert state.way == "the paper's"
     assert "= 1.92, residual −0.08" in state.constraint_words
-    assert state.cost_words.startswith("φ = 1.0: 2.57 times the multiply-adds, where 2^φ = 2.00")
+    assert state.cost_words.startswith(
+        "φ = 1.0, 2^φ = 2.00: 2.57 times the multiply-adds (993 million)"
+    )
     assert "images 224 → 258 pixels" in state.size_words
     assert [row.stage for row in state.rows] == list(EFFICIENTNETS["b2"].stages)
 
@@ -97,13 +99,13 @@ def test_without_a_lock_nothing_else_moves(setting, moves):
 def test_the_lock_says_what_gave_way():
     state = ScalingState(locked=True, alpha=1, beta=1, gamma=2**0.5)
     state.move("alpha", 2)
-    assert state.message == "to keep the constraint: γ = 1"
+    assert state.message == "(to keep it: γ = 1)"
     state.move("phi", 2)
     assert state.message == ""
     state.lock(False)
     state.move("alpha", 1)
     state.lock(True)
-    assert state.message == "to keep the constraint: α = 1.08, β = 1.167, γ = 1.167"
+    assert state.message == "(to keep it: α = 1.08, β = 1.167, γ = 1.167)"
 
 
 @pytest.mark.parametrize("way", WAYS)
