@@ -76,6 +76,20 @@ def fronts() -> list[dict]:
     return rows
 
 
+def slider() -> list[dict]:
+    """Return milliseconds of a redraw when the slider moves, on devices that were shown before."""
+    from nas_lab.widgets import EdgeDevices
+
+    widget = EdgeDevices()
+    rows = []
+    for name in ("v100", "raspberry_pi_4", "stm32f746"):
+        widget.model.device = name
+        betas = np.random.default_rng(0).uniform(0, 8, SLIDES // 4).tolist()
+        each = [timed(lambda b=b: setattr(widget.model, "beta", b)) for b in betas]
+        rows.append({"device": name, "ms for a redraw, 95 %": 1e3 * np.quantile(each, 0.95)})
+    return rows
+
+
 def agreement() -> list[dict]:
     """Return rank correlations of counted with measured latencies."""
     archs, rng = canonical(), np.random.default_rng(0)
@@ -103,4 +117,5 @@ def agreement() -> list[dict]:
 if __name__ == "__main__":
     report("devices: counting", counting())
     report("devices: fronts", fronts())
+    report("devices: slider", slider())
     report("devices: agreement", agreement())

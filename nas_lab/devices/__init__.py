@@ -21,6 +21,7 @@ from nas_lab.devices.estimates import (
 )
 from nas_lab.devices.kernels import Kernel, kernels
 from nas_lab.devices.memory import Memory
+from nas_lab.devices.parts import Part, parts
 from nas_lab.devices.roofline import Timed, timed
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "Device",
     "Kernel",
     "Memory",
+    "Part",
     "Profile",
     "Timed",
     "energies",
@@ -36,6 +38,7 @@ __all__ = [
     "kernels",
     "latencies",
     "latency",
+    "parts",
     "peak_memory",
     "profile",
     "timed",

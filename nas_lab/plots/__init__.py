@@ -11,6 +11,7 @@ from nas_lab.plots.cells import cell, cells
 from nas_lab.plots.cells_darts import darts
 from nas_lab.plots.chains import chain, skeleton
 from nas_lab.plots.colors import COLORS, HIGHLIGHT, LABELS, STYLES, color, label, style, text_on
+from nas_lab.plots.devices import FrontChart, TimeBars, duration, part_label
 from nas_lab.plots.directions import CosineBars
 from nas_lab.plots.effects import PartBars, effects, shares
 from nas_lab.plots.figures import chart, image_html, png_html, show
@@ -48,6 +49,7 @@ __all__ = [
     "BudgetLines",
     "CosineBars",
     "CostOfRanking",
+    "FrontChart",
     "MixedCell",
     "PartBars",
     "PolicyMatrix",
@@ -56,6 +58,7 @@ __all__ = [
     "RankingOverTime",
     "Scale",
     "StageBoxes",
+    "TimeBars",
     "TruthLine",
     "accuracy_surface",
     "alphas",
@@ -72,6 +75,7 @@ __all__ = [
     "cost_accuracy",
     "darts",
     "decision_labels",
+    "duration",
     "effects",
     "image_html",
     "incumbent",
@@ -81,6 +85,7 @@ __all__ = [
     "networks",
     "one_hot",
     "operation_key",
+    "part_label",
     "png_html",
     "quantity",
     "rank_scatter",

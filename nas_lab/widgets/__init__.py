@@ -14,6 +14,8 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "base": ["State"],
         "cell_builder": ["CellBuilder"],
         "cell_state": ["PRESETS", "CellState"],
+        "edge": ["EdgeDevices"],
+        "edge_state": ["EdgeState", "Landscape"],
         "fidelity": ["FidelitySlider"],
         "fidelity_state": ["Fidelities", "FidelityState"],
         "game": ["PickTen"],

@@ -1,0 +1,155 @@
+"""What the edge-device slider knows: every network on a device, and which one beta chooses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import traitlets
+
+from nas_lab import devices
+from nas_lab.devices import DEVICES, Device, Part, Profile
+from nas_lab.estimation import Table
+from nas_lab.estimation.objectives import pareto_front, weighted_loss
+from nas_lab.plots.devices import duration, part_label
+from nas_lab.spaces import Arch
+from nas_lab.widgets.base import State
+
+HIGHEST = 8.0
+"""Largest beta: from there on every device in the catalogue gets its quickest network."""
+STEP = 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class Landscape:
+    """All networks of a table on one device.
+
+    Attributes:
+        device: the device.
+        seconds: latencies, [N].
+        accuracies: validation accuracies, [N].
+        front: places of those that no other beats in both, quickest first.
+    """
+
+    device: Device
+    seconds: np.ndarray
+    accuracies: np.ndarray
+    front: np.ndarray
+
+    @classmethod
+    def of(cls, table: Table, device: Device) -> Landscape:
+        """Count latencies of the networks that were trained."""
+        seconds = devices.latencies(table.space, table.archs, table.skeleton, device)
+        accuracies = table.scores(0)
+        return cls(device, seconds, accuracies, pareto_front(accuracies, seconds))
+
+    def chosen(self, beta: float) -> int:
+        """Place on the front of the smallest ``error * log(latency)^beta``.
+
+        No network that others beat in both can have a smaller one, so the front is enough.
+        """
+        error = 1 - self.accuracies[self.front]
+        return int(np.argmin(weighted_loss(error, self.seconds[self.front], beta)))
+
+    @cached_property
+    def reachable(self) -> int:
+        """How many points of the front some beta of the slider chooses."""
+        betas = np.arange(0, HIGHEST + STEP / 2, STEP)
+        return len({self.chosen(beta) for beta in betas.tolist()})
+
+
+class EdgeState(State):
+    """A device, and how much its latency counts.
+
+    Args:
+        device: name of a device.
+        beta: of ``error * log(latency in µs)^beta``, from 0 to ``HIGHEST``.
+        table: accuracies of all networks; None takes the table that comes with the kit.
+
+    Raises:
+        traitlets.TraitError: a beta out of its range.
+        ValueError: an unknown device.
+    """
+
+    device = traitlets.Unicode().tag(keep=True)
+    beta = traitlets.Float(min=0.0, max=HIGHEST).tag(keep=True)
+
+    def __init__(
+        self, device: str = "raspberry_pi_4", beta: float = 0.6, *, table: Table | None = None
+    ) -> None:
+        self.table = table or Table.load()
+        self._landscapes: dict[str, Landscape] = {}
+        super().__init__(device=device, beta=beta)
+        self._first = (self.device, self.beta)
+
+    @traitlets.validate("device")
+    def _check_device(self, proposal: traitlets.Bunch) -> str:
+        return devices.find(proposal["value"]).name
+
+    def reset(self) -> None:
+        """Go back to the first device and beta."""
+        with self.hold_trait_notifications():
+            self.device, self.beta = self._first
+
+    # ---- what follows ------------------------------------------------------------------------
+
+    @property
+    def landscape(self) -> Landscape:
+        """All networks on the device; counted once for each device."""
+        if self.device not in self._landscapes:
+            self._landscapes[self.device] = Landscape.of(self.table, DEVICES[self.device])
+        return self._landscapes[self.device]
+
+    @property
+    def rank(self) -> int:
+        """Place of the chosen network on the front, 0 for the quickest."""
+        return self.landscape.chosen(self.beta)
+
+    @property
+    def place(self) -> int:
+        """Place of the chosen network in the table."""
+        return int(self.landscape.front[self.rank])
+
+    @property
+    def arch(self) -> Arch:
+        """The chosen network's cell."""
+        return tuple(self.table.archs[self.place].tolist())
+
+    @property
+    def profile(self) -> Profile:
+        """The chosen network on the device, kernel by kernel."""
+        return devices.profile(self.table.space, self.arch, self.table.skeleton, self.device)
+
+    @property
+    def parts(self) -> list[Part]:
+        """Where its time goes, the longest first."""
+        return devices.parts(self.profile.kernels)
+
+    @property
+    def words(self) -> str:
+        """The choice and what it is worth, in a sentence."""
+        profile, accuracy = self.profile, self.landscape.accuracies[self.place]
+        return (
+            f"beta = {self.beta:.1f} on {profile.device.title}: {accuracy:.1%} of the images "
+            f"right, {duration(profile.seconds)} and {1e3 * profile.joules:.2g} mJ for one"
+        )
+
+    @property
+    def front_words(self) -> str:
+        """Where it is on the front, and what the front's ends are."""
+        known = self.landscape
+        quick, good = known.front[0], known.front[-1]
+        return (
+            f"point {self.rank + 1} of {len(known.front)} on the front, which reaches from "
+            f"{known.accuracies[quick]:.1%} in {duration(known.seconds[quick])} to "
+            f"{known.accuracies[good]:.1%} in {duration(known.seconds[good])}; "
+            f"the slider chooses {known.reachable} of its points"
+        )
+
+    @property
+    def slowest_words(self) -> str:
+        """What takes longest."""
+        first = self.parts[0]
+        share = first.seconds / self.profile.seconds
+        return f"slowest: {part_label(first)}, {duration(first.seconds)} or {share:.0%}"
