@@ -49,7 +49,7 @@ class RaceLines:
         ax.legend(
             loc="upper center",
             bbox_to_anchor=(0.5, -0.16),
-            ncols=len(names),
+            ncols=len(names) if len(names) < 4 else 2,
             fontsize=TEXT - 1,
             labelcolor=INK,
             frameon=False,

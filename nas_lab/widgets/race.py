@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from nas_lab import plots
 from nas_lab.estimation import Table
 from nas_lab.widgets.clock import Clock
-from nas_lab.widgets.race_state import STRATEGIES, RaceState
+from nas_lab.widgets.race_state import STRATEGIES, TICKED, RaceState
 from nas_lab.widgets.view import MovingPicture, View, Words, button, row
 
 BUDGET = 0.05
@@ -44,7 +44,8 @@ class LiveRace(View):
 
     Args:
         table: what evaluates; None takes the one that comes with the kit.
-        strategies: those that are ticked: "RandomSearch", "RegularizedEvolution", "Reinforce".
+        strategies: those that are ticked: "RandomSearch", "RegularizedEvolution", "Reinforce",
+            "LocalSearch".
         learning_rate, entropy, batch: of the controller, see ``strategies.Reinforce``.
         trials: how many each of them has done.
         seed: of all strategies.
@@ -61,7 +62,7 @@ class LiveRace(View):
         self,
         table: Table | None = None,
         *,
-        strategies: Iterable[str] = STRATEGIES,
+        strategies: Iterable[str] = TICKED,
         learning_rate: float = 0.01,
         entropy: float = 0.01,
         batch: int = 4,

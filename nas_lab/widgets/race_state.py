@@ -28,8 +28,10 @@ PACE = 3
 DRAWN = 256
 """Architectures over which the policy is averaged: a standard error of at most 0.03."""
 
-STRATEGIES = ("RandomSearch", "RegularizedEvolution", "Reinforce")
-"""What can race, by the names of the classes."""
+TICKED = ("RandomSearch", "RegularizedEvolution", "Reinforce")
+"""What races unless told otherwise, by the names of the classes."""
+STRATEGIES = (*TICKED, "LocalSearch")
+"""What can race."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +97,7 @@ class RaceState(State):
         self,
         table: Table | None = None,
         *,
-        strategies: Iterable[str] = STRATEGIES,
+        strategies: Iterable[str] = TICKED,
         learning_rate: float = 0.01,
         entropy: float = 0.01,
         batch: int = 4,
@@ -153,6 +155,7 @@ class RaceState(State):
         of = {"learning_rate": self.learning_rate, "entropy": self.entropy, "batch": self.batch}
         settings: dict[str, dict[str, Any]] = {
             "RandomSearch": {},
+            "LocalSearch": {},
             "RegularizedEvolution": {"population": POPULATION, "sample": TOURNAMENT},
             "Reinforce": of,
         }

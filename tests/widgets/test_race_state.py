@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nas_lab.history import Trial
-from nas_lab.strategies import RandomSearch, RegularizedEvolution, Reinforce
-from nas_lab.widgets.race_state import DRAWN, PACE, STRATEGIES, RaceState
+from nas_lab.strategies import LocalSearch, RandomSearch, RegularizedEvolution, Reinforce
+from nas_lab.widgets.race_state import DRAWN, PACE, STRATEGIES, TICKED, RaceState
 from tests.strategies.tables import SPACE, invented
 
 TABLE = invented()
@@ -37,11 +37,13 @@ def asked_and_told(strategy, trials, seen=lambda: None):
 
 
 def test_a_race_is_each_strategy_by_itself():
-    race = RaceState(TABLE, learning_rate=0.03, entropy=0.02, batch=3, trials=20, seed=5)
+    taught = {"learning_rate": 0.03, "entropy": 0.02, "batch": 3}
+    race = RaceState(TABLE, strategies=STRATEGIES, trials=20, seed=5, **taught)
     alone = {
         "RandomSearch": RandomSearch(SPACE, seed=5),
         "RegularizedEvolution": RegularizedEvolution(SPACE, seed=5, population=10, sample=3),
-        "Reinforce": Reinforce(SPACE, seed=5, learning_rate=0.03, entropy=0.02, batch=3),
+        "Reinforce": Reinforce(SPACE, seed=5, **taught),
+        "LocalSearch": LocalSearch(SPACE, seed=5),
     }
     for name, strategy in alone.items():
         assert race.scores(name) == asked_and_told(strategy, 20)
@@ -175,13 +177,13 @@ def test_a_race_ends_and_begins_again():
 
 def test_reset_keeps_settings_and_gives_the_same_race():
     race = RaceState(TABLE, trials=12, batch=2, seed=3)
-    before = {name: race.scores(name) for name in STRATEGIES}
+    before = {name: race.scores(name) for name in TICKED}
     race.reset()
     assert race.as_dict() == RaceState(TABLE, trials=0, batch=2, seed=3).as_dict()
-    assert all(race.scores(name) == [] for name in STRATEGIES)
+    assert all(race.scores(name) == [] for name in TICKED)
     for _ in range(12):
         race.step()
-    assert {name: race.scores(name) for name in STRATEGIES} == before
+    assert {name: race.scores(name) for name in TICKED} == before
 
 
 def test_a_setting_touches_the_controller_alone():
@@ -202,10 +204,10 @@ def test_a_setting_touches_the_controller_alone():
 
 def test_the_next_seed_is_another_race_for_all():
     race = RaceState(TABLE, trials=12)
-    before = [race.scores(name) for name in STRATEGIES]
+    before = [race.scores(name) for name in TICKED]
     race.next_seed()
     race.catch_up()
-    for name, scores in zip(STRATEGIES, before, strict=True):
+    for name, scores in zip(TICKED, before, strict=True):
         assert len(race.scores(name)) == 12
         assert race.scores(name) != scores
 
@@ -231,10 +233,10 @@ def test_with_nothing_ticked_it_says_so():
 
 def test_words_rank_the_bests():
     race = RaceState(TABLE, trials=40)
-    bests = [max(race.scores(name)) for name in STRATEGIES]
+    bests = [max(race.scores(name)) for name in TICKED]
     said = [float(number) for number in re.findall(r"([\d.]+)%", race.words)]
     assert said == sorted((round(100 * best, 1) for best in bests), reverse=True)
-    spent = [trial.result.cost for name in STRATEGIES for trial in race.runner(name).trials]
+    spent = [trial.result.cost for name in TICKED for trial in race.runner(name).trials]
     assert race.cost_words.startswith(f"120 trainings, {sum(spent) / 60:.1f} minutes")
     assert race.cost_words.endswith(f"{max(TABLE.scores()):.1%}")
 
@@ -247,7 +249,7 @@ def test_failed_trials_are_passed_over():
     correct = TABLE._arrays["val_correct"].copy()
     correct[:, ::2, -1] = -1  # trained, but without a score
     race = RaceState(broken(val_correct=correct), trials=30)
-    for name in STRATEGIES:
+    for name in TICKED:
         known = [score for score in race.scores(name) if not math.isnan(score)]
         assert 0 < len(known) < 30
         assert f"{max(known):.1%}" in race.words
