@@ -18,7 +18,7 @@ from nas_lab.history import Evaluation
 from nas_lab.nets import Supernet
 from nas_lab.spaces.base import Arch
 
-CHUNK = 512
+CHUNK = 1024
 """Images that run through the network at once when it is evaluated."""
 
 

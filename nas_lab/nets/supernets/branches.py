@@ -11,7 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import torch
 from torch import Tensor, nn
@@ -56,8 +56,21 @@ def batch_norm(channels: int) -> nn.BatchNorm2d:
 
 
 def avg_pool(x: Tensor, stride: int = 1) -> Tensor:
-    """Average over a window of 3x3; padded borders do not count."""
-    return functional.avg_pool2d(x, 3, stride, 1, count_include_pad=False)
+    """Average over a window of 3x3; padded borders do not count.
+
+    A depthwise convolution adds up faster than torch's pooling does.
+    """
+    sums = conv2d(x, x.new_ones(x.shape[1], 1, 3, 3), stride, groups=x.shape[1])
+    return sums * _share(x.shape[2], x.shape[3], stride, x.dtype, x.device)
+
+
+@lru_cache(maxsize=64)
+def _share(
+    height: int, width: int, stride: int, dtype: torch.dtype, device: torch.device
+) -> Tensor:
+    """One over the number of pixels in each window of 3x3."""
+    pixels = torch.ones(1, 1, height, width, dtype=dtype, device=device)
+    return 1 / functional.conv2d(pixels, pixels.new_ones(1, 1, 3, 3), stride=stride, padding=1)
 
 
 def max_pool(x: Tensor, stride: int = 1) -> Tensor:
