@@ -1,0 +1,316 @@
+"""Homework 6, scaling and edge: compound scaling, rooflines, fronts, the lecture's objective."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from nas_lab.homework.question import Homework, Mistake, Plain, Question, as_floats
+
+
+def _draw_constraint(rng: np.random.Generator) -> list[Plain]:
+    """A target, and an alpha and a beta that leave something to gamma."""
+    target = float(rng.choice([1.5, 2.0, 3.0]))
+    depth, width, _ = rng.dirichlet([1, 1, 1]).tolist()
+    return [round(target**depth, 4), round(target ** (width / 2), 4), target]
+
+
+def _gamma(alpha: float, beta: float, target: float) -> float:
+    return math.sqrt(target / (alpha * beta**2))
+
+
+def _draw_width(rng: np.random.Generator) -> list[Plain]:
+    channels = int(rng.integers(4, int(rng.choice([24, 200]))))
+    return [channels, float(rng.choice([1.0, 1.1, 1.2, 1.4, 1.6, 2.0])), int(rng.choice([4, 8]))]
+
+
+def _width(channels: int, factor: float, divisor: int) -> int:
+    wanted = channels * factor
+    rounded = max(divisor, math.floor(wanted / divisor + 0.5) * divisor)
+    return rounded + divisor if rounded < 0.9 * wanted else rounded
+
+
+def _width_down(channels: int, factor: float, divisor: int) -> int:
+    return max(divisor, int(channels * factor) // divisor * divisor)
+
+
+def _draw_compound(rng: np.random.Generator) -> list[Plain]:
+    """Stages [depth, width], a resolution, phi, and three factors."""
+    stages = [
+        [int(rng.integers(1, 5)), int(8 * rng.integers(1, 20))] for _ in range(rng.integers(1, 5))
+    ]
+    alpha, beta, gamma = np.round(rng.uniform([1.05, 1.02, 1.02], [1.4, 1.3, 1.3]), 3).tolist()
+    return [stages, int(32 * rng.integers(3, 8)), int(rng.integers(0, 5)), alpha, beta, gamma]
+
+
+def _compound(
+    stages: Plain,
+    resolution: int,
+    phi: int,
+    alpha: float,
+    beta: float,
+    gamma: float,
+    depth: Callable = math.ceil,
+    width: Callable = _width,
+) -> list:
+    scaled = [
+        [depth(round(d * alpha**phi, 9)), width(w, round(beta**phi, 9), 8)] for d, w in stages
+    ]
+    return [scaled, round(resolution * gamma**phi)]
+
+
+def _compound_linear(
+    stages: Plain, resolution: int, phi: int, alpha: float, beta: float, gamma: float
+) -> list:
+    return _compound(stages, resolution, 1, max(1, alpha * phi), max(1, beta * phi), gamma * phi)
+
+
+def _draw_layers(rng: np.random.Generator) -> list[Plain]:
+    """Layers [macs, bytes] on both sides of the ridge, and a device."""
+    peak, bandwidth = float(rng.choice([1e9, 1e10, 1e12])), float(rng.choice([1e8, 3e8, 1e9]))
+    layers = []
+    for _ in range(int(rng.integers(1, 6))):
+        size = float(rng.integers(10_000_000, 1_000_000_000))
+        intensity = peak / bandwidth * float(rng.choice([0.1, 0.5, 2.0, 10.0]))
+        layers.append([round(size * intensity), round(size)])
+    return [layers, peak, bandwidth]
+
+
+def _latency(layers: Plain, peak: float, bandwidth: float) -> float:
+    return sum(max(macs / peak, size / bandwidth) for macs, size in layers)
+
+
+def _draw_points(rng: np.random.Generator) -> list[Plain]:
+    """Points [loss, latency] on a coarse grid, so that ties are there, but no equal points."""
+    n = int(rng.integers(3, 12))
+    places = rng.choice(36, size=n, replace=False)
+    return [[[int(p) // 6 / 10 + 0.2, float(5 + p % 6)] for p in places]]
+
+
+def _front(points: Plain) -> list[int]:
+    return [
+        i
+        for i, (loss, latency) in enumerate(points)
+        if not any(
+            other_loss <= loss and other <= latency and j != i
+            for j, (other_loss, other) in enumerate(points)
+        )
+    ]
+
+
+def _weak_front(points: Plain) -> list[int]:
+    return [
+        i
+        for i, (loss, latency) in enumerate(points)
+        if not any(l < loss and t < latency for l, t in points)  # noqa: E741
+    ]
+
+
+def _draw_objective(rng: np.random.Generator) -> list[Plain]:
+    n = int(rng.integers(3, 9))
+    losses = np.round(rng.uniform(0.2, 0.9, size=n), 3)
+    latencies = np.round(np.exp(rng.uniform(1.2, 5, size=n)), 2)
+    return [losses.tolist(), latencies.tolist(), float(rng.choice([0.1, 0.3, 0.6, 1.0, 2.0]))]
+
+
+def _scores(losses: Plain, latencies: Plain, beta: float) -> list[float]:
+    return [loss * math.log(t) ** beta for loss, t in zip(losses, latencies, strict=True)]
+
+
+def _choose(scores: list[float], losses: Plain) -> list:
+    return [int(np.argmin(scores)), scores]
+
+
+def _objective(losses: Plain, latencies: Plain, beta: float) -> list:
+    return _choose(_scores(losses, latencies, beta), losses)
+
+
+def _power_inside(losses: Plain, latencies: Plain, beta: float) -> list:
+    return _choose(
+        [loss * math.log(t**beta) for loss, t in zip(losses, latencies, strict=True)], losses
+    )
+
+
+def _without_log(losses: Plain, latencies: Plain, beta: float) -> list:
+    return _choose([loss * t**beta for loss, t in zip(losses, latencies, strict=True)], losses)
+
+
+QUESTIONS = (
+    Question(
+        "hw6.q1",
+        _draw_constraint,
+        _gamma,
+        "depth counts once in the cost, width and resolution count twice. Solve for gamma.",
+        points=1,
+        answer="gamma_for",
+        mistakes=(
+            Mistake(
+                lambda alpha, beta, target: target / (alpha * beta**2),
+                "look at the power of gamma: an image has two sides.",
+            ),
+            Mistake(
+                lambda alpha, beta, target: math.sqrt(target / (alpha * beta)),
+                "look at the power of beta: input and output channels both grow.",
+            ),
+            Mistake(
+                lambda alpha, beta, target: math.sqrt(2 / (alpha * beta**2)),
+                "look at the target: it is not always 2.",
+            ),
+        ),
+    ),
+    Question(
+        "hw6.q2",
+        _draw_width,
+        _width,
+        "the nearest multiple first, half way up, at least the divisor; then compare it with 90% "
+        "of what was wanted.",
+        points=2,
+        answer="round_width",
+        mistakes=(
+            Mistake(
+                _width_down,
+                "look at the rounding: the width was rounded down. The nearest multiple is asked "
+                "for, and never less than 90% of the wanted width.",
+            ),
+            Mistake(
+                lambda channels, factor, divisor: max(
+                    divisor, math.floor(channels * factor / divisor + 0.5) * divisor
+                ),
+                "look at the 90%: the nearest multiple may lose too much of a narrow layer.",
+            ),
+            Mistake(
+                lambda channels, factor, divisor: max(
+                    divisor, math.ceil(channels * factor / divisor) * divisor
+                ),
+                "look at the rounding: the nearest multiple, not always the next larger one.",
+            ),
+        ),
+    ),
+    Question(
+        "hw6.q3",
+        _draw_compound,
+        _compound,
+        "the factors are alpha^phi, beta^phi and gamma^phi. What is rounded up, what to a "
+        "multiple of 8, and what to the nearest whole number?",
+        points=3,
+        answer="compound",
+        mistakes=(
+            Mistake(
+                lambda *given: _compound(*given, depth=math.floor),
+                "look at the depth: a part of a layer counts as a whole one.",
+            ),
+            Mistake(
+                lambda *given: _compound(*given, width=_width_down),
+                "look at the width: it is rounded as in question 2, not down.",
+            ),
+            Mistake(
+                lambda *given: _compound(*given, width=lambda w, f, _: round(w * f)),
+                "look at the width: multiples of 8.",
+            ),
+            Mistake(
+                lambda stages, resolution, phi, alpha, beta, gamma: _compound(
+                    stages, resolution, phi, beta, alpha, gamma
+                ),
+                "which factor is for the depth, and which for the width?",
+            ),
+            Mistake(
+                lambda stages, resolution, phi, alpha, beta, gamma: _compound(
+                    stages, resolution, 1, alpha, beta, gamma
+                ),
+                "where is phi? With phi = 0 nothing changes.",
+            ),
+        ),
+    ),
+    Question(
+        "hw6.q4",
+        _draw_layers,
+        _latency,
+        "each layer waits for the slower of two things: arithmetic and memory.",
+        points=2,
+        answer="latency",
+        normal=as_floats,
+        mistakes=(
+            Mistake(
+                lambda layers, peak, bandwidth: sum(m / peak + b / bandwidth for m, b in layers),
+                "a device computes and moves data at the same time: not the sum of both.",
+            ),
+            Mistake(
+                lambda layers, peak, bandwidth: max(
+                    sum(m for m, _ in layers) / peak, sum(b for _, b in layers) / bandwidth
+                ),
+                "look at the order of sum and maximum: layers run one after the other, each with "
+                "a bottleneck of its own.",
+            ),
+            Mistake(
+                lambda layers, peak, bandwidth: sum(m for m, _ in layers) / peak,
+                "look at the bytes: a layer can wait for memory.",
+            ),
+            Mistake(
+                lambda layers, peak, bandwidth: sum(
+                    min(m / peak, b / bandwidth) for m, b in layers
+                ),
+                "the slower one decides, not the faster one.",
+            ),
+        ),
+    ),
+    Question(
+        "hw6.q5",
+        _draw_points,
+        _front,
+        "a point is dominated when another one is at least as good in both and better in one.",
+        points=3,
+        answer="pareto_front",
+        mistakes=(
+            Mistake(
+                _weak_front,
+                "look at ties: with an equal loss, the faster one dominates.",
+            ),
+            Mistake(
+                lambda points: [_front(points)[0]],
+                "a front has more than one point. Who beats the fastest one?",
+            ),
+            Mistake(
+                lambda points: _front([[-a, -b] for a, b in points]),
+                "both a loss and a latency are better when they are smaller.",
+            ),
+            Mistake(
+                lambda points: _front([[-a, b] for a, b in points]),
+                "look at the first number: it is a loss, so smaller is better.",
+            ),
+        ),
+    ),
+    Question(
+        "hw6.q6",
+        _draw_objective,
+        _objective,
+        "the logarithm of the latency in milliseconds, then the power, then times the loss. Which "
+        "network has the smallest value?",
+        points=3,
+        answer="objective",
+        mistakes=(
+            Mistake(
+                _power_inside,
+                "look at the power: it is taken of the logarithm, not inside it.",
+            ),
+            Mistake(_without_log, "look at the latency: its logarithm counts."),
+            Mistake(
+                lambda losses, latencies, beta: [
+                    int(np.argmax(_scores(losses, latencies, beta))),
+                    _scores(losses, latencies, beta),
+                ],
+                "look at the choice: a loss is better when it is smaller.",
+            ),
+            Mistake(
+                lambda losses, latencies, beta: [
+                    int(np.argmin(losses)),
+                    _scores(losses, latencies, beta),
+                ],
+                "the network with the smallest loss need not have the smallest product.",
+            ),
+        ),
+    ),
+)
+
+HOMEWORK = Homework("hw6", "Scaling and edge devices", QUESTIONS)
