@@ -19,7 +19,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "nsga2": ["NSGA2"],
         "one_shot": ["OneShot"],
         "one_shot_runs": ["OneShotRuns"],
-        "paths": ["Fair", "Sandwich", "Uniform"],
+        "paths": ["Distinct", "Fair", "Sandwich", "Uniform"],
         "racing": ["Race", "band", "race"],
         "random_search": ["RandomSearch"],
         "reinforce": ["Reinforce"],

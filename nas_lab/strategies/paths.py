@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -43,6 +43,30 @@ class Uniform:
     def __call__(self, rng: np.random.Generator) -> list[Arch]:
         """One architecture."""
         return [self.space.sample(rng)]
+
+
+@dataclass(frozen=True)
+class Distinct:
+    """Single path: one architecture in canonical form, all with the same probability.
+
+    Where several architectures are one network, ``Uniform`` draws that network more often, and
+    those with most spellings are the small ones. Here each network is drawn as often as any other:
+    an architecture that is not in canonical form is drawn again.
+    """
+
+    space: Space
+    skeleton: Skeleton
+
+    def __call__(self, rng: np.random.Generator) -> list[Arch]:
+        """One architecture."""
+        arch = self.space.sample(rng)
+        while not self._is_canonical(arch):
+            arch = self.space.sample(rng)
+        return [arch]
+
+    @cached_property
+    def _is_canonical(self) -> Callable[[Arch], bool]:
+        return lru_cache(20_000)(lambda arch: self.space.canonical(arch) == arch)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from scipy import stats
 from nas_lab import spaces
 from nas_lab.spaces import Skeleton
 from nas_lab.spaces.base import Decision, Space
-from nas_lab.strategies import Fair, Sandwich, Uniform
+from nas_lab.strategies import Distinct, Fair, Sandwich, Uniform
 
 SKELETON = Skeleton(channels=4, cells=1, stages=2, resolution=9, in_channels=1)
 LITTLE = spaces.mobile(1, depths=(1, 2, 3), kernels=(3,), widths=(1.0,))
@@ -62,6 +62,16 @@ def test_every_architecture_is_as_likely_as_any_other(sampler):
     assert stats.chisquare(list(seen.values())).pvalue > 0.01
 
 
+@pytest.mark.parametrize("space", [LITTLE, spaces.mlp((1, 2), (4, 8, 16))], ids=["little", "mlp"])
+def test_every_network_is_as_likely_as_any_other(space):
+    """However many spellings it has; a chi-squared test over all canonical forms."""
+    rng, draw = np.random.default_rng(0), Distinct(space, SKELETON)
+    networks = {space.canonical(arch) for arch in space}
+    seen = Counter(arch for _ in range(3000) for arch in draw(rng))
+    assert set(seen) == networks
+    assert stats.chisquare(list(seen.values())).pvalue > 0.01
+
+
 def test_fair_deals_out_each_decision_by_itself():
     """Pairs of options of two decisions, over many steps, are all as likely."""
     rng, draw = np.random.default_rng(0), Fair(spaces.nasbench201(), SKELETON)
@@ -101,7 +111,7 @@ def test_what_lies_between_is_uniform():
     assert stats.chisquare([seen[arch] for arch in LITTLE]).pvalue > 0.01
 
 
-@pytest.mark.parametrize("sampler", [Uniform, Fair, Sandwich])
+@pytest.mark.parametrize("sampler", [Uniform, Distinct, Fair, Sandwich])
 def test_a_step_depends_on_its_generator_alone(sampler):
     one, other = (sampler(LITTLE, SKELETON) for _ in range(2))
     one(np.random.default_rng(5))
