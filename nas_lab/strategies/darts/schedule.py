@@ -17,8 +17,8 @@ class Schedule:
     """Two optimisers and their rates; the defaults are those of Liu et al. 2019, appendix A.1.1.
 
     Those are meant for 50 passes over half of CIFAR-10. Adam moves a parameter by its rate at
-    most, so in a search of a few hundred steps alphas would hardly leave zero: ``SHORT`` is a
-    schedule for such searches.
+    most, so in a search of a few hundred steps alphas hardly leave zero, clear as their order may
+    be: ``SHORT`` is a schedule for such searches.
 
     Args:
         weight_rate: learning rate of the weights in the first step: gradient descent with
