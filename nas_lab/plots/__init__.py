@@ -24,6 +24,7 @@ from nas_lab.plots.rankings import (
     RankingOverTime,
     RankScatter,
     correlations,
+    rank_errors,
     rank_scatter,
 )
 from nas_lab.plots.results import cost_accuracy, incumbent, learning_curves
@@ -88,6 +89,7 @@ __all__ = [
     "part_label",
     "png_html",
     "quantity",
+    "rank_errors",
     "rank_scatter",
     "save_film",
     "scaling_paths",

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator
 from scipy.stats import rankdata
 
-from nas_lab.plots.colors import INK, MUTED, color, style
+from nas_lab.plots.colors import INK, MUTED, color, label, style
 from nas_lab.plots.figures import TEXT, chart
 
 if TYPE_CHECKING:
@@ -108,6 +108,38 @@ def rank_scatter(
         bbox_to_anchor=(1.0, 0.5),
         frameon=False,
         labelcolor=INK,
+    )
+    return ax
+
+
+def rank_errors(
+    errors: Mapping[str, Mapping[str, float]],
+    ax: Axes | None = None,
+    *,
+    title: str = "Who is misjudged?",
+) -> Axes:
+    """Draw by how many ranks an estimate misjudges architectures, by what they have in a place.
+
+    Args:
+        errors: for each place, such as an edge, the mean of the estimated rank less the true rank
+            for each operation there. Above zero are those that are put too far back.
+        ax: where to draw; None makes a new figure.
+        title: what the picture asks or finds.
+    """
+    ax = chart(ax, title, "", "estimated rank less true rank", height=3.4)
+    names = list(dict.fromkeys(name for group in errors.values() for name in group))
+    width = 0.8 / len(names)
+    for place, name in enumerate(names):
+        at = [i for i, group in enumerate(errors.values()) if name in group]
+        heights = [group[name] for group in errors.values() if name in group]
+        shift = (place - (len(names) - 1) / 2) * width
+        hue = color(name, place)
+        ax.bar([i + shift for i in at], heights, 0.9 * width, color=hue, label=label(name))
+    ax.axhline(0, color=INK, linewidth=1)
+    ax.set_xticks(range(len(errors)), list(errors))
+    ax.grid(axis="x", visible=False)
+    ax.legend(
+        fontsize=TEXT - 1, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, labelcolor=INK
     )
     return ax
 

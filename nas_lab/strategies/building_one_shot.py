@@ -28,7 +28,7 @@ from nas_lab.spaces import nasbench201
 from nas_lab.spaces.base import Arch, Skeleton, Space
 from nas_lab.strategies import one_shot_runs as stored
 from nas_lab.strategies.one_shot import OneShot
-from nas_lab.strategies.paths import Fair, Sampler, Uniform
+from nas_lab.strategies.paths import Distinct, Fair, Sampler, Uniform
 
 SPACE = nasbench201()
 STEPS = (500, 1_000, 2_000, 4_000, 8_000)
@@ -76,6 +76,7 @@ class Way:
 
 WAYS: dict[str, Way] = {
     "uniform": Way(),
+    "distinct": Way(sampler=Distinct),
     "fair": Way(sampler=Fair),
     "unfair": Way(sampler=Skewed),
     "learnt scales": Way(scales=True),
