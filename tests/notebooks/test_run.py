@@ -1,5 +1,6 @@
 """Every notebook runs from top to bottom in a fresh kernel."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -57,6 +58,12 @@ def skip_if_waiting(stem):
         pytest.skip(f"{needed.name} is still being built")
 
 
+def skip_if_the_browser_runs_it(path):
+    """Where a browser is required it runs each lecture notebook: once is enough."""
+    if os.environ.get("NAS_LAB_REQUIRE_BROWSER") == "1" and path.parent.name == "notebooks":
+        pytest.skip("tests/browser/test_notebooks.py runs it")
+
+
 def of_cells(*sources):
     cells = [nbformat.v4.new_code_cell(source) for source in sources]
     return nbformat.v4.new_notebook(cells=cells)
@@ -66,6 +73,7 @@ def of_cells(*sources):
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebook_runs(path, monkeypatch, tmp_path):
     skip_if_waiting(path.stem)
+    skip_if_the_browser_runs_it(path)
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
     notebook = run(nbformat.read(path, as_version=4), path.parent)
     code = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
