@@ -4,7 +4,8 @@
     net(images, w)                         # w[D, K]: one-hot rows choose, soft rows mix
 
 ``base`` says what all of them do, ``branches`` computes together what several edges do with one
-node, and every family of spaces has a file with its own.
+node, ``elastic`` cuts sizes that are a choice out of the largest, and every family of spaces has
+a file with its own.
 """
 
 from nas_lab.nets.supernets.base import Statistics, Supernet

@@ -214,14 +214,8 @@ class Stage(nn.Module):
         kind, depth, kernel, width, expansion = rows
         depths, channels = Sizes.of(depth), Sizes.of(width, self.wide)
         halved = self.stride > 1 and max(x.shape[2:]) > 1
-        same, differ = equal(given, channels)
-        shape = Shape(
-            given,
-            channels,
-            Sizes.of(kernel),
-            Sizes.of(expansion),
-            *((0.0, 1.0) if halved else (same, differ)),
-        )
+        same, differ = (0.0, 1.0) if halved else equal(given, channels)
+        shape = Shape(given, channels, Sizes.of(kernel), Sizes.of(expansion), same, differ)
         outputs: list[tuple[Tensor, Weight]] = []
         for i, blocks in enumerate(list(self.blocks.children())[: depths.largest], start=1):
             run = [(blocks.get_submodule(op)(x, shape, norm), w) for op, w in kind.options]
