@@ -213,7 +213,7 @@ QUESTIONS = (
             ),
             Mistake(
                 lambda a, b: float(
-                    np.corrcoef(*(np.argsort(np.argsort(v, kind="stable")) for v in (a, b)))[0, 1]
+                    np.corrcoef([np.argsort(np.argsort(v, kind="stable")) for v in (a, b)])[0, 1]
                 ),
                 "a correlation of ranks is Spearman's rho. Kendall counts pairs.",
             ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from collections.abc import Callable
 
 import numpy as np
@@ -198,15 +199,15 @@ QUESTIONS = (
         answer="compound",
         mistakes=(
             Mistake(
-                lambda *given: _compound(*given, depth=math.floor),
+                partial(_compound, depth=math.floor),
                 "look at the depth: a part of a layer counts as a whole one.",
             ),
             Mistake(
-                lambda *given: _compound(*given, width=_width_down),
+                partial(_compound, width=_width_down),
                 "look at the width: it is rounded as in question 2, not down.",
             ),
             Mistake(
-                lambda *given: _compound(*given, width=lambda w, f, _: round(w * f)),
+                partial(_compound, width=lambda w, f, _: round(w * f)),
                 "look at the width: multiples of 8.",
             ),
             Mistake(
