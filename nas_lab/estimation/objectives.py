@@ -92,7 +92,7 @@ def best_within(scores: npt.ArrayLike, costs: npt.ArrayLike, budget: float) -> i
     within = np.flatnonzero((costs <= budget) & ~np.isnan(scores))
     if not within.size:
         scored = costs[~np.isnan(scores)]
-        cheapest = f"the cheapest needs {scored.min():g}" if scored.size else "none has a score"
+        cheapest = f"the cheapest needs {scored.min():.3g}" if scored.size else "none has a score"
         raise ValueError(f"nothing meets a budget of {budget:g}: {cheapest}")
     return int(within[np.lexsort((costs[within], -scores[within]))[0]])
 

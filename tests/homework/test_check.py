@@ -9,12 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from nas_lab.estimation.objectives import pareto_front
 from nas_lab.homework import check
 from nas_lab.homework.comparing import difference
 from nas_lab.homework.lessons import QUESTIONS
 from nas_lab.homework.question import plain
 
 RUNGS = QUESTIONS["02.q3"].reference
+LATENCY = QUESTIONS["07.q1"].reference
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(width=32) | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
@@ -53,6 +55,23 @@ def test_right_answers_written_differently_pass():
     assert check("01.q3", macs)
 
 
+def test_right_answers_about_devices_pass():
+    def latency(macs, moved, peak, bandwidth, overhead):
+        both = np.maximum(np.array(macs) / peak, np.array(moved) / bandwidth)
+        return float(both.sum() + overhead * len(macs))
+
+    def pareto(accuracies, latencies):
+        return sorted(pareto_front(accuracies, latencies).tolist())
+
+    def expected(alpha, seconds, base):
+        w = torch.tensor(alpha, dtype=torch.float64).softmax(dim=1)
+        return base + float((w * torch.tensor(seconds, dtype=torch.float64)).sum())
+
+    assert check("07.q1", latency)
+    assert check("07.q2", pareto)
+    assert check("07.q3", expected)
+
+
 def test_right_answers_about_estimates_pass():
     def agreements(codes):
         c = np.array(codes)
@@ -87,6 +106,18 @@ def test_right_answers_about_estimates_pass():
         ),
         ("01.q3", lambda c_in, c_out, k, h, w, groups: k * k * c_in * c_out * h * w),
         ("01.q3", lambda c_in, c_out, k, h, w, groups: 2 * k * k * c_in * c_out * h * w // groups),
+        ("07.q1", lambda m, b, p, w, o: sum(o + x / p + y / w for x, y in zip(m, b, strict=True))),
+        ("07.q1", lambda m, b, p, w, o: o * len(m) + max(sum(m) / p, sum(b) / w)),
+        ("07.q1", lambda m, b, p, w, o: o + LATENCY(m, b, p, w, 0)),
+        ("07.q2", lambda a, t: [i for i in range(len(a)) if a[i] == max(a) or t[i] == min(t)]),
+        ("07.q2", lambda a, t: sorted({t.index(x) for x in t})),
+        ("07.q3", lambda alpha, s, base: base + float((np.array(alpha) * np.array(s)).sum())),
+        (
+            "07.q3",
+            lambda alpha, s, base: (
+                base + sum(r[int(np.argmax(a))] for a, r in zip(alpha, s, strict=True))
+            ),
+        ),
     ],
 )
 def test_usual_mistakes_are_told_apart(name, wrong):
