@@ -43,7 +43,7 @@ def test_what_was_seen_is_read_back(built):
             found = runs.scores("uniform")[1, PLAN.steps.index(step.number)]
             assert found == pytest.approx(expected), look
     assert (np.diff(runs.seconds("fair"), axis=1) > 0).all()
-    with pytest.raises(ValueError, match="choose from uniform, fair"):
+    with pytest.raises(ValueError, match="choose from uniform, distinct, fair"):
         runs.scores("best")
 
 
