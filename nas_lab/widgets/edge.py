@@ -21,6 +21,7 @@ _HINT = (
     "the time goes to. (By keyboard: Tab to the slider, then the arrow keys.)"
 )
 _WIDE = {"width": "330px", "max_width": "100%"}
+_WIDER = {"width": "450px", "max_width": "100%"}
 
 
 class EdgeDevices(View):
@@ -58,7 +59,7 @@ class EdgeDevices(View):
         model = self.model
         names = [(f"{d.kind}: {d.title}", d.name) for d in DEVICES.values()]
         self._device = ipywidgets.Dropdown(
-            options=names, value=model.device, description="device", layout=_WIDE
+            options=names, value=model.device, description="device", layout=_WIDER
         )
         self._beta = ipywidgets.FloatSlider(
             model.beta,
