@@ -223,7 +223,9 @@ QUESTIONS = (
                 "look at the channels: the first ones are kept.",
             ),
             Mistake(
-                lambda weight, out, inner, kernel: _slice(weight, *weight.shape[:2], kernel),
+                lambda weight, out, inner, kernel: _slice(
+                    weight, weight.shape[0], weight.shape[1], kernel
+                ),
                 "look at the channels: only some are wanted.",
             ),
         ),

@@ -1,0 +1,129 @@
+"""Homework 6: right answers written differently earn all points."""
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+
+from tests.homework.variants import assert_right, each
+
+
+def width_by_candidates(channels, factor, divisor):
+    wanted = channels * factor
+    multiples = [divisor * i for i in range(1, 200)]
+    nearest = min(multiples, key=lambda m: (abs(m - wanted), -m))
+    return nearest if nearest >= 0.9 * wanted else nearest + divisor
+
+
+def width_by_numpy(channels, factor, divisor):
+    rounded = np.maximum(divisor, np.floor(channels * factor / divisor + 0.5) * divisor)
+    return int(rounded + divisor * (rounded < 0.9 * channels * factor))
+
+
+def width_by_fractions(channels, factor, divisor):
+    wanted = channels * Fraction(str(factor))
+    rounded = max(divisor, divisor * math.floor(wanted / divisor + Fraction(1, 2)))
+    return rounded + (divisor if rounded < wanted * Fraction(9, 10) else 0)
+
+
+def compound_by_numpy(stages, resolution, phi, alpha, beta, gamma):
+    depth, width = np.array(stages).T
+    depths = np.ceil(np.round(depth * alpha**phi, 9)).astype(int)
+    widths = [width_by_candidates(w, round(beta**phi, 9), 8) for w in width.tolist()]
+    return [np.stack([depths, widths], axis=1), int(np.rint(resolution * gamma**phi))]
+
+
+def compound_by_logs(stages, resolution, phi, alpha, beta, gamma):
+    factors = [math.exp(phi * math.log(f)) for f in (alpha, beta, gamma)]
+    scaled = [
+        (-int(-round(d * factors[0], 9) // 1), width_by_numpy(w, round(factors[1], 9), 8))
+        for d, w in stages
+    ]
+    return scaled, int(resolution * factors[2] + 0.5)
+
+
+def compound_by_loop(stages, resolution, phi, alpha, beta, gamma):
+    depth = width = side = 1.0
+    for _ in range(phi):
+        depth, width, side = depth * alpha, width * beta, side * gamma
+    return [
+        [
+            [math.ceil(round(d * depth, 9)), width_by_candidates(w, round(width, 9), 8)]
+            for d, w in stages
+        ],
+        round(resolution * side),
+    ]
+
+
+def latency_by_torch(layers, peak, bandwidth):
+    cost = torch.tensor(layers).double() / torch.tensor([peak, bandwidth]).double()
+    return cost.max(dim=1).values.sum()
+
+
+def latency_by_intensity(layers, peak, bandwidth):
+    """By the ridge of the roofline: layers left of it wait for memory."""
+    seconds = 0
+    for macs, size in layers:
+        attained = min(peak, bandwidth * macs / size)
+        seconds += macs / attained
+    return seconds
+
+
+def front_by_numpy(points):
+    p = np.array(points)
+    no_worse = (p[:, None] <= p).all(axis=2)
+    better = (p[:, None] < p).any(axis=2)
+    return np.flatnonzero(~(no_worse & better).any(axis=0))
+
+
+def front_by_sweep(points):
+    front, least = set(), math.inf
+    for latency, loss, place in sorted((t, loss, i) for i, (loss, t) in enumerate(points)):
+        if loss < least:
+            front.add(place)
+            least = loss
+        assert latency > 0
+    return sorted(front)
+
+
+def front_by_removal(points):
+    left = list(enumerate(points))
+    for _, (loss, t) in list(left):
+        left = [(i, p) for i, p in left if p == [loss, t] or p[0] < loss or p[1] < t]
+    return [i for i, _ in left]
+
+
+VARIANTS = {
+    "hw6.q1": [
+        lambda alpha, beta, target: (target / alpha / beta / beta) ** 0.5,
+        lambda alpha, beta, target: np.exp((np.log(target) - np.log(alpha) - 2 * np.log(beta)) / 2),
+        lambda alpha, beta, target: torch.tensor(target / (alpha * beta**2)).double().sqrt(),
+    ],
+    "hw6.q2": [width_by_candidates, width_by_numpy, width_by_fractions],
+    "hw6.q3": [compound_by_numpy, compound_by_logs, compound_by_loop],
+    "hw6.q4": [
+        latency_by_torch,
+        latency_by_intensity,
+        lambda layers, peak, bandwidth: np.max(np.array(layers) / [peak, bandwidth], axis=1).sum(),
+    ],
+    "hw6.q5": [front_by_numpy, front_by_sweep, front_by_removal],
+    "hw6.q6": [
+        lambda losses, latencies, beta: [
+            min(range(len(losses)), key=lambda i: losses[i] * math.log(latencies[i]) ** beta),
+            [loss * math.log(t) ** beta for loss, t in zip(losses, latencies, strict=True)],
+        ],
+        lambda losses, latencies, beta: (lambda values: (values.argmin(), values))(
+            torch.tensor(losses).double() * torch.tensor(latencies).double().log() ** beta
+        ),
+        lambda losses, latencies, beta: (lambda logs: [int(np.argmin(logs)), np.exp(logs)])(
+            np.log(losses) + beta * np.log(np.log(latencies))
+        ),
+    ],
+}
+
+
+@pytest.mark.parametrize(("name", "answer"), each(VARIANTS))
+def test_right_answers_written_differently_are_right(name, answer):
+    assert_right(name, answer)

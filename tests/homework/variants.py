@@ -1,0 +1,19 @@
+"""Put right answers that are written differently to a homework's test, public and hidden."""
+
+import json
+
+from nas_lab.homework import check
+from nas_lab.homework.grading.exam import Sheet
+from nas_lab.homework.homeworks import QUESTIONS
+
+
+def each(variants):
+    """(question, answer) of {question: [answer, ...]}."""
+    return [(name, answer) for name, answers in variants.items() for answer in answers]
+
+
+def assert_right(name, answer):
+    assert check(name, answer)
+    sheet = Sheet.draw(QUESTIONS[name], b"a secret of this test")
+    got = [sheet.question.drive(answer, *json.loads(case)) for case in sheet.inputs]
+    assert all(sheet.agrees(json.loads(json.dumps(got))))
