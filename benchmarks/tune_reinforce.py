@@ -19,21 +19,19 @@ from _report import report
 from nas_lab.estimation import Table
 from nas_lab.strategies import FactorisedController, LSTMController, RandomSearch, Reinforce, race
 
-GRID = {
-    "controller": (LSTMController, FactorisedController),
-    "learning_rate": (0.003, 0.01, 0.03, 0.1),
-    "entropy": (0.001, 0.01, 0.03),
-    "batch": (4, 8, 16),
-}
+RATES = {LSTMController: (0.003, 0.01, 0.03), FactorisedController: (0.1, 0.2, 0.4)}
+ENTROPIES = (0.003, 0.01, 0.03)
+BATCHES = (2, 4, 8)
 
 
 def candidates() -> dict[str, partial]:
-    """Every combination of the grid, by a name that says it."""
+    """Every combination, by a name that says it; each controller has learning rates of its own."""
     found = {}
-    for values in itertools.product(*GRID.values()):
-        arguments = dict(zip(GRID, values, strict=True))
-        name = " ".join(getattr(value, "__name__", str(value)) for value in values)
-        found[name] = partial(Reinforce, **arguments)
+    for controller, rates in RATES.items():
+        for rate, entropy, batch in itertools.product(rates, ENTROPIES, BATCHES):
+            found[f"{controller.__name__} {rate} {entropy} {batch}"] = partial(
+                Reinforce, controller=controller, learning_rate=rate, entropy=entropy, batch=batch
+            )
     return found
 
 
@@ -65,7 +63,7 @@ def main() -> None:
         report("tune_reinforce", tuned)
         best = {
             kind.__name__: next(row for row in tuned if row["strategy"].startswith(kind.__name__))
-            for kind in GRID["controller"]
+            for kind in RATES
         }
         finalists = {row["strategy"]: candidates()[row["strategy"]] for row in best.values()}
         finalists |= {"Reinforce, defaults": Reinforce, "random search": RandomSearch}
