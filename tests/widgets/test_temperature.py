@@ -24,7 +24,9 @@ def test_weights_are_a_softmax_with_the_argmax_of_alpha(tau, seed):
 
 
 def test_cold_is_a_choice_and_hot_is_even():
-    np.testing.assert_allclose(TemperatureState(ALPHA, 1e-3).w, np.eye(5)[ALPHA.argmax(1)])
+    np.testing.assert_allclose(
+        TemperatureState(ALPHA, 1e-3).w, np.eye(5)[ALPHA.argmax(1)], atol=1e-6
+    )
     np.testing.assert_allclose(TemperatureState(ALPHA, 1e6).w, 0.2, atol=1e-5)
     even = TemperatureState(np.zeros((6, 5)), 2)
     assert even.words == (
