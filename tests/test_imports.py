@@ -38,6 +38,8 @@ LIGHT = {
     "nas_lab.estimation.table": "from nas_lab.estimation import Evaluation, Table",
     "nas_lab.estimation.early": "from nas_lab.estimation import EarlyStopped",
     "nas_lab.estimation.extrapolation": "from nas_lab.estimation import CurveRegression, PowerLaw",
+    "nas_lab.estimation.lookup": "from nas_lab.estimation import LookupTable, objectives",
+    "nas_lab.estimation.on_device": "from nas_lab.estimation import OnDevice",
     "nas_lab.estimation.predictors": "from nas_lab.estimation import NeuralPredictor",
     "nas_lab.estimation.scaling_grid": "import nas_lab.estimation.scaling_grid",
     "nas_lab.estimation.proxies": "from nas_lab.estimation import proxies; proxies.ProxyTable",
@@ -48,6 +50,7 @@ LIGHT = {
     "nas_lab.strategies.halving": "from nas_lab.strategies import Hyperband, SuccessiveHalving",
     "nas_lab.strategies.local_search": "from nas_lab.strategies import LocalSearch",
     "nas_lab.strategies.one_shot_runs": "from nas_lab.strategies import OneShotRuns",
+    "nas_lab.strategies.nsga2": "from nas_lab.strategies import NSGA2",
     "nas_lab.strategies.racing": "from nas_lab.strategies import band, race",
     "nas_lab.explain": "from nas_lab.explain import rank_correlation",
 }

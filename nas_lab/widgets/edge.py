@@ -20,8 +20,8 @@ _HINT = (
     "look for points of the front that it jumps over. Then change the device, and look at what "
     "the time goes to. (By keyboard: Tab to the slider, then the arrow keys.)"
 )
-_WIDE = {"width": "330px", "max_width": "100%"}
-_WIDER = {"width": "450px", "max_width": "100%"}
+_WIDE = {"width": "300px", "max_width": "100%"}
+_WIDER = {"width": "430px", "max_width": "100%"}
 
 
 class EdgeDevices(View):
