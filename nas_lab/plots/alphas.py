@@ -172,7 +172,7 @@ def _grid(space: Space, rows: Sequence[int]) -> tuple[Figure, list[Axes], Axes |
     In DARTS a row is a node, and a column is what the edge comes from.
     """
     triangle = isinstance(space, Darts)
-    columns = 5 if triangle else 3
+    columns = 5 if triangle else 2 if len(rows) == 4 else 3
     lines = NODES_DARTS if triangle else math.ceil(len(rows) / columns)
     figure = plt.figure(figsize=(WIDEST, 0.95 + 1.3 * lines), layout="constrained")
     figure.set_facecolor("white")

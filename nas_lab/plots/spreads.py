@@ -45,7 +45,9 @@ def spreads(
     if reference is not None:
         share, text = reference
         ax.axvline(share, color=MUTED, linestyle=":", linewidth=1.4)
-        ax.text(share, len(names) - 0.4, text, fontsize=TEXT - 1, color=MUTED, ha="center")
+        clear = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
+        look = {"fontsize": TEXT - 1, "color": MUTED, "ha": "center", "bbox": clear}
+        ax.text(share, len(names) - 0.4, text, **look)  # type: ignore[arg-type]
     ax.set_yticks(range(len(names)), [label(name) for name in names])
     ax.set_ylim(-0.6, len(names) + (0.1 if reference else -0.4))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.4g}%"))
