@@ -19,7 +19,10 @@ _HINT = (
     "slider turns more steps uphill, and which of them costs trainings? Then let the policy learn "
     "on: with entropy weight 0, and with 0.01. (By keyboard: Tab, arrow keys.)"
 )
-_WIDE = {"width": "300px", "max_width": "100%"}
+_LOOK: dict[str, Any] = {
+    "layout": {"width": "310px", "max_width": "100%"},
+    "style": {"description_width": "96px"},
+}
 _BATCHES = (1, 2, 4, 8, 16, 32, 64)
 _WEIGHTS = (0.0, 0.001, 0.003, 0.01, 0.03, 0.1)
 _MEAN = "put the baseline to the mean reward, which a moving average finds"
@@ -58,8 +61,8 @@ class GradientSliders(View):
         hint.say(_HINT)
         self.assemble(
             hint,
-            row(self._sliders["baseline"], self._sliders["batch"], *self._buttons),
-            row(self._sliders["learnt"], self._sliders["entropy"]),
+            row(self._sliders["baseline"], self._sliders["batch"], self._buttons[0]),
+            row(self._sliders["learnt"], self._sliders["entropy"], *self._buttons[1:]),
             self._words,
             self._picture,
         )
@@ -68,13 +71,13 @@ class GradientSliders(View):
         model = self.model
         self._sliders: dict[str, Any] = {
             "baseline": ipywidgets.FloatSlider(
-                model.baseline, min=0, max=1.5, step=0.01, description="baseline b", layout=_WIDE
+                model.baseline, min=0, max=1.5, step=0.01, description="baseline b", **_LOOK
             ),
             "batch": _choice("batch m", _BATCHES, model.batch),
             "learnt": ipywidgets.IntSlider(
-                model.learnt, 0, MOST, 10, description="steps learnt", layout=_WIDE
+                model.learnt, 0, MOST, 10, description="steps learnt", **_LOOK
             ),
-            "entropy": _choice("entropy", _WEIGHTS, model.entropy),
+            "entropy": _choice("entropy weight", _WEIGHTS, model.entropy),
         }
         for name, slider in self._sliders.items():
             slider.observe(lambda change, name=name: setattr(model, name, change["new"]), "value")
@@ -114,4 +117,4 @@ class GradientSliders(View):
 
 def _choice(text: str, values: Sequence[float], now: float) -> ipywidgets.SelectionSlider:
     options = [(f"{v:g}", v) for v in sorted({*values, now})]
-    return ipywidgets.SelectionSlider(options=options, value=now, description=text, layout=_WIDE)
+    return ipywidgets.SelectionSlider(options=options, value=now, description=text, **_LOOK)

@@ -89,6 +89,7 @@ class MovingPicture(ipywidgets.HTML):
         """Show the artists where they are now."""
         # 256 colours are less than half of the bytes, for slow lines, and take less time to pack.
         few = self.image().quantize(256, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+        few.putpalette([255 if level > 252 else level for level in few.getpalette() or ()])  # white
         buffer = io.BytesIO()
         few.save(buffer, "PNG", compress_level=1)
         self.value = plots.png_html(buffer.getvalue(), alt, dpi=self._dpi)
