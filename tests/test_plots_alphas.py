@@ -279,17 +279,28 @@ def test_a_video_shows_the_last_picture_at_its_end(tmp_path):
 # ---- over seeds ------------------------------------------------------------------------------
 
 
-def test_what_ways_find_is_a_dot_a_seed_and_a_bar_for_the_mean():
-    found = {"Darts": np.array([0.7, 0.8, 0.9]), "new": np.array([0.5, 0.5, 0.5])}
+def test_what_ways_find_is_a_dot_a_seed_and_a_bar_for_the_median():
+    found = {"Darts": np.array([0.7, 0.75, 0.9]), "new": np.array([0.5, 0.5, 0.5])}
     ax = plots.spreads(found, title="?", baseline="new", reference=(0.6, "median"))
     assert [text.get_text() for text in ax.get_yticklabels()] == ["new", "DARTS"]  # best on top
     dots = [line for line in ax.lines if line.get_marker() == "o"]
-    assert [sorted(line.get_xdata()) for line in dots] == [[0.5] * 3, [0.7, 0.8, 0.9]]
+    assert [sorted(line.get_xdata()) for line in dots] == [[0.5] * 3, [0.7, 0.75, 0.9]]
     assert len(set(dots[0].get_ydata())) == 3  # equal ones are seen
     bars = [line for line in ax.lines if len(line.get_xdata()) == 2 and line.get_linewidth() > 2]
-    assert [line.get_xdata()[0] for line in bars] == [0.5, pytest.approx(0.8)]
+    assert [line.get_xdata()[0] for line in bars] == [0.5, 0.75]
     assert len({line.get_color() for line in bars}) == 2
     assert [text.get_text() for text in ax.texts] == ["median"]
+
+
+def test_what_is_too_low_is_an_arrowhead_at_the_edge():
+    ax = plots.spreads({"new": np.array([0.1, 0.8, 0.1, 0.7])}, title="?", low=0.6)
+    marks = {line.get_marker(): sorted(line.get_xdata()) for line in ax.lines}
+    assert marks["<"] == [0.6, 0.6]
+    assert marks["o"] == [0.7, 0.8]
+    assert ax.get_xlim()[0] == 0.6
+    values = np.array([[0.1, 0.7], [0.8, 0.9]])
+    look = {"title": "?", "xlabel": "steps", "ylabel": "accuracy"}
+    assert plots.bands([1, 2], {"a": values}, low=0.5, **look).get_ylim()[0] == 0.5
 
 
 def test_bands_reach_from_the_lowest_seed_to_the_highest():

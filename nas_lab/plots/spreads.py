@@ -1,4 +1,4 @@
-"""Results over seeds: what each way found, and how it went on average."""
+"""Results over seeds: what each way found, and how it went."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ def spreads(
     xlabel: str = "test accuracy",
     baseline: str | None = None,
     reference: tuple[float, str] | None = None,
+    low: float = 0.0,
 ) -> Axes:
-    """Draw what each way found: a dot for each seed, a bar for their mean, the best at the top.
+    """Draw what each way found: a dot for each seed, a bar for their median, the best at the top.
 
     Args:
         found: from the name of a way to the share in [0, 1] that each of its seeds reached.
@@ -32,16 +33,26 @@ def spreads(
         xlabel: what the shares are.
         baseline: the way to beat; a line and another colour mark it.
         reference: a share to compare with, and its name.
+        low: what is below has no room, and is an arrowhead at the edge.
     """
-    names = sorted(found, key=lambda name: np.mean(found[name]))
+    names = sorted(found, key=lambda name: np.median(found[name]))
     ax = chart(ax, title, xlabel, "", height=1.25 + 0.31 * len(names))
     for row, name in enumerate(names):
         hue = _BASELINE if name == baseline else _PLAIN
         strewn = row + np.linspace(-0.2, 0.2, len(found[name]))  # equal ones are seen
-        ax.plot(found[name], strewn, "o", color=hue, alpha=0.5, markersize=5, mew=0)
-        ax.plot([np.mean(found[name])] * 2, [row - 0.36, row + 0.36], color=hue, linewidth=2.6)
+        for mark, shown in (("o", found[name] >= low), ("<", found[name] < low)):
+            look = {"color": hue, "alpha": 0.55, "markersize": 5.5, "mew": 0, "clip_on": False}
+            x = np.fmax(found[name][shown], low)
+            ax.plot(x, strewn[shown], mark, **look)  # type: ignore[arg-type]
+        middle = max(low, float(np.median(found[name])))
+        ax.plot([middle] * 2, [row - 0.36, row + 0.36], color=hue, linewidth=2.6)
     if baseline is not None:
-        ax.axvline(np.mean(found[baseline]), color=_BASELINE, linestyle="--", linewidth=1)
+        ax.axvline(
+            max(low, float(np.median(found[baseline]))),
+            color=_BASELINE,
+            linestyle="--",
+            linewidth=1,
+        )
     if reference is not None:
         share, text = reference
         ax.axvline(share, color=MUTED, linestyle=":", linewidth=1.4)
@@ -50,6 +61,8 @@ def spreads(
         ax.text(share, len(names) - 0.4, text, **look)  # type: ignore[arg-type]
     ax.set_yticks(range(len(names)), [label(name) for name in names])
     ax.set_ylim(-0.6, len(names) + (0.1 if reference else -0.4))
+    if low:
+        ax.set_xlim(left=low)
     ax.xaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.4g}%"))
     return ax
 
@@ -63,8 +76,9 @@ def bands(
     xlabel: str,
     ylabel: str,
     reference: tuple[float, str] | None = None,
+    low: float | None = None,
 ) -> Axes:
-    """Draw means over seeds as lines, with bands from the lowest seed to the highest.
+    """Draw medians over seeds as lines, with bands from the lowest seed to the highest.
 
     Args:
         x: places of the values, [T].
@@ -73,17 +87,20 @@ def bands(
         title: what the picture asks or finds.
         xlabel, ylabel: what is on the axes.
         reference: a share to compare with, and its name.
+        low: the lowest share that has room; None takes all.
     """
     ax = chart(ax, title, xlabel, ylabel)
     for place, (name, values) in enumerate(lines.items()):
         hue = color(name, place)
-        ax.plot(x, values.mean(axis=0), color=hue, label=label(name), **style(name, place))
-        low, high = values.min(axis=0), values.max(axis=0)
-        ax.fill_between(x, low, high, color=hue, alpha=0.15, linewidth=0)
+        ax.plot(x, np.median(values, axis=0), color=hue, label=label(name), **style(name, place))
+        ends = values.min(axis=0), values.max(axis=0)
+        ax.fill_between(x, *ends, color=hue, alpha=0.15, linewidth=0)
     if reference is not None:
         share, text = reference
         ax.axhline(share, color=MUTED, linestyle=":", linewidth=1.4)
         ax.text(x[0], share, text, fontsize=TEXT - 1, color=MUTED, va="bottom")
+    if low is not None:
+        ax.set_ylim(bottom=low)
     ax.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.4g}%"))
     ax.legend(fontsize=TEXT - 1, labelcolor=INK, framealpha=0.9)
     return ax

@@ -219,7 +219,7 @@ def default_plan() -> Plan:
     data = tuple(
         FashionMNIST(skeleton.resolution, BATCH_SIZE, images=images) for images in (10_000, 1_000)
     )
-    return Plan(400, 10, skeleton, data, seeds=tuple(range(3)), paths=1_500, candidates=150)
+    return Plan(400, 10, skeleton, data, seeds=tuple(range(6)), paths=1_500, candidates=150)
 
 
 def recipe_of(plan: Plan, ways: Sequence[Way]) -> dict[str, Any]:
