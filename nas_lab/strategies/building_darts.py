@@ -40,6 +40,7 @@ from nas_lab.strategies.darts import (
     TooManySkips,
 )
 from nas_lab.strategies.one_shot import OneShot
+from nas_lab.strategies.paths import Uniform
 
 SPACE = nasbench201()
 BATCH_SIZE = 64
@@ -151,7 +152,8 @@ class SinglePath(Way):
 
     def run(self, plan: Plan, data: FashionMNIST, seed: int) -> tuple[list[Choice], np.ndarray]:
         """Train, rank, and choose the first."""
-        one_shot = OneShot(SPACE, plan.skeleton, data, seed=seed).fit(steps=plan.paths)
+        one_shot = OneShot(SPACE, plan.skeleton, data, seed=seed, sampler=Uniform)
+        one_shot.fit(steps=plan.paths)
         start, estimate = time.thread_time(), one_shot.estimator()
         rng = np.random.default_rng(seed)
         archs = [SPACE.canonical(SPACE.sample(rng)) for _ in range(plan.candidates)]

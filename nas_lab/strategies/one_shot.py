@@ -19,7 +19,7 @@ from nas_lab.estimation.training import check_fits
 from nas_lab.estimation.weight_sharing import SharedWeights
 from nas_lab.spaces.base import Arch, Skeleton, Space
 from nas_lab.strategies.checkpoints import Checkpoint
-from nas_lab.strategies.paths import Sampler, Uniform
+from nas_lab.strategies.paths import Distinct, Sampler
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class OneShot:
         data: images as the skeleton takes them.
         seed: of the initial weights, the order of the images and the architectures.
         sampler: called as ``sampler(space, skeleton)``; what it gives draws the architectures of
-            a step. ``Uniform`` (the default), ``Fair`` or ``Sandwich``.
+            a step. ``Distinct`` (the default), ``Uniform``, ``Fair`` or ``Sandwich``.
         learning_rate: of the first step.
         momentum: in [0, 1).
         weight_decay: as in ``torch.optim.SGD``.
@@ -84,7 +84,7 @@ class OneShot:
         data: FashionMNIST,
         *,
         seed: int = 0,
-        sampler: Callable[[Space, Skeleton], Sampler] = Uniform,
+        sampler: Callable[[Space, Skeleton], Sampler] = Distinct,
         learning_rate: float = 0.1,
         momentum: float = 0.9,
         weight_decay: float = 5e-4,
