@@ -36,7 +36,7 @@ def test_what_was_seen_is_read_back(built):
     assert runs.names == tuple(WAYS)
     assert runs.steps == PLAN.steps
     assert [tuple(arch) for arch in runs.archs.tolist()] == list(ARCHS)
-    one_shot = OneShot(SPACE, SKELETON, DATA, seed=3)
+    one_shot = OneShot(SPACE, SKELETON, DATA, seed=3, sampler=Uniform)
     for look, step in enumerate(one_shot.train(steps=10)):
         if step.number in PLAN.steps:
             expected = [one_shot.estimator()(arch, 3).score for arch in ARCHS]
