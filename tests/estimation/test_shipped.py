@@ -1,5 +1,7 @@
 """The result files that come with the kit: whole, small, and trained as their builders train."""
 
+import json
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -7,8 +9,10 @@ from scipy import stats
 from nas_lab import files, nets
 from nas_lab.data import FashionMNIST
 from nas_lab.estimation import Table, building, proxies
+from nas_lab.estimation.building_scaling_grid import TrainScaled, plan, recipe_of
 from nas_lab.estimation.building_shortcuts import SEED, SHORTCUTS
 from nas_lab.estimation.proxies.building import AllProxies
+from nas_lab.estimation.scaling_grid import ScalingGrid
 from nas_lab.estimation.shortcuts import ShortcutTable
 from nas_lab.spaces import nasbench201
 
@@ -102,3 +106,34 @@ def test_proxies_computed_again_are_the_same(table):
         again = estimate(tuple(stored.archs[row].tolist()), 0)
         for name in stored.names:
             assert again.metrics[name] == pytest.approx(stored.scores(name)[row], rel=0.02), name
+
+
+@pytest.fixture(scope="module")
+def grid():
+    return ScalingGrid.load()
+
+
+def test_every_scaled_network_is_there_with_three_seeds(grid):
+    assert [tuple(arch) for arch in grid.archs.tolist()] == list(plan())
+    assert grid.scores().shape == (3, len(plan()))
+    assert not np.isnan(grid.scores()).any()
+    recipe = json.loads(json.dumps(recipe_of(TrainScaled(), plan())))
+    assert recipe.items() <= dict(grid.about).items()
+    assert files.dataset("scaling_grid.npz").stat().st_size < 100_000
+
+
+def test_scaled_networks_have_the_sizes_that_are_written_down(grid):
+    for row in range(0, len(grid.archs), 9):
+        stages, _ = grid.network(row)
+        net = nets.EfficientNet(stages, **grid.base.sizes)
+        assert sum(p.numel() for p in net.parameters()) == grid.params[row]
+
+
+@pytest.mark.parametrize("arch", [(0, 0, 0), (0, 4, 0), (1, 1, 2)])
+def test_scaled_networks_trained_again_come_out_within_the_noise(grid, arch):
+    row = [tuple(known) for known in grid.archs.tolist()].index(arch)
+    again = TrainScaled()(arch, 0)
+    assert again.score == pytest.approx(grid.scores()[0, row], abs=4 * noise(grid.scores()))
+    assert again.metrics["test"] == pytest.approx(
+        grid.test_scores()[0, row], abs=4 * noise(grid.test_scores())
+    )
