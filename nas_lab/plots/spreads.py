@@ -98,7 +98,7 @@ def bands(
     if reference is not None:
         share, text = reference
         ax.axhline(share, color=MUTED, linestyle=":", linewidth=1.4)
-        ax.text(x[0], share, text, fontsize=TEXT - 1, color=MUTED, va="bottom")
+        ax.text(x[-1], share, text, fontsize=TEXT - 1, color=MUTED, ha="right", va="top")
     if low is not None:
         ax.set_ylim(bottom=low)
     ax.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.4g}%"))

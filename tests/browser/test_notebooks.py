@@ -3,14 +3,12 @@
 import pytest
 
 from tests.browser.lab import ROOT
-from tests.notebooks.test_run import skip_if_waiting
 
 NOTEBOOKS = sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_run_all_leaves_no_error(lab, name):
-    skip_if_waiting(name.removesuffix(".ipynb"))
     lab.open(name)
     lab.run_all()
     assert lab.errors() == []

@@ -13,12 +13,6 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
-# Notebooks that read a table which is still being built.
-WAITING = {
-    "04_one_shot": "one_shot_runs.npz",
-    "05_darts": "darts_runs.npz",
-    "06_efficientnet_scaling": "scaling_grid.npz",
-}
 # For one cell, not for the notebook: a guard against a hang, far above what is allowed.
 SECONDS_A_CELL = 600
 
@@ -51,13 +45,6 @@ def run(notebook, folder, seconds=SECONDS_A_CELL):
     return client.execute()
 
 
-def skip_if_waiting(stem):
-    """Skip a notebook whose table is not there yet."""
-    needed = ROOT / "datasets" / WAITING.get(stem, "")
-    if not needed.exists():
-        pytest.skip(f"{needed.name} is still being built")
-
-
 def skip_if_the_browser_runs_it(path):
     """Where a browser is required it runs each lecture notebook: once is enough."""
     if os.environ.get("NAS_LAB_REQUIRE_BROWSER") == "1" and path.parent.name == "notebooks":
@@ -72,7 +59,6 @@ def of_cells(*sources):
 @pytest.mark.skipif(not NOTEBOOKS, reason="there are no notebooks")
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebook_runs(path, monkeypatch, tmp_path):
-    skip_if_waiting(path.stem)
     skip_if_the_browser_runs_it(path)
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
     notebook = run(nbformat.read(path, as_version=4), path.parent)
