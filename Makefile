@@ -1,7 +1,7 @@
 # `make` alone lists the targets. Paths are relative, so a space in the
 # repository's own path does no harm.
 .DEFAULT_GOAL := help
-.PHONY: help lab test lint format bench data clean
+.PHONY: help lab test lint format bench data links clean
 
 PYTHON ?= python3
 # For example: make lab LAB_OPTIONS=--no-browser, make test TEST_OPTIONS='-k spaces'
@@ -33,6 +33,9 @@ bench: .venv/.lab ## print the benchmarks' ratios
 
 data: .venv/.lab ## rebuild datasets/fashion_mnist.npz from the original files
 	$(RUN) nas_lab.data
+
+links: ## write REPO=owner/name into badges, notebooks and citation
+	$(PYTHON) tools/links.py $(REPO)
 
 clean: ## remove build products and caches, keep .venv
 	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
