@@ -51,16 +51,16 @@ QUESTIONS = (
     ),
     Question(
         "08.q2",
-        _draw_game,
-        _shapley,
-        "in one order a decision comes first and is compared with nothing known; in the other it "
-        "comes second and is compared with the other one known. Take the mean.",
-    ),
-    Question(
-        "08.q3",
         _draw_square,
         _swap_parts,
         "a main effect averages over the other decision, with both of its options alike. What the "
         "swap changes beyond that is the second part.",
+    ),
+    Question(
+        "08.q3",
+        _draw_game,
+        _shapley,
+        "in one order a decision comes first and is compared with nothing known; in the other it "
+        "comes second and is compared with the other one known. Take the mean.",
     ),
 )
