@@ -26,6 +26,7 @@ _submodules = [
     "strategies",
     "training",
     "widgets",
+    "workflow",
 ]
 
 __getattr__, __dir__, __all__ = _lazy.attach(__name__, submodules=_submodules)

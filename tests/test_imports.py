@@ -18,6 +18,7 @@ LAYERS = [
     ["estimation"],
     ["strategies"],
     ["explain"],
+    ["workflow"],
     ["plots"],
     ["widgets"],
     ["homework"],
@@ -53,6 +54,10 @@ LIGHT = {
     "nas_lab.strategies.nsga2": "from nas_lab.strategies import NSGA2",
     "nas_lab.strategies.racing": "from nas_lab.strategies import band, race",
     "nas_lab.explain": "from nas_lab.explain import rank_correlation",
+    "nas_lab.workflow.checks": "from nas_lab.workflow import check_data, split",
+    "nas_lab.workflow.cluster": "from nas_lab.workflow import OnWorker, Plan, Replay",
+    "nas_lab.workflow.joint": "from nas_lab.workflow import JointSpace",
+    "nas_lab.workflow.studies": "from nas_lab.workflow import OptunaSearch, open_study",
 }
 HEAVY = ["torch", "torchvision", "d2l", "matplotlib", "ipywidgets", "sklearn", "pandas"]
 

@@ -1,0 +1,24 @@
+"""From data to a deployed model: how much of the whole workflow can be automated.
+
+Data are read (``images``) and checked (``checks``), architecture and training are searched
+together (``joint``, ``studies``), on many machines if need be (``cluster``), and the winner is
+trained again, tested once, and handed over with a card (``pipeline``, ``cards``).
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "cards": ["ModelCard"],
+        "checks": ["Finding", "check_data"],
+        "cluster": ["OnWorker", "Plan", "Replay"],
+        "deployment": ["export", "largest_difference", "run_onnx"],
+        "images": ["Images", "Splits", "read_csv", "read_folder", "split", "without_copies"],
+        "joint": ["JointSpace", "Settings"],
+        "loading": ["AUGMENTATIONS", "ImageData"],
+        "pipeline": ["Stopwatch", "Winner", "finish"],
+        "studies": ["OptunaSearch", "StrategySampler", "open_study", "run_study"],
+        "training": ["TrainJointly"],
+    },
+)

@@ -1,0 +1,281 @@
+"""A data set that a reader brings along: a folder of images, or a CSV."""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from nas_lab._arguments import whole_number
+
+SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+"""Files of a class folder that count as images; others are left alone."""
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """Images of one size with their classes.
+
+    Attributes:
+        pixels: uint8 [N, height, width, channels]; 1 channel is grey, 3 are red, green, blue.
+        labels: int64 [N], places in ``classes``.
+        classes: names.
+
+    Raises:
+        TypeError: ``pixels`` or ``labels`` are of another kind of number.
+        ValueError: shapes do not fit, there is no image, or fewer than two classes.
+    """
+
+    pixels: np.ndarray
+    labels: np.ndarray
+    classes: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if self.pixels.dtype != np.uint8 or self.labels.dtype.kind not in "iu":
+            raise TypeError(
+                f"pixels are uint8 and labels whole numbers, not {self.pixels.dtype} and "
+                f"{self.labels.dtype}: scale to 0 ... 255, then call .astype(numpy.uint8)"
+            )
+        object.__setattr__(self, "labels", self.labels.astype(np.int64))
+        if self.pixels.ndim != 4 or self.pixels.shape[3] not in (1, 3):
+            raise ValueError(
+                f"pixels have shape [N, height, width, 1 or 3], not {self.pixels.shape}"
+            )
+        if not len(self.pixels) or len(self.pixels) != len(self.labels):
+            raise ValueError(
+                f"{len(self.pixels)} images and {len(self.labels)} labels: give as many of both, "
+                "and at least one"
+            )
+        if len(self.classes) < 2 or len(set(self.classes)) < len(self.classes):
+            raise ValueError(f"two classes at least, all named differently, not {self.classes}")
+        if self.labels.min() < 0 or self.labels.max() >= len(self.classes):
+            raise ValueError(f"labels are places in classes, 0 to {len(self.classes) - 1}")
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, rows: np.ndarray | Sequence[int]) -> Images:
+        """The images at these places, in this order."""
+        rows = np.asarray(rows, dtype=np.int64)
+        return Images(self.pixels[rows], self.labels[rows], self.classes)
+
+    @property
+    def counts(self) -> np.ndarray:
+        """Images of each class, int64 [classes]."""
+        return np.bincount(self.labels, minlength=len(self.classes))
+
+    @property
+    def keys(self) -> list[bytes]:
+        """The bytes of each image: equal for equal images, and only for those."""
+        return [image.tobytes() for image in self.pixels]
+
+
+@dataclass(frozen=True, eq=False)
+class Splits:
+    """Images to train on, to choose by, and to test with, once."""
+
+    train: Images
+    validation: Images
+    test: Images
+
+    def __post_init__(self) -> None:
+        shapes = {part.pixels.shape[1:] for part in self.parts.values()}
+        names = {part.classes for part in self.parts.values()}
+        if len(shapes) > 1 or len(names) > 1:
+            raise ValueError(
+                "train, validation and test have different image sizes or classes: "
+                f"{sorted(shapes)}, {sorted(names)}"
+            )
+
+    @property
+    def parts(self) -> dict[str, Images]:
+        """The three by name."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}
+
+
+def read_folder(path: str | os.PathLike[str], *, side: int | None = None) -> Images:
+    """Read a folder that holds a folder of images for each class.
+
+    Args:
+        path: the folder; the names of its folders are the classes. Files that are no images by
+            their ending (``SUFFIXES``), and hidden ones, are left alone.
+        side: resize every image to so many pixels in height and width. None takes them as they
+            are; all have to be of one size then.
+
+    Returns:
+        Grey images, when all files are; colours otherwise.
+
+    Raises:
+        ValueError: no such folder, no classes, an empty class, an unreadable file, or images of
+            different sizes. It names the file.
+    """
+    root = Path(path)
+    if not root.is_dir():
+        raise ValueError(f"{root} is no folder: name one that holds a folder for each class")
+    folders = [f for f in root.iterdir() if f.is_dir() and not f.name.startswith(".")]
+    if len(folders) < 2:
+        raise ValueError(
+            f"{root} holds {len(folders)} folder(s): make one for each class, two at least, and "
+            "put the class's images into it"
+        )
+    classes = _ordered(folder.name for folder in folders)
+    files = [(file, label) for label, name in enumerate(classes) for file in _files(root / name)]
+    pictures = [_open(file, side) for file, _ in files]
+    mode = "L" if all(picture.mode in ("1", "L") for picture in pictures) else "RGB"
+    arrays = [np.asarray(picture.convert(mode)) for picture in pictures]
+    for (file, _), array in zip(files, arrays, strict=True):
+        if array.shape != arrays[0].shape:
+            raise ValueError(
+                f"{file} is {_size(array)} pixels, {files[0][0]} is {_size(arrays[0])}: "
+                "resize them all, with side=32 for instance"
+            )
+    pixels = np.stack(arrays).reshape(len(arrays), *arrays[0].shape[:2], -1)
+    return Images(pixels, np.array([label for _, label in files]), classes)
+
+
+def _files(folder: Path) -> list[Path]:
+    found = sorted(
+        file
+        for file in folder.iterdir()
+        if file.suffix.lower() in SUFFIXES and not file.name.startswith(".")
+    )
+    if not found:
+        raise ValueError(f"{folder} holds no image ({', '.join(SUFFIXES)}): fill or remove it")
+    return found
+
+
+def _open(file: Path, side: int | None) -> Image.Image:
+    side = side if side is None else whole_number("side", side)
+    try:
+        with Image.open(file) as opened:
+            opened.load()
+            picture = opened if opened.mode in ("1", "L") else opened.convert("RGB")
+    except (OSError, UnidentifiedImageError, SyntaxError) as error:
+        raise ValueError(f"{file} is no readable image ({error}): mend or remove it") from error
+    if side is None:
+        return picture.copy()
+    smooth = picture.convert("L") if picture.mode == "1" else picture
+    return smooth.resize((side, side), Image.Resampling.BILINEAR)
+
+
+def _size(array: np.ndarray) -> str:
+    return f"{array.shape[1]} x {array.shape[0]}"
+
+
+def read_csv(path: str | os.PathLike[str], *, shape: tuple[int, ...] | None = None) -> Images:
+    """Read a CSV: in each line a label, then the pixels row by row, from 0 to 255.
+
+    Args:
+        path: the file. A first line whose second field is no number is taken for headings.
+        shape: height and width, or height, width and channels. None takes square grey images.
+
+    Raises:
+        ValueError: no such file, a line with another number of fields, or with a field that is
+            no pixel (it says which), or a number of pixels that fits no shape.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise ValueError(f"{file} is no file: name a CSV with a label and pixels in each line")
+    with open(file, newline="", encoding="utf-8-sig") as lines:
+        rows = [(number, row) for number, row in enumerate(csv.reader(lines), start=1) if row]
+    if rows and len(rows[0][1]) > 1 and not _is_number(rows[0][1][1]):
+        del rows[0]
+    if not rows:
+        raise ValueError(f"{file} has no line with a label and pixels")
+    fields = len(rows[0][1])
+    shape = _shape(fields - 1, shape, file)
+    pixels = np.stack([_pixels(row, fields, f"{file}, line {number}") for number, row in rows])
+    names = [row[0].strip() for _, row in rows]
+    classes = _ordered(names)
+    labels = np.array([classes.index(name) for name in names])
+    return Images(pixels.reshape(-1, *shape), labels, classes)
+
+
+def _shape(pixels: int, shape: tuple[int, ...] | None, file: Path) -> tuple[int, int, int]:
+    side = math.isqrt(max(pixels, 0))
+    if shape is None and (pixels < 1 or side * side != pixels):
+        raise ValueError(
+            f"{file} has {pixels} pixels a line, which make no square: give the shape, as "
+            "shape=(height, width) or shape=(height, width, 3)"
+        )
+    height, width, channels = (*((side, side) if shape is None else shape), 1)[:3]
+    if height * width * channels != pixels:
+        raise ValueError(f"{file} has {pixels} pixels a line, shape={shape} needs another number")
+    return height, width, channels
+
+
+def _pixels(row: list[str], fields: int, where: str) -> np.ndarray:
+    if len(row) != fields:
+        raise ValueError(f"{where} has {len(row)} fields, the lines before have {fields}")
+    try:
+        values = np.array(row[1:], dtype=float)
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}; a pixel is a number from 0 to 255") from None
+    if not ((values >= 0) & (values <= 255)).all():
+        raise ValueError(f"{where} has a pixel outside of 0 to 255: scale them first")
+    return values.round().astype(np.uint8)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _ordered(names: Iterable[str]) -> tuple[str, ...]:
+    """Class names without repetition, numbers by their value and before words."""
+
+    def key(name: str) -> tuple[bool, int, str]:
+        number = name.isascii() and name.isdigit()
+        return (not number, int(name) if number else 0, name)
+
+    return tuple(sorted(set(names), key=key))
+
+
+def without_copies(images: Images) -> Images:
+    """The first of all equal images; where they have different labels, none of them."""
+    first: dict[bytes, int] = {}
+    labels: dict[bytes, set[int]] = {}
+    for row, key in enumerate(images.keys):
+        first.setdefault(key, row)
+        labels.setdefault(key, set()).add(int(images.labels[row]))
+    return images.take([row for key, row in first.items() if len(labels[key]) == 1])
+
+
+def split(
+    images: Images, shares: tuple[float, float, float] = (0.6, 0.2, 0.2), *, seed: int = 0
+) -> Splits:
+    """Deal images to train, validation and test at random, each class in the same shares.
+
+    Args:
+        images: remove copies first (``without_copies``), or they end up on both sides.
+        shares: of the three, above 0; their sum is 1.
+        seed: of the order.
+
+    Raises:
+        ValueError: wrong shares, or a class that is too small for an image in each part.
+    """
+    if len(shares) != 3 or min(shares) <= 0 or not math.isclose(sum(shares), 1):
+        raise ValueError(f"shares are three numbers above 0 with the sum 1, not {shares}")
+    rng = np.random.default_rng(whole_number("seed", seed, least=0))
+    parts: list[list[int]] = [[], [], []]
+    for label, name in enumerate(images.classes):
+        rows = rng.permutation(np.flatnonzero(images.labels == label))
+        sizes = [max(1, round(share * len(rows))) for share in shares[1:]]
+        if len(rows) <= sum(sizes):
+            raise ValueError(
+                f"class {name!r} has {len(rows)} image(s), too few for train, validation and "
+                "test: find more, or leave the class out"
+            )
+        places = np.cumsum(sizes)
+        for part, chosen in zip((1, 2, 0), np.split(rows, places), strict=True):
+            parts[part] += chosen.tolist()
+    return Splits(*(images.take(rng.permutation(rows)) for rows in parts))
