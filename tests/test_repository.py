@@ -130,16 +130,25 @@ def test_citation_is_valid_and_of_this_version():
     assert citation["version"] == nas_lab.__version__
 
 
-def test_students_install_what_the_package_needs():
+EXTRAS = ("cluster", "automl", "edge")
+
+
+def test_students_install_what_the_package_and_notebook_09_need():
     """Hold requirements.txt and pyproject.toml to the same packages and floors."""
     student = {line for line in lines("requirements.txt") if not line.startswith("#")}
-    assert set(dependencies()) == {line for line in student if not line.startswith("jupyterlab")}
+    needed = {name for part in ("dependencies", *EXTRAS) for name in packages(part)}
+    assert needed == {line for line in student if not line.startswith("jupyterlab")}
 
 
-def dependencies():
-    """Return the runtime dependencies; tomllib comes with Python 3.11 only."""
-    block = re.search(r"^dependencies = \[(.*?)^\]", read("pyproject.toml"), re.DOTALL | re.M)
-    return re.findall(r'^ +"(.+)",', block[1], re.MULTILINE)
+def test_tests_install_the_extras_that_they_test():
+    """An installation of nas-lab[dev] alone can run all tests."""
+    assert {name for part in EXTRAS for name in packages(part)} <= set(packages("dev"))
+
+
+def packages(name):
+    """Return the list that pyproject.toml gives this name; tomllib comes with Python 3.11 only."""
+    block = re.search(rf"^{name} = \[(.*?)\]$", read("pyproject.toml"), re.DOTALL | re.M)
+    return re.findall(r'"([^"]+)"', block[1])
 
 
 def read(name):
