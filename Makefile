@@ -1,17 +1,19 @@
 # `make` alone lists the targets. Paths are relative, so a space in the
 # repository's own path does no harm.
 .DEFAULT_GOAL := help
-.PHONY: help lab test lint format bench data links clean
+.PHONY: help lab test lint format notebooks bench data links clean
 
 PYTHON ?= python3
 # For example: make lab LAB_OPTIONS=--no-browser, make test TEST_OPTIONS='-k spaces'
 LAB_OPTIONS ?=
+# For example: make notebooks NOTEBOOKS='--jobs 1 notebooks/05_darts.ipynb'
+NOTEBOOKS ?=
 TEST_OPTIONS ?= -n auto --maxprocesses 4
 ROOT_OPTION := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 RUN := .venv/bin/python -m
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
 lab: .venv/.lab ## install what the course needs, open JupyterLab at the first notebook
 	$(RUN) jupyterlab $(ROOT_OPTION) $(LAB_OPTIONS) notebooks/01_search_space.ipynb
@@ -28,8 +30,12 @@ format: .venv/.dev ## rewrite code and notebooks in the one style
 	$(RUN) ruff check --fix .
 	$(RUN) ruff format .
 
-bench: .venv/.lab ## print the benchmarks' ratios
+notebooks: .venv/.dev ## run all notebooks; print time, memory and slowest cell of each
+	$(RUN) tools.notebooks $(NOTEBOOKS)
+
+bench: notebooks ## run all benchmarks, print their ratios in one table
 	for file in benchmarks/[a-z]*.py; do .venv/bin/python "$$file" || exit 1; done
+	.venv/bin/python benchmarks/_summary.py
 
 data: .venv/.lab ## rebuild datasets/fashion_mnist.npz from the original files
 	$(RUN) nas_lab.data

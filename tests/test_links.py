@@ -1,6 +1,5 @@
 """One value names the repository's home, and every link to it follows."""
 
-import importlib.util
 import json
 import re
 import shutil
@@ -10,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tools import links
+
 ROOT = Path(__file__).resolve().parents[1]
-spec = importlib.util.spec_from_file_location("links", ROOT / "tools" / "links.py")
-links = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(links)
 
 
 @pytest.fixture

@@ -2,47 +2,19 @@
 
 import os
 import sys
-from pathlib import Path
 
 import nbformat
 import pytest
-from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
-from jupyter_client.manager import AsyncKernelManager
-from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
-ROOT = Path(__file__).resolve().parents[2]
+from tools.notebooks import ROOT, SECONDS_A_CELL, broken_links, cell_problems, client
+
 NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
-# For one cell, not for the notebook: a guard against a hang, far above what is allowed.
-SECONDS_A_CELL = 600
-
-
-class ThisPython(KernelSpecManager):
-    """Start kernels with the Python that runs the tests, whatever is installed for the user."""
-
-    def get_kernel_spec(self, kernel_name):
-        argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-        return KernelSpec(argv=argv, display_name=kernel_name, language="python")
-
-
-class Kernel(AsyncKernelManager):
-    """A kernel that nbclient starts, ends and cleans up behind, for it makes it itself."""
-
-    def __init__(self, **options):
-        super().__init__(kernel_spec_manager=ThisPython(), **options)
 
 
 def run(notebook, folder, seconds=SECONDS_A_CELL):
     """Run a notebook in `folder` and return it; a cell that fails raises."""
-    client = NotebookClient(
-        notebook,
-        kernel_name="python3",
-        kernel_manager_class=Kernel,
-        timeout=seconds,
-        shutdown_kernel="immediate",
-        resources={"metadata": {"path": str(folder)}},
-    )
-    return client.execute()
+    return client(notebook, folder, seconds).execute()
 
 
 def skip_if_the_browser_runs_it(path):
@@ -64,6 +36,7 @@ def test_notebook_runs(path, monkeypatch, tmp_path):
     notebook = run(nbformat.read(path, as_version=4), path.parent)
     code = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
     assert all(cell.execution_count for cell in code)
+    assert [problem for cell in code for problem in cell_problems(cell)] == []
 
 
 def test_cells_run_in_order_with_this_python(tmp_path):
@@ -79,3 +52,48 @@ def test_a_failing_cell_is_noticed(tmp_path):
 def test_a_hanging_cell_is_noticed(tmp_path):
     with pytest.raises(CellTimeoutError):
         run(of_cells("import time; time.sleep(60)"), tmp_path, seconds=1)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_links_lead_to_files_and_headings(path):
+    assert broken_links(nbformat.read(path, as_version=4), path) == []
+
+
+@pytest.mark.parametrize(
+    ("link", "broken"),
+    [
+        ("01_search_space.ipynb", False),
+        ("nowhere.ipynb", True),
+        ("#A-heading", False),
+        ("#No-heading", True),
+        ("https://example.com", False),
+    ],
+)
+def test_a_broken_link_is_seen(link, broken):
+    text = nbformat.v4.new_markdown_cell(f"## A heading\n\n[link]({link})")
+    notebook = nbformat.v4.new_notebook(cells=[text])
+    expected = [f"broken link: {link}"] if broken else []
+    assert broken_links(notebook, ROOT / "notebooks" / "any.ipynb") == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("import warnings; warnings.warn('old')", ["UserWarning: old"]),
+        ("print('x' * 1_100_000)", ["1.1 MB"]),
+        ("import sys; print('10 of 20', file=sys.stderr)", []),
+    ],
+)
+def test_warnings_and_large_outputs_are_seen(source, expected, tmp_path):
+    (cell,) = run(of_cells(source), tmp_path).cells
+    problems = list(cell_problems(cell))
+    assert len(problems) == len(expected)
+    assert all(word in problem for word, problem in zip(expected, problems, strict=True))
+
+
+def test_peak_memory_is_that_of_the_kernel(tmp_path):
+    notebook = of_cells("block = b'x' * 300_000_000")
+    runner = client(notebook, tmp_path)
+    runner.execute()
+    assert 300e6 < runner.peak < 600e6
+    assert len(notebook.cells) == 1
