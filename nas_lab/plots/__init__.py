@@ -40,6 +40,7 @@ from nas_lab.plots.scaling import (
 )
 from nas_lab.plots.spreads import bands, spreads
 from nas_lab.plots.words import decision_labels, quantity
+from nas_lab.plots.workflow import brackets, minutes, workers
 
 __all__ = [
     "COLORS",
@@ -67,6 +68,7 @@ __all__ = [
     "bands",
     "bests",
     "box_key",
+    "brackets",
     "cell",
     "cells",
     "chain",
@@ -82,6 +84,7 @@ __all__ = [
     "incumbent",
     "label",
     "learning_curves",
+    "minutes",
     "mixed_cell",
     "networks",
     "one_hot",
@@ -102,4 +105,5 @@ __all__ = [
     "style",
     "text_on",
     "weight_limits",
+    "workers",
 ]

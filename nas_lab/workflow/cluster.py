@@ -12,9 +12,11 @@ import os
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from nas_lab._arguments import number_in, whole_number
 from nas_lab.estimation.base import Estimator
+from nas_lab.estimation.table import Table
 from nas_lab.history import Evaluation, Trial
 from nas_lab.spaces.base import Arch
 
@@ -40,6 +42,24 @@ class OnWorker:
 
 
 @dataclass(frozen=True)
+class Recorded:
+    """Look a training up in the kit's table, which each process reads once.
+
+    A ``Table`` itself is an estimate too, but every task would carry all of it to its worker:
+    send what is small, and let the worker read what is large.
+    """
+
+    def __call__(self, arch: Arch, seed: int) -> Evaluation:
+        """As the table says."""
+        return _table()(arch, seed)
+
+
+@lru_cache(maxsize=1)
+def _table() -> Table:
+    return Table.load()
+
+
+@dataclass(frozen=True)
 class Replay:
     """A recorded training in fast motion: its score, after a share of its seconds.
 
@@ -47,7 +67,7 @@ class Replay:
     each other's way. Overheads that are measured with it are real, its speed is not.
 
     Args:
-        estimate: the record, a ``Table`` for one.
+        estimate: the record, such as ``Recorded()``.
         speed: how many recorded seconds pass in one.
 
     Raises:
