@@ -1,0 +1,34 @@
+"""Sphinx's settings for the site; its pages come from tools/site.py."""
+
+import nas_lab
+from tools import links
+
+project = "NAS Lab"
+author = "NAS Lab developers"
+version = release = nas_lab.__version__
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+
+nb_execution_mode = "off"
+nb_merge_streams = True
+nb_mime_priority_overrides = [("html", "text/html", 1)]
+myst_enable_extensions = ["amsmath", "dollarmath"]
+myst_heading_anchors = 4
+myst_heading_slug_func = "tools.site.slug"
+suppress_warnings = ["myst.header", "autodoc"]
+
+autodoc_member_order = "groupwise"
+autodoc_typehints = "description"
+add_module_names = False
+
+html_theme = "pydata_sphinx_theme"
+html_title = "NAS Lab"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_sidebars = {"index": []}
+html_show_sourcelink = False
+html_theme_options = {
+    "github_url": f"https://github.com/{links.home()}",
+    "navbar_align": "left",
+    "show_nav_level": 1,
+    "header_links_before_dropdown": 4,
+}
