@@ -53,7 +53,7 @@ def brackets(
             ax.barh(row, cost, left=left, height=0.72, color=hue, edgecolor="white")
             text = f"{rung.archs} to {rung.epochs}"
             look = {"ha": "center", "va": "center", "fontsize": TEXT - 1.5}
-            if cost > longest * 0.0165 * len(text):
+            if cost > longest * 0.0135 * len(text):
                 ax.text(left + cost / 2, row, text, color=text_on(hue), **look)
             left += cost
     names = [f"{rungs[0].archs} start" for rungs in brackets]

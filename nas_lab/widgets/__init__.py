@@ -12,6 +12,8 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "alphas": ["AlphaPlayer"],
         "alphas_state": ["AlphaState"],
         "base": ["State"],
+        "budget": ["BudgetDivider"],
+        "budget_state": ["BudgetState"],
         "cell_builder": ["CellBuilder"],
         "cell_state": ["PRESETS", "CellState"],
         "edge": ["EdgeDevices"],

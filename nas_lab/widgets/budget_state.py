@@ -1,0 +1,80 @@
+"""What the budget's sliders know: how Hyperband divides epochs between its brackets."""
+
+from __future__ import annotations
+
+import traitlets
+
+from nas_lab.spaces import nasbench201
+from nas_lab.strategies.halving import Hyperband, Rung
+from nas_lab.widgets.base import State
+
+EPOCHS = (1, 2, 4, 8, 9, 16, 27, 32, 64, 81)
+"""Lengths of a whole training to choose from: powers of 2 and of 3, which divide evenly."""
+ETAS = (2, 3, 4)
+"""One of so many goes on."""
+
+
+class BudgetState(State):
+    """A whole training's length, how many are halved, and the bracket that is looked at.
+
+    Args:
+        epochs: of a whole training, one of ``EPOCHS``.
+        eta: one of ``ETAS``.
+        bracket: counted from 0, the boldest; the last one where there are not as many.
+
+    Raises:
+        traitlets.TraitError: a value that is not to choose from.
+    """
+
+    epochs = traitlets.Enum(EPOCHS, 27).tag(keep=True)
+    eta = traitlets.Enum(ETAS, 3).tag(keep=True)
+    bracket = traitlets.Int(0, min=0).tag(keep=True)
+
+    def __init__(self, epochs: int = 27, eta: int = 3, bracket: int = 0) -> None:
+        super().__init__(epochs=epochs, eta=eta, bracket=bracket)
+        self._first = self.as_dict()
+
+    def reset(self) -> None:
+        """Go back to the first state."""
+        with self.hold_trait_notifications():
+            for name, value in self._first.items():
+                setattr(self, name, value)
+
+    @property
+    def brackets(self) -> tuple[tuple[Rung, ...], ...]:
+        """The rungs of each bracket, the boldest first."""
+        return Hyperband(nasbench201(), epochs=self.epochs, eta=self.eta).brackets
+
+    @property
+    def pointed(self) -> int:
+        """The bracket that is looked at."""
+        return min(self.bracket, len(self.brackets) - 1)
+
+    @property
+    def words(self) -> str:
+        """All brackets in a sentence."""
+        brackets = self.brackets
+        started = sum(rungs[0].archs for rungs in brackets)
+        finished = sum(rungs[-1].archs for rungs in brackets)
+        total = sum(map(cost, brackets))
+        return (
+            f"{_count(len(brackets), 'bracket')}: {_count(started, 'architecture')} started, "
+            f"{finished} trained to the end, for {total:,} epochs. "
+            f"So many epochs are {total / self.epochs:.1f} whole trainings."
+        )
+
+    @property
+    def bracket_words(self) -> str:
+        """The bracket that is looked at, rung by rung."""
+        rungs = self.brackets[self.pointed]
+        steps = ", then ".join(f"{rung.archs} to epoch {rung.epochs}" for rung in rungs)
+        return f"Bracket {self.pointed + 1} trains {steps}: {cost(rungs):,} epochs."
+
+
+def cost(rungs: tuple[Rung, ...]) -> int:
+    """Epochs that a bracket trains; what was trained on an earlier rung goes on."""
+    return sum(rung.archs * (rung.epochs - rung.paid) for rung in rungs)
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
