@@ -14,8 +14,9 @@ nb_mime_priority_overrides = [("html", "text/html", 1)]
 myst_enable_extensions = ["amsmath", "dollarmath"]
 myst_heading_anchors = 4
 myst_heading_slug_func = "tools.site.slug"
-suppress_warnings = ["myst.header", "autodoc"]
+suppress_warnings = ["ref.python"]  # two ways to one class: exported, and where it is
 
+napoleon_use_ivar = True
 autodoc_member_order = "groupwise"
 autodoc_typehints = "description"
 add_module_names = False

@@ -106,7 +106,7 @@ async def run(path: Path, at_once: asyncio.Semaphore) -> Run:
         try:
             await runner.async_execute()
         except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
-            problems.append(str(error).strip().splitlines()[-1])
+            problems.append(re.sub(r"\x1b\[\d*m", "", str(error).strip().splitlines()[-1]))
     problems += [problem for cell in notebook.cells for problem in cell_problems(cell)]
     target = EXECUTED / path.relative_to(ROOT / "notebooks")
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -45,7 +45,7 @@ def project(
     """The coefficients nearest to these on the constraint, with none below 1.
 
     Nearest in log space: in x = (ln alpha, ln beta, ln gamma) the constraint is the plane
-    n x = ln 2 with n = (1, 2, 2), and the foot of the perpendicular is x - n (n x - ln 2) / |n|^2.
+    n x = ln 2 with n = (1, 2, 2). The foot of the perpendicular is ``x - n (n x - ln 2) / |n|^2``.
     A coordinate that falls below 0 is held at 0 (a coefficient of 1) and the others are projected
     again, which ends at the nearest point (C. Michelot, "A finite algorithm for finding the
     projection of a point onto the canonical simplex of R^n", 1986).

@@ -54,7 +54,7 @@ def correlation(rows: Tensor) -> Tensor:
 
 
 def naswot(net: nn.Module, batch: Batch) -> float:
-    """log |K_H|, where K_H counts for each pair of images the ReLUs on which they agree.
+    """``log |K_H|``, where K_H counts for each pair of images the ReLUs on which they agree.
 
     Image i has a code c_i of N_A bits, one for each ReLU: is it above 0? With the Hamming
     distance d_H, K_H[i, j] = N_A - d_H(c_i, c_j). Where K_H is singular the score is ``LOWEST``:

@@ -40,7 +40,7 @@ def grad_norm(net: nn.Module, batch: Batch) -> float:
 
 
 def snip(net: nn.Module, batch: Batch) -> float:
-    """Σ |θ ⊙ g|: to first order, how the loss changes when single weights are set to 0.
+    """``Σ |θ ⊙ g|``: to first order, how the loss changes when single weights are set to 0.
 
     Source: N. Lee, T. Ajanthan, P. Torr, SNIP, ICLR 2019, arXiv:1810.02340, equations 4 and 5
     without the normalisation; Abdelfattah et al. 2021, equation 1.
@@ -77,7 +77,7 @@ def grasp(net: nn.Module, batch: Batch) -> float:
 def synflow(net: nn.Module, batch: Batch) -> float:
     """Log of Σ θ ⊙ ∂R/∂θ, where R is the sum of outputs when all parameters are positive.
 
-    R = 1ᵀ f(1; |θ|): one image of ones goes through the network with the absolute values of its
+    ``R = 1ᵀ f(1; |θ|)``: one image of ones goes through the network with the absolute values of its
     parameters. Neither images nor labels count. Batch normalisation is left out, for it would
     undo the weights' scale: each passes on what it reads. Products of many layers overflow, so
     all is computed in double precision, and the logarithm is returned; the ranking is the same.

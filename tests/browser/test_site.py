@@ -1,0 +1,117 @@
+"""The site that `make site` built: links, search, dark mode, texts for pictures, phones."""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from tests.browser.lab import BROWSER_OPTIONS, ROOT
+
+SITE = ROOT / "build" / "site" / "html"
+PAGES = sorted(SITE.glob("notebooks/*.html"))
+
+pytestmark = pytest.mark.skipif(not PAGES, reason="the site is not built: make site")
+
+
+class Page(HTMLParser):
+    """The links, anchors and pictures of a page."""
+
+    def __init__(self, path: Path):
+        super().__init__()
+        self.links, self.anchors, self.mute = [], set(), []
+        self.feed(path.read_text("utf-8"))
+
+    def handle_starttag(self, tag, attributes):
+        given = dict(attributes)
+        self.anchors.add(given.get("id"))
+        if tag == "a" and given.get("href"):
+            self.links.append(given["href"])
+        if tag == "img":
+            self.links.append(given["src"])
+            if "alt" not in given:
+                self.mute.append(given["src"][:80])
+
+
+@pytest.fixture(scope="module")
+def pages():
+    return {path: Page(path) for path in SITE.rglob("*.html") if "_static" not in path.parts}
+
+
+def test_no_link_is_broken(pages):
+    broken = []
+    for path, page in pages.items():
+        for link in page.links:
+            parts = urlsplit(link)
+            if parts.scheme or link == "#":
+                continue
+            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            known = pages[target].anchors if target in pages else {parts.fragment}
+            if not target.exists() or (parts.fragment and unquote(parts.fragment) not in known):
+                broken.append(f"{path.relative_to(SITE)}: {link}")
+    assert broken == []
+
+
+def test_every_picture_has_a_text(pages):
+    assert {str(path): page.mute for path, page in pages.items() if page.mute} == {}
+
+
+def test_every_notebook_and_submodule_has_a_page(pages):
+    notebooks = {path.stem for path in (ROOT / "notebooks").rglob("*.ipynb")}
+    assert notebooks <= {path.stem for path in pages}
+    assert len(list(SITE.glob("api/*.html"))) > 10
+
+
+def test_no_solution_is_shown():
+    texts = [path.read_text("utf-8") for path in SITE.glob("notebooks/homework/*.html")]
+    assert texts
+    assert not [text for text in texts if "BEGIN SOLUTION" in text]
+    assert all("your code" in text for text in texts)
+
+
+@pytest.fixture
+def tab(chromium):
+    """Yield a function that opens a page of the site at a width, without the outside."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=BROWSER_OPTIONS)
+
+        def open_page(name, width=1280):
+            context = browser.new_context(viewport={"width": width, "height": 800})
+            context.route(re.compile("^https?://"), lambda route: route.abort())
+            page = context.new_page()
+            page.goto(f"{SITE.as_uri()}/{name}")
+            return page
+
+        yield open_page
+        browser.close()
+
+
+@pytest.mark.parametrize("path", [SITE / "index.html", *PAGES], ids=lambda path: path.stem)
+def test_a_phone_shows_the_whole_width(tab, path, screenshots):
+    page = tab(path.relative_to(SITE), width=390)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.screenshot(path=screenshots / f"phone-{path.stem}.png")
+
+
+def test_dark_mode_is_dark_and_pictures_keep_their_ground(tab, screenshots):
+    page = tab(PAGES[0].relative_to(SITE))
+    for _ in range(3):  # automatic, light, dark, in turns
+        if page.evaluate("document.documentElement.dataset.theme") == "dark":
+            break
+        page.locator("button.theme-switch-button:visible").first.click()
+    ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert max(map(int, re.findall(r"\d+", ground)[:3])) < 60
+    picture = page.locator(".cell_output img").first
+    assert picture.evaluate("i => getComputedStyle(i).backgroundColor") == "rgb(255, 255, 255)"
+    page.screenshot(path=screenshots / "site-dark.png")
+
+
+def test_search_finds_a_notebook(tab):
+    page = tab("search.html?q=supernet")
+    page.locator("#search-results li a").first.wait_for()
+    assert "one_shot" in "".join(
+        page.locator("#search-results li a").evaluate_all("all => all.map(a => a.href)")
+    )
