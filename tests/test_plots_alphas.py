@@ -300,16 +300,15 @@ def test_what_is_too_low_is_an_arrowhead_at_the_edge():
     assert ax.get_xlim()[0] == 0.6
     values = np.array([[0.1, 0.7], [0.8, 0.9]])
     look = {"title": "?", "xlabel": "steps", "ylabel": "accuracy"}
-    assert plots.bands([1, 2], {"a": values}, low=0.5, **look).get_ylim()[0] == 0.5
+    assert plots.medians([1, 2], {"a": values}, low=0.5, **look).get_ylim()[0] == 0.5
 
 
-def test_bands_reach_from_the_lowest_seed_to_the_highest():
+def test_medians_are_thick_and_each_seed_is_a_thin_line():
     values = np.array([[0.1, 0.4, 0.2], [0.3, 0.2, 0.8]])
     look = {"title": "?", "xlabel": "steps", "ylabel": "accuracy"}
-    ax = plots.bands([1, 2, 3], {"a": values}, reference=(0.5, "half"), **look)
-    np.testing.assert_allclose(ax.lines[0].get_ydata(), [0.2, 0.3, 0.5])
-    (band,) = ax.collections
-    corners = band.get_paths()[0].vertices
-    for x, low, high in zip((1, 2, 3), values.min(axis=0), values.max(axis=0), strict=True):
-        heights = corners[corners[:, 0] == x, 1]
-        assert (heights.min(), heights.max()) == (low, high)
+    ax = plots.medians([1, 2, 3], {"a": values}, reference=(0.5, "half"), **look)
+    median, *seeds = ax.lines[:3]
+    np.testing.assert_allclose(median.get_ydata(), [0.2, 0.3, 0.5])
+    for line, value in zip(seeds, values, strict=True):
+        np.testing.assert_array_equal(line.get_ydata(), value)
+        assert line.get_linewidth() < median.get_linewidth()

@@ -38,7 +38,7 @@ from nas_lab.plots.scaling import (
     scaling_paths,
     size_of,
 )
-from nas_lab.plots.spreads import bands, spreads
+from nas_lab.plots.spreads import medians, spreads
 from nas_lab.plots.words import decision_labels, quantity
 from nas_lab.plots.workflow import brackets, minutes, workers
 
@@ -65,7 +65,6 @@ __all__ = [
     "accuracy_surface",
     "alphas",
     "architecture",
-    "bands",
     "bests",
     "box_key",
     "brackets",
@@ -84,6 +83,7 @@ __all__ = [
     "incumbent",
     "label",
     "learning_curves",
+    "medians",
     "minutes",
     "mixed_cell",
     "networks",

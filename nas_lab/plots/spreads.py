@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -57,8 +58,9 @@ def spreads(
         share, text = reference
         ax.axvline(share, color=MUTED, linestyle=":", linewidth=1.4)
         clear = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
-        look = {"fontsize": TEXT - 1, "color": MUTED, "ha": "center", "bbox": clear}
-        ax.text(share, len(names) - 0.4, text, **look)  # type: ignore[arg-type]
+        look = {"fontsize": TEXT - 1, "color": MUTED, "ha": "right", "bbox": clear}
+        look |= {"textcoords": "offset points"}
+        ax.annotate(text, (share, len(names) - 0.4), xytext=(-4, 0), **look)  # type: ignore[arg-type]
     ax.set_yticks(range(len(names)), [label(name) for name in names])
     ax.set_ylim(-0.6, len(names) + (0.1 if reference else -0.4))
     if low:
@@ -67,7 +69,7 @@ def spreads(
     return ax
 
 
-def bands(
+def medians(
     x: Sequence[float],
     lines: Mapping[str, np.ndarray],
     ax: Axes | None = None,
@@ -78,7 +80,7 @@ def bands(
     reference: tuple[float, str] | None = None,
     low: float | None = None,
 ) -> Axes:
-    """Draw medians over seeds as lines, with bands from the lowest seed to the highest.
+    """Draw medians over seeds as thick lines, and single seeds as thin ones.
 
     Args:
         x: places of the values, [T].
@@ -93,14 +95,13 @@ def bands(
     for place, (name, values) in enumerate(lines.items()):
         hue = color(name, place)
         ax.plot(x, np.median(values, axis=0), color=hue, label=label(name), **style(name, place))
-        ends = values.min(axis=0), values.max(axis=0)
-        ax.fill_between(x, *ends, color=hue, alpha=0.15, linewidth=0)
+        ax.plot(x, values.T, color=hue, alpha=0.45, linewidth=0.8)
     if reference is not None:
         share, text = reference
-        ax.axhline(share, color=MUTED, linestyle=":", linewidth=1.4)
-        ax.text(x[-1], share, text, fontsize=TEXT - 1, color=MUTED, ha="right", va="top")
+        ax.axhline(share, color=MUTED, linestyle=":", linewidth=1.4, label=text)
     if low is not None:
         ax.set_ylim(bottom=low)
     ax.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.4g}%"))
-    ax.legend(fontsize=TEXT - 1, labelcolor=INK, framealpha=0.9)
+    side: dict[str, Any] = {"loc": "center left", "bbox_to_anchor": (1, 0.5), "frameon": False}
+    ax.legend(fontsize=TEXT - 1, labelcolor=INK, **side)
     return ax

@@ -27,31 +27,31 @@ def test_right_answers_pass():
         gamma = np.exp((np.log(2) - np.log(alpha) - 2 * np.log(beta)) / 2)
         return np.array([alpha, beta, gamma]) ** phi
 
-    assert check("06.q1", factors)
-    assert check("06.q2", lambda *given: MBConvConfig.adjust_channels(*given))
-    assert check("06.q3", counted_by_torch)
+    assert check("06.q2", factors)
+    assert check("06.q3", lambda *given: MBConvConfig.adjust_channels(*given))
+    assert check("06.q1", counted_by_torch)
 
 
 @pytest.mark.parametrize(
     ("name", "wrong"),
     [
-        ("06.q1", lambda phi, a, b: [a**phi, b**phi, (2 / (a * b**2)) ** phi]),
-        ("06.q1", lambda phi, a, b: [a * phi, b * phi, (2 / (a * b**2)) ** 0.5 * phi]),
-        ("06.q2", lambda channels, width: 8 * round(channels * width / 8)),
-        ("06.q2", lambda channels, width: 8 * math.ceil(channels * width / 8)),
-        ("06.q2", lambda channels, width: max(8, int(channels * width + 4) // 8 * 8)),
+        ("06.q2", lambda phi, a, b: [a**phi, b**phi, (2 / (a * b**2)) ** phi]),
+        ("06.q2", lambda phi, a, b: [a * phi, b * phi, (2 / (a * b**2)) ** 0.5 * phi]),
+        ("06.q3", lambda channels, width: 8 * round(channels * width / 8)),
+        ("06.q3", lambda channels, width: 8 * math.ceil(channels * width / 8)),
+        ("06.q3", lambda channels, width: max(8, int(channels * width + 4) // 8 * 8)),
         (  # all on the small image
-            "06.q3",
+            "06.q1",
             lambda i, o, k, s, e, n: e * i * ((e > 1) * i + k * k + o) * (n // s) ** 2,
         ),
         (  # no groups
-            "06.q3",
+            "06.q1",
             lambda i, o, k, s, e, n: (
                 (e > 1) * e * i * i * n * n + e * i * (k * k * e * i + o) * (n // s) ** 2
             ),
         ),
         (  # a first convolution where there is none
-            "06.q3",
+            "06.q1",
             lambda i, o, k, s, e, n: e * i * i * n * n + e * i * (k * k + o) * (n // s) ** 2,
         ),
     ],

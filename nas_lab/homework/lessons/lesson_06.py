@@ -44,22 +44,22 @@ def _mbconv_macs(c_in: int, c_out: int, kernel: int, stride: int, expansion: int
 QUESTIONS = (
     Question(
         "06.q1",
+        _draw_mbconv,
+        _mbconv_macs,
+        "which of the convolutions still sees the large image? The one in the middle has as many "
+        "groups as channels, and without expansion there is no first one.",
+    ),
+    Question(
+        "06.q2",
         _draw_compound,
         _factors,
         "solve alpha * beta^2 * gamma^2 = 2 for gamma first. What does phi = 0 give?",
     ),
     Question(
-        "06.q2",
+        "06.q3",
         _draw_widening,
         round_filters,
         "take the nearest multiple of 8, at least 8; half way counts up. Then compare it with 90% "
         "of what was asked for.",
-    ),
-    Question(
-        "06.q3",
-        _draw_mbconv,
-        _mbconv_macs,
-        "which of the convolutions still sees the large image? The one in the middle has as many "
-        "groups as channels, and without expansion there is no first one.",
     ),
 )
