@@ -1,6 +1,7 @@
 """Homework 6: right answers written differently earn all points."""
 
 import math
+import statistics
 from fractions import Fraction
 
 import numpy as np
@@ -95,6 +96,43 @@ def front_by_removal(points):
     return [i for i, _ in left]
 
 
+def shares_by_loop(scores):
+    cells = {
+        (d, w, r): score
+        for d, plane in enumerate(scores)
+        for w, line in enumerate(plane)
+        for r, score in enumerate(line)
+    }
+    total = statistics.pvariance(cells.values())
+    found = []
+    for factor in range(3):
+        groups = {}
+        for place, score in cells.items():
+            groups.setdefault(place[factor], []).append(score)
+        means = [statistics.fmean(group) for group in groups.values()]
+        found.append(statistics.pvariance(means) / total)
+    return [*found, 1 - sum(found)]
+
+
+def shares_by_torch(scores):
+    values = torch.tensor(scores).double()
+    means = [values.mean(dim=[e for e in range(3) if e != d]) for d in range(3)]
+    alone = torch.stack([mean.var(correction=0) for mean in means]) / values.var(correction=0)
+    return [*alone, 1 - alone.sum()]
+
+
+def shares_by_regression(scores):
+    """Determination of a least-squares fit with an indicator for each value of a factor."""
+    values = np.array(scores)
+    y = (values - values.mean()).ravel()
+    found = []
+    for places in np.indices(values.shape).reshape(3, -1):
+        x = np.eye(places.max() + 1)[places]
+        fitted = x @ np.linalg.lstsq(x, y, rcond=None)[0]
+        found.append(1 - ((y - fitted) ** 2).sum() / (y**2).sum())
+    return np.array([*found, 1 - np.sum(found)])
+
+
 VARIANTS = {
     "hw6.q1": [
         lambda alpha, beta, target: (target / alpha / beta / beta) ** 0.5,
@@ -121,6 +159,7 @@ VARIANTS = {
             np.log(losses) + beta * np.log(np.log(latencies))
         ),
     ],
+    "hw6.q7": [shares_by_loop, shares_by_torch, shares_by_regression],
 }
 
 

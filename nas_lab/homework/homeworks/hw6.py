@@ -138,6 +138,50 @@ def _without_log(losses: Plain, latencies: Plain, beta: float) -> list:
     return _choose([loss * t**beta for loss, t in zip(losses, latencies, strict=True)], losses)
 
 
+def _draw_grid(rng: np.random.Generator) -> list[Plain]:
+    """Scores [depths, widths, resolutions] with effects of each factor and of all together."""
+    sides = rng.integers(2, 5, size=3).tolist()
+    scores = 0.7 + rng.normal(0, 0.01, size=sides)
+    for axis, side in enumerate(sides):
+        effect = rng.normal(0, float(rng.choice([0.01, 0.05])), size=side)
+        scores += np.expand_dims(effect, [other for other in range(3) if other != axis])
+    return [np.round(scores, 4).tolist()]
+
+
+def _alone(scores: Plain, ddof: int = 0) -> np.ndarray:
+    """Variance of the mean scores along each of the three axes."""
+    values = np.asarray(scores)
+    others = ((1, 2), (0, 2), (0, 1))
+    return np.array([values.mean(axis=axes).var(ddof=ddof) for axes in others])
+
+
+def _shares(scores: Plain) -> list[float]:
+    alone = _alone(scores) / np.var(scores)
+    return [*alone.tolist(), 1 - float(alone.sum())]
+
+
+def _shares_of_deviations(scores: Plain) -> list[float]:
+    alone = np.sqrt(_alone(scores)) / np.std(scores)
+    return [*alone.tolist(), 1 - float(alone.sum())]
+
+
+def _shares_of_samples(scores: Plain) -> list[float]:
+    alone = _alone(scores, ddof=1) / np.var(scores, ddof=1)
+    return [*alone.tolist(), 1 - float(alone.sum())]
+
+
+def _shares_of_the_parts(scores: Plain) -> list[float]:
+    alone = _alone(scores) / _alone(scores).sum()
+    return [*alone.tolist(), 0.0]
+
+
+def _shares_with_the_others_held(scores: Plain) -> list[float]:
+    """The mean of variances in place of the variance of means."""
+    values = np.asarray(scores)
+    alone = [float(values.var(axis=axis).mean() / values.var()) for axis in range(3)]
+    return [*alone, 1 - sum(alone)]
+
+
 QUESTIONS = (
     Question(
         "hw6.q1",
@@ -309,6 +353,34 @@ QUESTIONS = (
                     _scores(losses, latencies, beta),
                 ],
                 "the network with the smallest loss need not have the smallest product.",
+            ),
+        ),
+    ),
+    Question(
+        "hw6.q7",
+        _draw_grid,
+        _shares,
+        "for each factor, the mean score for each of its values, and the variance of these means; "
+        "then divide by the variance of all scores. What is left to 1?",
+        points=2,
+        answer="shares",
+        mistakes=(
+            Mistake(
+                _shares_of_deviations,
+                "look at the square: variances add up, standard deviations do not.",
+            ),
+            Mistake(
+                _shares_of_samples,
+                "the grid is complete, no sample: divide by the number, not by the number minus 1.",
+            ),
+            Mistake(
+                _shares_of_the_parts,
+                "look at the last number: the whole is the variance of all scores, and what the "
+                "factors do alone need not be all of it.",
+            ),
+            Mistake(
+                _shares_with_the_others_held,
+                "look at the order: first the mean over the other two factors, then the variance.",
             ),
         ),
     ),
