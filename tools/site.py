@@ -29,29 +29,29 @@ LINK = re.compile(r"(\]\()(?![a-z]+:|#)([^)#\s]+)")
 INDEX = """
 ```{toctree}
 :hidden:
-:caption: Notebooks
-:glob:
 
-notebooks/0*
-```
-
-```{toctree}
-:hidden:
-:caption: Homework
-:glob:
-
-notebooks/homework/*
-```
-
-```{toctree}
-:hidden:
-:caption: Reference
-
+notebooks/index
+notebooks/homework/index
 api/index
 bench
 INSTRUCTORS
 CONTRIBUTING
 CHANGELOG
+```
+"""
+
+# The pages that list others, by their place.
+LISTS = {
+    "notebooks/index.md": ("Notebooks", "0*"),
+    "notebooks/homework/index.md": ("Homework", "[hc]*"),
+}
+LIST = """# {title}
+
+```{{toctree}}
+:glob:
+:maxdepth: 1
+
+{files}
 ```
 """
 
@@ -171,8 +171,8 @@ def write(path: Path, text: str) -> None:
 
 def main() -> None:
     """Write all pages anew."""
-    shutil.rmtree(SOURCE, ignore_errors=True)
     notebooks = notebook_pages()
+    shutil.rmtree(SOURCE, ignore_errors=True)
     places = {Path(name) for name in PAGES} | set(notebooks)
     for path, notebook in notebooks.items():
         for cell in notebook.cells:
@@ -183,6 +183,8 @@ def main() -> None:
         write(SOURCE / name, relinked((ROOT / name).read_text("utf-8"), Path(name), places))
     readme = relinked((ROOT / "README.md").read_text("utf-8"), Path("README.md"), places)
     write(SOURCE / "index.md", readme + INDEX)
+    for name, (title, files) in LISTS.items():
+        write(SOURCE / name, LIST.format(title=title, files=files))
     for name, text in reference().items():
         write(SOURCE / "api" / name, text)
     write(SOURCE / "bench.md", bench())
