@@ -79,7 +79,7 @@ def _release(options: argparse.Namespace) -> int:
 def _grade(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from nas_lab.homework.grading import batch, boxes, exam, reading
+    from nas_lab.homework.grading import batch, boxes, exam, leaderboard, reading
     from nas_lab.runtime import cpu_count
 
     secret = exam.read_secret(options.secret_file)
@@ -102,6 +102,8 @@ def _grade(options: argparse.Namespace) -> int:
     finally:
         totals = batch.write_tables(options.csv, grades, by_hand)
         print(f"{len(grades)} graded in a {whole.box.name} box: {options.csv}, {totals}")
+        if leaderboard.ranked(grades):
+            print(*leaderboard.write(options.csv, grades), sep=", ")
     return 0
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from nas_lab.homework import homeworks, lessons
 from nas_lab.homework.comparing import difference, explained
+from nas_lab.homework.open_question import OpenQuestion, in_words
 from nas_lab.homework.question import Plain, Question
 
 PUBLIC_SEEDS = range(20)
@@ -32,6 +33,7 @@ class Report:
         problem: the first case that does not agree, in words; empty when all do.
         answered: whether the function returned anything at all.
         progress: of the homework that the question belongs to, in words.
+        found: what was found, in place of the number of cases; empty when they tell it.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Report:
     problem: str = ""
     answered: bool = True
     progress: str = ""
+    found: str = ""
 
     def __bool__(self) -> bool:
         return self.passed == self.cases
@@ -50,7 +53,7 @@ class Report:
     def _found(self) -> str:
         if not self.answered:
             return f"{self.name}: not answered yet, the function returns None."
-        head = f"{self.name}: {self.passed} of {self.cases} cases agree."
+        head = f"{self.name}: {self.found or f'{self.passed} of {self.cases} cases agree'}."
         return head if self else f"{head}\n{self.problem}"
 
     def _repr_html_(self) -> str:
@@ -91,13 +94,16 @@ def check(name: str, answer: Callable[..., Any]) -> Report:
         ValueError: there is no such question.
         TypeError: ``answer`` is not a function.
     """
-    if name not in QUESTIONS:
-        raise ValueError(f"there is no question {name!r}; there are: {', '.join(QUESTIONS)}")
+    if name not in QUESTIONS and name not in homeworks.OPEN:
+        known = ", ".join([*QUESTIONS, *homeworks.OPEN])
+        raise ValueError(f"there is no question {name!r}; there are: {known}")
     if not callable(answer):
         raise TypeError(
             f"check({name!r}, ...) takes the function itself, not {answer!r}: "
             "write its name without parentheses"
         )
+    if name in homeworks.OPEN:
+        return _tried(homeworks.OPEN[name], answer)
     question = QUESTIONS[name]
     cases = [_case(question, answer, seed) for seed in PUBLIC_SEEDS]
     wrong = [case for case in cases if case.unlike or case.raised]
@@ -109,6 +115,26 @@ def check(name: str, answer: Callable[..., Any]) -> Report:
         problem=_in_words(question, cases, wrong),
         answered=any(case.raised or case.got is not None for case in cases),
         progress=progress(name.split(".")[0]) if name in homeworks.QUESTIONS else "",
+    )
+
+
+def _tried(question: OpenQuestion, answer: Callable[..., Any]) -> Report:
+    """Put a search to work on the public cases, and say how good it is."""
+    try:
+        results = [question.trial(answer, seed) for seed in range(question.public)]
+    except Exception as error:  # whatever a student's function raises belongs in the report
+        raised = f"{getattr(answer, '__name__', 'your function')}(query, ...) {_raised(error)}"
+        return Report(question.name, 0, question.public, found=raised)
+    earned = question.earned(results)
+    _right[question.name] = earned == question.points
+    return Report(
+        question.name,
+        passed=earned,
+        cases=question.points,
+        problem="" if earned == question.points else f"Hint: {question.hint}",
+        answered=any(result.asked or not result.problem for result in results),
+        progress=progress(question.name.split(".")[0]),
+        found=f"{earned} of {question.points} points on public cases. {in_words(results)}",
     )
 
 
@@ -144,11 +170,14 @@ def _case(question: Question, answer: Callable[..., Any], seed: int) -> Case:
     try:
         got = _result(question, answer, seed)
     except Exception as error:  # whatever a student's function raises belongs in the report
-        line = traceback.extract_tb(error.__traceback__)[-1].lineno
-        problem = f"{call} raised {type(error).__name__} in line {line}: {error}"
-        return Case("", problem, None, raised=True)
+        return Case("", f"{call} {_raised(error)}", None, raised=True)
     unlike = difference(got, expected) or ""
     return Case(unlike, f"{call} returned {_short(got)}: {unlike}.", got)
+
+
+def _raised(error: Exception) -> str:
+    line = traceback.extract_tb(error.__traceback__)[-1].lineno
+    return f"raised {type(error).__name__} in line {line}: {error}"
 
 
 def _result(question: Question, answer: Callable[..., Any], seed: int) -> Plain:

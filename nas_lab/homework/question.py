@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from nas_lab.homework.drivers import Plain, call, plain
+from nas_lab.homework.open_question import OpenQuestion
 
 __all__ = ["Homework", "Mistake", "Plain", "Question", "as_floats", "plain"]
 
@@ -77,7 +78,7 @@ class Homework:
 
     name: str
     title: str
-    questions: tuple[Question, ...]
+    questions: tuple[Question | OpenQuestion, ...]
     written: int = 3
 
     @property

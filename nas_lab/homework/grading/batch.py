@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from nas_lab.homework.grading import feedback
+from nas_lab.homework.grading import feedback, tables
 from nas_lab.homework.grading.boxes import BoxKind, Limits
 from nas_lab.homework.grading.exam import Exam
 from nas_lab.homework.grading.grading import Grade, grade, unreadable, with_notes
@@ -162,12 +162,12 @@ def write_tables(path: Path, grades: Sequence[Grade], by_hand: Mapping[str, floa
     ]
     rows += [_total(g, by_hand.get(g.student, 0)) for g in ordered]
     rows.sort(key=lambda row: str(row[0]))
-    _write(path, ["student", "question", "points", "of", "status", "notes"], rows)
+    tables.write(path, ["student", "question", "points", "of", "status", "notes"], rows)
     totals = path.with_suffix(f".totals{path.suffix}")
     lines = [
         [g.student, _number(g.points + by_hand.get(g.student, 0)), g.of, g.status] for g in ordered
     ]
-    _write(totals, ["student", "points", "of", "status"], lines)
+    tables.write(totals, ["student", "points", "of", "status"], lines)
     return totals
 
 
@@ -178,22 +178,6 @@ def _total(grade: Grade, more: float) -> list:
 
 def _number(points: float) -> float | int:
     return int(points) if points == int(points) else points
-
-
-def _write(path: Path, head: list[str], rows: list[list]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
-        writer = csv.writer(file)
-        writer.writerow(head)
-        writer.writerows([[_cell(value) for value in row] for row in rows])
-
-
-def _cell(value: object) -> object:
-    """A text that no spreadsheet takes for a formula."""
-    if not isinstance(value, str):
-        return value
-    text = " ".join(value.split())
-    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
 
 
 def read_marks(path: Path) -> dict[str, float]:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from nas_lab.homework.comparing import difference, explained
+from nas_lab.homework.open_question import OpenQuestion, Task
 from nas_lab.homework.question import Homework, Plain, Question
 
 HIDDEN_CASES = 40
@@ -66,9 +67,9 @@ class Sheet:
         return cls(question, inputs, tuple(map(question.normal, expected)))
 
     @property
-    def drive(self) -> str:
-        """The full name of the driver."""
-        return f"{self.question.drive.__module__}.{self.question.drive.__name__}"
+    def content(self) -> str:
+        """Changes when the cases do."""
+        return f"{self.question.name}{self.inputs}{self.expected}"
 
     def agrees(self, got: list[Plain]) -> list[bool]:
         """Whether each result is what the reference gives."""
@@ -90,23 +91,50 @@ class Sheet:
 
 
 @dataclass(frozen=True)
+class OpenSheet:
+    """The hidden cases of one open question."""
+
+    question: OpenQuestion
+    tasks: tuple[Task, ...]
+
+    @classmethod
+    def draw(cls, question: OpenQuestion, secret: bytes) -> OpenSheet:
+        """Draw the cases."""
+        drawn = seeds(secret, question.name, question.hidden)
+        return cls(question, tuple(question.draw(np.random.default_rng(seed)) for seed in drawn))
+
+    @property
+    def content(self) -> str:
+        """Changes when the cases do, or what can be found in them."""
+        worst = [task.result(None, 0) for task in self.tasks]
+        about = self.question.name, self.question.points, self.question.enough
+        return f"{about}{[task.inputs for task in self.tasks]}{worst}"
+
+
+@dataclass(frozen=True)
 class Exam:
     """The hidden cases of one homework."""
 
     homework: Homework
-    sheets: tuple[Sheet, ...]
+    sheets: tuple[Sheet | OpenSheet, ...]
 
     @classmethod
     def draw(cls, homework: Homework, secret: bytes) -> Exam:
         """Draw the cases of all questions."""
-        return cls(homework, tuple(Sheet.draw(q, secret) for q in homework.questions))
+        return cls(homework, tuple(_sheet(q, secret) for q in homework.questions))
 
     @property
     def modules(self) -> list[str]:
         """The drivers' modules."""
-        return sorted({sheet.drive.rsplit(".", 1)[0] for sheet in self.sheets})
+        return sorted({sheet.question.drive.__module__ for sheet in self.sheets})
 
     def fingerprint(self, *more: str) -> str:
         """Changes when the cases do, and tells nothing about them."""
-        parts = [*more, *(f"{s.question.name}{s.inputs}{s.expected}" for s in self.sheets)]
+        parts = [*more, *(sheet.content for sheet in self.sheets)]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _sheet(question: Question | OpenQuestion, secret: bytes) -> Sheet | OpenSheet:
+    if isinstance(question, OpenQuestion):
+        return OpenSheet.draw(question, secret)
+    return Sheet.draw(question, secret)

@@ -82,7 +82,7 @@ def page(grade: Grade, homework: Homework) -> str:
 
 
 def _row(mark: Mark) -> str:
-    sign = "✓" if mark.status == "right" else "–" if mark.status == "missing" else "✗"
+    sign = {"right": "✓", "missing": "–", "scored": "·"}.get(mark.status, "✗")
     words = IN_WORDS[mark.status] + (f": {mark.words}" if mark.words else "")
     return (
         f'<tr><th scope="row">{html.escape(mark.question)}</th>'

@@ -9,9 +9,11 @@ from dataclasses import asdict, dataclass, field, replace
 
 from nas_lab.homework.grading import reading
 from nas_lab.homework.grading.boxes import BoxKind, Limits
-from nas_lab.homework.grading.exam import Exam, Sheet
-from nas_lab.homework.grading.talking import Talk, Trouble
+from nas_lab.homework.grading.exam import Exam, OpenSheet, Sheet
+from nas_lab.homework.grading.searching import lost, searched, verdict
+from nas_lab.homework.grading.talking import Talk, Trouble, as_text
 from nas_lab.homework.grading.template import Template
+from nas_lab.homework.open_question import Desk, Result, in_words
 
 LEFT_OUT = "left out:"
 START_SECONDS = 60
@@ -19,6 +21,7 @@ START_SECONDS = 60
 IN_WORDS = {
     "right": "right",
     "wrong": "not right yet",
+    "scored": "scored",
     "missing": "not answered",
     "raised": "raised an error",
     "timed out": "took too long",
@@ -38,6 +41,7 @@ class Mark:
         of: points of a right answer.
         status: a key of ``IN_WORDS``.
         words: for the student.
+        results: of an open question, one for each hidden case.
     """
 
     question: str
@@ -45,6 +49,12 @@ class Mark:
     of: int
     status: str
     words: str = ""
+    results: tuple[Result, ...] = ()
+
+    @classmethod
+    def from_plain(cls, data: dict) -> Mark:
+        """Out of plain data."""
+        return cls(**{**data, "results": tuple(Result(**found) for found in data["results"])})
 
 
 @dataclass(frozen=True)
@@ -84,7 +94,7 @@ class Grade:
     @classmethod
     def from_plain(cls, data: dict) -> Grade:
         """Out of plain data."""
-        marks = tuple(Mark(**mark) for mark in data["marks"])
+        marks = tuple(Mark.from_plain(mark) for mark in data["marks"])
         return cls(**{**data, "marks": marks, "notes": tuple(data["notes"])})
 
 
@@ -130,7 +140,7 @@ def _status(run: Run, marks: tuple[Mark, ...]) -> str:
     for status in ("tampered", "timed out"):
         if status in troubles:
             return status
-    return "partly" if run.notes or troubles - {"right", "wrong"} else "graded"
+    return "partly" if run.notes or troubles - {"right", "wrong", "scored"} else "graded"
 
 
 @dataclass
@@ -146,6 +156,7 @@ class Run:
     limits: Limits
     given: int = 0
     marks: dict[str, Mark] = field(default_factory=dict)
+    results: dict[str, list[Result]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     troubles: set[str] = field(default_factory=set)
     broken: set[int] = field(default_factory=set)
@@ -166,7 +177,7 @@ class Run:
                 if self._cells_ran(talk):
                     self._ask_answers(talk)
 
-    def _todo(self) -> list[Sheet]:
+    def _todo(self) -> list[Sheet | OpenSheet]:
         return [sheet for sheet in self.exam.sheets if sheet.question.name not in self.marks]
 
     def _seconds(self) -> float:
@@ -174,7 +185,13 @@ class Run:
 
     def _stop(self, status: str, words: str) -> None:
         for sheet in self._todo():
-            self._mark(sheet, status, words)
+            if isinstance(sheet, OpenSheet):
+                done = self.results.setdefault(sheet.question.name, [])
+                done += [lost(task, 0, words) for task in sheet.tasks[len(done) :]]
+                self.troubles.add(status)
+                self._score(sheet, done)
+            else:
+                self._mark(sheet, status, words)
 
     def _cells_ran(self, talk: Talk) -> bool:
         """Run all cells, those that failed a second time; False when one broke the box."""
@@ -203,7 +220,7 @@ class Run:
                 self.notes.append(f"{LEFT_OUT} {self._cell(place)}, because {trouble}")
                 return None
             if error:
-                failed[place] = _text(error)
+                failed[place] = as_text(error)
         return failed
 
     def _cell(self, place: int) -> str:
@@ -215,20 +232,48 @@ class Run:
 
     def _ask_answers(self, talk: Talk) -> None:
         for sheet in self._todo():
-            question = sheet.question
-            request = {
-                "do": "call",
-                "question": question.name,
-                "answer": question.answer,
-                "drive": sheet.drive,
-                "cases": list(map(json.loads, sheet.inputs)),
-            }
-            try:
-                reply = talk.ask(request, self._seconds())
-            except Trouble as trouble:
-                self._mark(sheet, trouble.kind, str(trouble))
+            ask = self._ask_search if isinstance(sheet, OpenSheet) else self._ask_answer
+            if not ask(talk, sheet):  # type: ignore[arg-type]
                 return
-            self._judge(sheet, reply)
+
+    def _ask_answer(self, talk: Talk, sheet: Sheet) -> bool:
+        """Mark one answer; False when it broke the box."""
+        question = sheet.question
+        request = {
+            "do": "call",
+            "question": question.name,
+            "answer": question.answer,
+            "drive": f"{question.drive.__module__}.{question.drive.__name__}",
+            "cases": list(map(json.loads, sheet.inputs)),
+        }
+        try:
+            reply = talk.ask(request, self._seconds())
+        except Trouble as trouble:
+            self._mark(sheet, trouble.kind, str(trouble))
+            return False
+        self._judge(sheet, reply)
+        return True
+
+    def _ask_search(self, talk: Talk, sheet: OpenSheet) -> bool:
+        """Score one search in the cases that are left; False when it broke the box."""
+        done = self.results.setdefault(sheet.question.name, [])
+        for task in sheet.tasks[len(done) :]:
+            desk = Desk(task)
+            try:
+                done.append(searched(talk, sheet.question, desk, self._seconds()))
+            except Trouble as trouble:
+                self.troubles.add(trouble.kind)
+                done.append(lost(task, desk.asked, str(trouble)))
+                return False
+        self._score(sheet, done)
+        return True
+
+    def _score(self, sheet: OpenSheet, results: list[Result]) -> None:
+        question = sheet.question
+        earned = question.earned(results)
+        found, words = verdict(sheet, results, earned), in_words(results)
+        mark = Mark(question.name, earned, question.points, found, words, tuple(results))
+        self.marks[question.name] = mark
 
     def _judge(self, sheet: Sheet, reply: dict) -> None:
         """Mark an answer by what it gave."""
@@ -238,7 +283,7 @@ class Run:
         if not isinstance(cases, list) or not _has_form(cases, len(sheet.inputs)):
             return self._mark(sheet, "tampered", "a reply has not the form of one")
         got = [case.get("value") for case in cases]
-        errors = [_text(case["error"]) for case in cases if "error" in case]
+        errors = [as_text(case["error"]) for case in cases if "error" in case]
         if not errors and all(value is None for value in got):
             return self._mark(sheet, "missing", "the function returns None")
         agree = sum(sheet.agrees(got))
@@ -257,11 +302,6 @@ class Run:
 
 def _has_form(cases: list, length: int) -> bool:
     return len(cases) == length and all(isinstance(case, dict) for case in cases)
-
-
-def _text(words: object, most: int = 600) -> str:
-    """What a hand-in says, which may be anything, as a short text."""
-    return words[:most] if isinstance(words, str) else "an error that is no text"
 
 
 def with_notes(found: Grade, *notes: str) -> Grade:

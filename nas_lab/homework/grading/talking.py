@@ -133,6 +133,11 @@ class Talk:
             raise Trouble("ended", "it started too many processes")
 
 
+def as_text(words: object, most: int = 600) -> str:
+    """What a hand-in says, which may be anything, as a short text."""
+    return words[:most] if isinstance(words, str) else "an error that is no text"
+
+
 def decoded(line: bytes) -> Any:
     """A reply as plain data: nothing in it can be more than that.
 

@@ -1,0 +1,55 @@
+"""Let an answer in a box search: it asks, what it asks is told and counted out here."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from nas_lab.homework.grading.exam import OpenSheet
+from nas_lab.homework.grading.talking import Talk, Trouble, as_text
+from nas_lab.homework.open_question import Desk, OpenQuestion, Result, Task
+
+NOT_THERE = "there is no such function"
+
+
+def searched(talk: Talk, question: OpenQuestion, desk: Desk, seconds: float) -> Result:
+    """What the search of a hand-in finds in one case.
+
+    Args:
+        talk: with a box in which the hand-in has run.
+        question: names the function.
+        desk: of the case.
+        seconds: until it must be found.
+
+    Raises:
+        Trouble: there was no proper reply.
+    """
+    request = {
+        "do": "call",
+        "asks": True,
+        "question": question.name,
+        "answer": question.answer,
+        "drive": f"{question.drive.__module__}.{question.drive.__name__}",
+        "cases": [desk.task.inputs],
+    }
+    reply = talk.ask(request, seconds, desk.reply)
+    if reply.get("missing") is True:
+        return lost(desk.task, desk.asked, NOT_THERE)
+    cases = reply.get("cases")
+    if not isinstance(cases, list) or len(cases) != 1 or not isinstance(cases[0], dict):
+        raise Trouble("tampered", "a reply has not the form of one")
+    if "error" in cases[0]:
+        return lost(desk.task, desk.asked, as_text(cases[0]["error"]))
+    return desk.task.result(cases[0].get("value"), desk.asked)
+
+
+def lost(task: Task, asked: int, why: str) -> Result:
+    """The result of a search that found nothing."""
+    return replace(task.result(None, asked), problem=why)
+
+
+def verdict(sheet: OpenSheet, results: list[Result], earned: int) -> str:
+    """``right`` with all points, ``missing`` when nobody searched, else ``scored``."""
+    if earned == sheet.question.points:
+        return "right"
+    idle = {NOT_THERE, sheet.tasks[0].result(None, 0).problem}
+    return "missing" if all(result.problem in idle for result in results) else "scored"

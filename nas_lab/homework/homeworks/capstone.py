@@ -1,0 +1,182 @@
+"""The capstone: the best network within a latency limit, with few looks into the table.
+
+A case shuffles the space: which decision is which edge of the cell, and which token is which
+operation, is drawn for each decision apart, and the device is one that no catalogue holds. So the
+published table is of little use to a search: it would first have to find out what it looks at.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+
+import numpy as np
+
+from nas_lab import devices
+from nas_lab.devices import Device
+from nas_lab.estimation import Table
+from nas_lab.homework.drivers.capstone import search
+from nas_lab.homework.open_question import OpenQuestion, Result
+from nas_lab.homework.question import Homework, Plain
+
+BUDGET = 60
+SHARE = (0.15, 0.5)
+"""Of all networks, how many are within the limit: between these."""
+FASTER = 2.0
+"""A figure of the drawn device is up to this many times that of the catalogue, or less by it."""
+
+
+@lru_cache(maxsize=1)
+def _table() -> Table:
+    return Table.load()
+
+
+@lru_cache(maxsize=1)
+def _spellings() -> np.ndarray:
+    """Of each network of the table, how many architectures give it, as a share [N]."""
+    rows = [_table().row(arch) for arch in _table().space]
+    return np.bincount(rows, minlength=len(_table())) / len(rows)
+
+
+@dataclass(frozen=True)
+class Hunt:
+    """One case: shuffled tokens, a device and a limit.
+
+    Attributes:
+        edges: place, in the table's order, of each decision that the search sees.
+        operations: for each decision, the table's token of each token that the search sees.
+        device: where latency counts.
+        share: of all architectures that are within the limit.
+        seed: for the search.
+        budget: queries.
+    """
+
+    edges: tuple[int, ...]
+    operations: tuple[tuple[int, ...], ...]
+    device: Device
+    share: float
+    seed: int
+    budget: int = BUDGET
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator) -> Hunt:
+        """Draw a case."""
+        sizes = [len(decision.options) for decision in _table().space.decisions]
+        edges = tuple(rng.permutation(len(sizes)).tolist())
+        operations = tuple(tuple(rng.permutation(sizes[edge]).tolist()) for edge in edges)
+        device = _unheard_of(rng)
+        return cls(edges, operations, device, rng.uniform(*SHARE), int(rng.integers(2**31)))
+
+    @property
+    def inputs(self) -> list[Plain]:
+        """Options of each decision, budget, limit in milliseconds, seed."""
+        return [list(map(len, self.operations)), self.budget, self.limit, self.seed]
+
+    @cached_property
+    def milliseconds(self) -> np.ndarray:
+        """Of each network of the table on the device [N]."""
+        table = _table()
+        seconds = devices.latencies(table.space, table.archs, table.skeleton, self.device)
+        return np.round(1e3 * seconds, 5)
+
+    @cached_property
+    def limit(self) -> float:
+        """Milliseconds; the given share of all architectures is within it."""
+        order = np.argsort(self.milliseconds, kind="stable")
+        reached = np.cumsum(_spellings()[order])
+        place = min(int(np.searchsorted(reached, self.share)), len(order) - 1)
+        return float(self.milliseconds[order][place])
+
+    def told(self, value: Plain) -> list[float]:
+        """Validation accuracy, and latency in milliseconds.
+
+        Raises:
+            ValueError: ``value`` is no architecture.
+        """
+        row = self._row(value)
+        return [float(_table().scores()[row]), float(self.milliseconds[row])]
+
+    def result(self, got: Plain, asked: int) -> Result:
+        """Test accuracy of the found network, if it is within the limit."""
+        low, high = self._bounds
+        if got is None:
+            return Result(0.0, low, high, asked, "the function returns None")
+        try:
+            row = self._row(got)
+        except ValueError as error:
+            return Result(0.0, low, high, asked, str(error))
+        if self.milliseconds[row] > self.limit:
+            late = f"the network takes {self.milliseconds[row]:g} ms; the limit is {self.limit:g}"
+            return Result(0.0, low, high, asked, late)
+        return Result(float(_table().test_scores()[row]), low, high, asked)
+
+    def _row(self, value: Plain) -> int:
+        """Place of an architecture, spelled in this case's tokens, in the table."""
+        if not _is_arch(value, list(map(len, self.operations))):
+            raise ValueError(
+                f"an architecture is a list of {len(self.operations)} tokens, whole numbers from "
+                f"0 to {len(self.operations[0]) - 1}, not {repr(value)[:80]}"
+            )
+        tokens = [0] * len(value)
+        for edge, names, token in zip(self.edges, self.operations, value, strict=True):
+            tokens[edge] = names[token]
+        return _table().row(tuple(tokens))
+
+    @cached_property
+    def _bounds(self) -> tuple[float, float]:
+        """Test accuracies within the limit: of random search on average, and the best one."""
+        test = _table().test_scores()
+        within = np.flatnonzero(self.milliseconds <= self.limit)
+        order = within[np.argsort(-_table().scores()[within], kind="stable")]
+        chance = _first_found(_spellings()[order], self.budget)
+        return float(chance @ test[order]), float(test[within].max())
+
+
+def _first_found(shares: np.ndarray, draws: int) -> np.ndarray:
+    """The chance of each to be the first in the order that is among so many random draws.
+
+    Given that one of them is drawn at all; ``shares`` are the chances in one draw.
+    """
+    better = np.concatenate([[0.0], np.cumsum(shares)])
+    none = (1 - np.minimum(better, 1)) ** draws
+    chance = none[:-1] - none[1:]
+    return chance / chance.sum()
+
+
+def _is_arch(value: Plain, sizes: list[int]) -> bool:
+    """Whether it is a list of tokens; types are strict."""
+    if type(value) is not list or len(value) != len(sizes):
+        return False
+    return all(type(t) is int and 0 <= t < k for t, k in zip(value, sizes, strict=True))
+
+
+def _unheard_of(rng: np.random.Generator) -> Device:
+    """A device of the catalogue with other figures."""
+    known = devices.DEVICES[str(rng.choice(sorted(devices.DEVICES)))]
+    peak, bandwidth, overhead = FASTER ** rng.uniform(-1, 1, size=3)
+    return replace(
+        known,
+        peak=known.peak * peak,
+        vector=known.vector * peak,
+        bandwidth=known.bandwidth * bandwidth,
+        on_chip_bandwidth=known.on_chip_bandwidth * bandwidth,
+        overhead=known.overhead * overhead,
+    )
+
+
+HOMEWORK = Homework(
+    "capstone",
+    "Capstone: the best network for a device",
+    (
+        OpenQuestion(
+            "capstone.q1",
+            Hunt.draw,
+            "random search is a start. Which of the networks that you have not asked for would a "
+            "model of those that you have asked for choose, and is it within the limit?",
+            points=20,
+            answer="find_network",
+            drive=search,
+        ),
+    ),
+    written=5,
+)

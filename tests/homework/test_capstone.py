@@ -1,0 +1,213 @@
+"""The capstone: a search in the box, asked and scored outside of it."""
+
+import csv
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nas_lab import devices
+from nas_lab.estimation import Table
+from nas_lab.homework import check, releasing
+from nas_lab.homework.__main__ import main
+from nas_lab.homework.grading import boxes, leaderboard
+from nas_lab.homework.grading.grading import Grade, Mark
+from nas_lab.homework.homeworks import HOMEWORKS, OPEN
+from nas_lab.homework.homeworks.capstone import Hunt, _first_found
+from nas_lab.homework.open_question import Desk, Result
+
+QUESTION = OPEN["capstone.q1"]
+TABLE = Table.load()
+RANDOM = """
+def find_network(query, options, budget, limit, seed):
+    archs = np.random.default_rng().integers(5, size=(budget, 6)).tolist()
+    found = [query(arch) for arch in archs]
+    return max(zip(archs, found), key=lambda f: f[1][0] if f[1][1] <= limit else -1)[0]
+"""
+
+needs_box = pytest.mark.skipif(
+    not boxes._working("bubblewrap", ""), reason="bubblewrap is not there or does not work"
+)
+
+
+@pytest.fixture(scope="module")
+def hunt():
+    return Hunt.draw(np.random.default_rng(5))
+
+
+@pytest.fixture(scope="module")
+def master():
+    return json.loads(releasing.master("capstone").read_text("utf-8"))
+
+
+def functions(path):
+    names = {}
+    for cell in json.loads(path.read_text("utf-8"))["cells"]:
+        source = "".join(cell["source"])
+        if cell["cell_type"] == "code" and "pack(" not in source.replace("check, pack", ""):
+            exec(source.replace('check("capstone.q1", find_network)', ""), names)
+    return names
+
+
+def test_the_master_earns_all_points_on_public_cases_and_what_is_given_out_none():
+    assert check("capstone.q1", functions(releasing.master("capstone"))["find_network"])
+    report = check("capstone.q1", functions(releasing.released("capstone"))["find_network"])
+    assert not report
+    assert "not answered yet" in repr(report)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_master_earns_all_points_on_drawn_cases(seed):
+    search = functions(releasing.master("capstone"))["find_network"]
+    results = [QUESTION.trial(search, 1_000 * (seed + 1) + n) for n in range(QUESTION.hidden)]
+    assert QUESTION.earned(results) == QUESTION.points
+    assert not [r for r in results if r.problem or r.asked > 60]
+
+
+def test_a_shuffled_case_is_the_table(hunt):
+    """Every network of the table is there once more, under another spelling."""
+    rng = np.random.default_rng(0)
+    spelled = rng.integers(5, size=(200, 6)).tolist()
+    for arch in spelled:
+        accuracy, milliseconds = hunt.told(arch)
+        tokens = [0] * 6
+        for place, edge in enumerate(hunt.edges):
+            tokens[edge] = hunt.operations[place][arch[place]]
+        canonical = TABLE.space.canonical(tuple(tokens))
+        assert accuracy == TABLE(tuple(tokens)).score
+        seconds = devices.latency(TABLE.space, canonical, TABLE.skeleton, hunt.device)
+        assert math.isclose(milliseconds, 1e3 * seconds, abs_tol=1e-5)
+    assert len({tuple(hunt.told(arch)) for arch in spelled}) > 100
+
+
+def test_the_limit_lets_the_given_share_through():
+    for seed in range(3):
+        hunt = Hunt.draw(np.random.default_rng(seed))
+        within = np.mean([hunt.milliseconds[TABLE.row(a)] <= hunt.limit for a in TABLE.space])
+        assert abs(within - hunt.share) < 0.05
+
+
+def test_random_search_is_scored_as_simulation_says(hunt):
+    rng = np.random.default_rng(1)
+    row = np.array([TABLE.row(arch) for arch in TABLE.space])
+    drawn = row[rng.integers(len(row), size=(4_000, hunt.budget))]
+    seen = np.where(hunt.milliseconds[drawn] <= hunt.limit, TABLE.scores()[drawn], -1)
+    best = drawn[np.arange(len(drawn)), seen.argmax(axis=1)]
+    test = TABLE.test_scores()[best]
+    error = test.std() / math.sqrt(len(test))
+    assert abs(hunt.result([0] * 6, 0).low - test.mean()) < 4 * error
+
+
+def test_the_chance_to_be_found_first_by_hand():
+    """Two draws among two of 0.5: the better is missed once in four times."""
+    assert _first_found(np.array([0.5, 0.5]), 2) == pytest.approx([0.75, 0.25])
+    assert _first_found(np.array([0.5, 0.25]), 1) == pytest.approx([2 / 3, 1 / 3])
+
+
+def test_the_best_has_gone_all_the_way(hunt):
+    inverse = {}
+    for arch in TABLE.space:
+        inverse.setdefault(TABLE.row(arch), arch)
+    within = np.flatnonzero(hunt.milliseconds <= hunt.limit)
+    for row, way in [
+        (within[TABLE.test_scores()[within].argmax()], 1),
+        (hunt.milliseconds.argmax(), -1),
+    ]:
+        arch = inverse[row]
+        spelled = [
+            hunt.operations[place].index(arch[edge]) for place, edge in enumerate(hunt.edges)
+        ]
+        assert hunt.result(spelled, 0).way == way
+    assert "the limit is" in hunt.result(spelled, 0).problem
+
+
+@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=9))
+@settings(max_examples=50)
+def test_what_is_no_architecture_is_refused_and_counted(value):
+    desk = Desk(Hunt.draw(np.random.default_rng(5)))
+    assert "refused" in desk.reply(value)
+    assert desk.asked == 1
+    assert desk.task.result(value, 1).way == -1
+
+
+@pytest.mark.parametrize("arch", [[True] * 6, [0.0] * 6, [0] * 5, [0, 0, 0, 0, 0, 5], [-1] * 6])
+def test_tokens_are_strict(hunt, arch):
+    with pytest.raises(ValueError, match="a list of 6 tokens"):
+        hunt.told(arch)
+
+
+def test_the_budget_is_kept(hunt):
+    desk = Desk(hunt)
+    for _ in range(hunt.budget):
+        desk.ask([0] * 6)
+    with pytest.raises(RuntimeError, match="budget of 60 queries is spent"):
+        desk.ask([0] * 6)
+    assert desk.asked == hunt.budget
+
+
+def test_points_by_hand():
+    def result(score, problem=""):
+        return Result(score, 0.80, 0.90, 60, problem)
+
+    assert QUESTION.earned([result(0.84)] * 4) == 20
+    assert QUESTION.earned([result(0.82)] * 4) == 12  # 5 and half of 15, rounded to even
+    assert QUESTION.earned([result(0.80)] * 4) == 5
+    assert QUESTION.earned([result(0.75)] * 4) == 5
+    assert QUESTION.earned([result(0.0, "too slow")] * 4) == 0
+
+
+def test_places_are_shared_by_equals_and_names_break_no_picture(tmp_path):
+    def grade(student, score):
+        mark = Mark("capstone.q1", 5, 20, "scored", "", (Result(score, 0.8, 0.9, 60),))
+        return Grade(student, "", "graded", (mark,))
+
+    nothing = Mark("capstone.q1", 0, 20, "missing", "", (Result(0, 0.8, 0.9, 0, "nothing"),))
+    grades = [grade("$\\frac{", 0.85), grade("=x", 0.85), grade("\u202eb\n\u0e01" * 30, 0.82)]
+    places = leaderboard.ranked([*grades, Grade("none", "", "partly", (nothing,))])
+    assert [place.number for place in places] == [1, 1, 3]
+    table, picture = leaderboard.write(tmp_path / "grades.csv", grades)
+    assert picture.read_bytes()[1:4] == b"PNG"
+    with table.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["student"] for row in rows[:2]] == ["$\\frac{", "'=x"]
+    assert rows[0]["way"] == "0.5"
+
+
+def written(master, source):
+    """The master with another search."""
+    cells = [
+        {**cell, "source": source} if cell["id"] == "capstone-q1" else cell
+        for cell in master["cells"]
+    ]
+    return json.dumps({**master, "cells": cells})
+
+
+def grade(folder):
+    options = ["--secret-file", str(folder / "secret.txt"), "--box", "bubblewrap", "--jobs", "2"]
+    options += ["--csv", str(folder / "grades.csv"), "--feedback", str(folder / "pages")]
+    assert main(["grade", "capstone", str(folder / "in"), *options]) == 0
+    with (folder / "grades.csv").open(newline="") as file:
+        return {row["student"]: row for row in csv.DictReader(file) if row["question"] != "total"}
+
+
+@needs_box
+def test_grading_gives_a_leaderboard_and_the_same_grades_again(master, tmp_path):
+    for place in ("one", "two"):
+        (tmp_path / place / "in").mkdir(parents=True)
+        (tmp_path / place / "secret.txt").write_text("a secret of this test")
+        found = tmp_path / place / "in"
+        (found / "ann_capstone.ipynb").write_text(json.dumps(master))
+        (found / "bob_capstone.ipynb").write_text(written(master, RANDOM))
+        (found / "cyd_capstone.ipynb").write_bytes(releasing.released("capstone").read_bytes())
+    first, second = grade(tmp_path / "one"), grade(tmp_path / "two")
+    assert first == second
+    assert (first["ann"]["points"], first["ann"]["status"]) == ("20", "right")
+    assert 0 < int(first["bob"]["points"]) < 20
+    assert (first["cyd"]["points"], first["cyd"]["status"]) == ("0", "missing")
+    lines = (tmp_path / "one" / "grades.leaderboard.csv").read_text().splitlines()
+    assert [line.split(",")[1] for line in lines[1:]] == ["ann", "bob"]
+    assert (tmp_path / "one" / "grades.leaderboard.png").is_file()
+    assert HOMEWORKS["capstone"].points == 20
