@@ -1,7 +1,7 @@
 # `make` alone lists the targets. Paths are relative, so a space in the
 # repository's own path does no harm.
 .DEFAULT_GOAL := help
-.PHONY: help lab test lint format notebooks bench site data links clean
+.PHONY: help lab test lint format notebooks bench pictures site data links clean
 
 PYTHON ?= python3
 # For example: make lab LAB_OPTIONS=--no-browser, make test TEST_OPTIONS='-k spaces'
@@ -36,6 +36,9 @@ notebooks: .venv/.dev ## run all notebooks; print time, memory and slowest cell 
 bench: notebooks ## run all benchmarks, print their ratios in one table
 	for file in benchmarks/[a-z]*.py; do .venv/bin/python "$$file" || exit 1; done
 	.venv/bin/python benchmarks/_summary.py
+
+pictures: notebooks ## draw the README's pictures
+	$(RUN) tools.pictures
 
 site: notebooks ## build the web page in build/site/html
 	$(RUN) pip install --quiet -e '.[site]'
