@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
@@ -52,7 +52,7 @@ def brackets(
             hue = _DEPTHS[steps.index(rung.epochs) * (len(_DEPTHS) - 1) // max(1, len(steps) - 1)]
             ax.barh(row, cost, left=left, height=0.72, color=hue, edgecolor="white")
             text = f"{rung.archs} to {rung.epochs}"
-            look = {"ha": "center", "va": "center", "fontsize": TEXT - 1.5}
+            look: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": TEXT - 1.5}
             if cost > longest * 0.0135 * len(text):
                 ax.text(left + cost / 2, row, text, color=text_on(hue), **look)
             left += cost
@@ -92,12 +92,16 @@ def workers(
         )
         if stay.ended - stay.began > 0.03 * end:
             middle = (stay.began + stay.ended) / 2
-            look = {"ha": "center", "va": "center", "fontsize": TEXT - 2}
+            look: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": TEXT - 2}
             ax.text(middle, stay.worker, str(stay.trial), color=text_on(hue), **look)
     if lost is not None:
         ax.axvline(lost, color=INK, linewidth=1.8, linestyle="--")
-        beside = {"xytext": (4, 0), "textcoords": "offset points", "fontsize": TEXT - 1}
-        ax.annotate("killed", (lost, rows - 0.46), va="bottom", color=INK, **beside)
+        beside: dict[str, Any] = {
+            "xytext": (4, 0),
+            "textcoords": "offset points",
+            "fontsize": TEXT - 1,
+        }
+        ax.annotate("killed", (lost, rows - 0.43), fontsize=TEXT - 1, color=INK, **beside)
     ax.set_yticks(range(rows), [f"worker {row + 1}" for row in range(rows)])
     ax.set_ylim(rows - 0.4, -0.6)
     ax.set_xlim(0, end * 1.01)

@@ -9,6 +9,7 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
+    submodules=["deployment", "images", "studies"],
     submod_attrs={
         "cards": ["ModelCard"],
         "checks": ["Finding", "check_data"],

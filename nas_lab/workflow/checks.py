@@ -87,7 +87,7 @@ def _constant(splits: Splits) -> Finding:
         int((p.pixels.reshape(len(p), -1).std(axis=1) == 0).sum())
         for p in (splits.validation, splits.test)
     )
-    words = f"{len(rows)} training images of a single grey, {others} others"
+    words = f"of a single grey: {len(rows)} training images, {others} others"
     return Finding("constant images", len(rows) + others == 0, words, tuple(rows.tolist()))
 
 
@@ -98,7 +98,7 @@ def _copies(train: Images) -> Finding:
         if key in seen:
             rows.append(row)
         seen.add(key)
-    words = f"{len(rows)} training images are copies of others"
+    words = f"training images that copy an earlier one: {len(rows)}"
     return Finding("copies", not rows, words, tuple(rows))
 
 
@@ -108,7 +108,7 @@ def _contradictions(splits: Splits) -> Finding:
         for key, label in zip(part.keys, part.labels.tolist(), strict=True):
             labels.setdefault(key, set()).add(label)
     torn = sum(len(found) > 1 for found in labels.values())
-    return Finding("contradictions", torn == 0, f"{torn} images are there with different labels")
+    return Finding("contradictions", torn == 0, f"images with different labels: {torn}")
 
 
 def _leakage(splits: Splits) -> Finding:

@@ -240,6 +240,11 @@ def _ordered(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(set(names), key=key))
 
 
+def save_png(pixels: np.ndarray, path: str | os.PathLike[str]) -> None:
+    """Write an image, uint8 [height, width] or [height, width, 3], as a PNG file."""
+    Image.fromarray(pixels).save(path, "PNG")
+
+
 def without_copies(images: Images) -> Images:
     """The first of all equal images; where they have different labels, none of them."""
     first: dict[bytes, int] = {}

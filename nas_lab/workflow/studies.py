@@ -121,8 +121,9 @@ class OptunaSearch(SeededStrategy):
 class StrategySampler(optuna.samplers.BaseSampler):
     """One of our strategies as an Optuna sampler.
 
-    Trials that a study holds already are asked for again, and told, before it goes on; so a study
-    from a file continues as if it had never stopped.
+    Trials that a study holds already are asked for again, and told, before it goes on
+    (``catch_up``, which ``open_study`` calls); so a study from a file continues as if it had never
+    stopped.
 
     Args:
         strategy: asked for one architecture at a time. One that trains in steps, as Hyperband
@@ -138,18 +139,34 @@ class StrategySampler(optuna.samplers.BaseSampler):
                 f"{type(strategy).__name__} trains in steps: take optuna.pruners.HyperbandPruner"
             )
         self.strategy = strategy
+        self._asked: list[Arch] = []
         self._told = 0
+
+    def catch_up(self, study: optuna.Study) -> None:
+        """Ask for, and tell, what the study holds already.
+
+        Raises:
+            ValueError: it holds what this strategy would not have asked for.
+        """
+        for trial in study.get_trials(deepcopy=False)[self._told :]:
+            if not trial.state.is_finished():
+                return
+            self._tell(trial, _score(trial, trial.state, trial.values))
 
     def infer_relative_search_space(self, study: Any, trial: Any) -> dict[str, Any]:
         """All decisions are drawn at once."""
         return distributions(self.strategy.space)
 
     def sample_relative(self, study: Any, trial: Any, search_space: Any) -> dict[str, Any]:
-        """Ask the strategy, which is told first what it does not know yet."""
-        self._catch_up(study, trial.number)
-        (arch,) = self.strategy.ask(1)
+        """Ask the strategy.
+
+        Raises:
+            ValueError: the study holds trials that the strategy was not told of.
+        """
+        if trial.number != len(self._asked):
+            raise ValueError(f"trial {trial.number} comes too early: begin with open_study")
         names = (decision.name for decision in self.strategy.space.decisions)
-        return dict(zip(names, arch, strict=True))
+        return dict(zip(names, self._ask(), strict=True))
 
     def sample_independent(self, study: Any, trial: Any, param_name: str, _: Any) -> Any:
         """Refuse: the objective asks for a decision that the space does not have.
@@ -161,21 +178,20 @@ class StrategySampler(optuna.samplers.BaseSampler):
 
     def after_trial(self, study: Any, trial: Any, state: Any, values: Any) -> None:
         """Tell the strategy; a trial that was cut short is told with its last score."""
-        if trial.number == self._told:
-            self._tell(trial, _score(trial, state, values))
+        self._tell(trial, _score(trial, state, values))
 
-    def _catch_up(self, study: Any, number: int) -> None:
-        for trial in study.get_trials(deepcopy=False)[self._told : number]:
-            (arch,) = self.strategy.ask(1)
-            if trial.params and arch != _tokens(self.strategy.space, trial.params):
-                raise ValueError(
-                    f"trial {trial.number} of the study is {trial.params}, this strategy asks for "
-                    f"{arch}: go on with the strategy, seed and hyperparameters that began it"
-                )
-            self._tell(trial, _score(trial, trial.state, trial.values), arch)
+    def _ask(self) -> Arch:
+        self._asked += self.strategy.ask(1)
+        return self._asked[-1]
 
-    def _tell(self, trial: Any, score: float, arch: Arch | None = None) -> None:
-        arch = _tokens(self.strategy.space, trial.params) if arch is None else arch
+    def _tell(self, trial: Any, score: float) -> None:
+        """Tell the next trial, which is asked for first where the study had it already."""
+        arch = self._asked[trial.number] if trial.number < len(self._asked) else self._ask()
+        if arch != _tokens(self.strategy.space, trial.params):
+            raise ValueError(
+                f"trial {trial.number} of the study is {trial.params}, this strategy asks for "
+                f"{arch}: go on with the strategy, seed and hyperparameters that began it"
+            )
         self.strategy.tell([Trial(trial.number, arch, Evaluation(score))])
         self._told = trial.number + 1
 
@@ -196,7 +212,7 @@ def open_study(
         path: a journal; where it exists, its study is continued.
 
     Raises:
-        ValueError: the file holds a study of another space.
+        ValueError: the file holds a study of another space, or of another strategy.
     """
     with quietly():
         storage = None
@@ -218,6 +234,8 @@ def open_study(
         raise ValueError(
             f"{path} holds a study of another space named {space.name!r}: choose another path"
         )
+    if isinstance(sampler, StrategySampler):
+        sampler.catch_up(study)
     return study
 
 
@@ -279,11 +297,13 @@ def _evaluate(
     seed: int,
 ) -> None:
     spent = 0.0
+    reported = set(study.get_trials(deepcopy=False)[trial.number].intermediate_values)
 
     def on_epoch(event: EpochEvent) -> None:
         nonlocal spent
         spent = event.curve.seconds[-1]
-        trial.report(event.curve.accuracy, event.epoch)
+        if event.epoch not in reported:
+            trial.report(event.curve.accuracy, event.epoch)
         if event.epoch < event.epochs and trial.should_prune():
             raise optuna.TrialPruned
 
