@@ -1,0 +1,124 @@
+"""How long a reader waits for each widget in the browser: from a move to the new picture.
+
+Each widget stands in a notebook of its own, in JupyterLab on this machine, with the data that comes
+with the kit. One move after the other, each when the last is answered. Without a browser there is
+nothing to measure.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from _report import report
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+MOVES = 40
+WIDGETS = {
+    "CellBuilder": ("CellBuilder()", "select"),
+    "FidelitySlider": ("FidelitySlider()", "slider"),
+    "GradientSliders": ("GradientSliders()", "slider"),
+    "OneShotRanks": ("OneShotRanks()", "slider"),
+    "TemperatureSlider": (
+        "TemperatureSlider(DartsRuns.load().w('first order')[0, -1])",
+        "slider",
+    ),
+    "AlphaPlayer": (
+        "AlphaPlayer(DartsRuns.load().w('first order')[0], table=Table.load())",
+        "slider",
+    ),
+    "CompoundScaling": ("CompoundScaling(alpha=1.5)", "slider"),
+    "EdgeDevices": ("EdgeDevices('raspberry_pi_4', 0.6)", "slider"),
+    "SwapParts": ("SwapParts()", "select"),
+}
+"""Each widget, how a notebook makes it, and what a reader moves."""
+SOURCE = """
+from nas_lab.estimation import Table
+from nas_lab.strategies import DartsRuns
+from nas_lab import widgets
+w = widgets.{call}
+w
+"""
+TIMED = """async ([widget, control, moves]) => {
+    const taken = [], picture = () => widget.querySelector("img").src;
+    const atEnd = control.getAttribute("aria-valuenow") === control.getAttribute("aria-valuemax");
+    const keys = atEnd ? ["ArrowLeft", "ArrowRight"] : ["ArrowRight", "ArrowLeft"];
+    const move = {
+        slider: i => control.dispatchEvent(new KeyboardEvent(
+            "keydown", {key: keys[i % 2], bubbles: true, cancelable: true})),
+        select: i => {
+            control.selectedIndex = (control.selectedIndex + 1) % control.options.length;
+            control.dispatchEvent(new Event("change", {bubbles: true}));
+        },
+    }[control.tagName === "SELECT" ? "select" : "slider"];
+    for (let i = 0; i < moves; i++) {
+        const before = picture(), began = performance.now();
+        move(i);
+        while (picture() === before) {
+            if (performance.now() - began > 10000) throw new Error(`no answer to move ${i}`);
+            await new Promise(resolve => setTimeout(resolve, 1));
+        }
+        taken.push(performance.now() - began);
+        await new Promise(resolve => setTimeout(resolve, 50));  // let all of the answer arrive
+    }
+    return taken;
+}"""
+
+
+def waited(lab, name: str) -> list[float]:
+    """Milliseconds from each move to its answer."""
+    from tests.browser.test_cell_builder import save
+
+    call, kind = WIDGETS[name]
+    save(lab.server, f"{name}.ipynb", SOURCE.format(call=call))
+    lab.open(f"{name}.ipynb")
+    lab.run_all()
+    if lab.errors():
+        raise RuntimeError(f"{name}: {lab.errors()}")
+    widget = lab.output(0)
+    edge = widget.get_by_label("input → 1", exact=True)
+    control = edge if kind == "select" else widget.get_by_role("slider").first
+    control.wait_for(timeout=60_000)
+    widget.get_by_role("img").first.wait_for(timeout=60_000)
+    return lab.page.evaluate(TIMED, [widget.element_handle(), control.element_handle(), MOVES])
+
+
+def main() -> None:
+    """Measure each widget."""
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        print("widgets: no playwright here, nothing is measured; `make test` installs it")
+        return
+    from tests.browser.conftest import BROWSERS
+    from tests.browser.lab import BROWSER_OPTIONS, Lab, Server
+
+    chromium = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if chromium is None:
+        print("widgets: no chromium is on the path, nothing is measured")
+        return
+    rows = []
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        notebooks = Path(folder, "notebooks")
+        notebooks.mkdir()
+        server = Server(Path(folder), notebooks)
+        try:
+            for name in WIDGETS:
+                browser = playwright.chromium.launch(executable_path=chromium, args=BROWSER_OPTIONS)
+                half, most = np.percentile(
+                    waited(Lab(server, browser, Path(folder)), name), [50, 95]
+                )
+                rows.append({"widget": name, "ms, median": half, "ms, 95th percentile": most})
+                browser.close()
+                server.end_kernels()
+        finally:
+            server.stop()
+    report("widgets in the browser", rows)
+
+
+if __name__ == "__main__":
+    main()
