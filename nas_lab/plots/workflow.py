@@ -139,5 +139,5 @@ def minutes(
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     ax.set_yticks(range(len(steps)), steps)
     ax.set_ylim(len(steps) - 0.5, -0.5)
-    ax.legend(fontsize=TEXT - 1, labelcolor=INK, framealpha=0.9, loc="lower right")
+    ax.legend(fontsize=TEXT - 1, labelcolor=INK, framealpha=0.9, loc="best")
     return ax

@@ -1,8 +1,8 @@
 """Many machines: who evaluates what when, and what a thousand of them would do.
 
 ``search(..., executor=client.get_executor())`` is all that a Dask cluster needs: a batch is
-asked, run and told as one, so the trials are the same with any number of workers. Dask: M.
-Rocklin, "Dask: Parallel Computation with Blocked algorithms and Task Scheduling", SciPy 2015.
+asked, run and told as one, so the trials are the same with any number of workers. With
+``get_executor(pure=False)`` equal trials are evaluated each by itself. Dask: M. Rocklin, "Dask: Parallel Computation with Blocked algorithms and Task Scheduling", SciPy 2015.
 """
 
 from __future__ import annotations
