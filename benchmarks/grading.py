@@ -21,6 +21,27 @@ from nas_lab.runtime import cpu_count
 HAND_INS = 300
 STARTS = 10
 
+# What stands in place of the answer to question 3, and by how many points it lowers the whole.
+EQUAL = """
+class Equal:
+    __eq__ = lambda self, other: True
+conv_cost = lambda *given: Equal()"""
+KINDS = (
+    *((None, 0),) * 4,
+    ("answer = {}", 2),
+    ("def conv_cost(c_in, c_out, kernel, stride, groups, side):\n    return [{}, 0]", 2),
+    ("def conv_cost(*given):\n    return {} / 0", 2),
+    ("def conv_cost(", 2),
+    (EQUAL, 2),
+    ("import os\nos._exit({})", 2),
+)
+HOSTILE = (
+    "while True:\n    pass",
+    "held = []\nwhile len(held) < 40:\n    held.append(bytearray(100 << 20))",
+    "import os\nfor _ in range(5):\n    os.fork()\nos._exit(0)",
+)
+"""One hand-in in a hundred each."""
+
 
 def megabytes() -> float:
     """Memory of this process now."""
@@ -29,15 +50,24 @@ def megabytes() -> float:
 
 
 def write(folder: Path, number: int) -> None:
-    """Write hand-ins, no two alike: one in three is right, the others lack an answer or two."""
+    """Write hand-ins, no two alike: right, wrong, broken, empty, and a few that attack."""
     master = json.loads(releasing.master("hw1").read_text("utf-8"))
-    answers = [i for i, cell in enumerate(master["cells"]) if cell["id"].startswith("hw1-q")]
+    empty = json.loads(releasing.released("hw1").read_text("utf-8"))
     for student in range(number):
-        cells = [dict(cell) for cell in master["cells"]]
-        for lost in answers[: student % 3]:
-            cells[lost] = {**cells[lost], "source": f"answer = {student}"}
+        cells = [dict(cell) for cell in (empty if student % 10 == 0 else master)["cells"]]
+        source = answer(student)
+        for cell in cells:
+            if cell["id"] == "hw1-q3" and source is not None:
+                cell["source"] = source.replace("{}", str(student))
+        cells.append({"cell_type": "markdown", "id": "who", "metadata": {}, "source": f"{student}"})
         text = json.dumps({**master, "cells": cells})
         (folder / f"student{student}_hw1.ipynb").write_text(text)
+
+
+def answer(student: int) -> str | None:
+    """The third answer of a student; None for the one that is there."""
+    hostile = student % 100 - 97
+    return HOSTILE[hostile] if hostile >= 0 else KINDS[student % len(KINDS)][0]
 
 
 def start_of_python() -> float:
@@ -49,8 +79,9 @@ def start_of_python() -> float:
 
 
 def worth(student: int) -> int:
-    """Points of a student's hand-in: the first answers are lost, worth 1 and 2 points."""
-    return HOMEWORKS["hw1"].points - (0, 1, 3)[student % 3]
+    """Points of a student's hand-in."""
+    lost = KINDS[student % len(KINDS)][1] if student % 100 < 97 else 2
+    return 0 if student % 10 == 0 else HOMEWORKS["hw1"].points - lost
 
 
 def grading(number: int) -> list[dict]:

@@ -108,8 +108,13 @@ def _grade(options: argparse.Namespace) -> int:
 
 
 def _keep_apart(options: argparse.Namespace) -> None:
-    """Refuse to write grades where hand-ins are, or to keep the secret there."""
+    """Refuse to keep secret, grades and hand-ins where hand-ins are or where a box looks."""
+    from nas_lab.homework.grading import boxes
+
     inside = options.submissions.resolve()
+    for path in (options.secret_file, options.csv, options.feedback, options.submissions):
+        if boxes.shown(path):
+            raise ValueError(f"{path} is in a folder of the system, which hand-ins can read")
     for path in (options.secret_file, options.csv, options.feedback):
         if path.resolve().is_relative_to(inside):
             raise ValueError(f"keep {path} out of the folder of the hand-ins")

@@ -195,6 +195,23 @@ def test_secret_and_grades_are_kept_out_of_the_folder_of_hand_ins(tmp_path, caps
     assert "out of the folder of the hand-ins" in capsys.readouterr().err
 
 
+def test_a_clone_inside_a_folder_of_the_system_shows_no_solutions(monkeypatch):
+    clone = releasing.checkout()
+    assert not {str(clone / "homework"), str(clone / "datasets")} & set(boxes.hidden_folders())
+    monkeypatch.setattr(boxes, "system_folders", lambda: [str(clone.parent)])
+    hidden = {str(clone / name) for name in ("nas_lab", "homework", "notebooks", "datasets")}
+    assert hidden <= set(boxes.hidden_folders())
+
+
+def test_nothing_is_kept_where_every_hand_in_can_read(monkeypatch, tmp_path, capsys):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "secret.txt").write_text("a secret of this test")
+    monkeypatch.setattr(boxes, "system_folders", lambda: [str(tmp_path.resolve())])
+    options = ["--secret-file", str(tmp_path / "secret.txt"), "--csv", "x.csv", "--feedback", "x"]
+    assert main(["grade", "hw1", str(tmp_path / "in"), *options]) == 2
+    assert "which hand-ins can read" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("line", [b"{", b"\xff", b"[" * 100_000])
 def test_replies_that_are_no_json_are_told(line):
     with pytest.raises(Trouble) as caught:

@@ -99,6 +99,18 @@ if os.fork() == 0:
     os._exit(0)
 """
 
+ALL_CORES = """
+import os, time
+end = time.time() + 30
+for _ in range(12):
+    if os.fork() == 0:
+        while time.time() < end:
+            pass
+        os._exit(0)
+while time.time() < end:
+    time.sleep(0.1)
+"""
+
 C_LOOP = """
 import itertools, signal
 signal.alarm(60)
@@ -293,6 +305,8 @@ ATTACKS = {
     "network": attack(NETWORK, HONEST, earns=1),
     # Too much
     "fork bomb": attack(FORK_BOMB, HONEST, earns=1, statuses=("graded", "partly", "timed out")),
+    "computes on all cores": attack(ALL_CORES, HONEST, earns=1, statuses=("timed out",)),
+    "hundreds of broken cells": attack(*["1 / 0"] * 900, HONEST, earns=1),
     "memory bomb": attack(
         "held = []\nfor _ in range(40):\n    held.append(bytearray(100 << 20))",
         HONEST,

@@ -54,6 +54,8 @@ def odd_files(folder, outside):
         "utf-16": text(HONEST).encode("utf-16"),
         "utf-8-with-mark": text(HONEST, "# \u00fc").encode("utf-8-sig"),
         "latin-1": json.dumps(notebook(HONEST, "# \u00fc"), ensure_ascii=False).encode("latin-1"),
+        "many-parts": b'{"cells": [' + b"{}," * 1_500_000 + b"{}]}",
+        "zip-of-many": zipped(**{f"{n}.ipynb": b"" for n in range(2_000)}),
         "one-broken-cell": text("def f(:", HONEST).encode(),
         "zip": zipped(**{"hw1.ipynb": text(HONEST)}),
         "zip-bomb": zipped(**{"hw1.ipynb": bytes(200 << 20)}),
@@ -169,7 +171,16 @@ def test_odd_files_earn_what_is_right_in_them(outcome):
     names = {"=cmd()": "'=cmd()"}
     points = {n: int(outcome.totals[names.get(n, n)]["points"]) for n in outcome.odd}
     assert points == outcome.odd
-    for name in ("link", "linked-folder", "pipe", "zip-bomb", "huge", "deep", "truncated"):
+    for name in (
+        "link",
+        "linked-folder",
+        "pipe",
+        "zip-bomb",
+        "huge",
+        "deep",
+        "truncated",
+        "many-parts",
+    ):
         assert outcome.totals[name]["status"] == "unreadable", outcome.totals[name]
 
 

@@ -183,7 +183,7 @@ def system_folders() -> list[str]:
     wanted += [sysconfig.get_path(kind) for kind in ("stdlib", "purelib", "platlib")]
     found: list[str] = []
     for path in sorted(filter(os.path.exists, wanted), key=len):
-        if not any(os.path.commonpath([path, above]) == above for above in found):
+        if not any(Path(path).is_relative_to(above) for above in found):
             found.append(path)
     return found
 
@@ -195,12 +195,25 @@ def above(paths: list[str]) -> list[str]:
 
 
 def hidden_folders() -> list[str]:
-    """Installed copies of this package, which hold the references."""
+    """Copies of this package, and what lies beside it in a clone: solutions and the table."""
     places = {sysconfig.get_path(kind) for kind in ("purelib", "platlib")}
     package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    inside = any(package.startswith(folder + os.sep) for folder in system_folders())
-    installed = [os.path.join(place, "nas_lab") for place in sorted(places)]
-    return sorted({*filter(os.path.isdir, installed), *([package] if inside else [])})
+    clone = os.path.dirname(package)
+    found = [os.path.join(place, "nas_lab") for place in places]
+    if shown(package):
+        found.append(package)
+        if os.path.isdir(os.path.join(clone, "homework", "masters")):
+            found += [os.path.join(clone, name) for name in BESIDE]
+    return sorted({*filter(os.path.isdir, found)})
+
+
+BESIDE = ("homework", "notebooks", "datasets", "tests", "build", ".git")
+"""Folders of a clone that hold solutions or what they can be made of."""
+
+
+def shown(path: str | os.PathLike) -> bool:
+    """Whether a path is inside a folder that every box sees."""
+    return any(Path(path).resolve().is_relative_to(folder) for folder in system_folders())
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from nas_lab.homework.grading.template import Template
 from nas_lab.homework.open_question import Desk, Result, in_words
 
 LEFT_OUT = "left out:"
+MOST_NOTES = 12
 START_SECONDS = 60
 """For Python and the libraries that the drivers need."""
 IN_WORDS = {
@@ -202,7 +203,10 @@ class Run:
         if failed is None:
             return False
         self.notes = [note for note in self.notes if note.startswith(LEFT_OUT)]
-        self.notes += [f"{self._cell(place)} failed: {why}" for place, why in failed.items()]
+        why = [f"{self._cell(place)} failed: {words}" for place, words in failed.items()]
+        self.notes += why[:MOST_NOTES]
+        if len(why) > MOST_NOTES:
+            self.notes.append(f"{len(why) - MOST_NOTES} more cells failed")
         return True
 
     def _run(self, talk: Talk, places: Iterable[int]) -> dict[int, str] | None:
@@ -272,6 +276,8 @@ class Run:
         question = sheet.question
         earned = question.earned(results)
         found, words = verdict(sheet, results, earned), in_words(results)
+        if found == "scored":
+            words += f". Hint: {question.hint}"
         mark = Mark(question.name, earned, question.points, found, words, tuple(results))
         self.marks[question.name] = mark
 

@@ -10,32 +10,34 @@ from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
+TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 PR_SET_CHILD_SUBREAPER = 36
 LEAST_FREE = 256 << 20
 """Below this many free bytes, a box that grows is ended whatever it holds itself."""
 
 
-def _stat() -> dict[int, tuple[int, int]]:
-    """{process: (parent, resident bytes)} of every process that can be seen."""
+def _stat() -> dict[int, tuple[int, int, float]]:
+    """{process: (parent, resident bytes, seconds computed)} of every process that can be seen."""
     found = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
             fields = path.read_text("latin-1").rsplit(")", 1)[1].split()
         except (OSError, IndexError):  # it ended meanwhile
             continue
-        found[int(path.parent.name)] = int(fields[1]), int(fields[21]) * PAGE
+        computed = sum(map(int, fields[11:15])) / TICKS  # with children that have ended
+        found[int(path.parent.name)] = int(fields[1]), int(fields[21]) * PAGE, computed
     return found
 
 
 def children(parent: int) -> list[int]:
     """The processes that ``parent`` has started or adopted, and that it has not waited for."""
-    return [pid for pid, (above, _) in _stat().items() if above == parent]
+    return [pid for pid, (above, _, _) in _stat().items() if above == parent]
 
 
-def _tree(ancestor: int, stat: dict[int, tuple[int, int]]) -> list[int]:
+def _tree(ancestor: int, stat: dict[int, tuple[int, int, float]]) -> list[int]:
     below = defaultdict(list)
-    for pid, (parent, _) in stat.items():
+    for pid, (parent, _, _) in stat.items():
         below[parent].append(pid)
     found = [ancestor]
     for pid in found:  # grows while it is walked
@@ -43,14 +45,15 @@ def _tree(ancestor: int, stat: dict[int, tuple[int, int]]) -> list[int]:
     return found
 
 
-def usage(ancestor: int) -> tuple[int, int]:
-    """A process and all below it: how many they are, and their bytes in memory.
+def usage(ancestor: int) -> tuple[int, int, float]:
+    """A process and all below it: how many they are, their bytes in memory, seconds computed.
 
     What two of them share counts twice.
     """
     stat = _stat()
     found = _tree(ancestor, stat)
-    return len(found), sum(stat[pid][1] for pid in found if pid in stat)
+    known = [stat[pid] for pid in found if pid in stat]
+    return len(found), sum(entry[1] for entry in known), sum(entry[2] for entry in known)
 
 
 def shared_out(ancestor: int) -> int:
@@ -61,7 +64,7 @@ def shared_out(ancestor: int) -> int:
             text = Path(f"/proc/{pid}/smaps_rollup").read_text()
             total += 1024 * int(text.split("Pss:")[1].split()[0])
         except (OSError, IndexError, ValueError):  # it ended, or another user's
-            total += stat.get(pid, (0, 0))[1]
+            total += stat[pid][1] if pid in stat else 0
     return total
 
 

@@ -15,6 +15,9 @@ from pathlib import Path
 from typing import Any
 
 MOST_BYTES = 20 << 20
+MOST_PARTS = 2_000_000
+"""Lists, dicts and entries of a notebook: each takes far more memory than its comma."""
+MOST_MEMBERS = 1_000
 MOST_CELLS = 1_000
 MOST_SOURCE = 200_000
 WRITTEN = "**Written answer"
@@ -121,6 +124,8 @@ _WITHOUT_WAITING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 def _unzipped(raw: bytes) -> bytes:
     """The one notebook of an archive, never more than ``MOST_BYTES`` of it."""
+    if raw.count(b"PK\x01\x02") > MOST_MEMBERS:
+        raise Unreadable("the archive holds far too many files; hand in one notebook")
     try:
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
             names = [n for n in archive.namelist() if n.endswith(".ipynb") and "__MACOSX" not in n]
@@ -141,6 +146,8 @@ def cells(raw: bytes) -> list[Cell]:
     Raises:
         Unreadable: it has none.
     """
+    if sum(map(raw.count, (b",", b"[", b"{"))) > MOST_PARTS:
+        raise Unreadable("the file has far too many parts; clear its outputs")
     try:
         notebook = json.loads(_text(raw))
     except (ValueError, RecursionError, MemoryError):

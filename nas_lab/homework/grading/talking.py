@@ -18,7 +18,9 @@ MOST_BYTES = 8 << 20
 MOST_DIGITS = 400
 """Of a whole number in a reply."""
 LOOK_SECONDS = 0.25
-"""How often processes and memory are looked at while waiting."""
+"""How often processes, their memory and their time are looked at."""
+MORE = 1.2
+"""A request may compute this many times its seconds, all processes together."""
 
 
 class Trouble(Exception):
@@ -44,6 +46,7 @@ class Talk:
         self.process, self.memory, self.most = process, memory, most
         self._out, self._in = process.stdin.fileno(), process.stdout.fileno()
         self._buffer = bytearray()
+        self._looked = self._computed = self._most_computed = 0.0
         os.set_blocking(self._out, False)
         os.set_blocking(self._in, False)
 
@@ -64,6 +67,7 @@ class Talk:
             Trouble: there was no proper reply.
         """
         nonce, deadline = secrets.token_hex(16), time.monotonic() + seconds
+        self._most_computed = self._computed + MORE * seconds
         line = json.dumps({"nonce": nonce, **request}).encode() + b"\n"
         while True:
             reply = self._exchange(line, deadline, nonce)
@@ -120,15 +124,20 @@ class Talk:
                 left = deadline - time.monotonic()
                 if left <= 0:
                     raise Trouble("timed out", "it took too long")
+                if time.monotonic() > self._looked + LOOK_SECONDS:
+                    self._look_around()
                 if selector.select(min(left, LOOK_SECONDS)):
                     return
-                self._look_around()
 
     def _look_around(self) -> None:
-        number, size = processes.usage(self.process.pid)
+        number, size, self._computed = processes.usage(self.process.pid)
+        self._looked = time.monotonic()
         too_much = size > self.memory and processes.shared_out(self.process.pid) > self.memory
-        if too_much or processes.memory_is_short():
+        short = size > processes.LEAST_FREE and processes.memory_is_short()
+        if too_much or short:
             raise Trouble("memory", "it took too much memory")
+        if self._computed > self._most_computed:
+            raise Trouble("timed out", "it computed too long, all its processes together")
         if number > self.most:
             raise Trouble("ended", "it started too many processes")
 
