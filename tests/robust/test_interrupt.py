@@ -1,0 +1,95 @@
+"""The stop button in a long cell: the notebook goes on with what there is."""
+
+import os
+import time
+
+import pytest
+from jupyter_client.manager import KernelManager
+
+from tools.notebooks import ROOT, ThisPython
+
+SET_UP = """
+from nas_lab import spaces
+from nas_lab.data import FashionMNIST
+from nas_lab.estimation import TrainFromScratch
+from nas_lab.history import History
+from nas_lab.strategies import Darts, OneShot, RandomSearch, search
+from nas_lab.training import Recipe
+
+space, skeleton = spaces.nasbench201(), spaces.Skeleton(4, 1, 2, 2, 16, 1)
+data = FashionMNIST(resolution=16, seed=0)
+"""
+# What runs long, what says that it is under way, and what a reader does after the interrupt.
+LONG = {
+    "search": (
+        """
+estimate = TrainFromScratch(space, skeleton, data, Recipe(epochs=1))
+history = History(None, space)
+for trial in search(RandomSearch(space), estimate, trials=10_000, history=history):
+    print("under way", flush=True)
+""",
+        "assert len(history) >= 1; assert history.best.arch in space",
+    ),
+    "one-shot": (
+        """
+one_shot = OneShot(space, skeleton, data, seed=0)
+print("under way", flush=True)
+one_shot.fit(seconds=600)
+""",
+        "assert 0 <= one_shot.estimator()((3, 0, 3, 1, 0, 1), 0).score <= 1",
+    ),
+    "darts": (
+        """
+darts = Darts(space, skeleton, data, seed=0)
+print("under way", flush=True)
+darts.fit(steps=1_000_000)
+""",
+        "assert len(darts.alphas) >= 1; assert darts.arch() in space",
+    ),
+}
+
+
+@pytest.fixture
+def kernel(tmp_path):
+    manager = KernelManager(kernel_spec_manager=ThisPython())
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    manager.start_kernel(cwd=str(tmp_path), env=environment)
+    client = manager.client()
+    client.start_channels()
+    client.wait_for_ready(timeout=120)
+    yield manager, client
+    client.stop_channels()
+    manager.shutdown_kernel(now=True)
+
+
+def wait_for(client, word, seconds=120):
+    """Wait until the kernel prints a word."""
+    ends = time.monotonic() + seconds
+    while time.monotonic() < ends:
+        message = client.get_iopub_msg(timeout=seconds)
+        if word in message["content"].get("text", ""):
+            return
+    raise TimeoutError(word)
+
+
+def reply(client, seconds=120):
+    return client.get_shell_msg(timeout=seconds)["content"]
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_an_interrupt_leaves_the_notebook_usable(kernel, name):
+    manager, client = kernel
+    long, after = LONG[name]
+    client.execute(SET_UP)
+    assert reply(client)["status"] == "ok"
+    client.execute(long)
+    wait_for(client, "under way")
+    time.sleep(2)
+    manager.interrupt_kernel()
+    stopped = reply(client)
+    assert stopped.get("ename") in ("KeyboardInterrupt", None)
+    client.execute(after)
+    done = reply(client)
+    assert done["status"] == "ok", done.get("traceback")
+    client.execute("2 + 2")
+    assert reply(client)["status"] == "ok"
