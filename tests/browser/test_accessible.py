@@ -1,0 +1,81 @@
+"""Every widget: axe finds no fault by WCAG 2.1 AA but one of ipywidgets, and Tab reaches each control."""
+
+import pytest
+
+from tests.browser.lab import ROOT
+from tests.browser.test_cell_builder import save
+
+HEAD = f"""
+import sys
+sys.path.insert(0, {str(ROOT)!r})
+from nas_lab.estimation import Table
+from nas_lab.strategies import DartsRuns, OneShotRuns
+from nas_lab.widgets import *
+table, runs = Table.load(), DartsRuns.load()
+"""
+WIDGETS = {
+    "cell builder": "CellBuilder()",
+    "fidelity slider": "FidelitySlider()",
+    "ten picks": "PickTen()",
+    "gradient sliders": "GradientSliders()",
+    "live race": "LiveRace(table, trials=12)",
+    "one-shot ranks": "OneShotRanks(rankings=Rankings.of(table, OneShotRuns.load()))",
+    "temperature slider": "TemperatureSlider(runs.w('first order')[0, -1])",
+    "alpha player": "AlphaPlayer(runs.w('first order')[0])",
+    "compound scaling": "CompoundScaling()",
+    "edge devices": "EdgeDevices()",
+    "parts of a swap": "SwapParts(table)",
+    "budget": "BudgetDivider()",
+}
+# ipywidgets 8 names a slider beside its handle, and a screen reader does not connect the two.
+UNNAMED = "aria-input-field-name"
+LEVELS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
+CONTROLS = """output => [...output.querySelectorAll(
+    "button, select, input, textarea, [role=slider]")]
+    .filter(e => !e.disabled && e.offsetParent !== null && e.tabIndex < 0
+        && !(e.type === "radio" && !e.checked))
+    .map(e => e.outerHTML.slice(0, 120))"""
+
+
+@pytest.fixture
+def widgets(lab):
+    """Show all widgets in one notebook; return the locator of each output."""
+    save(lab.server, "widgets.ipynb", HEAD, *WIDGETS.values())
+    lab.open("widgets.ipynb")
+    lab.run_all()
+    assert lab.errors() == []
+    return {name: lab.output(n) for n, name in enumerate(WIDGETS, start=1)}
+
+
+def faults(page, output):
+    """Return what axe finds in an output: the rule, and where."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    output.evaluate("output => { output.id = 'judged'; }")
+    only = {"runOnly": {"type": "tag", "values": LEVELS}}
+    found = Axe().run(page, context="#judged", options=only).response["violations"]
+    output.evaluate("output => { output.removeAttribute('id'); }")
+    nodes = [(fault["id"], node) for fault in found for node in fault["nodes"]]
+    return [
+        f"{rule}: {node['html'][:160]} {[reason['message'] for reason in node['any']]}"
+        for rule, node in nodes
+        if not (rule == UNNAMED and "noUi-handle" in node["html"])
+    ]
+
+
+def test_axe_finds_no_fault_and_tab_reaches_every_control(lab, widgets):
+    found, unreached = {}, {}
+    for name, output in widgets.items():
+        output.scroll_into_view_if_needed()
+        found[name] = faults(lab.page, output)
+        unreached[name] = output.evaluate(CONTROLS)
+    assert {name: some for name, some in found.items() if some} == {}
+    assert {name: some for name, some in unreached.items() if some} == {}
+
+
+def test_axe_sees_a_control_without_a_label(lab):
+    source = "from IPython.display import HTML\nHTML('<input type=\"text\">')"
+    save(lab.server, "mute.ipynb", source)
+    lab.open("mute.ipynb")
+    lab.run_all()
+    assert any(fault.startswith("label") for fault in faults(lab.page, lab.output(0)))
