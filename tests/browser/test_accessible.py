@@ -1,4 +1,4 @@
-"""Every widget: axe finds no fault by WCAG 2.1 AA but one of ipywidgets, and Tab reaches each control."""
+"""Every widget: axe finds no fault by WCAG 2.1 AA but one of ipywidgets, and Tab reaches all."""
 
 import pytest
 
