@@ -346,7 +346,7 @@ def build(official: Path, folder: Path) -> Path:
     path = folder / _SUBSET
     partial_path = path.with_name(path.name + ".part")
     with open(partial_path, "wb") as file:
-        np.savez_compressed(file, allow_pickle=False, **select(read_official(official)))
+        files.save_arrays(file, select(read_official(official)))
     partial_path.replace(path)
     checksums.record(path)
     return path

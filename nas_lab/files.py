@@ -1,7 +1,11 @@
 """Where the datasets are, in a checkout and in an installed package alike."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
 
 VARIABLE = "NAS_LAB_DATASETS"
 _PACKAGE = Path(__file__).resolve().parent
@@ -40,3 +44,18 @@ def _place() -> tuple[Path, str]:
         f"The installed package is incomplete: reinstall nas-lab, or set {VARIABLE} "
         "to the datasets folder of a clone."
     )
+
+
+def save_arrays(file: IO[bytes], arrays: Mapping[str, np.ndarray]) -> None:
+    """Write arrays into one NPZ, compressed and without pickle.
+
+    numpy's own ``savez_compressed(allow_pickle=False)`` came late: an older one takes the keyword
+    for one more array.
+
+    Raises:
+        ValueError: an array holds Python objects, which would be pickled.
+    """
+    if objects := [name for name, array in arrays.items() if np.asarray(array).dtype.hasobject]:
+        raise ValueError(f"{', '.join(objects)}: arrays of Python objects are not written")
+    plain: dict[str, Any] = dict(arrays)
+    np.savez_compressed(file, **plain)

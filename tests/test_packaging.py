@@ -9,6 +9,7 @@ import sysconfig
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from nas_lab import files
@@ -145,3 +146,17 @@ def test_a_folder_is_no_dataset(monkeypatch, tmp_path):
     monkeypatch.setenv(files.VARIABLE, str(tmp_path))
     with pytest.raises(FileNotFoundError):
         files.dataset(PROBE)
+
+
+def test_arrays_are_written_as_they_are_and_nothing_else(tmp_path):
+    arrays = {"numbers": np.arange(6).reshape(2, 3), "words": np.array(["a", "bc"])}
+    with open(tmp_path / "some.npz", "wb") as file:
+        files.save_arrays(file, arrays)
+    with np.load(tmp_path / "some.npz", allow_pickle=False) as found:
+        assert set(found.files) == set(arrays)
+        assert all((found[name] == array).all() for name, array in arrays.items())
+
+
+def test_python_objects_are_not_written(tmp_path):
+    with open(tmp_path / "some.npz", "wb") as file, pytest.raises(ValueError, match="objects"):
+        files.save_arrays(file, {"bad": np.array([{}, None])})

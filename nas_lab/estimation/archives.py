@@ -24,7 +24,7 @@ def write(path: Path, arrays: Mapping[str, np.ndarray], about: Mapping[str, Any]
     text = json.dumps({**about, "sha256": checksum(arrays, about)}, sort_keys=True)
     part = path.with_name(path.name + ".part")
     with open(part, "wb") as file:
-        np.savez_compressed(file, allow_pickle=False, about=np.array(text), **arrays)
+        files.save_arrays(file, {"about": np.array(text), **arrays})
     part.replace(path)
 
 
