@@ -96,11 +96,7 @@ def workers(
             ax.text(middle, stay.worker, str(stay.trial), color=text_on(hue), **look)
     if lost is not None:
         ax.axvline(lost, color=INK, linewidth=1.8, linestyle="--")
-        beside: dict[str, Any] = {
-            "xytext": (4, 0),
-            "textcoords": "offset points",
-            "fontsize": TEXT - 1,
-        }
+        beside: dict[str, Any] = {"xytext": (4, 0), "textcoords": "offset points"}
         ax.annotate("killed", (lost, rows - 0.43), fontsize=TEXT - 1, color=INK, **beside)
     ax.set_yticks(range(rows), [f"worker {row + 1}" for row in range(rows)])
     ax.set_ylim(rows - 0.4, -0.6)
