@@ -114,7 +114,7 @@ class OpenQuestion:
     answer: str
     drive: Callable[..., Plain]
     enough: float = 0.4
-    public: int = 8
+    public: int = 6
     hidden: int = 40
 
     def earned(self, results: Sequence[Result]) -> int:

@@ -1,8 +1,9 @@
 """The capstone: the best network within a latency limit, with few looks into the table.
 
 A case shuffles the space: which decision is which edge of the cell, and which token is which
-operation, is drawn for each decision apart, and the device is one that no catalogue holds. So the
-published table is of little use to a search: it would first have to find out what it looks at.
+operation, is drawn for each decision apart, and the device is one that no catalogue holds. A
+search that carries the published table must first spend queries to find out what it looks at, and
+full points need no more than an honest search reaches.
 """
 
 from __future__ import annotations
