@@ -2,7 +2,8 @@
 
 ``search(..., executor=client.get_executor())`` is all that a Dask cluster needs: a batch is
 asked, run and told as one, so the trials are the same with any number of workers. With
-``get_executor(pure=False)`` equal trials are evaluated each by itself. Dask: M. Rocklin, "Dask: Parallel Computation with Blocked algorithms and Task Scheduling", SciPy 2015.
+``get_executor(pure=False)`` equal trials are evaluated each by itself. Dask: M. Rocklin, "Dask:
+Parallel Computation with Blocked algorithms and Task Scheduling", SciPy 2015.
 """
 
 from __future__ import annotations
@@ -168,9 +169,11 @@ class Plan:
         return self.start + sum(self._batch(size, workers) for size in sizes)
 
     def _batch(self, size: int, workers: int) -> float:
-        """The last task leaves the scheduler after all others, or its worker is busy until then."""
-        rounds = math.ceil(size / workers)
-        return max(size * self.overhead + self.trial, rounds * (self.trial + self.overhead))
+        """Either the scheduler is busy all the time, or the workers are."""
+        rounds, last = divmod(size - 1, workers)
+        handed_out = size * self.overhead + self.trial
+        worked = rounds * (self.trial + self.overhead) + (last + 1) * self.overhead + self.trial
+        return max(handed_out, worked)
 
     def speedup(self, trials: int, workers: int, batch: int | None = None) -> float:
         """How many times as fast as a single process without a scheduler."""
