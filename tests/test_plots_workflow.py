@@ -1,0 +1,54 @@
+"""Pictures of budgets and workers show the numbers that they are given."""
+
+import matplotlib.pyplot as plt
+import pytest
+
+from nas_lab import plots, spaces
+from nas_lab.strategies import Hyperband
+from nas_lab.workflow.cluster import Stay
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    yield
+    plt.close("all")
+
+
+def test_a_row_is_as_long_as_its_bracket_costs():
+    brackets = Hyperband(spaces.nasbench201(), epochs=9, eta=3).brackets
+    ax = plots.brackets(brackets, pointed=1)
+    bars = [patch for patch in ax.patches if patch.get_height() == pytest.approx(0.72)]
+    ends = {}
+    for bar in bars:
+        row = round(bar.get_y() + 0.36)
+        ends[row] = max(ends.get(row, 0), bar.get_x() + bar.get_width())
+    # 9 to 1, 3 to 3, 1 to 9: 9 + 6 + 6; 5 to 3, 1 to 9: 15 + 6; 3 to 9: 27.
+    assert ends == {0: 21, 1: 21, 2: 27}
+    texts = {text.get_text() for text in ax.texts}
+    assert {"9 to 1", "3 to 3", "3 to 9"} <= texts
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["9 start", "5 start", "3 start"]
+
+
+def test_trials_are_in_the_row_of_their_worker():
+    stays = [Stay(0, 0, 0.0, 1.0), Stay(1, 1, 0.0, 2.0), Stay(2, 0, 1.0, 2.5)]
+    ax = plots.workers(stays, batch=2, lost=1.5)
+    boxes = [c.get_paths()[0].get_extents() for c in ax.collections]
+    found = sorted((box.x0, box.x1, round((box.y0 + box.y1) / 2)) for box in boxes)
+    assert found == [(0.0, 1.0, 0), (0.0, 2.0, 1), (1.0, 2.5, 0)]
+    colours = [tuple(c.get_facecolor()[0]) for c in ax.collections]
+    assert colours[0] == colours[1] != colours[2]
+    assert {"0", "1", "2", "killed"} == {text.get_text() for text in ax.texts}
+
+
+def test_minutes_are_at_their_steps():
+    ax = plots.minutes({"search": 3.0}, {"ask": 60.0, "search": 5.0})
+    labels = [label.get_text() for label in ax.get_yticklabels()]
+    assert labels == ["ask", "search"]
+    points = {
+        (float(x), float(y))
+        for line in ax.lines
+        if line.get_marker() in "os"
+        for x, y in zip(*line.get_data(), strict=True)
+    }
+    assert points == {(3.0, 1.0), (60.0, 0.0), (5.0, 1.0)}
+    assert ax.get_xscale() == "log"

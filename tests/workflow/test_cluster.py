@@ -1,0 +1,130 @@
+"""A cluster changes who evaluates, and when; not what."""
+
+import heapq
+import logging
+import os
+import signal
+
+import pytest
+from distributed import Client, LocalCluster
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nas_lab.estimation import Table
+from nas_lab.history import Evaluation, Trial
+from nas_lab.spaces import nasbench201
+from nas_lab.strategies import RegularizedEvolution, search
+from nas_lab.workflow import OnWorker, Plan, Recorded, Replay, busy, timeline
+from nas_lab.workflow.cluster import Stay
+from tests import estimates
+
+SPACE = nasbench201()
+
+
+def evolution():
+    return RegularizedEvolution(SPACE, seed=3, population=8, sample=3)
+
+
+@pytest.fixture(scope="module")
+def client():
+    options = {"threads_per_worker": 1, "dashboard_address": None, "silence_logs": logging.CRITICAL}
+    with LocalCluster(n_workers=2, **options) as cluster, Client(cluster) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("options", [{}, {"pure": False}])
+def test_the_same_history_on_a_cluster_of_processes(client, options):
+    executor = client.get_executor(**options)
+    run = search(evolution(), estimates.in_odd_order, 40, batch=6, executor=executor)
+    assert list(run) == list(search(evolution(), estimates.by_tokens, 40, batch=6))
+
+
+def test_a_killed_worker_costs_no_trial(client):
+    """SIGKILL to one of this test's own workers, in the middle of a batch."""
+    expected = list(search(evolution(), estimates.by_tokens, 60, batch=8))
+    estimate = OnWorker(estimates.slowly)
+    executor = client.get_executor(pure=False)
+    victim = next(iter(client.run(os.getpid).values()))
+    done = []
+    for trial in search(evolution(), estimate, 60, batch=8, executor=executor):
+        done.append(trial)
+        if trial.id == 20:
+            os.kill(victim, signal.SIGKILL)
+    assert [t.arch for t in done] == [t.arch for t in expected]
+    assert [t.result.score for t in done] == [t.result.score for t in expected]
+    after = {t.result.metrics["process"] for t in done[40:]}
+    assert victim not in after
+
+
+def test_the_record_is_read_by_the_worker(client):
+    arch = (3, 1, 2, 0, 4, 3)
+    executor = client.get_executor()
+    assert executor.submit(Recorded(), arch, 0).result() == Table.load()(arch, 0)
+
+
+def test_workers_stay_free_of_torch(client):
+    list(search(evolution(), OnWorker(Recorded()), 4, executor=client.get_executor()))
+    loaded = client.run(lambda: "torch" in __import__("sys").modules)
+    assert not any(loaded.values())
+
+
+def noted(id, process, began, ended):
+    metrics = {"process": process, "began": began, "ended": ended}
+    return Trial(id, (0,) * 6, Evaluation(0.5, metrics=metrics))
+
+
+def test_a_timeline_by_hand():
+    trials = [noted(0, 70, 5.0, 6.0), noted(1, 50, 4.5, 7.0), noted(2, 70, 6.5, 8.5)]
+    stays = timeline(trials)
+    assert stays == [Stay(1, 0, 0.0, 2.5), Stay(0, 1, 0.5, 1.5), Stay(2, 1, 2.0, 4.0)]
+    assert busy(stays, 2) == pytest.approx((2.5 + 1 + 2) / (2 * 4))
+    with pytest.raises(ValueError, match="trial 3 does not say who made it"):
+        timeline([*trials, Trial(3, (0,) * 6, Evaluation(0.5))])
+    with pytest.raises(ValueError, match="no trials"):
+        busy([], 2)
+
+
+def test_a_replay_takes_a_share_of_the_seconds(monkeypatch):
+    waited = []
+    monkeypatch.setattr("nas_lab.workflow.cluster.time.sleep", waited.append)
+    replay = Replay(estimates.by_tokens, speed=4.0)
+    assert replay((1, 2, 3, 0, 0, 0), 0) == estimates.by_tokens((1, 2, 3, 0, 0, 0), 0)
+    assert waited == [6.5 / 4]
+    with pytest.raises(ValueError, match="speed"):
+        Replay(estimates.by_tokens, speed=0.0)
+
+
+def simulated(size, workers, trial, overhead):
+    """Hand one task after the other to whoever is free first; the last end."""
+    free, scheduler, ends = [0.0] * workers, 0.0, []
+    for _ in range(size):
+        began = max(scheduler, heapq.heappop(free))
+        scheduler = began + overhead
+        ends.append(scheduler + trial)
+        heapq.heappush(free, ends[-1])
+    return max(ends)
+
+
+@given(
+    st.integers(1, 40),
+    st.integers(1, 12),
+    st.integers(1, 50),
+    st.integers(0, 20),
+    st.integers(1, 40),
+)
+def test_the_plan_is_what_a_simulation_takes(trials, workers, trial, overhead, batch):
+    plan = Plan(trial, overhead)
+    assert plan.seconds(trials, workers) == simulated(trials, workers, trial, overhead)
+    sizes = [min(batch, trials - first) for first in range(0, trials, batch)]
+    in_batches = sum(simulated(size, workers, trial, overhead) for size in sizes)
+    assert plan.seconds(trials, workers, batch) == in_batches
+
+
+def test_a_plan_by_hand():
+    plan = Plan(trial=10.0, overhead=0.01, start=5.0)
+    assert plan.seconds(1000, 1000) == pytest.approx(5 + 10 + 10)
+    assert plan.most_workers == 1000
+    assert Plan(10.0, 0.0).speedup(100, 10) == pytest.approx(10)
+    for wrong in ({"trial": 0.0, "overhead": 0.0}, {"trial": 1.0, "overhead": -1.0}):
+        with pytest.raises(ValueError, match=r"must be|more than 0"):
+            Plan(**wrong)

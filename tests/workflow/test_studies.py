@@ -1,0 +1,224 @@
+"""Optuna and our strategies, each as a guest of the other; and studies that were interrupted."""
+
+import logging
+import math
+
+import numpy as np
+import optuna
+import pytest
+
+from nas_lab.history import Evaluation
+from nas_lab.spaces import darts, mlp, nasbench201
+from nas_lab.strategies import Hyperband, RandomSearch, RegularizedEvolution, Reinforce, search
+from nas_lab.training import Curve, EpochEvent
+from nas_lab.workflow import JointSpace, OptunaSearch, StrategySampler, open_study, run_study
+from nas_lab.workflow.studies import distributions, quietly
+from tests import estimates
+from tests.workflow import made
+
+SPACE = nasbench201()
+JOINT = JointSpace.of(SPACE)
+
+
+class KilledError(BaseException):
+    """In place of a signal that no one can catch."""
+
+
+def by_tokens(arch, seed, on_epoch=None):
+    """Four epochs on the way to a score that depends on the tokens."""
+    score = estimates.by_tokens(arch, seed).score
+    for epoch in range(1, 5):
+        curve = Curve((1.0,), (1.0,), (score * epoch / 4,), (0.5 * epoch,))
+        if on_epoch is not None:
+            on_epoch(EpochEvent(epoch, 4, curve))
+    return Evaluation(score, cost=2.0)
+
+
+def evolution(seed=0):
+    return RegularizedEvolution(SPACE, seed=seed, population=4, sample=2)
+
+
+def pruner():
+    return optuna.pruners.HyperbandPruner(1, max_resource=4, reduction_factor=2)
+
+
+# ---- Optuna in our search ------------------------------------------------------------------------
+
+
+def test_numbers_have_an_order_and_names_have_none():
+    found = distributions(JOINT)
+    assert found["learning_rate"] == optuna.distributions.IntDistribution(0, 4)
+    assert found["schedule"] == optuna.distributions.CategoricalDistribution(range(3))
+    assert list(found) == [decision.name for decision in JOINT.decisions]
+
+
+def test_its_sampler_proposes_what_it_proposes_in_a_study_of_its_own():
+    with quietly():
+        sampler = optuna.samplers.TPESampler(seed=3)
+        study = optuna.create_study(direction="maximize", sampler=sampler)
+        names = [decision.name for decision in SPACE.decisions]
+        expected = []
+        for _ in range(25):
+            trial = study.ask()
+            arch = tuple(trial.suggest_categorical(name, range(5)) for name in names)
+            expected.append(arch)
+            study.tell(trial, estimates.by_tokens(arch, 0).score)
+    found = search(OptunaSearch(SPACE, seed=3), estimates.by_tokens, 25)
+    assert [trial.arch for trial in found] == expected
+
+
+@pytest.mark.parametrize("sampler", [optuna.samplers.TPESampler, optuna.samplers.RandomSampler])
+@pytest.mark.parametrize("space", [JOINT, mlp()], ids=["joint", "mlp"])
+def test_it_repeats_itself_and_heeds_its_seed(sampler, space):
+    runs = [
+        list(search(OptunaSearch(space, seed=s, sampler=sampler), estimates.by_tokens, 16, batch=4))
+        for s in (0, 0, 1)
+    ]
+    assert runs[0] == runs[1] != runs[2]
+    assert all(trial.arch in space for trial in runs[0])
+
+
+def test_a_failed_trial_is_told_as_failed():
+    def failing(arch, seed):
+        return Evaluation(math.nan if arch[0] < 3 else estimates.by_tokens(arch, seed).score)
+
+    done = list(search(OptunaSearch(SPACE, seed=0), failing, 30))
+    assert any(math.isnan(trial.result.score) for trial in done)
+    assert len(done) == 30
+
+
+def test_tpe_comes_closer_than_chance_to_a_plain_optimum():
+    def right(arch, seed):
+        return Evaluation(sum(token == 3 for token in arch) / 6)
+
+    def found(make):
+        runs = (search(make(SPACE, seed=s), right, 60) for s in range(8))
+        return np.mean([max(trial.result.score for trial in run) for run in runs])
+
+    assert found(OptunaSearch) > found(RandomSearch)
+
+
+def test_a_space_that_excludes_answers_is_refused():
+    with pytest.raises(ValueError, match="excludes combinations"):
+        OptunaSearch(darts())
+
+
+def test_nothing_is_said_and_nothing_is_changed(caplog):
+    logger = logging.getLogger("optuna")
+    before = logger.level
+    logger.addHandler(caplog.handler)
+    try:
+        list(search(OptunaSearch(SPACE, seed=0), estimates.by_tokens, 3))
+    finally:
+        logger.removeHandler(caplog.handler)
+    assert caplog.records == []
+    assert logger.level == before
+
+
+# ---- our strategies in Optuna's study ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("make", [RandomSearch, RegularizedEvolution, Reinforce])
+def test_a_study_does_what_search_does(make):
+    study = open_study(SPACE, StrategySampler(make(SPACE, seed=2)))
+    found = [(t.arch, t.result.score) for t in run_study(study, SPACE, by_tokens, 20)]
+    expected = search(make(SPACE, seed=2), estimates.by_tokens, 20)
+    assert found == [(t.arch, t.result.score) for t in expected]
+    assert [trial.user_attrs["cost"] for trial in study.trials] == [2.0] * 20
+
+
+@pytest.mark.parametrize("pruned", [False, True])
+@pytest.mark.parametrize("when", [0, 3, 9])
+def test_killed_in_the_middle_and_begun_again(tmp_path, when, pruned):
+    def opened(name):
+        rule = pruner() if pruned else None
+        return open_study(SPACE, StrategySampler(evolution()), pruner=rule, path=tmp_path / name)
+
+    whole = list(run_study(opened("whole"), SPACE, by_tokens, 14))
+    calls = []
+
+    def dying(arch, seed, on_epoch):
+        """Die in the middle of a training, after the first epoch was told."""
+        if len(calls) < when:
+            return honest(arch, seed, on_epoch)
+        calls.append(arch)
+        score = estimates.by_tokens(arch, seed).score
+        on_epoch(EpochEvent(1, 4, Curve((1.0,), (1.0,), (score / 4,), (0.5,))))
+        raise KilledError
+
+    def honest(arch, seed, on_epoch):
+        calls.append(arch)
+        return by_tokens(arch, seed, on_epoch)
+
+    with pytest.raises(KilledError):
+        list(run_study(opened("torn"), SPACE, dying, 14))
+    done = len(calls)
+    resumed = list(run_study(opened("torn"), SPACE, honest, 14))
+    assert [t.arch for t in resumed] == [t.arch for t in whole]
+    assert [t.result.score for t in resumed] == [t.result.score for t in whole]
+    assert len(calls) - done == 14 - when
+
+
+def test_a_finished_study_is_read_and_not_run_again(tmp_path):
+    path = tmp_path / "a.journal"
+    sampler = optuna.samplers.TPESampler(seed=0)
+    first = list(run_study(open_study(SPACE, sampler, path=path), SPACE, by_tokens, 6))
+
+    def never(arch, seed, on_epoch):
+        raise AssertionError("evaluated again")
+
+    again = run_study(open_study(SPACE, sampler, path=path), SPACE, never, 6)
+    assert list(again) == first
+
+
+def test_pruned_trials_end_early_and_are_told_with_their_last_score():
+    study = open_study(SPACE, StrategySampler(evolution()), pruner=optuna.pruners.MedianPruner(2))
+    done = list(run_study(study, SPACE, by_tokens, 20))
+    pruned = [trial for trial in done if trial.result.metrics["pruned"]]
+    assert 0 < len(pruned) < 18
+    for trial in done:
+        epochs = trial.result.metrics["epochs"]
+        whole = estimates.by_tokens(trial.arch, 0).score
+        assert trial.result.score == pytest.approx(whole * epochs / 4)
+        assert (epochs < 4) == bool(trial.result.metrics["pruned"])
+        assert trial.result.cost == 0.5 * epochs
+
+
+def test_real_trainings_report_every_epoch():
+    study = open_study(made.SPACE, StrategySampler(RandomSearch(made.SPACE, seed=0)))
+    (trial,) = run_study(study, made.SPACE, made.estimate(epochs=3), 1)
+    values = study.trials[0].intermediate_values
+    assert sorted(values) == [1, 2, 3]
+    assert values[3] == trial.result.score
+    assert trial.result.cost > 0
+
+
+def test_failures_are_failures():
+    study = open_study(SPACE, StrategySampler(evolution()))
+    done = list(run_study(study, SPACE, lambda *a, **k: Evaluation(math.nan), 3))
+    assert all(math.isnan(trial.result.score) for trial in done)
+    assert {trial.state for trial in study.trials} == {optuna.trial.TrialState.FAIL}
+
+
+def test_what_does_not_belong_together_is_refused(tmp_path):
+    with pytest.raises(TypeError, match="trains in steps"):
+        StrategySampler(Hyperband(SPACE))
+    path = tmp_path / "a.journal"
+    study = open_study(SPACE, StrategySampler(evolution()), path=path)
+    list(run_study(study, SPACE, by_tokens, 3))
+    with pytest.raises(ValueError, match="this strategy asks for"):
+        open_study(SPACE, StrategySampler(evolution(seed=1)), path=path)
+    with pytest.raises(ValueError, match="not one of"):
+        run_study(study, JOINT, by_tokens, 3)
+    other = JointSpace.of(SPACE, learning_rates=(0.1,))
+    open_study(JOINT, optuna.samplers.RandomSampler(), path=path)
+    with pytest.raises(ValueError, match="another space"):
+        open_study(other, optuna.samplers.RandomSampler(), path=path)
+    alone = StrategySampler(evolution())
+    with quietly():
+        bare = optuna.create_study(sampler=alone)
+        bare.add_trial(optuna.trial.create_trial(value=1.0))
+        with pytest.raises(ValueError, match="begin with open_study"):
+            bare.ask(distributions(SPACE))
+        with pytest.raises(ValueError, match="no decision 'depth'"):
+            alone.sample_independent(bare, None, "depth", None)
