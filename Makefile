@@ -8,7 +8,7 @@ PYTHON ?= python3
 LAB_OPTIONS ?=
 # For example: make notebooks NOTEBOOKS='--jobs 1 notebooks/05_darts.ipynb'
 NOTEBOOKS ?=
-TEST_OPTIONS ?= -n auto --maxprocesses 4
+TEST_OPTIONS ?= -n auto --maxprocesses 4 --dist worksteal
 ROOT_OPTION := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 RUN := .venv/bin/python -m
 
