@@ -46,6 +46,9 @@ working = (
 )
 needs_bubblewrap = pytest.mark.skipif(not working, reason="bubblewrap is missing or cannot run")
 
+# The clone may lie in /tmp itself, or its Python may.
+CLONE = [part for path in (ROOT, sys.prefix) for part in ("--ro-bind", str(path), str(path))]
+
 
 def run(source, *arguments, before=(), root=ROOT, **changes):
     """Run a program with the package of `root`, and with changes of the environment."""
@@ -62,13 +65,36 @@ def well(done):
 
 @needs_bubblewrap
 def test_a_folder_that_is_read_only(tmp_path):
-    box = ["bwrap", "--ro-bind", "/", "/", "--dev", "/dev", "--tmpfs", "/tmp", "--chdir", "/"]
+    box = [
+        "bwrap",
+        "--ro-bind",
+        "/",
+        "/",
+        "--dev",
+        "/dev",
+        "--tmpfs",
+        "/tmp",
+        *CLONE,
+        "--chdir",
+        "/",
+    ]
     assert well(run(SESSION, before=box))
 
 
 @needs_bubblewrap
 def test_no_network():
-    box = ["bwrap", "--ro-bind", "/", "/", "--dev", "/dev", "--tmpfs", "/tmp", "--unshare-net"]
+    box = [
+        "bwrap",
+        "--ro-bind",
+        "/",
+        "/",
+        "--dev",
+        "/dev",
+        "--tmpfs",
+        "/tmp",
+        *CLONE,
+        "--unshare-net",
+    ]
     assert well(run(SESSION, before=box))
 
 
