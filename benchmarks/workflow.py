@@ -25,7 +25,7 @@ from nas_lab.history import Evaluation
 from nas_lab.strategies import RandomSearch, RegularizedEvolution, Reinforce, search
 from nas_lab.workflow import OptunaSearch, Recorded, StrategySampler, open_study, run_study
 
-TRIALS, ROUNDS, INSTANT = 24, 3, 400
+TRIALS, ROUNDS, INSTANT = 32, 2, 400
 
 
 def trainings(executor: Executor) -> float:
@@ -33,7 +33,7 @@ def trainings(executor: Executor) -> float:
     from nas_lab.data import FashionMNIST
 
     space = spaces.nasbench201()
-    data = FashionMNIST(SKELETON.resolution, 128, images=4_000)
+    data = FashionMNIST(SKELETON.resolution, 128, images=1_000)
     estimate = TrainFromScratch(space, SKELETON, data, RECIPE)
     began = time.perf_counter()
     done = search(RandomSearch(space), estimate, TRIALS, batch=TRIALS, executor=executor)
@@ -51,7 +51,8 @@ def clusters() -> list[dict]:
     """
     from dask.distributed import Client, LocalCluster
 
-    options = {"threads_per_worker": 1, "dashboard_address": None, "silence_logs": logging.ERROR}
+    options = {"threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
+    options["silence_logs"] = logging.ERROR
     seconds: dict[tuple[str, int], list[float]] = {}
     with (
         LocalCluster(n_workers=2, **options) as cluster,
@@ -131,7 +132,8 @@ def overheads() -> list[dict]:
     with tempfile.TemporaryDirectory() as folder:
         spent = best_of(lambda: study(folder))
     seconds["Optuna study in a journal, random search"] = spent / 100
-    options = {"threads_per_worker": 1, "dashboard_address": None, "silence_logs": logging.ERROR}
+    options = {"threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
+    options["silence_logs"] = logging.ERROR
     with LocalCluster(n_workers=2, **options) as cluster, Client(cluster) as client:
         executor = client.get_executor(pure=False)
 

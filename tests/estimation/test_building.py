@@ -100,7 +100,7 @@ def test_a_dask_cluster_trains_the_same(tmp_path):
 
     record, parts = Invented(RECORD.estimate), small_plan()
     build(record, parts, tmp_path / "alone", tmp_path / "alone.npz")
-    options = {"n_workers": 1, "threads_per_worker": 2, "dashboard_address": None}
+    options = {"n_workers": 1, "threads_per_worker": 2, "dashboard_address": "127.0.0.1:0"}
     with (
         LocalCluster(processes=False, protocol="tcp://", **options) as cluster,
         commands.open_executor(1, cluster.scheduler_address) as executor,

@@ -27,7 +27,8 @@ def evolution():
 
 @pytest.fixture(scope="module")
 def client():
-    options = {"threads_per_worker": 1, "dashboard_address": None, "silence_logs": logging.CRITICAL}
+    options = {"threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
+    options["silence_logs"] = logging.CRITICAL
     with LocalCluster(n_workers=2, **options) as cluster, Client(cluster) as opened:
         yield opened
 
