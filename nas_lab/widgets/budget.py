@@ -84,6 +84,6 @@ class BudgetDivider(View):
         if shown == self._drawn:
             return
         self._drawn = shown
-        self._words.say(f"<b>{html.escape(model.words)}</b>", html.escape(model.bracket_words))
         self._picture.lay_out(self._figure(), [])
         self._picture.draw(f"What each bracket spends. {model.words} {model.bracket_words}")
+        self._words.say(f"<b>{html.escape(model.words)}</b>", html.escape(model.bracket_words))
