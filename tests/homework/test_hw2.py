@@ -1,11 +1,16 @@
 """Homework 2: right answers written differently earn all points."""
 
+import math
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import torch
 from scipy import stats
 from sklearn.linear_model import Ridge
 
+from nas_lab.spaces import nasbench201
+from nas_lab.strategies import Hyperband
 from tests.homework.variants import assert_right, each
 
 
@@ -89,6 +94,39 @@ def ridge_by_kernel(x, y, penalty, new):
     return (new - mean) @ (x - mean).T @ weights + y.mean()
 
 
+def bill_by_the_package(epochs, eta):
+    brackets = Hyperband(nasbench201(), epochs=epochs, eta=eta).brackets
+    return [[b[0].archs, sum(r.archs * (r.epochs - r.paid) for r in b)] for b in brackets]
+
+
+def bill_by_single_epochs(epochs, eta):
+    """Count, for every epoch, the architectures that are still alive in it."""
+    most = 0
+    while eta ** (most + 1) <= epochs:
+        most += 1
+    found = []
+    for s in reversed(range(most + 1)):
+        n = math.ceil(Fraction((most + 1) * eta**s, s + 1))
+        ends = {i: math.floor(Fraction(epochs * eta**i, eta**s)) for i in range(s + 1)}
+        alive = [
+            next(n // eta**i for i in sorted(ends) if epoch <= ends[i])
+            for epoch in range(1, epochs + 1)
+        ]
+        found.append((n, sum(alive)))
+    return found
+
+
+def bill_by_recursion(epochs, eta):
+    def spent(n, begin, left):
+        end = epochs // eta**left
+        rest = spent(n // eta, end, left - 1) if left else 0
+        return n * (end - begin) + rest
+
+    powers = [s for s in range(10) if eta**s <= epochs]
+    starts = {s: (len(powers) * eta**s + s) // (s + 1) for s in powers}
+    return np.array([[starts[s], spent(starts[s], 0, s)] for s in powers[::-1]])
+
+
 VARIANTS = {
     "hw2.q1": [
         incumbent_by_loop,
@@ -126,6 +164,7 @@ VARIANTS = {
             stats.tstd([stats.tmean(row) for row in s]),
         ),
     ],
+    "hw2.q8": [bill_by_the_package, bill_by_single_epochs, bill_by_recursion],
 }
 
 

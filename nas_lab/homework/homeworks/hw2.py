@@ -143,6 +143,41 @@ def _noise(scores: Plain) -> list[float]:
     return [within, values.mean(axis=1).std(ddof=1)]
 
 
+def _draw_hyperband(rng: np.random.Generator) -> list[Plain]:
+    """A length of a whole training, not always a power of eta."""
+    eta = int(rng.integers(2, 5))
+    return [int(rng.choice([eta ** int(rng.integers(1, 5)), int(rng.integers(4, 90))])), eta]
+
+
+def _brackets(epochs: int, eta: int) -> list[list[tuple[int, int]]]:
+    """(architectures, epochs so far) on each rung of each bracket (Li et al. 2018, algorithm 1)."""
+    most = max(s for s in range(20) if eta**s <= epochs)
+    starts = [(s, -(-(most + 1) * eta**s // (s + 1))) for s in range(most, -1, -1)]
+    return [[(n // eta**i, epochs // eta ** (s - i)) for i in range(s + 1)] for s, n in starts]
+
+
+def _bill(epochs: int, eta: int) -> list[list[int]]:
+    return [[b[0][0], _paid(b)] for b in _brackets(epochs, eta)]
+
+
+def _paid(bracket: list[tuple[int, int]]) -> int:
+    """Epochs that are trained; on each rung those that went before are there already."""
+    before = [0, *(end for _, end in bracket)]
+    return sum(n * (end - begin) for (n, end), begin in zip(bracket, before, strict=False))
+
+
+def _bill_from_scratch(epochs: int, eta: int) -> list[list[int]]:
+    return [[b[0][0], sum(n * end for n, end in b)] for b in _brackets(epochs, eta)]
+
+
+def _bill_of_the_first_rung(epochs: int, eta: int) -> list[list[int]]:
+    return [[b[0][0], b[0][0] * b[0][1]] for b in _brackets(epochs, eta)]
+
+
+def _bill_backwards(epochs: int, eta: int) -> list[list[int]]:
+    return _bill(epochs, eta)[::-1]
+
+
 QUESTIONS = (
     Question(
         "hw2.q1",
@@ -342,6 +377,26 @@ QUESTIONS = (
             Mistake(
                 lambda scores: [_noise(scores)[0], float(np.std(scores, ddof=1))],
                 "the spread is that of the means, one for each architecture.",
+            ),
+        ),
+    ),
+    Question(
+        "hw2.q8",
+        _draw_hyperband,
+        _bill,
+        "write down the rungs of each bracket first: architectures, and up to which epoch. What "
+        "does each rung add to what was trained before?",
+        points=2,
+        answer="bill",
+        mistakes=(
+            Mistake(
+                _bill_from_scratch,
+                "look at the second rung: its architectures have been trained already, and go on "
+                "from where they stopped.",
+            ),
+            Mistake(_bill_of_the_first_rung, "look at what comes after the first rung."),
+            Mistake(
+                _bill_backwards, "look at the order: the longest bracket is first."
             ),
         ),
     ),
