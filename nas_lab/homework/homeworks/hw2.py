@@ -395,9 +395,7 @@ QUESTIONS = (
                 "from where they stopped.",
             ),
             Mistake(_bill_of_the_first_rung, "look at what comes after the first rung."),
-            Mistake(
-                _bill_backwards, "look at the order: the longest bracket is first."
-            ),
+            Mistake(_bill_backwards, "look at the order: the longest bracket is first."),
         ),
     ),
 )
