@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import statistics
 import time
+import timeit
 from collections.abc import Callable
 
 import torch
@@ -25,12 +26,7 @@ SIZES = ("b0", "b7")
 
 def seconds(action: Callable[[], object], rounds: int) -> list[float]:
     """Return the seconds of CPU time of this thread that each of several rounds takes."""
-    taken = []
-    for _ in range(rounds):
-        began = time.thread_time()
-        action()
-        taken.append(time.thread_time() - began)
-    return taken
+    return timeit.repeat(action, timer=time.thread_time, number=1, repeat=rounds)
 
 
 def stage_table(name: str) -> tuple[scaling.Row, ...]:

@@ -7,6 +7,7 @@ own and an architecture. A race is compared with looking up as many trials in th
 from __future__ import annotations
 
 import time
+import timeit
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -44,12 +45,7 @@ RACERS = ("random search", "evolution", "REINFORCE, LSTM")
 
 def best(action: Callable[[], object]) -> float:
     """Return the seconds that ``action`` takes, the best of several rounds."""
-    found = []
-    for _ in range(ROUNDS):
-        began = time.perf_counter()
-        action()
-        found.append(time.perf_counter() - began)
-    return min(found)
+    return min(timeit.repeat(action, number=1, repeat=ROUNDS))
 
 
 def ask_and_tell(strategy: Strategy) -> None:

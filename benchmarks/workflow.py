@@ -10,6 +10,7 @@ import logging
 import os
 import tempfile
 import time
+import timeit
 from collections.abc import Callable
 from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import replace
@@ -99,12 +100,7 @@ def _warm_up() -> None:
 
 def best_of(action: Callable[[], object]) -> float:
     """Return the seconds that ``action`` takes, the best of several rounds."""
-    found = []
-    for _ in range(ROUNDS):
-        began = time.perf_counter()
-        action()
-        found.append(time.perf_counter() - began)
-    return min(found)
+    return min(timeit.repeat(action, number=1, repeat=ROUNDS))
 
 
 def overheads() -> list[dict]:

@@ -17,6 +17,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "extrapolation",
         "fidelity",
         "int8",
+        "onnx_file",
         "latency",
         "lookup",
         "objectives",

@@ -1,28 +1,24 @@
 """A network in whole numbers of 8 bits: what it loses in accuracy and gains in time.
 
-Needs ``pip install nas-lab[edge]``: onnx writes the network down, onnxruntime quantises and runs
-it. Without them everything else of the package works.
+Needs ``pip install nas-lab[edge]``, as ``onnx_file`` does.
 """
 
 from __future__ import annotations
 
 import tempfile
 import time
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
-import torch
 from torch import nn
 
 from nas_lab._arguments import whole_number
 from nas_lab.data import FashionMNIST
+from nas_lab.estimation import onnx_file
 from nas_lab.estimation.latency import Measurement
-
-INPUT, OUTPUT = "image", "logits"
+from nas_lab.estimation.onnx_file import INPUT, OUTPUT
 
 
 @dataclass(frozen=True)
@@ -40,15 +36,6 @@ class Variant:
     size: int
     accuracy: float
     latency: Measurement
-
-
-def available() -> bool:
-    """Whether onnx and onnxruntime are installed."""
-    try:
-        _libraries()
-    except ImportError:
-        return False
-    return True
 
 
 def compare(
@@ -70,14 +57,13 @@ def compare(
         ImportError: onnx or onnxruntime is not installed.
         ValueError: ``calibration`` below 1, or ``runs`` below 3.
     """
-    _, runtime = _libraries()
     calibration, runs = whole_number("calibration", calibration), whole_number("runs", runs, 3)
     with tempfile.TemporaryDirectory() as folder:
         plain, small = Path(folder, "float32.onnx"), Path(folder, "int8.onnx")
-        export(net, data, plain)
+        onnx_file.export(net, data, plain)
         quantise(plain, small, data, calibration)
         files = {"float32": plain, "int8": small}
-        sessions = {name: _session(runtime, path) for name, path in files.items()}
+        sessions = {name: onnx_file.session(path) for name, path in files.items()}
         sizes = {name: path.stat().st_size for name, path in files.items()}
         times = _measured(list(sessions.values()), data, runs)
     accuracies = {name: accuracy(session, data) for name, session in sessions.items()}
@@ -86,30 +72,6 @@ def compare(
         for name, measured in zip(files, times, strict=True)
     )
     return plain_form, small_form
-
-
-def export(net: nn.Module, data: FashionMNIST, path: Path) -> None:
-    """Write a network as ONNX, for any number of images."""
-    _libraries()
-    training = net.training
-    image = torch.zeros(1, data.channels, data.resolution, data.resolution)
-    batch = {0: "batch"}
-    try:
-        with warnings.catch_warnings():
-            # The newer exporter takes half a minute for what the older one does in a second.
-            warnings.simplefilter("ignore")
-            torch.onnx.export(
-                net.eval(),
-                (image,),
-                str(path),
-                input_names=[INPUT],
-                output_names=[OUTPUT],
-                dynamic_axes={INPUT: batch, OUTPUT: batch},
-                opset_version=17,
-                dynamo=False,
-            )
-    finally:
-        net.train(training)
 
 
 def quantise(plain: Path, small: Path, data: FashionMNIST, calibration: int) -> None:
@@ -140,14 +102,6 @@ def accuracy(session: Any, data: FashionMNIST) -> float:
     return float((logits.argmax(axis=1) == loader.labels.numpy()).mean())
 
 
-def _session(runtime: ModuleType, path: Path) -> Any:
-    """The network, ready to run on one thread of the CPU."""
-    options = runtime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3  # errors
-    return runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-
-
 def _measured(sessions: list[Any], data: FashionMNIST, runs: int) -> list[Measurement]:
     image = data.val_dataloader().images[:1].numpy()
     times: list[list[tuple[float, float]]] = [[] for _ in sessions]
@@ -159,14 +113,3 @@ def _measured(sessions: list[Any], data: FashionMNIST, runs: int) -> list[Measur
             if turn >= 0:
                 kept.append(spent)
     return [Measurement(*zip(*pairs, strict=True)) for pairs in times]
-
-
-def _libraries() -> tuple[ModuleType, ModuleType]:
-    try:
-        import onnx
-        import onnxruntime
-    except ImportError as error:
-        raise ImportError(
-            "quantised networks need onnx and onnxruntime: pip install 'nas-lab[edge]'"
-        ) from error
-    return onnx, onnxruntime

@@ -41,7 +41,7 @@ def brackets(
     ax = chart(
         ax, title, "epochs of training, over all architectures", "", 1.3 + 0.5 * len(brackets)
     )
-    spent = [[rung.archs * (rung.epochs - rung.paid) for rung in rungs] for rungs in brackets]
+    spent = [[rung.cost for rung in rungs] for rungs in brackets]
     longest = max(map(sum, spent))
     steps = sorted({rung.epochs for rungs in brackets for rung in rungs})
     for row, (rungs, costs) in enumerate(zip(brackets, spent, strict=True)):

@@ -38,6 +38,11 @@ class Rung:
     epochs: int
     paid: int
 
+    @property
+    def cost(self) -> int:
+        """Epochs that it trains; what was trained on an earlier rung goes on."""
+        return self.archs * (self.epochs - self.paid)
+
 
 def bracket(archs: int, epochs: int, eta: int, halvings: int) -> tuple[Rung, ...]:
     """The rungs of successive halving (Li et al. 2018, algorithm 1, inner loop).

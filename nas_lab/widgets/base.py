@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -15,7 +16,16 @@ class State(traitlets.HasTraits):
     Traits tagged ``keep=True`` are the state; what follows from them are properties.
     """
 
+    _first: Mapping[str, Any] = {}
+    """Traits by name: where ``reset`` goes back to."""
+
     message = traitlets.Unicode("").tag(doc="what happened last, in a sentence")
+
+    def reset(self) -> None:
+        """Go back to the first setting."""
+        with self.hold_trait_notifications():
+            for name, value in self._first.items():
+                setattr(self, name, value)
 
     def as_dict(self) -> dict[str, Any]:
         """The kept traits as plain data, safe in JSON and independent of later changes.

@@ -34,12 +34,6 @@ class BudgetState(State):
         super().__init__(epochs=epochs, eta=eta, bracket=bracket)
         self._first = self.as_dict()
 
-    def reset(self) -> None:
-        """Go back to the first state."""
-        with self.hold_trait_notifications():
-            for name, value in self._first.items():
-                setattr(self, name, value)
-
     @property
     def brackets(self) -> tuple[tuple[Rung, ...], ...]:
         """The rungs of each bracket, the boldest first."""
@@ -56,7 +50,7 @@ class BudgetState(State):
         brackets = self.brackets
         started = sum(rungs[0].archs for rungs in brackets)
         finished = sum(rungs[-1].archs for rungs in brackets)
-        total = sum(map(cost, brackets))
+        total = sum(rung.cost for rungs in brackets for rung in rungs)
         return (
             f"{_count(len(brackets), 'bracket')}: {_count(started, 'architecture')} started, "
             f"{finished} trained to the end, for {total:,} epochs. "
@@ -68,12 +62,8 @@ class BudgetState(State):
         """The bracket that is looked at, rung by rung."""
         rungs = self.brackets[self.pointed]
         steps = ", then ".join(f"{rung.archs} to epoch {rung.epochs}" for rung in rungs)
-        return f"Bracket {self.pointed + 1} trains {steps}: {cost(rungs):,} epochs."
-
-
-def cost(rungs: tuple[Rung, ...]) -> int:
-    """Epochs that a bracket trains; what was trained on an earlier rung goes on."""
-    return sum(rung.archs * (rung.epochs - rung.paid) for rung in rungs)
+        spent = sum(rung.cost for rung in rungs)
+        return f"Bracket {self.pointed + 1} trains {steps}: {spent:,} epochs."
 
 
 def _count(n: int, what: str) -> str:

@@ -81,16 +81,11 @@ class EdgeState(State):
         self.table = table or Table.load()
         self._landscapes: dict[str, Landscape] = {}
         super().__init__(device=device, beta=beta)
-        self._first = (self.device, self.beta)
+        self._first = {"device": self.device, "beta": self.beta}
 
     @traitlets.validate("device")
     def _check_device(self, proposal: traitlets.Bunch) -> str:
         return devices.find(proposal["value"]).name
-
-    def reset(self) -> None:
-        """Go back to the first device and beta."""
-        with self.hold_trait_notifications():
-            self.device, self.beta = self._first
 
     # ---- what follows ------------------------------------------------------------------------
 

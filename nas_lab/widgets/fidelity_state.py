@@ -74,7 +74,7 @@ class FidelityState(State):
     ) -> None:
         self.fidelities = fidelities or Fidelities.of(Table.load(), ShortcutTable.load())
         super().__init__(epochs=epochs, images=images)
-        self._first = (self.epochs, self.images)
+        self._first = {"epochs": self.epochs, "images": self.images}
 
     @traitlets.validate("epochs")
     def _check_epochs(self, proposal: traitlets.Bunch) -> int:
@@ -88,11 +88,6 @@ class FidelityState(State):
             known = ", ".join(f"{n:,}" for n in self.fidelities.images)
             raise traitlets.TraitError(f"trainings were measured with {known} images")
         return proposal["value"]
-
-    def reset(self) -> None:
-        """Go back to the first setting."""
-        with self.hold_trait_notifications():
-            self.epochs, self.images = self._first
 
     # ---- what follows from the setting -------------------------------------------------------
 

@@ -97,12 +97,6 @@ class GradientState(State):
         self._path = lru_cache(maxsize=8)(self._ascend)
         self._known: tuple[Any, Estimates] | None = None
 
-    def reset(self) -> None:
-        """Go back to the first setting."""
-        with self.hold_trait_notifications():
-            for name, value in self._first.items():
-                setattr(self, name, value)
-
     def take_mean(self) -> None:
         """Put the baseline to the mean reward, which is what a moving average finds."""
         self.baseline = round(self.estimates.reward, 2)

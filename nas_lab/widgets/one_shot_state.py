@@ -108,7 +108,7 @@ class OneShotState(State):
         self.rankings = rankings or Rankings.of(Table.load(), OneShotRuns.load())
         super().__init__(way=next(iter(self.rankings.ways)) if way is None else way)
         self.look = self.looks - 1 if look is None else look
-        self._first = (self.way, self.look)
+        self._first = {"way": self.way, "look": self.look}
 
     @traitlets.validate("way")
     def _check_way(self, proposal: traitlets.Bunch) -> str:
@@ -126,10 +126,6 @@ class OneShotState(State):
     @traitlets.observe("way")
     def _keep_to_its_looks(self, change: traitlets.Bunch) -> None:
         self.look = min(self.look, self.looks - 1)
-
-    def reset(self) -> None:
-        """Go back to the first way and look."""
-        self.way, self.look = self._first
 
     # ---- what follows ------------------------------------------------------------------------
 

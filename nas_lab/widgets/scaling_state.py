@@ -185,12 +185,6 @@ class ScalingState(State):
             self.locked = self.locked and not opened
             self.message = "(the lock is open: these are off the constraint)" if opened else ""
 
-    def reset(self) -> None:
-        """Go back to the first setting."""
-        with self.hold_trait_notifications():
-            for name, value in self._first.items():
-                setattr(self, name, value)
-
     def _set(self, coefficients: Coefficients) -> None:
         for name, value in coefficients._asdict().items():
             setattr(self, name, min(value, MOST[name]))

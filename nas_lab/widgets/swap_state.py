@@ -46,7 +46,7 @@ class SwapState(State):
         self.table = Table.load() if table is None else table
         self.space = self.table.space
         super().__init__(arch=arch, edge=edge, token=token)
-        self._first = (self.arch, self.edge, self.token)
+        self._first = {"arch": self.arch, "edge": self.edge, "token": self.token, "message": ""}
         _ = self.swap  # or an error, now
 
     @traitlets.validate("arch")
@@ -74,12 +74,6 @@ class SwapState(State):
         self.choose(edge, found.arch[edge])
         swaps = "one swap" if distance == 1 else f"the first of {distance} swaps"
         self.message = f"{swaps} towards a cell that is {100 * found.gain:.1f} points better"
-
-    def reset(self) -> None:
-        """Go back to the first swap."""
-        with self.hold_trait_notifications():
-            self.arch, self.edge, self.token = self._first
-            self.message = ""
 
     # ---- what follows ------------------------------------------------------------------------
 

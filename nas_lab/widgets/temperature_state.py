@@ -36,17 +36,13 @@ class TemperatureState(State):
         if self.alpha.shape != self.space.mask.shape or not np.isfinite(self.alpha).all():
             raise ValueError(f"alpha must be {self.space.mask.shape} finite numbers")
         super().__init__(tau=float(tau))
-        self._first = self.tau
+        self._first = {"tau": self.tau}
 
     @traitlets.validate("tau")
     def _check_tau(self, proposal: traitlets.Bunch) -> float:
         if not 0 < proposal["value"] < np.inf:
             raise traitlets.TraitError(f"tau must be a number above 0, not {proposal['value']}")
         return proposal["value"]
-
-    def reset(self) -> None:
-        """Go back to the first temperature."""
-        self.tau = self._first
 
     @property
     def w(self) -> np.ndarray:

@@ -10,13 +10,12 @@ of CIFAR-10 among those for training.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
 
-from nas_lab.workflow.images import Images, Splits
+from nas_lab.workflow.images import Images, Splits, labels_of_equals
 
 UNEVEN = 3.0
 """So many times as many images in one class as in another are worth a word."""
@@ -81,33 +80,27 @@ def _balance(splits: Splits) -> Finding:
 
 
 def _constant(splits: Splits) -> Finding:
-    flat = splits.train.pixels.reshape(len(splits.train), -1)
-    rows = np.flatnonzero(flat.min(axis=1) == flat.max(axis=1))
-    others = sum(
-        int((p.pixels.reshape(len(p), -1).std(axis=1) == 0).sum())
-        for p in (splits.validation, splits.test)
-    )
+    rows = _of_one_grey(splits.train)
+    others = len(_of_one_grey(splits.validation)) + len(_of_one_grey(splits.test))
     words = f"of a single grey: {len(rows)} training images, {others} others"
     return Finding("constant images", len(rows) + others == 0, words, tuple(rows.tolist()))
 
 
+def _of_one_grey(images: Images) -> np.ndarray:
+    """Places of images whose numbers are all the same."""
+    flat = images.pixels.reshape(len(images), -1)
+    return np.flatnonzero(flat.min(axis=1) == flat.max(axis=1))
+
+
 def _copies(train: Images) -> Finding:
-    seen: set[bytes] = set()
-    rows = []
-    for row, key in enumerate(train.keys):
-        if key in seen:
-            rows.append(row)
-        seen.add(key)
+    first = dict(zip(reversed(train.keys), reversed(range(len(train))), strict=True))
+    rows = [row for row, key in enumerate(train.keys) if first[key] < row]
     words = f"training images that copy an earlier one: {len(rows)}"
     return Finding("copies", not rows, words, tuple(rows))
 
 
 def _contradictions(splits: Splits) -> Finding:
-    labels: dict[bytes, set[int]] = {}
-    for part in splits.parts.values():
-        for key, label in zip(part.keys, part.labels.tolist(), strict=True):
-            labels.setdefault(key, set()).add(label)
-    torn = sum(len(found) > 1 for found in labels.values())
+    torn = sum(len(found) > 1 for found in labels_of_equals(*splits.parts.values()).values())
     return Finding("contradictions", torn == 0, f"images with different labels: {torn}")
 
 
@@ -136,8 +129,3 @@ def _labels(train: Images) -> Finding:
     share = len(rows) / len(labels)
     words = f"{len(rows)} of {len(labels):,} training images ({share:.1%}) look like another class"
     return Finding("labels", share < SUSPECT, words, tuple(rows.tolist()))
-
-
-def to_look_at(findings: Iterable[Finding]) -> list[str]:
-    """The names of the checks that found something."""
-    return [finding.check for finding in findings if not finding.good]

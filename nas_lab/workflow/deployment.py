@@ -6,33 +6,18 @@ Needs ``pip install 'nas-lab[edge]'``.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
 from nas_lab import runtime
-from nas_lab.estimation import int8
+from nas_lab.estimation.onnx_file import INPUT, OUTPUT, export, session
+
+__all__ = ["TOLERANCE", "export", "largest_difference", "run_onnx"]
 
 TOLERANCE = 1e-4
 """Largest difference of two logits that is rounding: float32 holds about seven digits."""
-
-
-def export(net: nn.Module, data: Any, path: Path | str) -> Path:
-    """Write a network as ONNX, for any number of images.
-
-    Args:
-        net: from images [B, C, r, r] to logits; it is only read.
-        data: says ``channels`` and ``resolution``.
-        path: the file to write.
-
-    Raises:
-        ImportError: onnx or onnxruntime is not installed.
-    """
-    path = Path(path)
-    int8.export(net, data, path)
-    return path
 
 
 def run_onnx(path: Path | str, images: np.ndarray) -> np.ndarray:
@@ -41,9 +26,7 @@ def run_onnx(path: Path | str, images: np.ndarray) -> np.ndarray:
     Raises:
         ImportError: onnx or onnxruntime is not installed.
     """
-    _, onnxruntime = int8._libraries()
-    session = int8._session(onnxruntime, Path(path))
-    return session.run([int8.OUTPUT], {int8.INPUT: images})[0]
+    return session(path).run([OUTPUT], {INPUT: images})[0]
 
 
 @torch.no_grad()

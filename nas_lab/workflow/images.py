@@ -245,14 +245,20 @@ def save_png(pixels: np.ndarray, path: str | os.PathLike[str]) -> None:
     Image.fromarray(pixels).save(path, "PNG")
 
 
+def labels_of_equals(*parts: Images) -> dict[bytes, set[int]]:
+    """{the bytes of an image: the labels that it has in all parts together}."""
+    labels: dict[bytes, set[int]] = {}
+    for part in parts:
+        for key, label in zip(part.keys, part.labels.tolist(), strict=True):
+            labels.setdefault(key, set()).add(label)
+    return labels
+
+
 def without_copies(images: Images) -> Images:
     """The first of all equal images; where they have different labels, none of them."""
-    first: dict[bytes, int] = {}
-    labels: dict[bytes, set[int]] = {}
-    for row, key in enumerate(images.keys):
-        first.setdefault(key, row)
-        labels.setdefault(key, set()).add(int(images.labels[row]))
-    return images.take([row for key, row in first.items() if len(labels[key]) == 1])
+    labels = labels_of_equals(images)
+    first = dict(zip(reversed(images.keys), reversed(range(len(images))), strict=True))
+    return images.take(sorted(row for key, row in first.items() if len(labels[key]) == 1))
 
 
 def split(

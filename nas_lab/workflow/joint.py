@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from nas_lab.spaces.base import Arch, Decision, Skeleton, Space
@@ -78,21 +79,21 @@ class JointSpace(Space):
         )
         return cls(f"joint_{inner.name}", (*inner.decisions, *decisions), inner)
 
+    @cached_property
+    def settings(self) -> Space:
+        """The decisions on the training alone, as a space."""
+        return Space("settings", self.decisions[len(self.inner.decisions) :])
+
     def parts(self, arch: Arch) -> tuple[Arch, Settings]:
         """The architecture in ``inner``, and how it is trained."""
         arch = self.check(arch)
         inner = len(self.inner.decisions)
-        chosen = (
-            decision.options[token]
-            for decision, token in zip(self.decisions[inner:], arch[inner:], strict=True)
-        )
-        return arch[:inner], Settings(*chosen)
+        return arch[:inner], Settings(**self.settings.decode(arch[inner:]))
 
     @property
     def size(self) -> int:
         """Number of pairs, of any magnitude."""
-        settings = Space("settings", self.decisions[len(self.inner.decisions) :])
-        return self.inner.size * settings.size
+        return self.inner.size * self.settings.size
 
     def allowed(self, prefix: Arch) -> Sequence[int]:
         """As in ``inner``; every setting goes with every architecture."""
@@ -102,17 +103,15 @@ class JointSpace(Space):
 
     def sample(self, rng: np.random.Generator) -> Arch:
         """Draw an architecture and settings, each pair with the same probability."""
-        settings = Space("settings", self.decisions[len(self.inner.decisions) :])
-        return (*self.inner.sample(rng), *settings.sample(rng))
+        return (*self.inner.sample(rng), *self.settings.sample(rng))
 
     def neighbors(self, arch: Arch) -> list[Arch]:
         """All pairs that differ in one decision, or in one step of ``inner``."""
         architecture, _ = self.parts(arch)
         settings = arch[len(architecture) :]
-        rest = Space("settings", self.decisions[len(architecture) :])
         return [
             *((*other, *settings) for other in self.inner.neighbors(architecture)),
-            *((*architecture, *other) for other in rest.neighbors(settings)),
+            *((*architecture, *other) for other in self.settings.neighbors(settings)),
         ]
 
     def canonical(self, arch: Arch) -> Arch:

@@ -16,8 +16,6 @@ from nas_lab.data import Loader
 from nas_lab.workflow.images import Images, Splits
 from nas_lab.workflow.joint import AUGMENTATIONS
 
-__all__ = ["AUGMENTATIONS", "AugmentedLoader", "ImageData", "augment"]
-
 SHIFT = 0.125
 """Largest shift, as a share of the side: 4 of 32 pixels, as is usual for CIFAR-10."""
 _STREAM = 1_000_003  # what the augmentation draws is unrelated to the order of the images
@@ -122,10 +120,9 @@ class ImageData(d2l.DataModule):
 
     @cached_property
     def _tensors(self) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
-        train = self._resized(self.splits.train)
-        std, mean = torch.std_mean(train, dim=(0, 2, 3), keepdim=True)
-        std = std.clamp(min=1e-3)  # of images that are all alike
         resized = {name: self._resized(part) for name, part in self.splits.parts.items()}
+        std, mean = torch.std_mean(resized["train"], dim=(0, 2, 3), keepdim=True)
+        std = std.clamp(min=1e-3)  # of images that are all alike
         return {
             name: ((images - mean) / std, torch.from_numpy(self.splits.parts[name].labels))
             for name, images in resized.items()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -82,7 +83,7 @@ def finish(
         ValueError: no trial went to its end, or there is no seed.
         ImportError: onnx or onnxruntime is not installed.
     """
-    whole = [t for t in trials if t.result.score == t.result.score and not _pruned(t)]
+    whole = [t for t in trials if not math.isnan(t.result.score) and not _pruned(t)]
     if not whole or not seeds:
         raise ValueError("give a finished trial and a seed at least: there is nothing to hand over")
     best = max(whole, key=lambda trial: trial.result.score)

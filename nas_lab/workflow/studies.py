@@ -282,11 +282,19 @@ def _run(
             if number < len(held):  # begun, and never told
                 trial = optuna.trial.Trial(study, held[number]._trial_id)
                 for name, distribution in drawn.items():
-                    trial._suggest(name, distribution)
+                    _suggest(trial, name, distribution)
             else:
                 trial = study.ask(drawn)
             _evaluate(study, trial, estimate, _tokens(space, trial.params), seed)
         yield _as_trial(space, study.get_trials(deepcopy=False)[number])
+
+
+def _suggest(trial: optuna.Trial, name: str, distribution: Any) -> None:
+    """Answer a decision; where the trial has its answer already, that is the one."""
+    if isinstance(distribution, optuna.distributions.IntDistribution):
+        trial.suggest_int(name, distribution.low, distribution.high)
+    else:
+        trial.suggest_categorical(name, distribution.choices)
 
 
 def _evaluate(

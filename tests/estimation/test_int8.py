@@ -9,7 +9,7 @@ import torch
 from nas_lab import nets
 from nas_lab.data import FashionMNIST
 from nas_lab.devices import kernels
-from nas_lab.estimation import int8
+from nas_lab.estimation import int8, onnx_file
 from nas_lab.spaces import Skeleton, nasbench201
 from nas_lab.training import Recipe, train
 
@@ -18,7 +18,7 @@ SKELETON = Skeleton(channels=16, cells=1, stages=1, stem_stride=2, resolution=12
 ARCH = (3, 2, 1, 4, 3, 1)
 DATA = FashionMNIST(12, 128, images=2000)
 
-needs_edge = pytest.mark.skipif(not int8.available(), reason="needs nas-lab[edge]")
+needs_edge = pytest.mark.skipif(not onnx_file.available(), reason="needs nas-lab[edge]")
 pytestmark = pytest.mark.filterwarnings("ignore")  # of onnx's protobuf about itself
 
 
@@ -45,13 +45,11 @@ def test_both_forms_are_measured(trained):
 
 @needs_edge
 def test_the_export_computes_what_the_network_does(trained, tmp_path):
-    import onnxruntime
-
-    int8.export(trained.train(), DATA, tmp_path / "net.onnx")
+    onnx_file.export(trained.train(), DATA, tmp_path / "net.onnx")
     assert trained.training
-    session = int8._session(onnxruntime, tmp_path / "net.onnx")
+    session = onnx_file.session(tmp_path / "net.onnx")
     images = DATA.val_dataloader().images[:7]
-    (logits,) = session.run(None, {int8.INPUT: images.numpy()})
+    (logits,) = session.run(None, {onnx_file.INPUT: images.numpy()})
     with torch.no_grad():
         np.testing.assert_allclose(logits, trained.eval()(images).numpy(), atol=1e-4)
 
@@ -61,7 +59,7 @@ def test_weights_take_a_quarter_of_the_bytes(tmp_path):
     import onnx
 
     net = nets.build(SPACE, ARCH, SKELETON)
-    int8.export(net, DATA, tmp_path / "a.onnx")
+    onnx_file.export(net, DATA, tmp_path / "a.onnx")
     int8.quantise(tmp_path / "a.onnx", tmp_path / "b.onnx", DATA, 20)
     model = onnx.load(tmp_path / "b.onnx")
     whole = [i for i in model.graph.initializer if i.data_type == onnx.TensorProto.INT8]
@@ -76,7 +74,7 @@ def test_kernels_are_those_that_onnx_keeps(arch, tmp_path):
     import onnx
 
     net = nets.build(SPACE, arch, SKELETON)
-    int8.export(net, DATA, tmp_path / "net.onnx")
+    onnx_file.export(net, DATA, tmp_path / "net.onnx")
     found = [node.op_type for node in onnx.load(tmp_path / "net.onnx").graph.node]
     names = {
         "conv": "Conv",
@@ -92,7 +90,7 @@ def test_kernels_are_those_that_onnx_keeps(arch, tmp_path):
 
 def test_without_the_libraries_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    assert not int8.available()
+    assert not onnx_file.available()
     with pytest.raises(ImportError, match=r"pip install 'nas-lab\[edge\]'"):
         int8.compare(torch.nn.Identity(), DATA)
 

@@ -48,6 +48,8 @@ needs_bubblewrap = pytest.mark.skipif(not working, reason="bubblewrap is missing
 
 # The clone may lie in /tmp itself, or its Python may.
 CLONE = [part for path in (ROOT, sys.prefix) for part in ("--ro-bind", str(path), str(path))]
+BOX = ["bwrap", *["--ro-bind", "/", "/", "--dev", "/dev", "--tmpfs", "/tmp"], *CLONE]
+"""Nothing can be written but in /tmp."""
 
 
 def run(source, *arguments, before=(), root=ROOT, **changes):
@@ -64,38 +66,9 @@ def well(done):
 
 
 @needs_bubblewrap
-def test_a_folder_that_is_read_only(tmp_path):
-    box = [
-        "bwrap",
-        "--ro-bind",
-        "/",
-        "/",
-        "--dev",
-        "/dev",
-        "--tmpfs",
-        "/tmp",
-        *CLONE,
-        "--chdir",
-        "/",
-    ]
-    assert well(run(SESSION, before=box))
-
-
-@needs_bubblewrap
-def test_no_network():
-    box = [
-        "bwrap",
-        "--ro-bind",
-        "/",
-        "/",
-        "--dev",
-        "/dev",
-        "--tmpfs",
-        "/tmp",
-        *CLONE,
-        "--unshare-net",
-    ]
-    assert well(run(SESSION, before=box))
+@pytest.mark.parametrize("option", [["--chdir", "/"], ["--unshare-net"]])
+def test_everything_is_read_only_or_there_is_no_network(option):
+    assert well(run(SESSION, before=[*BOX, *option]))
 
 
 def test_no_home():
