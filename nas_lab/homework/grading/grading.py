@@ -11,7 +11,7 @@ from nas_lab.homework.grading import reading
 from nas_lab.homework.grading.boxes import BoxKind, Limits
 from nas_lab.homework.grading.exam import Exam, OpenSheet, Sheet
 from nas_lab.homework.grading.searching import lost, searched, verdict
-from nas_lab.homework.grading.talking import Talk, Trouble, as_text
+from nas_lab.homework.grading.talking import Talk, Trouble, as_text, call
 from nas_lab.homework.grading.template import Template
 from nas_lab.homework.open_question import Desk, Result, in_words
 
@@ -242,16 +242,9 @@ class Run:
 
     def _ask_answer(self, talk: Talk, sheet: Sheet) -> bool:
         """Mark one answer; False when it broke the box."""
-        question = sheet.question
-        request = {
-            "do": "call",
-            "question": question.name,
-            "answer": question.answer,
-            "drive": f"{question.drive.__module__}.{question.drive.__name__}",
-            "cases": list(map(json.loads, sheet.inputs)),
-        }
+        cases = list(map(json.loads, sheet.inputs))
         try:
-            reply = talk.ask(request, self._seconds())
+            reply = talk.ask(call(sheet.question, cases), self._seconds())
         except Trouble as trouble:
             self._mark(sheet, trouble.kind, str(trouble))
             return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from nas_lab.homework.grading.exam import OpenSheet
-from nas_lab.homework.grading.talking import Talk, Trouble, as_text
+from nas_lab.homework.grading.talking import Talk, Trouble, as_text, call
 from nas_lab.homework.open_question import Desk, OpenQuestion, Result, Task
 
 NOT_THERE = "there is no such function"
@@ -23,15 +23,7 @@ def searched(talk: Talk, question: OpenQuestion, desk: Desk, seconds: float) -> 
     Raises:
         Trouble: there was no proper reply.
     """
-    request = {
-        "do": "call",
-        "asks": True,
-        "question": question.name,
-        "answer": question.answer,
-        "drive": f"{question.drive.__module__}.{question.drive.__name__}",
-        "cases": [desk.task.inputs],
-    }
-    reply = talk.ask(request, seconds, desk.reply)
+    reply = talk.ask(call(question, [desk.task.inputs], asks=True), seconds, desk.reply)
     if reply.get("missing") is True:
         return lost(desk.task, desk.asked, NOT_THERE)
     cases = reply.get("cases")

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from typing import Any
 
 from nas_lab.homework.grading import processes
+from nas_lab.homework.open_question import OpenQuestion
+from nas_lab.homework.question import Plain, Question
 
 MOST_BYTES = 8 << 20
 """Of one reply: 40 cases of the runner's longest value."""
@@ -140,6 +142,20 @@ class Talk:
             raise Trouble("timed out", "it computed too long, all its processes together")
         if number > self.most:
             raise Trouble("ended", "it started too many processes")
+
+
+def call(
+    question: Question | OpenQuestion, cases: list[list[Plain]], **more: bool
+) -> dict[str, Any]:
+    """The request that puts an answer to work on cases."""
+    return {
+        "do": "call",
+        "question": question.name,
+        "answer": question.answer,
+        "drive": f"{question.drive.__module__}.{question.drive.__name__}",
+        "cases": cases,
+        **more,
+    }
 
 
 def as_text(words: object, most: int = 600) -> str:
