@@ -299,7 +299,16 @@ def test_stopping_and_going_on_changes_nothing(data, tmp_path):
     assert timeless(History(tmp_path / "run.jsonl", PLAIN).trials) == complete
 
 
+@pytest.fixture
+def interruptible():
+    """Python answers Ctrl-C with KeyboardInterrupt, also where this process was told not to."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize("when", [0, 1, 4])
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_in_a_training_loses_that_training_alone(data, monkeypatch, when):
     complete = timeless(make(data).search(7))
     eas, interrupted = make(data), []
