@@ -34,6 +34,7 @@ WIDGETS = {
     "CompoundScaling": ("CompoundScaling(alpha=1.5)", "slider"),
     "EdgeDevices": ("EdgeDevices('raspberry_pi_4', 0.6)", "slider"),
     "SwapParts": ("SwapParts()", "select"),
+    "BudgetDivider": ("BudgetDivider()", "slider"),
 }
 """Each widget, how a notebook makes it, and what a reader moves."""
 SOURCE = """

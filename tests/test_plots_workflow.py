@@ -5,6 +5,7 @@ import pytest
 
 from nas_lab import plots, spaces
 from nas_lab.strategies import Hyperband
+from nas_lab.widgets.budget_state import EPOCHS, ETAS, MOST, BudgetState
 from nas_lab.workflow.cluster import Stay
 
 
@@ -15,18 +16,28 @@ def closed():
 
 
 def test_a_row_is_as_long_as_its_bracket_costs():
-    brackets = Hyperband(spaces.nasbench201(), epochs=9, eta=3).brackets
-    ax = plots.brackets(brackets, pointed=1)
-    bars = [patch for patch in ax.patches if patch.get_height() == pytest.approx(0.72)]
+    boxes = plots.BracketBoxes(plt.figure().subplots(), rows=4)
+    for epochs in (27, 9):  # what is left of the longer one is gone
+        boxes.update(Hyperband(spaces.nasbench201(), epochs=epochs, eta=3).brackets, pointed=1)
+    light, bars, *texts = boxes.moving
     ends = {}
-    for bar in bars:
-        row = round(bar.get_y() + 0.36)
-        ends[row] = max(ends.get(row, 0), bar.get_x() + bar.get_width())
-    # 9 to 1, 3 to 3, 1 to 9: 9 + 6 + 6; 5 to 3, 1 to 9: 15 + 6; 3 to 9: 27.
-    assert ends == {0: 21, 1: 21, 2: 27}
-    texts = {text.get_text() for text in ax.texts}
-    assert {"9 to 1", "3 to 3", "3 to 9"} <= texts
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["9 start", "5 start", "3 start"]
+    for path in bars.get_paths():
+        box = path.get_extents()
+        row = round((box.y0 + box.y1) / 2)
+        ends[row] = max(ends.get(row, 0), box.x1)
+    # 9 to 1, 3 to 3, 1 to 9: 9 + 6 + 6; 5 to 3, 1 to 9: 15 + 6; 3 to 9: 27; of 9 epochs.
+    assert ends == pytest.approx({0: 21 / 9, 1: 21 / 9, 2: 3})
+    assert round(light.get_paths()[0].get_extents().y0 + 0.5) == 1
+    shown = {text.get_text() for text in texts}
+    assert shown == {"9 to 1", "3 to 3", "1 to 9", "5 to 3", "3 to 9", "9 start", "5 start"} | {
+        "3 start",
+        "",
+    }
+
+
+def test_the_widget_has_room_for_all_brackets():
+    rows = [len(BudgetState(epochs, eta).brackets) for epochs in EPOCHS for eta in ETAS]
+    assert max(rows) == MOST
 
 
 def test_trials_are_in_the_row_of_their_worker():

@@ -40,7 +40,7 @@ from nas_lab.plots.scaling import (
 )
 from nas_lab.plots.spreads import medians, spreads
 from nas_lab.plots.words import decision_labels, quantity
-from nas_lab.plots.workflow import brackets, minutes, workers
+from nas_lab.plots.workflow import BracketBoxes, minutes, workers
 
 __all__ = [
     "COLORS",
@@ -48,6 +48,7 @@ __all__ = [
     "LABELS",
     "STYLES",
     "AlphaLines",
+    "BracketBoxes",
     "BudgetLines",
     "CosineBars",
     "CostOfRanking",
@@ -67,7 +68,6 @@ __all__ = [
     "architecture",
     "bests",
     "box_key",
-    "brackets",
     "cell",
     "cells",
     "chain",

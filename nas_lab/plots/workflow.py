@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
 from matplotlib.ticker import FuncFormatter
 
 from nas_lab.plots.colors import HIGHLIGHT, INK, MUTED, text_on
@@ -20,48 +23,75 @@ _TURNS = ("#277AB3", "#E48E00", "#009F72", "#BD4400", "#691D6A", "#6B6B6B")
 _MACHINE, _HUMAN = "#277AB3", "#E48E00"
 
 
-def brackets(
-    brackets: Sequence[Sequence[Rung]],
-    ax: Axes | None = None,
-    *,
-    title: str = "How Hyperband divides a budget",
-    pointed: int | None = None,
-) -> Axes:
-    """Draw what each rung of each bracket spends; a row is a bracket, the boldest at the top.
+class BracketBoxes:
+    """What each rung of each bracket spends; a row is a bracket, the boldest at the top.
 
-    A box says how many architectures are trained up to which epoch, and is as long as the epochs
-    that this costs. Darker boxes are trained longer.
+    A box says how many architectures are trained up to which epoch. It is as long as the epochs
+    that this costs, counted in whole trainings, so the axis is the same for all of them. Darker
+    boxes are trained longer.
 
     Args:
-        brackets: their rungs, as ``Hyperband.brackets``.
-        ax: where to draw; None makes a new figure.
+        ax: where to draw; its limits stay as they are made here.
+        rows: the most brackets to show; one spends as many whole trainings at most.
         title: what the picture asks or finds.
-        pointed: a bracket to light up.
     """
-    ax = chart(
-        ax, title, "epochs of training, over all architectures", "", 1.3 + 0.5 * len(brackets)
-    )
-    spent = [[rung.cost for rung in rungs] for rungs in brackets]
-    longest = max(map(sum, spent))
-    steps = sorted({rung.epochs for rungs in brackets for rung in rungs})
-    for row, (rungs, costs) in enumerate(zip(brackets, spent, strict=True)):
-        if row == pointed:
-            ax.axhspan(row - 0.5, row + 0.5, color=HIGHLIGHT, alpha=0.55, linewidth=0)
-        left = 0
-        for rung, cost in zip(rungs, costs, strict=True):
-            hue = _DEPTHS[steps.index(rung.epochs) * (len(_DEPTHS) - 1) // max(1, len(steps) - 1)]
-            ax.barh(row, cost, left=left, height=0.72, color=hue, edgecolor="white")
-            text = f"{rung.archs} to {rung.epochs}"
-            look: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": TEXT - 1.5}
-            if cost > longest * 0.0135 * len(text):
-                ax.text(left + cost / 2, row, text, color=text_on(hue), **look)
-            left += cost
-    names = [f"{rungs[0].archs} start" for rungs in brackets]
-    ax.set_yticks(range(len(brackets)), names)
-    ax.set_ylim(len(brackets) - 0.45, -0.55)
-    ax.set_xlim(0, longest * 1.02)
-    ax.grid(visible=False, axis="y")
-    return ax
+
+    def __init__(self, ax: Axes, rows: int, title: str = "How Hyperband divides a budget") -> None:
+        chart(ax, title, "whole trainings", "")
+        self._widest = 1.03 * rows
+        self._light = PolyCollection([], facecolors=HIGHLIGHT, alpha=0.55)
+        self._boxes = PolyCollection([], edgecolors="white")
+        ax.add_collection(self._light)
+        ax.add_collection(self._boxes)
+        look: dict[str, Any] = {"va": "center", "fontsize": TEXT - 1.5}
+        rungs = rows * (rows + 1) // 2
+        self._texts = [ax.text(0, 0, "", ha="center", **look) for _ in range(rungs)]
+        place = {"ha": "right", "color": INK, **look, "fontsize": TEXT}
+        self._names = [ax.text(-0.06, row, "", **place) for row in range(rows)]
+        ax.set_xlim(0, self._widest)
+        ax.set_ylim(rows - 0.45, -0.55)
+        ax.set_yticks([])
+        ax.grid(visible=False, axis="y")
+
+    @property
+    def moving(self) -> list[Artist]:
+        """The artists that ``update`` changes."""
+        return [self._light, self._boxes, *self._texts, *self._names]
+
+    def update(self, brackets: Sequence[Sequence[Rung]], pointed: int) -> None:
+        """Show brackets, as of ``Hyperband.brackets``, and light one of them up."""
+        whole = brackets[-1][-1].epochs
+        steps = sorted({rung.epochs for rungs in brackets for rung in rungs})
+        boxes, hues = [], []
+        texts = iter(self._texts)
+        for row, rungs in enumerate(brackets):
+            ends = list(accumulate((rung.cost / whole for rung in rungs), initial=0.0))
+            for rung, left, right in zip(rungs, ends, ends[1:], strict=False):
+                hue = _DEPTHS[_share(steps.index(rung.epochs), steps)]
+                boxes.append(_box(left, right, row, 0.36))
+                hues.append(hue)
+                text, label = next(texts), f"{rung.archs} to {rung.epochs}"
+                fits = right - left > 0.0135 * self._widest * len(label)
+                text.set(
+                    text=label if fits else "", x=(left + right) / 2, y=row, color=text_on(hue)
+                )
+        for text in texts:
+            text.set_text("")
+        for row, name in enumerate(self._names):
+            name.set_text(f"{brackets[row][0].archs} start" if row < len(brackets) else "")
+        self._boxes.set(verts=boxes, facecolor=hues)
+        self._light.set_verts([_box(0, self._widest, pointed, 0.5)])
+
+
+def _share(step: int, steps: Sequence[int]) -> int:
+    """The place of a step among the depths: the first is the lightest, the last the darkest."""
+    return step * (len(_DEPTHS) - 1) // max(1, len(steps) - 1)
+
+
+def _box(left: float, right: float, row: int, half: float) -> list[tuple[float, float]]:
+    """Corners."""
+    low, high = row - half, row + half
+    return [(left, low), (right, low), (right, high), (left, high)]
 
 
 def workers(

@@ -9,7 +9,7 @@ import ipywidgets
 from matplotlib.figure import Figure
 
 from nas_lab import plots
-from nas_lab.widgets.budget_state import EPOCHS, ETAS, BudgetState
+from nas_lab.widgets.budget_state import EPOCHS, ETAS, MOST, BudgetState
 from nas_lab.widgets.view import MovingPicture, View, Words, button, row
 
 _HINT = (
@@ -37,7 +37,7 @@ class BudgetDivider(View):
         super().__init__()
         self.model = BudgetState(epochs, eta, bracket)
         self._make_controls()
-        self._picture = MovingPicture(self._figure(), [])
+        self._picture = self._make_picture()
         self._words, hint = Words(), Words()
         self._drawn: object = None
         hint.say(_HINT)
@@ -61,11 +61,10 @@ class BudgetDivider(View):
         self._eta.observe(lambda change: self._set("eta", change["new"]), "value")
         self._bracket.observe(self._point, "value")
 
-    def _figure(self) -> Figure:
-        known = self.model.brackets
-        figure = Figure(figsize=(8.6, 1.1 + 0.42 * len(known)), layout="constrained")
-        plots.brackets(known, figure.subplots(), pointed=self.model.pointed)
-        return figure
+    def _make_picture(self) -> MovingPicture:
+        figure = Figure(figsize=(8.6, 3.9), facecolor="white")
+        self._boxes = plots.BracketBoxes(figure.add_axes((0.09, 0.14, 0.9, 0.77)), MOST)
+        return MovingPicture(figure, self._boxes.moving, dpi=120)
 
     def _set(self, name: str, value: Any) -> None:
         setattr(self.model, name, value)
@@ -84,6 +83,6 @@ class BudgetDivider(View):
         if shown == self._drawn:
             return
         self._drawn = shown
-        self._picture.lay_out(self._figure(), [])
+        self._boxes.update(model.brackets, model.pointed)
         self._picture.draw(f"What each bracket spends. {model.words} {model.bracket_words}")
         self._words.say(f"<b>{html.escape(model.words)}</b>", html.escape(model.bracket_words))

@@ -12,6 +12,8 @@ EPOCHS = (1, 2, 4, 8, 9, 16, 27, 32, 64, 81)
 """Lengths of a whole training to choose from: powers of 2 and of 3, which divide evenly."""
 ETAS = (2, 3, 4)
 """One of so many goes on."""
+MOST = 7
+"""Brackets that there can be: as often can the longest training be halved, and once more."""
 
 
 class BudgetState(State):
