@@ -31,14 +31,20 @@ EXECUTED = ROOT / "build" / "notebooks"
 LARGEST_OUTPUT = 1_000_000
 SECONDS_A_CELL = 600  # a guard against a hang, far above what is allowed
 
-# Linux hands ru_maxrss of whoever started a process on to it; VmHWM begins anew.
+# Linux hands ru_maxrss of whoever started a process on to it; VmHWM begins anew. The pages of
+# CUDA's libraries are there with the default build of PyTorch for Linux, on a CPU as well.
 PEAK = r"""
 import pathlib, re, resource, sys
-status = pathlib.Path("/proc/self/status")
+status, maps = (pathlib.Path("/proc/self", name) for name in ("status", "smaps"))
 known = re.search(r"VmHWM:\s+(\d+)", status.read_text()) if status.exists() else None
 own = int(known[1]) if known else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 peak = max(own, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
-print(peak * (1 if sys.platform == "darwin" else 1024))
+pages = re.findall(
+    r"^[0-9a-f]+-\S+(?: +\S+){4} *(.*)\n(?:[^\n]*\n)*?Rss: +(\d+)",
+    maps.read_text() if maps.exists() else "", re.MULTILINE
+)
+cuda = sum(int(kB) for file, kB in pages if re.search("/nvidia/|_cuda[.]so|/triton/", file))
+print(*(size * (1 if sys.platform == "darwin" else 1024) for size in (peak, cuda)))
 """
 
 
@@ -61,17 +67,20 @@ class Kernel(AsyncKernelManager):
 class Client(NotebookClient):
     """Run a notebook, then ask its kernel how much memory it had."""
 
-    peak = float("nan")
+    peak = cuda = float("nan")
 
     async def async_execute(self, **options):
-        """Run all cells; `peak` is then the most bytes that the kernel or a child held."""
+        """Run all cells; `peak` is then the most bytes that the kernel or a child held.
+
+        `cuda` are those of them that hold CUDA's libraries; a CPU build of PyTorch has none.
+        """
         async with self.async_setup_kernel(**options):
             for number, cell in enumerate(self.nb.cells):
                 await self.async_execute_cell(cell, number)
             self.nb.cells.append(nbformat.v4.new_code_cell(PEAK))
             probe = await self.async_execute_cell(self.nb.cells[-1], len(self.nb.cells) - 1)
             self.nb.cells.pop()
-            self.peak = float(probe.outputs[0].text)
+            self.peak, self.cuda = map(float, probe.outputs[0].text.split())
         self.set_widgets_metadata()
         return self.nb
 
@@ -97,6 +106,7 @@ class Run:
     name: str
     seconds: float
     peak: float
+    cuda: float
     slowest: str
     problems: list[str]
 
@@ -117,7 +127,7 @@ async def run(path: Path, at_once: asyncio.Semaphore) -> Run:
     taken = {cell.id: seconds(cell) for cell in notebook.cells if cell.cell_type == "code"}
     slowest = max(taken, key=taken.get)
     described = f"{taken[slowest]:.1f} s in {slowest}"
-    return Run(path.stem, sum(taken.values()), runner.peak, described, problems)
+    return Run(path.stem, sum(taken.values()), runner.peak, runner.cuda, described, problems)
 
 
 def seconds(cell) -> float:
@@ -188,6 +198,7 @@ def row(run: Run) -> dict[str, str | float]:
         "notebook": run.name,
         "s": run.seconds,
         "peak, MB": run.peak / 1e6,
+        "of it CUDA's libraries": run.cuda / 1e6,
         "slowest cell": run.slowest,
         "result": f"{len(run.problems)} problems" if run.problems else "passed",
     }

@@ -96,4 +96,5 @@ def test_peak_memory_is_that_of_the_kernel(tmp_path):
     runner = client(notebook, tmp_path)
     runner.execute()
     assert 300e6 < runner.peak < 600e6
+    assert runner.cuda == 0  # nothing of PyTorch is loaded
     assert len(notebook.cells) == 1
