@@ -6,9 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.lab import BROWSER_OPTIONS, ROOT, Lab, Server
-
-BROWSERS = ["chromium", "chromium-browser", "google-chrome", "chrome"]
+from tests.browser.lab import BROWSER_OPTIONS, ROOT, Lab, Server, find_browser
 
 
 def pytest_collection_modifyitems(items):
@@ -21,11 +19,11 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope="session")
 def chromium():
     """Return the path of a browser; without one skip, or fail where it is required."""
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    found = find_browser()
     if found is None and os.environ.get("NAS_LAB_REQUIRE_BROWSER") == "1":
         pytest.fail("NAS_LAB_REQUIRE_BROWSER=1, but no chromium is on the path")
     if found is None:
-        pytest.skip("no chromium is on the path")
+        pytest.skip("no chromium is on the path; Debian has it: apt-get install chromium")
     return found
 
 

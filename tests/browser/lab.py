@@ -14,6 +14,7 @@ user's configuration and write into temporary folders only.
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -22,6 +23,7 @@ import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+BROWSERS = ["chromium", "chromium-browser", "google-chrome", "chrome"]
 BROWSER_OPTIONS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -60,6 +62,11 @@ FINISHED = f"""() => {{
     const now = ({STATE})();
     return now.status === "idle" && (now.left === 0 || now.errors.length > 0);
 }}"""
+
+
+def find_browser() -> str | None:
+    """Return the path of a browser on this machine, None where there is none."""
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
 class Server:

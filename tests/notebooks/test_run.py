@@ -1,12 +1,12 @@
 """Every notebook runs from top to bottom in a fresh kernel."""
 
-import os
 import sys
 
 import nbformat
 import pytest
 from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
+from tests.browser.lab import find_browser
 from tools.notebooks import ROOT, SECONDS_A_CELL, broken_links, cell_problems, client
 
 NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
@@ -18,8 +18,8 @@ def run(notebook, folder, seconds=SECONDS_A_CELL):
 
 
 def skip_if_the_browser_runs_it(path):
-    """Where a browser is required it runs each lecture notebook: once is enough."""
-    if os.environ.get("NAS_LAB_REQUIRE_BROWSER") == "1" and path.parent.name == "notebooks":
+    """Where there is a browser it runs each lecture notebook: once is enough."""
+    if find_browser() and path.parent.name == "notebooks":
         pytest.skip("tests/browser/test_notebooks.py runs it")
 
 
