@@ -19,6 +19,7 @@ _submodules = [
     "history",
     "homework",
     "nets",
+    "order",
     "plots",
     "runtime",
     "scaling",

@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "nas_lab"
 
 # From the ground up. A module may import from its own row and from the rows before it.
 LAYERS = [
-    ["_arguments", "checksums", "files", "scaling", "spaces"],
+    ["_arguments", "checksums", "files", "order", "scaling", "spaces"],
     ["devices", "history"],
     ["data", "nets", "runtime", "training"],
     ["estimation"],
@@ -33,6 +33,7 @@ LIGHT = {
     "nas_lab": "import nas_lab",
     "nas_lab.files": "from nas_lab import files",
     "nas_lab.spaces": "from nas_lab import spaces",
+    "nas_lab.order": "from nas_lab import order",
     "nas_lab.scaling": "from nas_lab import scaling",
     "nas_lab.devices": "from nas_lab import devices",
     "nas_lab.history": "from nas_lab.history import Trial, History",

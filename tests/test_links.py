@@ -99,7 +99,7 @@ def test_on_colab_it_installs_what_is_missing_and_resolves_nothing(monkeypatch):
     colab.output = types.SimpleNamespace(enable_custom_widget_manager=lambda: enabled.append(True))
     monkeypatch.setitem(sys.modules, "google", types.ModuleType("google"))
     monkeypatch.setitem(sys.modules, "google.colab", colab)
-    (line,) = run_set_up()
+    line, load = run_set_up()
     words = line.replace("'", "").split()
     assert words[:2] == ["%pip", "install"]
     assert "--no-deps" in words
@@ -108,3 +108,4 @@ def test_on_colab_it_installs_what_is_missing_and_resolves_nothing(monkeypatch):
     assert set(packages[:-1]) == {pin for pin in pins if pin.startswith(("d2l=", "lazy_"))}
     assert packages[-1] == "nas-lab@git+https://github.com/ada/fork@main"
     assert enabled == [True]
+    assert load == "%load_ext nas_lab.order"

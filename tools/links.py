@@ -26,7 +26,8 @@ if "google.colab" in sys.modules:
     packages = "{packages}"
     source = "nas-lab@git+https://github.com/{home}@{branch}"
     get_ipython().run_line_magic("pip", f"install -q --no-deps {{packages}} {{source}}")
-    output.enable_custom_widget_manager()"""
+    output.enable_custom_widget_manager()
+    get_ipython().run_line_magic("load_ext", "nas_lab.order")"""
 
 
 def home(root: Path = ROOT) -> str:

@@ -50,6 +50,7 @@ install_lab() {
     echo "setup: installing into .venv; the first time this takes a few minutes"
     "$python" -m pip install --quiet -r requirements.txt
     "$python" -m pip install --quiet -e .
+    "$python" tools/hints.py
 }
 
 install_dev() {
