@@ -5,8 +5,8 @@ import re
 import pytest
 
 from nas_lab.widgets import AlphaState
-from tests.browser.lab import ROOT, write_json
-from tests.browser.test_cell_builder import THEMES, contrast, press, save
+from tests.browser.lab import ROOT
+from tests.browser.test_cell_builder import press, save
 from tests.strategies.tables import invented
 from tests.widgets.test_alphas_state import film
 
@@ -94,28 +94,6 @@ def test_it_follows_a_run_while_the_cell_is_busy(lab):
     assert float(player.get_by_role("slider").first.get_attribute("aria-valuemax")) == 30
     lab.screenshot("alphas-grown", player)
     assert lab.errors() == []
-
-
-@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
-def test_it_fits_a_laptop_and_reads_in_both_themes(lab, theme):
-    themes = lab.server._folder / THEMES
-    write_json(themes, {"theme": theme})
-    try:
-        save(lab.server, "alphas.ipynb", SOURCE)
-        lab.open("alphas.ipynb")
-        lab.page.set_viewport_size({"width": 1280, "height": 800})
-        lab.run_all()
-        player = lab.output(0)
-        line = player.get_by_text(words(40))
-        line.wait_for(timeout=SECONDS)
-        assert player.evaluate("e => e.scrollWidth <= e.clientWidth")
-        top, bottom = button(player, "Play").bounding_box(), line.bounding_box()
-        assert bottom["y"] + bottom["height"] - top["y"] < 640  # together in sight
-        assert contrast(line) > 4.5
-        lab.screenshot(f"alphas-{theme[-5:].strip().lower()}", player)
-        assert lab.errors() == []
-    finally:
-        themes.unlink()
 
 
 def test_the_temperature_is_moved_by_keyboard(lab):

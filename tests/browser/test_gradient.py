@@ -3,8 +3,8 @@
 import pytest
 
 from nas_lab.widgets import GradientState
-from tests.browser.lab import ROOT, write_json
-from tests.browser.test_cell_builder import THEMES, contrast, press, save
+from tests.browser.lab import ROOT
+from tests.browser.test_cell_builder import press, save
 from tests.strategies.tables import invented
 
 SOURCE = f"""
@@ -57,23 +57,3 @@ def test_arrow_keys_move_every_slider(lab, sliders):
     press(lab, "Enter")
     sliders.get_by_text(words()).wait_for(timeout=SECONDS)
     assert lab.errors() == []
-
-
-@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
-def test_it_fits_a_laptop_and_reads_in_both_themes(lab, theme):
-    themes = lab.server._folder / THEMES
-    write_json(themes, {"theme": theme})
-    try:
-        save(lab.server, "gradient.ipynb", SOURCE, "print(w.state)")
-        lab.open("gradient.ipynb")
-        lab.page.set_viewport_size({"width": 1280, "height": 800})
-        lab.run_all()
-        sliders = lab.output(0)
-        line = sliders.get_by_text(words())
-        line.wait_for(timeout=SECONDS)
-        assert sliders.evaluate("e => e.scrollWidth <= e.clientWidth")
-        assert contrast(line) > 4.5
-        lab.screenshot(f"gradient-{theme[-5:].strip().lower()}", sliders)
-        assert lab.errors() == []
-    finally:
-        themes.unlink()

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from nas_lab.widgets import ScalingState
-from tests.browser.lab import write_json
-from tests.browser.test_cell_builder import THEMES, contrast, press, save
+from tests.browser.test_cell_builder import press, save
 
 SOURCE = """
 from nas_lab.widgets import CompoundScaling
@@ -130,23 +129,3 @@ def test_fast_keys_leave_no_queue_of_old_pictures(lab, locked):
     assert last.cost_words in seen[-1]["alt"]
     assert len(late) <= 2
     assert lab.errors() == []
-
-
-@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
-def test_it_fits_a_laptop_and_reads_in_both_themes(lab, theme):
-    themes = lab.server._folder / THEMES
-    write_json(themes, {"theme": theme})
-    try:
-        open_widget(lab, "phi=2")
-        lab.page.set_viewport_size({"width": 1280, "height": 800})
-        w = lab.output(0)
-        line = w.get_by_text(ScalingState(phi=2.0).constraint_words)
-        line.wait_for(timeout=SECONDS)
-        assert w.evaluate("e => e.scrollWidth <= e.clientWidth")
-        top, bottom = w.get_by_label("base").bounding_box(), w.get_by_role("img").bounding_box()
-        assert bottom["y"] + bottom["height"] - top["y"] < 640  # together in sight
-        assert contrast(line) > 4.5
-        lab.screenshot(f"scaling-{theme[-5:].strip().lower()}", w)
-        assert lab.errors() == []
-    finally:
-        themes.unlink()

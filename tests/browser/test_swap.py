@@ -5,8 +5,8 @@ import re
 import pytest
 
 from nas_lab.widgets import SwapState
-from tests.browser.lab import ROOT, write_json
-from tests.browser.test_cell_builder import THEMES, contrast, press, save
+from tests.browser.lab import ROOT
+from tests.browser.test_cell_builder import press, save
 from tests.strategies.tables import invented
 
 SOURCE = f"""
@@ -45,23 +45,3 @@ def test_a_swap_by_keyboard_is_explained(lab, swap):
     press(lab, "Enter")
     swap.get_by_text(SwapState(invented()).swap_words).wait_for()
     assert lab.errors() == []
-
-
-@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
-def test_it_fits_a_laptop_and_reads_in_both_themes(lab, theme):
-    themes = lab.server._folder / THEMES
-    write_json(themes, {"theme": theme})
-    try:
-        save(lab.server, "swap.ipynb", SOURCE)
-        lab.open("swap.ipynb")
-        lab.page.set_viewport_size({"width": 1280, "height": 800})
-        lab.run_all()
-        swap = lab.output(0)
-        line = swap.get_by_text(SwapState(invented()).swap_words)
-        line.wait_for()
-        assert swap.evaluate("e => e.scrollWidth <= e.clientWidth")
-        assert contrast(line) > 4.5
-        lab.screenshot(f"swap-{theme[-5:].strip().lower()}", swap)
-        assert lab.errors() == []
-    finally:
-        themes.unlink()
