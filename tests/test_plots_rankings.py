@@ -40,3 +40,13 @@ def test_a_ranking_over_time_shows_mean_band_and_the_look():
     low, high = ax.get_ylim()
     assert low < -0.3
     assert high > 0.7
+
+
+def test_ties_at_the_border_choose_exactly_k_and_all_of_them_are_the_best():
+    tied = np.array([4.0, 3.0, 3.0, 3.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0])
+    clear = np.arange(10.0, 0, -1)
+    for estimate, truth, counts in ((tied, clear, (2, 0, 0, 8)), (clear, tied, (2, 2, 0, 6))):
+        ax = plots.rank_scatter(estimate, truth, top=0.2)
+        said = [text.get_text() for text in ax.get_legend().get_texts()]
+        kinds = ("best, and chosen", "best, but missed", "chosen, not best", "neither")
+        assert said == [f"{kind}: {n}" for kind, n in zip(kinds, counts, strict=True)]

@@ -66,16 +66,18 @@ class RankScatter:
     def update(self, estimate: np.ndarray, truth: np.ndarray) -> None:
         """Show the ranks of two arrays of scores, [n] each; higher scores are better."""
         x, y = ranks(estimate), ranks(truth)
-        chosen, best = x <= self.k, y <= self.k
+        # As for ``explain.precision_at``: exactly k are chosen, and all that tie for k-th are best.
+        chosen = ranks(estimate, "ordinal") <= self.k
+        best = ranks(truth, "min") <= self.k
         kinds = [chosen & best, ~chosen & best, chosen & ~best, ~chosen & ~best]
         for kind, rows in zip(_KINDS, kinds, strict=True):
             self._marks[kind].set_data(x[rows], y[rows])
             self._marks[kind].set_label(f"{kind}: {rows.sum()}")
 
 
-def ranks(scores: np.ndarray) -> np.ndarray:
-    """Rank 1 for the highest score; equal scores share the mean of their ranks."""
-    return rankdata(-np.asarray(scores, dtype=float))
+def ranks(scores: np.ndarray, ties: str = "average") -> np.ndarray:
+    """Rank 1 for the highest score; ``ties`` is the method of ``scipy.stats.rankdata``."""
+    return rankdata(-np.asarray(scores, dtype=float), method=ties)
 
 
 def rank_scatter(
