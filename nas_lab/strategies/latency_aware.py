@@ -48,7 +48,7 @@ def plus_latency(loss: Tensor, latency: Tensor, weight: float) -> Tensor:
 class LatencyAwareDarts(Darts):
     """DARTS whose alphas also descend the expected latency of the mixture.
 
-    The expected latency is linear in w (FBNet, Wu et al. 2019, arXiv:1812.03443, eq. 7), so it
+    The expected latency is linear in w (FBNet, Wu et al. 2019, arXiv:1812.03443), so it
     has a gradient in the alphas, which the latency of a single network has not.
 
     Args:

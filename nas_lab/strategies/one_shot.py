@@ -50,7 +50,7 @@ class OneShot:
     ``estimator()`` ranks architectures by their accuracy on the weights they inherit.
 
     Normalisations have no scale and shift to learn here: they would have to suit all architectures
-    at once, and of all that was tried they spoil the ranking most. Liu et al. (2019,
+    at once, and with them the ranking is worse (``OneShotRuns``). Liu et al. (2019,
     arXiv:1806.09055, appendix A.1) leave them out of the search too. To train them after all, call
     ``one_shot.net.requires_grad_(True)`` before ``fit``.
 
