@@ -42,6 +42,8 @@ pictures: notebooks ## draw the README's pictures
 
 site: notebooks ## build the web page in build/site/html
 	$(RUN) pip install --quiet -e '.[site]'
+	$(RUN) tools.mathjax
+	$(RUN) tools.screenshots
 	$(RUN) tools.site
 	$(RUN) sphinx -q -W --keep-going -c site build/site/source build/site/html
 

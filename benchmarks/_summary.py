@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from _report import FOLDER, Row, report
+from _report import FOLDER, Row, report, show
 
 RATIO = re.compile(r"\btimes\b| / |\bfaster\b|^of the ")
 """How a column of ratios is named."""
@@ -29,4 +29,4 @@ if __name__ == "__main__":
     records = {path.stem: json.loads(path.read_text("utf-8"))["rows"] for path in files}
     report("summary", [line for name, rows in records.items() for line in ratios(name, rows)])
     if "notebooks" in records:
-        report("notebooks", records["notebooks"])
+        show("notebooks", records["notebooks"])

@@ -7,7 +7,6 @@ nothing to measure.
 
 from __future__ import annotations
 
-import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -95,10 +94,9 @@ def main() -> None:
     except ImportError:
         print("widgets: no playwright here, nothing is measured; `make test` installs it")
         return
-    from tests.browser.conftest import BROWSERS
-    from tests.browser.lab import BROWSER_OPTIONS, Lab, Server
+    from tests.browser.lab import BROWSER_OPTIONS, Lab, Server, find_browser
 
-    chromium = next(filter(None, map(shutil.which, BROWSERS)), None)
+    chromium = find_browser()
     if chromium is None:
         print("widgets: no chromium is on the path, nothing is measured")
         return

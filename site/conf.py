@@ -1,7 +1,7 @@
 """Sphinx's settings for the site; its pages come from tools/site.py."""
 
 import nas_lab
-from tools import links
+from tools import links, mathjax
 
 project = "NAS Lab"
 author = "NAS Lab developers"
@@ -24,8 +24,13 @@ add_module_names = False
 html_theme = "pydata_sphinx_theme"
 html_title = "NAS Lab"
 html_static_path = ["_static"]
+if mathjax.SCRIPT.is_file():
+    html_static_path.append(str(mathjax.FOLDER))
+    mathjax_path = mathjax.SCRIPT.relative_to(mathjax.FOLDER).as_posix()
 html_css_files = ["site.css"]
-html_sidebars = {"index": []}
+html_sidebars = {
+    page: [] for page in ("index", "bench", "INSTRUCTORS", "CONTRIBUTING", "CHANGELOG")
+}
 html_show_sourcelink = False
 html_theme_options = {
     "github_url": f"https://github.com/{links.home()}",

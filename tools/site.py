@@ -18,12 +18,11 @@ import nbformat
 
 import nas_lab
 from tools import links
+from tools.stills import without_widgets
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "build" / "site" / "source"
 PAGES = ["INSTRUCTORS.md", "CONTRIBUTING.md", "CHANGELOG.md"]
-WIDGET = "application/vnd.jupyter.widget-view+json"
-STATES = "application/vnd.jupyter.widget-state+json"
 LINK = re.compile(r"(\]\()(?![a-z]+:|#)([^)#\s]+)")
 
 INDEX = """
@@ -45,6 +44,10 @@ LISTS = {
     "notebooks/index.md": ("Notebooks", "0*"),
     "notebooks/homework/index.md": ("Homework", "[hc]*"),
 }
+BENCH = """# Benchmarks
+
+What `make bench` measured. A time depends on the machine; a ratio compares two ways in one run, and
+is what to look at. 'Times' is how many times as long, 'faster' how many times as quick."""
 LIST = """# {title}
 
 ```{{toctree}}
@@ -61,36 +64,11 @@ def slug(heading: str) -> str:
     return heading.strip().replace(" ", "-")
 
 
-def still(view: str, states: dict) -> str:
-    """Return what a widget showed, as HTML without controls; `view` is the id of its model."""
-    state = states[view]["state"]
-    inner = "".join(still(child[10:], states) for child in state.get("children", []))
-    if states[view]["model_name"] == "HTMLModel":
-        inner += f"<div>{state.get('value', '')}</div>"
-    return inner
-
-
-def without_widgets(notebook) -> None:
-    """Put a still in place of each widget, and a word on where it moves."""
-    states = notebook.metadata.pop("widgets", {}).get(STATES, {}).get("state", {})
-    for cell in notebook.cells:
-        kept = []
-        for output in cell.get("outputs", []):
-            view = output.get("data", {}).get(WIDGET)
-            if view is None:
-                kept.append(output)
-            elif shown := still(view["model_id"], states):
-                hint = "<p><em>A still: open this notebook on Colab or Binder to move it.</em></p>"
-                html = {"text/html": f'<div class="still">{shown}{hint}</div>'}
-                kept.append(nbformat.v4.new_output("display_data", html))
-        if "outputs" in cell:
-            cell.outputs = kept
-
-
-def page_of(notebook):
-    """Return a notebook as a page: no set-up for Colab, hidden code folded."""
+def page_of(path: Path):
+    """Return a notebook as a page: no set-up for Colab, hidden code folded, stills of widgets."""
+    notebook = nbformat.read(path, as_version=4)
+    without_widgets(notebook, path.stem)
     notebook.cells = [cell for cell in notebook.cells if cell.id != "set-up-for-colab"]
-    without_widgets(notebook)
     for cell in notebook.cells:
         if cell.metadata.get("jupyter", {}).get("source_hidden"):
             cell.metadata["tags"] = [*cell.metadata.get("tags", []), "hide-input"]
@@ -122,9 +100,9 @@ def notebook_pages() -> dict[Path, object]:
         executed = ROOT / "build" / "notebooks" / path.name
         if not executed.is_file():
             raise FileNotFoundError(f"{executed} is not there: run make notebooks")
-        found[path.relative_to(ROOT)] = page_of(nbformat.read(executed, as_version=4))
+        found[path.relative_to(ROOT)] = page_of(executed)
     for path in sorted((ROOT / "notebooks" / "homework").glob("*.ipynb")):
-        found[path.relative_to(ROOT)] = page_of(nbformat.read(path, as_version=4))
+        found[path.relative_to(ROOT)] = page_of(path)
     return found
 
 
@@ -147,20 +125,33 @@ def reference() -> dict[str, str]:
 
 def bench() -> str:
     """Return the page of the benchmarks, from what `make bench` kept."""
-    parts = ["# Benchmarks", "Ratios of times measured in one run. `make bench` measures again."]
-    for name in ("notebooks", "summary"):
-        kept = ROOT / "build" / "benchmarks" / f"{name}.json"
-        if kept.is_file():
-            rows = json.loads(kept.read_text("utf-8"))["rows"]
-            parts += [f"## {name.capitalize()}", table(rows)]
+    files = sorted((ROOT / "build" / "benchmarks").glob("*.json"))
+    kept = {path.stem: json.loads(path.read_text("utf-8")) for path in files}
+    kept.pop("summary", None)  # the same ratios without what they are made of
+    first = {name: kept.pop(name) for name in ("notebooks",) if name in kept}
+    parts = [BENCH, *(measured(name, record) for name, record in (first | kept).items())]
     return "\n\n".join(parts) + "\n"
 
 
+def measured(name: str, record: dict) -> str:
+    """Return the section of one benchmark."""
+    where = ", ".join(record[key] for key in ("date", "machine") if key in record)
+    parts = [f"## {name[0].upper()}{name[1:]}", record.get("about", ""), table(record["rows"])]
+    return "\n\n".join([*filter(None, parts), f"*Measured: {where}.*" if where else ""])
+
+
 def table(rows: list[dict]) -> str:
-    """Return rows that have the same columns as a Markdown table."""
-    lines = [list(rows[0]), ["---"] * len(rows[0])]
-    lines += [[v if isinstance(v, str) else f"{v:,.4g}" for v in row.values()] for row in rows]
+    """Return rows that have the same columns as a Markdown table, numbers to the right."""
+    sides = [":---" if isinstance(value, str) else "---:" for value in rows[0].values()]
+    lines = [list(rows[0]), sides, *(map(entry, row.values()) for row in rows)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def entry(value: str | float) -> str:
+    """Return what a cell of a table shows: three digits, or all before the point."""
+    if isinstance(value, str):
+        return value.replace("|", "\\|")
+    return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
 
 
 def write(path: Path, text: str) -> None:

@@ -1,0 +1,76 @@
+"""Photograph the widgets of the executed notebooks in JupyterLab, for the stills of the site.
+
+JupyterLab shows them as they were kept, so nothing runs again. The pictures are in
+build/screenshots. Without a browser there are none.
+"""
+
+from __future__ import annotations
+
+import io
+import shutil
+import tempfile
+from pathlib import Path
+
+import nbformat
+from nbformat.sign import NotebookNotary
+from PIL import Image
+
+from tools.notebooks import EXECUTED
+from tools.stills import SCREENSHOTS, screenshot, widgets
+
+COLORS = 128
+# Without a kernel JupyterLab puts a broken link on every part of a widget.
+STYLE = ".jupyter-widgets-disconnected::before { display: none !important; }"
+
+
+def small(png: bytes) -> Image.Image:
+    """Return a picture in few colours."""
+    picture = Image.open(io.BytesIO(png)).convert("RGB")
+    return picture.quantize(COLORS, dither=Image.Dither.NONE)
+
+
+def photograph(lab, path: Path) -> None:
+    """Save a picture of each widget of an executed notebook."""
+    notebook = nbformat.read(path, as_version=4)
+    lab.open(path.name)
+    lab.page.add_style_tag(content=STYLE)
+    for number, _ in widgets(notebook):
+        widget = lab.output(number).locator(".jp-OutputArea-output .jupyter-widgets").first
+        widget.get_by_role("img").first.wait_for()
+        target = screenshot(path.stem, notebook.cells[number].id)
+        small(widget.screenshot(animations="disabled")).save(target, optimize=True)
+
+
+def main() -> None:
+    """Take all pictures anew."""
+    from playwright.sync_api import sync_playwright
+
+    from tests.browser.lab import BROWSER_OPTIONS, Lab, Server, find_browser
+
+    shutil.rmtree(SCREENSHOTS, ignore_errors=True)
+    SCREENSHOTS.mkdir(parents=True)
+    chromium = find_browser()
+    if chromium is None:
+        print("screenshots: no chromium is on the path; the site shows widgets without controls")
+        return
+    executed = sorted(EXECUTED.glob("*.ipynb"))
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        copies, data = Path(folder, "notebooks"), Path(folder, "data")
+        copies.mkdir()
+        data.mkdir()
+        notary = NotebookNotary(data_dir=str(data))  # an unsigned notebook shows no widgets
+        for path in executed:
+            notary.sign(nbformat.read(shutil.copy(path, copies), as_version=4))
+        server = Server(Path(folder), copies)
+        browser = playwright.chromium.launch(executable_path=chromium, args=BROWSER_OPTIONS)
+        try:
+            for path in executed:
+                photograph(Lab(server, browser, SCREENSHOTS), path)
+                server.end_kernels()
+        finally:
+            browser.close()
+            server.stop()
+
+
+if __name__ == "__main__":
+    main()
