@@ -19,6 +19,7 @@ suppress_warnings = ["ref.python"]  # two ways to one class: exported, and where
 napoleon_use_ivar = True
 autodoc_member_order = "groupwise"
 autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented"
 add_module_names = False
 
 html_theme = "pydata_sphinx_theme"

@@ -42,7 +42,7 @@ CHANGELOG
 # The pages that list others, by their place.
 LISTS = {
     "notebooks/index.md": ("Notebooks", "0*"),
-    "notebooks/homework/index.md": ("Homework", "[hc]*"),
+    "notebooks/homework/index.md": ("Homework", "hw*\ncapstone"),
 }
 BENCH = """# Benchmarks
 
