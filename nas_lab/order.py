@@ -7,10 +7,11 @@ traceback it displays which cell to run. The traceback itself stays as it is.
 
 from __future__ import annotations
 
+import ast
+import dis
 import json
 import os
 import re
-import symtable
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,11 +48,11 @@ class Hints:
 
     def __call__(self, result: ExecutionResult) -> None:
         """Look at how a cell ended. Nothing is displayed where nothing helpful is known."""
-        error = result.error_in_exec
+        error, ran = result.error_in_exec, result.info
         name = error.name if type(error) is NameError else None  # not an UnboundLocalError
         in_kernel = hasattr(self.shell, "kernel")  # a terminal has no cells further up
-        if name and name not in self.shell.user_ns and in_kernel:
-            text = self.text(name, result.info)
+        if ran and name and name not in self.shell.user_ns and in_kernel:
+            text = self.text(name, ran)
             if text:
                 self.shell.display_pub.publish({"text/markdown": text, "text/plain": text})
 
@@ -138,11 +139,8 @@ def find(name: str, cells: list[Cell], transform: Callable[[str], str]) -> Place
 def made(source: str, transform: Callable[[str], str]) -> set[str]:
     """Return the names that a cell binds: by =, import, def, class, for, with, := and the like."""
     try:
-        symbols = symtable.symtable(transform(source), "cell", "exec").get_symbols()
+        code = compile(transform(source), "cell", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     except (SyntaxError, ValueError):  # a draft
         return set()
-    return {
-        symbol.get_name()
-        for symbol in symbols  # a := in a comprehension counts as a global of the cell
-        if symbol.is_assigned() or symbol.is_imported() or symbol.is_declared_global()
-    }
+    # What functions and comprehensions bind is not stored by name.
+    return {each.argval for each in dis.get_instructions(code) if each.opname == "STORE_NAME"}

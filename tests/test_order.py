@@ -23,7 +23,7 @@ CELLS = [
     ("code", "def root(x, start):\n    inside = x\n    return inside"),
     ("code", "this is a draft"),
     ("markdown", "## 2 Loops"),
-    ("code", "for step in range(3):\n    [(last := n) for n in range(step)]"),
+    ("code", "for step in range(3):\n    [n for n in range(3)], (last := step)"),
     ("code", "with open(os.devnull) as file: class_of = type(file)\nclass Box: side = 1"),
     ("code", "root(2, start)"),
     ("markdown", "## 3 Later"),
