@@ -1,4 +1,4 @@
-"""The site that `make site` built: links, search, dark mode, texts for pictures, phones."""
+"""The site that `make site` built: links, search, dark mode, stills, formulas, phones."""
 
 import re
 from html.parser import HTMLParser
@@ -8,9 +8,14 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from tests.browser.lab import BROWSER_OPTIONS, ROOT
+from tools.mathjax import SCRIPT
+from tools.stills import SCREENSHOTS
 
 SITE = ROOT / "build" / "site" / "html"
 PAGES = sorted(SITE.glob("notebooks/*.html"))
+KINDS = [
+    SITE / f"{name}.html" for name in ("index", "bench", "notebooks/homework/hw1", "api/estimation")
+]
 
 pytestmark = pytest.mark.skipif(not PAGES, reason="the site is not built: make site")
 
@@ -20,7 +25,7 @@ class Page(HTMLParser):
 
     def __init__(self, path: Path):
         super().__init__()
-        self.links, self.anchors, self.mute = [], set(), []
+        self.links, self.anchors, self.mute, self.stills = [], set(), [], []
         self.feed(path.read_text("utf-8"))
 
     def handle_starttag(self, tag, attributes):
@@ -32,6 +37,8 @@ class Page(HTMLParser):
             self.links.append(given["src"])
             if "alt" not in given:
                 self.mute.append(given["src"][:80])
+            if given.get("class") == "widget":
+                self.stills.append(given["alt"])
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +58,30 @@ def test_no_link_is_broken(pages):
             if not target.exists() or (parts.fragment and unquote(parts.fragment) not in known):
                 broken.append(f"{path.relative_to(SITE)}: {link}")
     assert broken == []
+
+
+def test_links_to_the_outside_are_addresses(pages):
+    links = {link for page in pages.values() for link in page.links}
+    outside = {link: urlsplit(link) for link in links if re.match("[a-z]+:", link)}
+    known = {link: at for link, at in outside.items() if at.scheme not in ("data", "mailto")}
+    assert len(known) > 50
+    odd = [
+        link
+        for link, at in known.items()
+        if at.scheme != "https"
+        or not re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)+", at.netloc)
+        or re.search(r"[\s<>\"{}|^`]|[.,;]$", link)
+        or link.count("(") != link.count(")")
+    ]
+    assert odd == []
+
+
+def test_every_widget_has_a_still_with_its_words(pages):
+    if not any(SCREENSHOTS.glob("*.png")):
+        pytest.skip("no screenshots: the site was built without a browser")
+    pictured = {path.stem: page.stills for path, page in pages.items() if page.stills}
+    assert set(pictured) == {path.stem for path in PAGES} - {"index"}
+    assert all(len(words) > 100 for stills in pictured.values() for words in stills)
 
 
 def test_every_picture_has_a_text(pages):
@@ -89,11 +120,21 @@ def tab(chromium):
         browser.close()
 
 
-@pytest.mark.parametrize("path", [SITE / "index.html", *PAGES], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [*KINDS, *PAGES], ids=lambda path: path.stem)
 def test_a_phone_shows_the_whole_width(tab, path, screenshots):
     page = tab(path.relative_to(SITE), width=390)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     page.screenshot(path=screenshots / f"phone-{path.stem}.png")
+
+
+def test_a_formula_is_drawn_without_the_internet(tab):
+    if not SCRIPT.is_file():
+        pytest.skip("the site was built without MathJax's own files: no npm, or no registry")
+    page = tab("notebooks/05_darts.html")
+    formula = page.locator("mjx-container[display=true]").first
+    formula.wait_for()
+    assert formula.locator("svg use").count() > 10
+    assert page.locator("mjx-merror").count() == 0
 
 
 def test_dark_mode_is_dark_and_pictures_keep_their_ground(tab, screenshots):
