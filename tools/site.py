@@ -80,6 +80,8 @@ def relinked(text: str, path: Path, pages: set[Path]) -> str:
 
     def lead(match: re.Match) -> str:
         target = Path(os.path.normpath(path.parent / match[2]))
+        if f"{target.as_posix()}/index.md" in LISTS:
+            return f"{match[0]}/index.md"
         if target in pages or target.suffix in (".png", ".gif"):
             return match[0]
         kind = "tree" if (ROOT / target).is_dir() else "blob"

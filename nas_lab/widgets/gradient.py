@@ -21,7 +21,7 @@ _HINT = (
 )
 _LOOK: dict[str, Any] = {
     "layout": {"width": "310px", "max_width": "100%"},
-    "style": {"description_width": "96px"},
+    "style": {"description_width": "108px"},
 }
 _BATCHES = (1, 2, 4, 8, 16, 32, 64)
 _WEIGHTS = (0.0, 0.001, 0.003, 0.01, 0.03, 0.1)
