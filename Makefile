@@ -45,7 +45,7 @@ site: notebooks ## build the web page in build/site/html
 	$(RUN) tools.mathjax
 	$(RUN) tools.screenshots
 	$(RUN) tools.site
-	$(RUN) sphinx -q -W --keep-going -c site build/site/source build/site/html
+	$(RUN) sphinx -q -W --keep-going -c site -d build/site/doctrees build/site/source build/site/html
 
 data: .venv/.lab ## rebuild datasets/fashion_mnist.npz from the original files
 	$(RUN) nas_lab.data

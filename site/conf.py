@@ -32,7 +32,7 @@ html_css_files = ["site.css"]
 html_sidebars = {
     page: [] for page in ("index", "bench", "INSTRUCTORS", "CONTRIBUTING", "CHANGELOG")
 }
-html_show_sourcelink = False
+html_copy_source = False
 html_theme_options = {
     "github_url": f"https://github.com/{links.home()}",
     "navbar_align": "left",
