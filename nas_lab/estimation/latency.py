@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +18,9 @@ from nas_lab.spaces.base import Arch, Skeleton, Space
 
 FENCE = 1.5
 """Interquartile ranges above the third quartile, from where on a run is an outlier (Tukey)."""
+
+LEAST = 3
+"""Runs without which nothing is said of a scatter."""
 
 
 @dataclass(frozen=True)
@@ -96,9 +100,14 @@ def measure_all(
     """Time several networks in turns, so that a machine that slows down slows all of them.
 
     Each round times every network once, in an order that ``seed`` draws anew. Arguments are those
-    of ``measure``, and so is what is raised. One thread is used, as for training.
+    of ``measure``, and so is what is raised. One thread is used, as for training. An interrupt
+    after the third round ends the measurement with a RuntimeWarning, and what was timed is
+    returned.
     """
-    runs, warm_up = whole_number("runs", runs, least=3), whole_number("warm_up", warm_up, least=0)
+    runs, warm_up = (
+        whole_number("runs", runs, least=LEAST),
+        whole_number("warm_up", warm_up, least=0),
+    )
     x = torch.rand(1, *image, generator=runtime.generator(seed))
     rng = np.random.default_rng(seed)
     times: list[list[tuple[float, float]]] = [[] for _ in networks]
@@ -113,6 +122,12 @@ def measure_all(
             for _ in range(runs):
                 for i in rng.permutation(len(networks)).tolist():
                     times[i].append(_timed(partial(networks[i], x)))
+    except KeyboardInterrupt:
+        done = min(map(len, times), default=0)
+        if done < LEAST:
+            raise
+        said = f"interrupted: each network was timed {done} of {runs} times"
+        warnings.warn(said, RuntimeWarning, stacklevel=3)
     finally:
         for net, mode in zip(networks, modes, strict=True):
             net.train(mode)

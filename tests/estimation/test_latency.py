@@ -59,6 +59,36 @@ def test_modes_come_back_after_an_error():
     assert net.training
 
 
+class Stopped(Counted):
+    """Is interrupted in its n-th call."""
+
+    def __init__(self, n):
+        super().__init__()
+        self.n = n
+
+    def forward(self, x):
+        if len(self.calls) == self.n:
+            raise KeyboardInterrupt
+        return super().forward(x)
+
+
+def test_an_interrupt_keeps_the_rounds_that_were_timed():
+    networks = [Counted(), Stopped(2 + 5)]
+    with pytest.warns(RuntimeWarning, match="timed 5 of 20 times"):
+        found = measure_all(networks, (1, 2, 2), runs=20, warm_up=2)
+    assert len(found[0].runs) in (5, 6)
+    assert len(found[1].runs) == 5
+    assert networks[0].training
+
+
+@pytest.mark.parametrize("n", [0, 1, 2 + 2])
+def test_an_interrupt_before_the_third_round_is_one(n):
+    net = Stopped(n)
+    with pytest.raises(KeyboardInterrupt):
+        measure_all([Counted(), net], (1, 2, 2), runs=20, warm_up=2)
+    assert net.training
+
+
 def test_global_generators_and_threads_are_left_alone():
     before, threads = torch.get_rng_state(), torch.get_num_threads()
     measure(nn.Identity(), (1, 2, 2), runs=3, warm_up=0)
