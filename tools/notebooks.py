@@ -87,9 +87,9 @@ class Client(NotebookClient):
     execute = run_sync(async_execute)
 
 
-def client(notebook, folder: Path, seconds: float = SECONDS_A_CELL) -> Client:
+def client(notebook, folder: Path, seconds: float = SECONDS_A_CELL, kind=Client) -> Client:
     """Return what runs `notebook` in `folder`; a cell that fails raises."""
-    return Client(
+    return kind(
         notebook,
         kernel_name="python3",
         kernel_manager_class=Kernel,

@@ -3,9 +3,11 @@
 import os
 import time
 
+import nbformat
 import pytest
 from jupyter_client.manager import KernelManager
 
+from tools.interrupts import problems, run, stopped
 from tools.notebooks import ROOT, ThisPython
 
 SET_UP = """
@@ -94,3 +96,32 @@ def test_an_interrupt_leaves_the_notebook_usable(kernel, name):
     assert done["status"] == "ok", done.get("traceback")
     client.execute("2 + 2")
     assert reply(client)["status"] == "ok"
+
+
+# The two with the most long cells; python -m tools.interrupts does it with all.
+@pytest.mark.parametrize("name", ["04_one_shot", "09_automated_workflow"])
+def test_a_notebook_goes_on_after_each_long_cell_was_stopped(name, monkeypatch, tmp_path):
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    notebook = run(ROOT / "notebooks" / f"{name}.ipynb")
+    assert len(stopped(notebook)) >= 3
+    assert list(problems(notebook)) == []
+
+
+def test_what_fails_after_an_interrupt_is_told(tmp_path):
+    sources = (
+        "from time import sleep; sleep(1.5); slept = True",
+        "kept = []",
+        "for i in range(1000):\n    kept.append(i)\n    sleep(0.01)\nfinal = len(kept)",
+        "assert slept and 0 < len(kept) < 1000",
+        "final",
+        "1 / 0",
+    )
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "lesson.ipynb")
+    notebook = run(tmp_path / "lesson.ipynb", seconds=1)
+    ids = [cell.id for cell in notebook.cells]
+    assert stopped(notebook) == [ids[2]]
+    assert [problem.split(": ")[:2] for problem in problems(notebook)] == [
+        [ids[4], "NameError"],
+        [ids[5], "ZeroDivisionError"],
+    ]
