@@ -80,7 +80,8 @@ class Client(NotebookClient):
             self.nb.cells.append(nbformat.v4.new_code_cell(PEAK))
             probe = await self.async_execute_cell(self.nb.cells[-1], len(self.nb.cells) - 1)
             self.nb.cells.pop()
-            self.peak, self.cuda = map(float, probe.outputs[0].text.split())
+            said = "".join(output.text for output in probe.outputs)  # it may come in pieces
+            self.peak, self.cuda = map(float, said.split())
         self.set_widgets_metadata()
         return self.nb
 
