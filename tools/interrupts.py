@@ -1,13 +1,13 @@
 """Press stop in each long cell of a notebook, and run what follows: python -m tools.interrupts.
 
 A reader who does not want to wait interrupts a cell and goes on. So the cells below must run on
-what there is then. Prints which cells were stopped in each notebook, and every error after that.
+what there is then. A cell is long when it has a progress bar and is not done after some seconds.
+Prints which cells were stopped in each notebook, and every error after that.
 """
 
 import argparse
 import asyncio
 import os
-import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,22 +21,25 @@ SECONDS = 3.0
 
 
 class Impatient(Client):
-    """Runs a notebook, and interrupts what runs longer than `seconds`.
-
-    Imports may finish: what they left half done, the next cell would miss.
-    """
+    """Runs a notebook, and interrupts what shows a progress bar after so many `seconds`."""
 
     seconds = SECONDS
 
     async def async_execute_cell(self, cell, *arguments, **options):
-        """Run a cell for some seconds; its metadata say whether it was interrupted."""
+        """Run a cell to its end, or stop it; its metadata say whether it was interrupted."""
         running = asyncio.ensure_future(super().async_execute_cell(cell, *arguments, **options))
-        if not re.search(r"^(import|from) ", cell.source, re.MULTILINE):
-            await asyncio.wait({running}, timeout=self.seconds)
-            if not running.done():
-                cell.metadata["interrupted"] = True
-                await self.km.interrupt_kernel()
+        await asyncio.wait({running}, timeout=self.seconds)
+        while not (running.done() or has_bar(cell)):
+            await asyncio.wait({running}, timeout=0.1)
+        if not running.done():
+            cell.metadata["interrupted"] = True
+            await self.km.interrupt_kernel()
         return await running
+
+
+def has_bar(cell) -> bool:
+    """Whether one of tqdm's bars is among the outputs, as a widget or as text."""
+    return any("[00:00" in str(output) for output in cell.outputs)
 
 
 def run(path: Path, seconds: float = SECONDS):

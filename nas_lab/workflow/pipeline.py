@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -72,6 +73,9 @@ def finish(
 ) -> Winner:
     """Train the best trial again, test it once, and write it as ONNX.
 
+    An interrupt after the first training ends them with a RuntimeWarning; what is trained is
+    handed over.
+
     Args:
         trials: of the search; those that were cut short cannot win.
         estimate: what trained them, with the data that they were trained on.
@@ -88,10 +92,16 @@ def finish(
         raise ValueError("give a finished trial and a seed at least: there is nothing to hand over")
     best = max(whole, key=lambda trial: trial.result.score)
     began = time.perf_counter()
-    trained = [
-        estimate.fit(best.arch, whole_number("seed", seed, least=0), epochs=epochs)
-        for seed in seeds
-    ]
+    trained = []
+    try:
+        for seed in seeds:
+            seed = whole_number("seed", seed, least=0)
+            trained.append(estimate.fit(best.arch, seed, epochs=epochs))
+    except KeyboardInterrupt:
+        if not trained:
+            raise
+        said = f"interrupted: trained again with {len(trained)} of {len(seeds)} seeds"
+        warnings.warn(said, RuntimeWarning, stacklevel=2)
     seconds = time.perf_counter() - began
     net = trained[0][0]
     test = estimate.data.test_dataloader()

@@ -63,6 +63,32 @@ def test_nothing_to_hand_over(tmp_path, trials):
         finish(trials, made.estimate(), tmp_path / "net.onnx")
 
 
+class Stopped:
+    """An estimate that is interrupted in its n-th training."""
+
+    def __init__(self, n):
+        self.left, self.own, self.data = n, made.estimate(), made.data()
+
+    def fit(self, *arguments, **options):
+        self.left -= 1
+        if not self.left:
+            raise KeyboardInterrupt
+        return self.own.fit(*arguments, **options)
+
+
+def test_an_interrupt_hands_over_what_is_trained(tmp_path):
+    with pytest.warns(RuntimeWarning, match="2 of 5 seeds"):
+        winner = finish([trial(0, GOOD, 0.8)], Stopped(3), tmp_path / "net.onnx", seeds=range(5))
+    expected = [made.estimate().fit(GOOD, seed)[1].accuracy for seed in (0, 1)]
+    assert winner.validation.tolist() == expected
+    assert winner.difference < 1e-4
+
+
+def test_an_interrupt_before_the_first_is_one(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        finish([trial(0, GOOD, 0.8)], Stopped(1), tmp_path / "net.onnx")
+
+
 def test_the_spread_of_a_test_covers_the_truth_as_often_as_it_says():
     right = np.random.default_rng(0).binomial(400, 0.8, 4000) / 400
     inside = [abs(share - 0.8) <= spread_of_test(share, 400) for share in right]
