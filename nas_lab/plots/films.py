@@ -29,7 +29,8 @@ def save_film(
     outside, with play, pause and a slider. ``.mp4`` needs the program ffmpeg.
 
     Args:
-        pictures: all of one size.
+        pictures: all of one size. A sequence may draw each when it is asked for it: only copies
+            of few colours are kept.
         path: where to; its suffix is .gif, .html or .mp4.
         seconds: how long the film is.
         alt: what it shows, for those who cannot see it; of the page.
@@ -51,9 +52,7 @@ def save_film(
         raise ValueError(f"{path.name}: films are .gif, .html or .mp4")
     if path.suffix == ".mp4" and not shutil.which("ffmpeg"):
         raise RuntimeError("an .mp4 needs ffmpeg, which is not there: save a .gif or an .html")
-    frames = list(pictures)
-    if not frames:
-        raise ValueError("there is no picture to make a film of")
+    frames = _reduced(pictures if isinstance(pictures, Sequence) else list(pictures))
     content = makers[path.suffix](frames, seconds, alt)
     while len(content) > LIMIT and len(frames) > 2:
         frames = [*frames[:-1:2], frames[-1]]
@@ -65,11 +64,11 @@ def save_film(
 
 
 def _gif(frames: Sequence[Image.Image], seconds: float, alt: str) -> bytes:
-    reduced, buffer = _reduced(frames), io.BytesIO()
+    buffer = io.BytesIO()
     each = max(20, round(1000 * seconds / len(frames)))
     durations = [each] * (len(frames) - 1) + [max(each, 1500)]  # time to look at the end
-    reduced[0].save(
-        buffer, "GIF", save_all=True, append_images=reduced[1:], duration=durations, loop=0
+    frames[0].save(
+        buffer, "GIF", save_all=True, append_images=frames[1:], duration=durations, loop=0
     )
     return buffer.getvalue()
 
@@ -88,8 +87,7 @@ def _video(frames: Sequence[Image.Image], seconds: float, alt: str) -> bytes:
 
 def _page(frames: Sequence[Image.Image], seconds: float, alt: str) -> bytes:
     """The first picture, and for each what differs from it."""
-    reduced = _reduced(frames)
-    first, layers = _png(reduced[0]), [_png(_difference(reduced[0], f)) for f in reduced]
+    first, layers = _png(frames[0]), [_png(_difference(frames[0], f)) for f in frames]
     parts = {
         "ALT": html.escape(alt, quote=True),
         "FIRST": first,
@@ -104,15 +102,18 @@ def _page(frames: Sequence[Image.Image], seconds: float, alt: str) -> bytes:
     return page.encode()
 
 
-def _reduced(frames: Sequence[Image.Image]) -> list[Image.Image]:
+def _reduced(pictures: Sequence[Image.Image]) -> list[Image.Image]:
     """All in one palette, that of the first, the middle and the last together."""
-    some = [frames[i].convert("RGB") for i in (0, len(frames) // 2, -1)]
-    sheet = Image.new("RGB", (some[0].width, sum(frame.height for frame in some)))
-    for place, frame in enumerate(some):
-        sheet.paste(frame, (0, place * frame.height))
+    if not pictures:
+        raise ValueError("there is no picture to make a film of")
+    some = [pictures[i].convert("RGB") for i in (0, len(pictures) // 2, -1)]
+    sheet = Image.new("RGB", (some[0].width, sum(picture.height for picture in some)))
+    for place, picture in enumerate(some):
+        sheet.paste(picture, (0, place * picture.height))
     palette = sheet.quantize(_PALETTE, dither=Image.Dither.NONE)
     return [
-        frame.convert("RGB").quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames
+        picture.convert("RGB").quantize(palette=palette, dither=Image.Dither.NONE)
+        for picture in pictures
     ]
 
 

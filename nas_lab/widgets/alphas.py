@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -118,17 +118,17 @@ class AlphaPlayer(View):
             raise ValueError("there is no step yet: train first")
         steps = np.unique(np.linspace(1, model.steps, FRAMES).round().astype(int))
         here = model.at
-
-        def pictures() -> Iterable[Any]:
-            for step in steps.tolist():
-                self._move(step)
-                yield self._picture.image()
-
         try:
             alt = f"Weights of the operations over {model.steps:,} steps. {model.words}"
-            return plots.save_film(pictures(), path, seconds=seconds, alt=alt)
+            pictures = _Pictures(self._at_step, steps.tolist())
+            return plots.save_film(pictures, path, seconds=seconds, alt=alt)
         finally:
             self._move(here)
+
+    def _at_step(self, step: int) -> Any:
+        """The picture of a step."""
+        self._move(step)
+        return self._picture.image()
 
     # ---- controls ----------------------------------------------------------------------------
 
@@ -240,6 +240,19 @@ class AlphaPlayer(View):
     def _move(self, at: int) -> None:
         """Bring the artists to a step."""
         self._film.update(self.model, at)
+
+
+class _Pictures(Sequence[Any]):
+    """The pictures of some steps, each drawn when it is asked for: all at once are 200 MB."""
+
+    def __init__(self, draw: Callable[[int], Any], steps: Sequence[int]) -> None:
+        self._draw, self._steps = draw, steps
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    def __getitem__(self, place: Any) -> Any:
+        return self._draw(self._steps[place])
 
 
 def _weights(step: Any) -> np.ndarray:
