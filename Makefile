@@ -11,6 +11,8 @@ NOTEBOOKS ?=
 TEST_OPTIONS ?= -n auto --maxprocesses 4 --dist worksteal
 ROOT_OPTION := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 RUN := .venv/bin/python -m
+# What chooses settings runs for a quarter of an hour and measures no ratio.
+MEASURED := $(filter-out benchmarks/tune_%,$(wildcard benchmarks/[a-z]*.py))
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -34,7 +36,7 @@ notebooks: .venv/.dev ## run all notebooks; print time, memory and slowest cell 
 	$(RUN) tools.notebooks $(NOTEBOOKS)
 
 bench: notebooks ## run all benchmarks, print their ratios in one table
-	for file in benchmarks/[a-z]*.py; do .venv/bin/python "$$file" || exit 1; done
+	for file in $(MEASURED); do .venv/bin/python "$$file" || exit 1; done
 	.venv/bin/python benchmarks/_summary.py
 
 pictures: notebooks ## draw the README's pictures
