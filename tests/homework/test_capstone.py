@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn import linear_model, svm
+from sklearn import linear_model
 from sklearn.gaussian_process import GaussianProcessRegressor, kernels
 
 from nas_lab import devices
@@ -68,7 +68,7 @@ def drawn(search, secret):
     return [QUESTION.trial(search, seed) for seed in cases]
 
 
-@pytest.mark.parametrize("number", range(6))
+@pytest.mark.parametrize("number", range(4))
 def test_the_master_earns_all_points_by_any_secret(number):
     search = functions(releasing.master("capstone"))["find_network"]
     results = drawn(search, f"secret number {number}, long enough".encode())
@@ -105,7 +105,6 @@ def searching(model):
         GaussianProcessRegressor(
             kernels.RBF(2.0) + kernels.WhiteKernel(0.05), optimizer=None, normalize_y=True
         ),
-        svm.SVR(C=3, epsilon=0.01),
     ],
     ids=lambda model: type(model).__name__,
 )
