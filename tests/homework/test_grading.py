@@ -1,9 +1,11 @@
 """Grading: what happens to hand-ins that are honest but untidy, and to a batch of them."""
 
 import csv
+import io
 import json
 import os
 import re
+import zipfile
 
 import pytest
 
@@ -254,3 +256,26 @@ def test_similarity_writes_a_table(master, tmp_path):
     assert main(["similarity", "hw1", str(tmp_path / "in"), "--csv", str(table)]) == 0
     assert table.read_text().splitlines()[1].startswith("ann,bob,1.00,")
     assert len(table.read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    "method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
+)
+def test_a_damaged_archive_is_unreadable_wherever_the_damage_is(tmp_path, method):
+    whole, path = io.BytesIO(), tmp_path / "ann.ipynb"
+    text = json.dumps(["different", *range(300)])
+    with zipfile.ZipFile(whole, "w", method) as archive:
+        archive.writestr("hw1.ipynb", text)
+    path.write_bytes(whole.getvalue())
+    assert reading.content(path).decode() == text
+    read = 0
+    for place in range(4, len(whole.getvalue())):
+        damaged = bytearray(whole.getvalue())
+        damaged[place] ^= 0xFF
+        path.write_bytes(damaged)
+        try:
+            reading.content(path)
+            read += 1  # a date, for example
+        except reading.Unreadable:
+            pass
+    assert read < len(whole.getvalue()) / 2

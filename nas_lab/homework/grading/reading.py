@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import lzma
 import os
 import re
 import stat
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -24,6 +26,17 @@ WRITTEN = "**Written answer"
 """How the cell for the written answer begins."""
 NOT_WRITTEN = "*Write here.*"
 """What stands in it when it is given out."""
+
+BROKEN = (
+    zipfile.BadZipFile,
+    RuntimeError,
+    OSError,
+    EOFError,
+    ValueError,
+    zlib.error,
+    lzma.LZMAError,
+)
+"""What an archive that was damaged or made by an enemy raises when it is read."""
 
 
 class Unreadable(Exception):
@@ -133,7 +146,7 @@ def _unzipped(raw: bytes) -> bytes:
                 raise Unreadable(f"the archive holds {len(names)} notebooks; hand in one")
             with archive.open(names[0]) as file:
                 found = file.read(MOST_BYTES + 1)
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError, EOFError, ValueError):
+    except BROKEN:
         raise Unreadable("the archive is broken") from None
     if len(found) > MOST_BYTES:
         raise Unreadable(f"the archive holds more than {MOST_BYTES >> 20} MB")
