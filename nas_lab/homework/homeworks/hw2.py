@@ -8,6 +8,8 @@ import math
 import numpy as np
 
 from nas_lab.homework.question import Homework, Mistake, Plain, Question, as_floats
+from nas_lab.spaces import nasbench201
+from nas_lab.strategies.halving import Hyperband, Rung
 
 
 def _draw_scores(rng: np.random.Generator) -> list[Plain]:
@@ -149,29 +151,20 @@ def _draw_hyperband(rng: np.random.Generator) -> list[Plain]:
     return [int(rng.choice([eta ** int(rng.integers(1, 5)), int(rng.integers(4, 90))])), eta]
 
 
-def _brackets(epochs: int, eta: int) -> list[list[tuple[int, int]]]:
-    """(architectures, epochs so far) on each rung of each bracket (Li et al. 2018, algorithm 1)."""
-    most = max(s for s in range(20) if eta**s <= epochs)
-    starts = [(s, -(-(most + 1) * eta**s // (s + 1))) for s in range(most, -1, -1)]
-    return [[(n // eta**i, epochs // eta ** (s - i)) for i in range(s + 1)] for s, n in starts]
+def _brackets(epochs: int, eta: int) -> tuple[tuple[Rung, ...], ...]:
+    return Hyperband(nasbench201(), epochs=epochs, eta=eta).brackets
 
 
 def _bill(epochs: int, eta: int) -> list[list[int]]:
-    return [[b[0][0], _paid(b)] for b in _brackets(epochs, eta)]
-
-
-def _paid(bracket: list[tuple[int, int]]) -> int:
-    """Epochs that are trained; on each rung those that went before are there already."""
-    before = [0, *(end for _, end in bracket)]
-    return sum(n * (end - begin) for (n, end), begin in zip(bracket, before, strict=False))
+    return [[b[0].archs, sum(rung.cost for rung in b)] for b in _brackets(epochs, eta)]
 
 
 def _bill_from_scratch(epochs: int, eta: int) -> list[list[int]]:
-    return [[b[0][0], sum(n * end for n, end in b)] for b in _brackets(epochs, eta)]
+    return [[b[0].archs, sum(r.archs * r.epochs for r in b)] for b in _brackets(epochs, eta)]
 
 
 def _bill_of_the_first_rung(epochs: int, eta: int) -> list[list[int]]:
-    return [[b[0][0], b[0][0] * b[0][1]] for b in _brackets(epochs, eta)]
+    return [[b[0].archs, b[0].cost] for b in _brackets(epochs, eta)]
 
 
 def _bill_backwards(epochs: int, eta: int) -> list[list[int]]:
