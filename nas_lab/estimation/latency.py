@@ -104,10 +104,8 @@ def measure_all(
     after the third round ends the measurement with a RuntimeWarning, and what was timed is
     returned.
     """
-    runs, warm_up = (
-        whole_number("runs", runs, least=LEAST),
-        whole_number("warm_up", warm_up, least=0),
-    )
+    runs = whole_number("runs", runs, least=LEAST)
+    warm_up = whole_number("warm_up", warm_up, least=0)
     x = torch.rand(1, *image, generator=runtime.generator(seed))
     rng = np.random.default_rng(seed)
     times: list[list[tuple[float, float]]] = [[] for _ in networks]
@@ -126,7 +124,7 @@ def measure_all(
         done = min(map(len, times), default=0)
         if done < LEAST:
             raise
-        said = f"interrupted: each network was timed {done} of {runs} times"
+        said = f"interrupted: each network was timed {done} of {runs} times, or once more"
         warnings.warn(said, RuntimeWarning, stacklevel=3)
     finally:
         for net, mode in zip(networks, modes, strict=True):

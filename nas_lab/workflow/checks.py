@@ -15,7 +15,7 @@ from itertools import combinations
 
 import numpy as np
 
-from nas_lab.workflow.images import Images, Splits, labels_of_equals
+from nas_lab.workflow.images import Images, Splits, first_of_equals, labels_of_equals
 
 UNEVEN = 3.0
 """So many times as many images in one class as in another are worth a word."""
@@ -93,8 +93,7 @@ def _of_one_grey(images: Images) -> np.ndarray:
 
 
 def _copies(train: Images) -> Finding:
-    first = dict(zip(reversed(train.keys), reversed(range(len(train))), strict=True))
-    rows = [row for row, key in enumerate(train.keys) if first[key] < row]
+    rows = sorted(set(range(len(train))) - set(first_of_equals(train).values()))
     words = f"training images that copy an earlier one: {len(rows)}"
     return Finding("copies", not rows, words, tuple(rows))
 

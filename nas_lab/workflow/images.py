@@ -254,11 +254,19 @@ def labels_of_equals(*parts: Images) -> dict[bytes, set[int]]:
     return labels
 
 
+def first_of_equals(images: Images) -> dict[bytes, int]:
+    """{the bytes of an image: the first row that holds it}, in the order of the rows."""
+    first: dict[bytes, int] = {}
+    for row, key in enumerate(images.keys):
+        first.setdefault(key, row)
+    return first
+
+
 def without_copies(images: Images) -> Images:
     """The first of all equal images; where they have different labels, none of them."""
     labels = labels_of_equals(images)
-    first = dict(zip(reversed(images.keys), reversed(range(len(images))), strict=True))
-    return images.take(sorted(row for key, row in first.items() if len(labels[key]) == 1))
+    rows = [row for key, row in first_of_equals(images).items() if len(labels[key]) == 1]
+    return images.take(rows)
 
 
 def split(
