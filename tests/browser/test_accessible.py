@@ -21,7 +21,7 @@ WIDGETS = {
     "fidelity slider": "FidelitySlider()",
     "ten picks": "PickTen()",
     "gradient sliders": "GradientSliders()",
-    "live race": "LiveRace(table, trials=12)",
+    "live race": "LiveRace(table, trials=120)",
     "one-shot ranks": "OneShotRanks(rankings=Rankings.of(table, OneShotRuns.load()))",
     "temperature slider": "TemperatureSlider(runs.w('first order')[0, -1])",
     "alpha player": "AlphaPlayer(runs.w('first order')[0])",

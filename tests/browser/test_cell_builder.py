@@ -81,6 +81,8 @@ def test_train_and_its_result_are_in_sight_on_a_small_laptop(lab, builder):
     said = builder.get_by_text(re.compile("After one epoch with seed 0: "))
     said.wait_for(timeout=120_000)
     picture = builder.get_by_role("img").first.bounding_box()
+    menu = builder.get_by_label("1 → 2", exact=True).bounding_box()
+    assert picture["x"] > menu["x"] + menu["width"]  # beside each other, not below
     message = said.bounding_box()
     assert 0 <= message["y"] - picture["y"] - picture["height"] < 30  # right under the picture
     table = builder.get_by_role("row").last.bounding_box()

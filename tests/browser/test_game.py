@@ -71,6 +71,12 @@ def test_ten_picks_by_keyboard(lab, game):
     game.get_by_text(end.truth_words).wait_for()
     picture = game.get_by_role("img", name=f"Bests of 10 trainings. {end.verdict}")
     assert picture.evaluate("image => image.complete && image.naturalWidth > image.width")
+    lab.page.set_viewport_size({"width": 1280, "height": 800})
+    menu = game.get_by_label("1 → 2", exact=True).bounding_box()
+    graph = game.get_by_role("img").first.bounding_box()
+    assert graph["x"] > menu["x"] + menu["width"]  # beside each other, not below
+    top, bottom = train(game).bounding_box(), picture.bounding_box()
+    assert bottom["y"] + bottom["height"] - top["y"] < 720  # together in sight
     lab.screenshot("game-ended", game)
     press(lab, "Enter")
     game.get_by_text("Your 10 trainings are spent. Reset starts anew.").wait_for()
