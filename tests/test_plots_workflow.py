@@ -5,7 +5,7 @@ import pytest
 
 from nas_lab import plots, spaces
 from nas_lab.strategies import Hyperband
-from nas_lab.widgets.budget_state import EPOCHS, ETAS, MOST, BudgetState
+from nas_lab.widgets.budget import EPOCHS, ETAS, MOST, BudgetState
 from nas_lab.workflow.cluster import Stay
 
 

@@ -2,43 +2,45 @@
 
 from __future__ import annotations
 
-import html
 import math
 import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import ipywidgets
 import numpy as np
+import traitlets
+from matplotlib.artist import Artist
+from matplotlib.figure import Figure
 
 from nas_lab import plots
 from nas_lab.estimation import Table
-from nas_lab.spaces import Space
-from nas_lab.widgets.alphas_picture import Film, film
-from nas_lab.widgets.alphas_state import SECONDS, SPEEDS, AlphaState, Derive
-from nas_lab.widgets.clock import Clock
-from nas_lab.widgets.view import MovingPicture, View, Words, button, row
+from nas_lab.plots import decision_labels, label
+from nas_lab.plots.figures import TEXT
+from nas_lab.spaces import Arch, Space, nasbench201
+from nas_lab.spaces.cell_201 import NasBench201
+from nas_lab.spaces.cell_darts import CELLS_DARTS, Darts
+from nas_lab.strategies.darts import strongest
+from nas_lab.widgets.base import Clock, MovingPicture, State, View, Words, button, row
 
-PERIOD = 0.12
-"""Seconds from one picture to the next."""
 PATIENCE = 8
 """While a run grows, so many times as long as a picture takes goes to the run before the next."""
 FRAMES = 60
 """Pictures of an exported film."""
+SHOWN = 0.9
+"""Share of the table's architectures whose accuracies have room in the picture."""
 
-_HINT = (
-    "An edge is as wide as the weights of its operations; 'none' has no width. Does the line of "
-    "the true accuracy rise as the weights sharpen, and where does it fall? (By keyboard: Tab to "
-    "the slider, then the arrow keys.)"
-)
+SECONDS = 12.0
+"""How long the whole run takes to play at speed 1."""
+SPEEDS = (0.5, 1.0, 2.0, 4.0)
+
+Derive = Callable[[np.ndarray], Arch]
 
 
-class AlphaPlayer(View):
-    """Play, pause, scrub, speed and reset, for the weights of a search by gradient.
-
-    ``w.state`` is a plain dict, and ``AlphaPlayer(w, **w.state)`` stands where ``w`` does. The run
-    may still be growing: show the player, then ``player.append(step)`` in the loop that trains.
+class AlphaState(State):
+    """A search by gradient, step by step, as a film that can still be growing.
 
     Args:
         w: weights after each step so far, [T, D, K]; or steps that have such a ``w``, [D, K].
@@ -49,12 +51,14 @@ class AlphaPlayer(View):
         speed: how fast to play; at 1 the whole run takes 12 seconds.
 
     Raises:
-        ValueError: w has another shape than the space's.
-        TypeError: a space without cells.
+        ValueError: w has another shape than the space's, or ``derive`` gives no architecture.
         traitlets.TraitError: there is no such step, or a speed that is not positive.
     """
 
-    model: AlphaState
+    at = traitlets.Int(0, min=0).tag(keep=True)
+    speed = traitlets.Float(1.0).tag(keep=True)
+    steps = traitlets.Int(0).tag(doc="how many steps there are so far")
+    playing = traitlets.Bool(False).tag(doc="whether the film goes on by itself")
 
     def __init__(
         self,
@@ -66,31 +70,198 @@ class AlphaPlayer(View):
         at: int | None = None,
         speed: float = 1.0,
     ) -> None:
-        super().__init__()
-        self.model = AlphaState(
-            (_weights(step) for step in w),
-            space=space,
-            table=table,
-            derive=derive,
-            at=at,
-            speed=speed,
+        self.space = nasbench201() if space is None else space
+        known = isinstance(self.space, NasBench201)
+        self.table = Table.load() if table is None and known else table
+        self._derive = partial(strongest, self.space) if derive is None else derive
+        self._w: list[np.ndarray] = []
+        self._archs: list[Arch] = []
+        self._accuracies: list[float] = []
+        self._position = 0.0
+        for weights in w:
+            self._add(weights)
+        super().__init__(
+            steps=len(self._w), at=len(self._w) if at is None else at, speed=float(speed)
         )
-        self._clock = Clock(self._tick, PERIOD)
-        self._drawn: object = None
+        self._position = float(self.at)
+
+    @traitlets.validate("at")
+    def _check_at(self, proposal: traitlets.Bunch) -> int:
+        if not min(1, len(self._w)) <= proposal["value"] <= len(self._w):
+            raise traitlets.TraitError(f"at={proposal['value']}: steps go from 1 to {len(self._w)}")
+        return proposal["value"]
+
+    @traitlets.validate("speed")
+    def _check_speed(self, proposal: traitlets.Bunch) -> float:
+        if not 0 < proposal["value"] < math.inf:
+            raise traitlets.TraitError(f"speed must be above 0, not {proposal['value']}")
+        return proposal["value"]
+
+    # ---- what can be done --------------------------------------------------------------------
+
+    def append(self, w: Any) -> None:
+        """Add the weights [D, K] after one step more; who looks at the last step goes with it.
+
+        Raises:
+            ValueError: w has another shape.
+        """
+        with self.hold_trait_notifications():
+            follow = self.at == self.steps and not self.playing
+            self._add(w)
+            self.steps = len(self._w)
+            if follow:
+                self._go(self.steps)
+
+    def play(self) -> None:
+        """Go on by itself, as far as someone calls ``tick``; after the end, from the start."""
+        if not self.steps:
+            self.message = "There is no step to play yet."
+            return
+        with self.hold_trait_notifications():
+            if self.at == self.steps:
+                self._go(1)
+            self.playing, self.message = True, "Playing."
+
+    def pause(self) -> None:
+        """Stay where it is."""
+        if self.playing:
+            with self.hold_trait_notifications():
+                self.playing, self.message = False, "Paused."
+
+    def scrub(self, at: int) -> None:
+        """Pause, and show a step."""
+        with self.hold_trait_notifications():
+            self.pause()
+            self._go(at)
+
+    def reset(self) -> None:
+        """Go back to the first step, and to the first speed."""
+        with self.hold_trait_notifications():
+            self.playing, self.speed = False, 1.0
+            self._go(min(1, self.steps))
+            self.message = "Back at the first step."
+
+    def tick(self, seconds: float) -> None:
+        """When it is playing, go on by what so many seconds are worth."""
+        if not self.playing:
+            return
+        with self.hold_trait_notifications():
+            self._position += seconds * self.speed * self.steps / SECONDS
+            self.at = min(self.steps, math.floor(self._position))
+            if self.at == self.steps:
+                self.playing, self.message = False, "The end. Play begins anew."
+
+    # ---- what follows ------------------------------------------------------------------------
+
+    @property
+    def w(self) -> np.ndarray:
+        """Weights after each step, [T, D, K]."""
+        return np.array(self._w).reshape(-1, *self.space.mask.shape)
+
+    @property
+    def true_accuracies(self) -> np.ndarray:
+        """The table's accuracy of the architecture of each step, [T]; NaN without a table."""
+        return np.array(self._accuracies)
+
+    def weights(self, at: int) -> np.ndarray:
+        """Weights [D, K] after a step from 1; before the first, all alike."""
+        mask = self.space.mask
+        return self._w[at - 1] if at else mask / mask.sum(axis=1, keepdims=True)
+
+    def arch_at(self, at: int) -> Arch | None:
+        """The architecture of a step from 1; None before the first."""
+        return self._archs[at - 1] if at else None
+
+    @property
+    def arch(self) -> Arch | None:
+        """The architecture of the step that is shown."""
+        return self.arch_at(self.at)
+
+    @cached_property
+    def scores(self) -> np.ndarray:
+        """Accuracies of all architectures of the table, [N]; empty without a table."""
+        return np.empty(0) if self.table is None else self.table.scores()
+
+    @property
+    def words(self) -> str:
+        """What the architecture of this step is worth, in a sentence."""
+        if not self.at:
+            return "no step yet: all operations weigh the same"
+        where = f"step {self.at:,} of {self.steps:,}"
+        if self.table is None:
+            return where
+        accuracy = self._accuracies[self.at - 1]
+        rank = 1 + int((self.scores > accuracy).sum())
+        missing = 100 * (float(np.nanmax(self.scores)) - accuracy)
+        return (
+            f"{where}: trained alone, the argmax has {accuracy:.1%} by the table, rank {rank:,} of "
+            f"{len(self.scores):,}, {missing:.1f} points below the best"
+        )
+
+    @property
+    def arch_words(self) -> str:
+        """The operations of the architecture, in the order of the edges, and how sure they are."""
+        if self.arch is None:
+            return ""
+        names, chosen = decision_labels(self.space), self.space.decode(self.arch)
+        said = [
+            f"{name} {label(str(option))}"
+            for name, option in zip(names, chosen.values(), strict=True)
+            if option != "none"
+        ]
+        sure = f"mean of the largest weights {self.weights(self.at).max(axis=1).mean():.2f}"
+        return f"{', '.join(said) or 'none everywhere'}; {sure}"
+
+    # ---- inside ------------------------------------------------------------------------------
+
+    def _add(self, w: Any) -> None:
+        weights = np.array(getattr(w, "w", w), dtype=float)
+        if weights.shape != self.space.mask.shape:
+            expected = self.space.mask.shape
+            raise ValueError(f"w of a step has shape {weights.shape}; {expected} was expected")
+        arch = self.space.check(self._derive(weights))
+        self._w.append(weights)
+        self._archs.append(arch)
+        known = None if self.table is None else self.scores[self.table.row(arch)]
+        self._accuracies.append(math.nan if known is None else float(known))
+
+    def _go(self, at: int) -> None:
+        self.at, self._position = at, float(at)
+
+
+class AlphaPlayer(View):
+    """Play, pause, scrub, speed and reset, for the weights of a search by gradient.
+
+    ``AlphaPlayer(w, **w.state)`` stands where the player does. The run may still be growing: show
+    the player, then ``player.append(step)`` in the loop that trains.
+    """
+
+    State = AlphaState
+    HINT = (
+        "An edge is as wide as the weights of its operations; 'none' has no width. Does the line "
+        "of the true accuracy rise as the weights sharpen, and where does it fall? (By keyboard: "
+        "Tab to the slider, then the arrow keys.)"
+    )
+
+    def build(self) -> list[ipywidgets.Widget]:
+        """Controls above the film and its words."""
+        self._clock = Clock(self._tick)
         self._growing, self._next, self._last = False, 0.0, time.monotonic()
-        self._make_controls()
+        self._play = button("Play", self._play_or_pause, "let the film go on by itself", "primary")
+        self._play.layout.width = "76px"
+        controls = row(
+            self._play,
+            self._make_slider(),
+            self.choice("speed", SPEEDS, "speed", "{:g}×".format, width="220px"),
+            self.reset_button("back to the first step, and to speed 1"),
+        )
         self._room = (0, 0.0)
         self._film = self._make_film()
-        self._picture = MovingPicture(self._film.figure, self._film.moving, dpi=120)
-        self._words, self._message, hint = Words(), ipywidgets.HTML(), Words()
-        hint.say(_HINT)
-        self.assemble(
-            hint,
-            row(self._play, self._at, self._speed, button("Reset", self.model.reset, _RESET)),
-            self._picture,
-            self._words,
-            self._message,
-        )
+        self._picture = MovingPicture(self._film.figure, self._film, dpi=120)
+        self._words, self._message = Words(), Words(aloud=False)
+        self.shows(lambda: self._message.say(self.model.message), "message")
+        self.shows(self._draw, "at", "steps")
+        return [controls, self._picture, self._words, self._message]
 
     def append(self, step: Any) -> None:
         """Add one step more: weights [D, K], or something that has them as ``w``.
@@ -102,7 +273,7 @@ class AlphaPlayer(View):
         """
         self._growing = True
         try:
-            self.model.append(_weights(step))
+            self.model.append(step)
         finally:
             self._growing = False
 
@@ -117,64 +288,41 @@ class AlphaPlayer(View):
         if not model.steps:
             raise ValueError("there is no step yet: train first")
         steps = np.unique(np.linspace(1, model.steps, FRAMES).round().astype(int))
-        here = model.at
         try:
             alt = f"Weights of the operations over {model.steps:,} steps. {model.words}"
             pictures = _Pictures(self._at_step, steps.tolist())
             return plots.save_film(pictures, path, seconds=seconds, alt=alt)
         finally:
-            self._move(here)
+            self._film.update(model, model.at)
 
     def _at_step(self, step: int) -> Any:
         """The picture of a step."""
-        self._move(step)
+        self._film.update(self.model, step)
         return self._picture.image()
 
-    # ---- controls ----------------------------------------------------------------------------
-
-    def _make_controls(self) -> None:
+    def _make_slider(self) -> ipywidgets.ValueWidget:
         model = self.model
-        self._play = button("Play", self._play_or_pause, "let the film go on by itself", "primary")
-        self._play.layout.width = "76px"
-        self._at = ipywidgets.IntSlider(
-            model.at,
+        slider = ipywidgets.IntSlider(
             0,
-            max(1, model.steps),
+            0,
+            1,
             description="step",
             style={"description_width": "initial"},
             layout={"width": "420px", "max_width": "100%"},
         )
-        self._at.observe(self._scrub, "value")
-        self._speed = ipywidgets.SelectionSlider(
-            options=_speeds({*SPEEDS, model.speed}),
-            value=model.speed,
-            description="speed",
-            style={"description_width": "initial"},
-            layout={"width": "220px", "max_width": "100%"},
-        )
-        self._speed.observe(self._set_speed, "value")
 
-    def _set_speed(self, change: Any) -> None:
-        self.model.speed = change["new"]
+        def make_room() -> None:
+            slider.max, slider.value = max(1, model.steps), model.at
+            slider.min = min(1, model.steps)
 
-    def _show_speed(self) -> None:
-        """Put the slider to the speed, which it may not have offered so far."""
-        speeds = {speed for _, speed in self._speed.options}
-        if self.model.speed not in speeds:
-            self._speed.unobserve(self._set_speed, "value")  # new options move it to the first
-            self._speed.options = _speeds({*speeds, self.model.speed})
-            self._speed.value = self.model.speed
-            self._speed.observe(self._set_speed, "value")
-        self._speed.value = self.model.speed
+        def scrub(at: int) -> None:
+            model.scrub(min(max(at, min(1, model.steps)), model.steps))
 
-    def _scrub(self, change: Any) -> None:
-        if change["new"] != self.model.at:
-            self.model.scrub(min(max(change["new"], min(1, self.model.steps)), self.model.steps))
+        self.shows(make_room, "steps")
+        return self.bind(slider, lambda: model.at, scrub)
 
     def _play_or_pause(self) -> None:
         (self.model.pause if self.model.playing else self.model.play)()
-
-    # ---- by itself ---------------------------------------------------------------------------
 
     def _tick(self) -> bool:
         """Go on by the time that has passed; whether there is more to do."""
@@ -186,44 +334,26 @@ class AlphaPlayer(View):
         self.redraw()
         return self.model.playing
 
-    def _start(self) -> bool:
-        """See to it that the clock ticks; False when there is no event loop."""
-        try:
-            self._clock.start()
-        except RuntimeError:  # not in a notebook
-            return False
-        return True
-
-    # ---- what is seen ------------------------------------------------------------------------
-
     def redraw(self) -> None:
         """Bring controls, picture and words in line with the state."""
         model = self.model
-        if self._growing and time.monotonic() < self._next and self._start():
+        if self._growing and time.monotonic() < self._next and self._clock.start():
             return  # the clock draws it when the run leaves time
         if model.playing and self._play.description == "Play":
             self._last = time.monotonic()
-            if not self._start():
-                model.playing = False
+            model.playing = self._clock.start()
         self._play.description = "Pause" if model.playing else "Play"
-        self._show_speed()
-        self._message.value = html.escape(model.message)
-        if self._drawn != (model.at, model.steps):
-            self._drawn = (model.at, model.steps)
-            self._draw()
+        super().redraw()
 
     def _draw(self) -> None:
         model, began = self.model, time.monotonic()
-        self._at.max = max(1, model.steps)
-        self._at.min, self._at.value = min(1, model.steps), model.at
         if self._room != self._needed():
             self._film = self._make_film()
-            self._picture.lay_out(self._film.figure, self._film.moving)
-        self._move(model.at)
-        self._words.say(f"<b>{html.escape(model.words)}</b>", html.escape(model.arch_words))
+            self._picture.lay_out(self._film.figure, self._film)
+        self._film.update(model, model.at)
+        self._words.say(model.words, model.arch_words, strong=True)
         self._picture.draw(f"Edges of the cell as wide as their weights. {model.words}")
-        took = time.monotonic() - began
-        self._next = began + (1 + PATIENCE) * took
+        self._next = began + (1 + PATIENCE) * (time.monotonic() - began)
 
     def _needed(self) -> tuple[int, float]:
         """Steps and weight that the axes have room for: while a run grows, more than it has."""
@@ -233,13 +363,81 @@ class AlphaPlayer(View):
             steps = room if room >= steps else _round_up(1.4 * steps)
         return steps, plots.weight_limits(model.w)[1] if model.steps else 1.0
 
-    def _make_film(self) -> Film:
+    def _make_film(self) -> CellAndLines | TwoCells:
         self._room = self._needed()
-        return film(self.model, *self._room)
+        space = self.model.space
+        if isinstance(space, Darts):
+            return TwoCells(space)
+        if isinstance(space, NasBench201):
+            return CellAndLines(self.model, *self._room)
+        raise TypeError(f"the player shows cells, and {space.name} has none")
 
-    def _move(self, at: int) -> None:
-        """Bring the artists to a step."""
-        self._film.update(self.model, at)
+
+class CellAndLines:
+    """The cell above the true accuracy, beside the lines of its six edges.
+
+    Args:
+        model: the run.
+        steps, high: how many steps and what weight there is room for.
+    """
+
+    def __init__(self, model: AlphaState, steps: int, high: float) -> None:
+        self.figure = Figure(figsize=(9.2, 4.75), facecolor="white")
+        cell = self.figure.add_axes((0.0, 0.47, 0.56, 0.48))
+        self._cell = plots.MixedCell(cell, model.space)
+        truth = self.figure.add_axes((0.072, 0.115, 0.47, 0.275))
+        plots.chart(truth, "What is the argmax truly worth?", "steps", "")
+        best, low = np.nanmax(model.scores), np.nanquantile(model.scores, 1 - SHOWN)
+        self._truth = plots.TruthLine(truth, steps, float(best), float(low))
+        grid = self.figure.add_gridspec(
+            3, 2, left=0.615, right=0.985, top=0.9, bottom=0.2, hspace=0.5, wspace=0.12
+        )
+        axes = [self.figure.add_subplot(grid[divmod(i, 2)]) for i in range(6)]
+        self._lines = plots.AlphaLines(axes, model.space, steps=steps, high=high)
+        plots.share_axes(axes)
+        look: dict[str, Any] = {"fontsize": TEXT + 1, "va": "top"}
+        self.figure.text(0.015, 0.99, "The cell now", **look)
+        self.figure.text(0.595, 0.99, "Weights of the operations by steps", **look)
+        self.figure.legend(
+            handles=self._lines.handles,
+            loc="lower center",
+            bbox_to_anchor=(0.79, 0.0),
+            ncols=3,
+            fontsize=TEXT - 1,
+            frameon=False,
+            columnspacing=1.2,
+        )
+        self.moving: list[Artist] = [
+            *self._cell.moving,
+            *self._lines.moving,
+            *self._truth.moving,
+        ]
+
+    def update(self, model: AlphaState, at: int) -> None:
+        """Show a step."""
+        self._cell.update(model.weights(at))
+        self._lines.update(model.w, at)
+        self._truth.update(model.true_accuracies, at)
+
+
+class TwoCells:
+    """The normal cell and the reduction cell of DARTS, one above the other."""
+
+    def __init__(self, space: Darts) -> None:
+        self.figure = Figure(figsize=(6.4, 5.9), facecolor="white")
+        self._cells = []
+        for place, name in enumerate(CELLS_DARTS):
+            ax = self.figure.add_axes((0, 0.52 - 0.47 * place, 1, 0.43))
+            title = {"normal": "Normal cell", "reduce": "Reduction cell"}[name]
+            ax.set_title(title, fontsize=TEXT + 1, loc="left", x=0.02)
+            self._cells.append(plots.MixedCell(ax, space, name))
+        plots.operation_key(ax, space)
+        self.moving: list[Artist] = [artist for cell in self._cells for artist in cell.moving]
+
+    def update(self, model: AlphaState, at: int) -> None:
+        """Show a step; edges that the derived architecture leaves out are pale."""
+        for cell in self._cells:
+            cell.update(model.weights(at), model.arch_at(at))
 
 
 class _Pictures(Sequence[Any]):
@@ -255,18 +453,7 @@ class _Pictures(Sequence[Any]):
         return self._draw(self._steps[place])
 
 
-def _weights(step: Any) -> np.ndarray:
-    return np.asarray(getattr(step, "w", step), dtype=float)
-
-
-def _speeds(values: Iterable[float]) -> list[tuple[str, float]]:
-    return [(f"{v:g}×", v) for v in sorted(values)]
-
-
 def _round_up(number: float) -> int:
     """To two digits, the second of them even."""
     unit = 2 * 10 ** max(0, math.floor(math.log10(number)) - 1)
     return unit * math.ceil(number / unit)
-
-
-_RESET = "back to the first step, and to speed 1"

@@ -2,87 +2,116 @@
 
 from __future__ import annotations
 
-import html
-from typing import Any
-
 import ipywidgets
+import traitlets
 from matplotlib.figure import Figure
 
 from nas_lab import plots
-from nas_lab.widgets.budget_state import EPOCHS, ETAS, MOST, BudgetState
-from nas_lab.widgets.view import MovingPicture, View, Words, button, row
+from nas_lab.spaces import nasbench201
+from nas_lab.strategies.halving import Hyperband, Rung
+from nas_lab.widgets.base import MovingPicture, State, View, Words, row
 
-_HINT = (
-    "Each row is a bracket, each box a rung: how many architectures are trained up to which "
-    "epoch. Move a slider, and look for what the top row risks and what the bottom row pays. "
-    "(By keyboard: Tab to a slider, then the arrow keys.)"
-)
-_WIDE = {"width": "330px", "max_width": "100%"}
+EPOCHS = (1, 2, 4, 8, 9, 16, 27, 32, 64, 81)
+"""Lengths of a whole training to choose from: powers of 2 and of 3, which divide evenly."""
+ETAS = (2, 3, 4)
+"""One of so many goes on."""
+MOST = 7
+"""Brackets that there can be: as often can the longest training be halved, and once more."""
+
+
+class BudgetState(State):
+    """A whole training's length, how many are halved, and the bracket that is looked at.
+
+    Args:
+        epochs: of a whole training, one of ``EPOCHS``.
+        eta: one of ``ETAS``.
+        bracket: the one that is lit up, counted from 0, the boldest; the last one where there
+            are not as many.
+
+    Raises:
+        traitlets.TraitError: a value that is not to choose from.
+    """
+
+    epochs = traitlets.Enum(EPOCHS, 27).tag(keep=True)
+    eta = traitlets.Enum(ETAS, 3).tag(keep=True)
+    bracket = traitlets.Int(0, min=0).tag(keep=True)
+
+    def __init__(self, epochs: int = 27, eta: int = 3, bracket: int = 0) -> None:
+        super().__init__(epochs=epochs, eta=eta, bracket=bracket)
+
+    @property
+    def brackets(self) -> tuple[tuple[Rung, ...], ...]:
+        """The rungs of each bracket, the boldest first."""
+        return Hyperband(nasbench201(), epochs=self.epochs, eta=self.eta).brackets
+
+    @property
+    def pointed(self) -> int:
+        """The bracket that is looked at."""
+        return min(self.bracket, len(self.brackets) - 1)
+
+    @property
+    def words(self) -> str:
+        """All brackets in a sentence."""
+        brackets = self.brackets
+        started = sum(rungs[0].archs for rungs in brackets)
+        finished = sum(rungs[-1].archs for rungs in brackets)
+        total = sum(rung.cost for rungs in brackets for rung in rungs)
+        return (
+            f"{_count(len(brackets), 'bracket')}: {_count(started, 'architecture')} started, "
+            f"{finished} trained to the end, for {total:,} epochs. "
+            f"So many epochs are {total / self.epochs:.1f} whole trainings."
+        )
+
+    @property
+    def bracket_words(self) -> str:
+        """The bracket that is looked at, rung by rung."""
+        rungs = self.brackets[self.pointed]
+        steps = ", then ".join(f"{rung.archs} to epoch {rung.epochs}" for rung in rungs)
+        spent = sum(rung.cost for rung in rungs)
+        return f"Bracket {self.pointed + 1} trains {steps}: {spent:,} epochs."
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
 
 
 class BudgetDivider(View):
-    """Sliders for the length of a training and for eta; what each bracket of Hyperband spends.
+    """Sliders for the length of a training and for eta; what each bracket of Hyperband spends."""
 
-    ``w.state`` is a plain dict, and ``BudgetDivider(**w.state)`` continues there.
+    State = BudgetState
+    HINT = (
+        "Each row is a bracket, each box a rung: how many architectures are trained up to which "
+        "epoch. Move a slider, and look for what the top row risks and what the bottom row pays. "
+        "(By keyboard: Tab to a slider, then the arrow keys.)"
+    )
 
-    Args:
-        epochs: of a whole training.
-        eta: one of so many architectures goes on to the next rung.
-        bracket: the one that is lit up, counted from 0.
-    """
-
-    model: BudgetState
-
-    def __init__(self, epochs: int = 27, eta: int = 3, bracket: int = 0) -> None:
-        super().__init__()
-        self.model = BudgetState(epochs, eta, bracket)
-        self._make_controls()
-        self._picture = self._make_picture()
-        self._words, hint = Words(), Words()
-        self._drawn: object = None
-        hint.say(_HINT)
-        reset = button("Reset", self.model.reset, "back to the first setting")
-        controls = row(self._epochs, self._eta, self._bracket, reset)
-        self.assemble(hint, controls, self._words, self._picture)
-
-    def _make_controls(self) -> None:
-        model = self.model
-        self._epochs = ipywidgets.SelectionSlider(
-            options=EPOCHS, value=model.epochs, description="epochs", layout=_WIDE
+    def build(self) -> list[ipywidgets.Widget]:
+        """Three sliders above words and brackets."""
+        controls = row(
+            self.choice("epochs", EPOCHS, "epochs"),
+            self.choice("eta", ETAS, "eta"),
+            self._bracket(),
+            self.reset_button("back to the first setting"),
         )
-        self._eta = ipywidgets.SelectionSlider(
-            options=ETAS, value=model.eta, description="eta", layout=_WIDE
-        )
-        most = len(model.brackets)
-        self._bracket = ipywidgets.IntSlider(
-            model.pointed + 1, 1, most, description="bracket", layout=_WIDE
-        )
-        self._epochs.observe(lambda change: self._set("epochs", change["new"]), "value")
-        self._eta.observe(lambda change: self._set("eta", change["new"]), "value")
-        self._bracket.observe(self._point, "value")
-
-    def _make_picture(self) -> MovingPicture:
         figure = Figure(figsize=(8.6, 3.9), facecolor="white")
         self._boxes = plots.BracketBoxes(figure.add_axes((0.09, 0.14, 0.9, 0.77)), MOST)
-        return MovingPicture(figure, self._boxes.moving, dpi=120)
+        self._picture, self._words = MovingPicture(figure, self._boxes, dpi=120), Words()
+        self.shows(self._draw)
+        return [controls, self._words, self._picture]
 
-    def _set(self, name: str, value: Any) -> None:
-        setattr(self.model, name, value)
+    def _bracket(self) -> ipywidgets.ValueWidget:
+        numbers = [(f"{n}", n) for n in range(1, MOST + 1)]
+        return self.bind(
+            ipywidgets.SelectionSlider(
+                options=numbers, description="bracket", layout={"width": "330px"}
+            ),
+            lambda: self.model.pointed + 1,
+            lambda number: setattr(self.model, "bracket", number - 1),
+            lambda: numbers[: len(self.model.brackets)],
+        )
 
-    def _point(self, change: Any) -> None:
-        if change["new"] != self.model.pointed + 1:  # not when the slider only got shorter
-            self.model.bracket = change["new"] - 1
-
-    def redraw(self) -> None:
-        """Bring sliders, picture and words in line with the state."""
+    def _draw(self) -> None:
         model = self.model
-        self._epochs.value, self._eta.value = model.epochs, model.eta
-        self._bracket.max = len(model.brackets)
-        self._bracket.value = model.pointed + 1
-        shown = (model.epochs, model.eta, model.pointed)
-        if shown == self._drawn:
-            return
-        self._drawn = shown
         self._boxes.update(model.brackets, model.pointed)
         self._picture.draw(f"What each bracket spends. {model.words} {model.bracket_words}")
-        self._words.say(f"<b>{html.escape(model.words)}</b>", html.escape(model.bracket_words))
+        self._words.say(model.words, model.bracket_words, strong=True)

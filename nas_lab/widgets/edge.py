@@ -2,115 +2,208 @@
 
 from __future__ import annotations
 
-import html
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import ipywidgets
-from matplotlib.figure import Figure
+import numpy as np
+import traitlets
 
-from nas_lab import plots
-from nas_lab.devices import DEVICES
+from nas_lab import devices, plots
+from nas_lab.devices import DEVICES, Device, Part, Profile
 from nas_lab.estimation import Table
-from nas_lab.plots.devices import FrontChart, TimeBars
-from nas_lab.widgets.edge_state import HIGHEST, STEP, EdgeState
-from nas_lab.widgets.view import MovingPicture, Picture, View, Words, button, row
+from nas_lab.estimation.objectives import pareto_front, weighted_loss
+from nas_lab.plots import duration, part_label
+from nas_lab.spaces import Arch
+from nas_lab.widgets.base import MovingPicture, Picture, State, View, Words, pair, row
 
-_HINT = (
-    "Every point is a trained network; the line joins those that no other beats. Move beta, and "
-    "look for points of the front that it jumps over. Then change the device, and look at what "
-    "the time goes to. (By keyboard: Tab to the slider, then the arrow keys.)"
-)
-_WIDE = {"width": "300px", "max_width": "100%"}
-_WIDER = {"width": "430px", "max_width": "100%"}
+HIGHEST = 8.0
+"""Largest beta: from there on every device in the catalogue gets its quickest network."""
+STEP = 0.1
 
 
-class EdgeDevices(View):
-    """A menu of devices and a slider for beta; the chosen network, its cell and its time.
+@dataclass(frozen=True, eq=False)
+class Landscape:
+    """All networks of a table on one device.
 
-    ``w.state`` is a plain dict, and ``EdgeDevices(**w.state)`` continues there.
-
-    Args:
-        device: name of a device in ``devices.DEVICES``.
-        beta: exponent of the lecture's ``error * log(latency)^beta``.
-        table: accuracies of all networks; None takes the table that comes with the kit.
+    Attributes:
+        device: the device.
+        seconds: latencies, [N].
+        accuracies: validation accuracies, [N].
+        front: places of those that no other beats in both, quickest first.
     """
 
-    model: EdgeState
+    device: Device
+    seconds: np.ndarray
+    accuracies: np.ndarray
+    front: np.ndarray
+
+    @classmethod
+    def of(cls, table: Table, device: Device) -> Landscape:
+        """Count latencies of the networks that were trained."""
+        seconds = devices.latencies(table.space, table.archs, table.skeleton, device)
+        accuracies = table.scores(0)
+        return cls(device, seconds, accuracies, pareto_front(accuracies, seconds))
+
+    def chosen(self, beta: float) -> int:
+        """Place on the front of the smallest ``error * log(latency)^beta``.
+
+        No network that others beat in both can have a smaller one, so the front is enough.
+        """
+        error = 1 - self.accuracies[self.front]
+        return int(np.argmin(weighted_loss(error, self.seconds[self.front], beta)))
+
+    @cached_property
+    def reachable(self) -> int:
+        """How many points of the front some beta of the slider chooses."""
+        betas = np.arange(0, HIGHEST + STEP / 2, STEP)
+        return len({self.chosen(beta) for beta in betas.tolist()})
+
+
+class EdgeState(State):
+    """A device, and how much its latency counts.
+
+    Args:
+        device: name of a device.
+        beta: of ``error * log(latency in µs)^beta``, from 0 to ``HIGHEST``.
+        table: accuracies of all networks; None takes the table that comes with the kit.
+
+    Raises:
+        traitlets.TraitError: a beta out of its range.
+        ValueError: an unknown device.
+    """
+
+    device = traitlets.Unicode().tag(keep=True)
+    beta = traitlets.Float(min=0.0, max=HIGHEST).tag(keep=True)
 
     def __init__(
         self, device: str = "raspberry_pi_4", beta: float = 0.6, *, table: Table | None = None
     ) -> None:
-        super().__init__()
-        self.model = EdgeState(device, beta, table=table)
-        self._make_controls()
-        self._figures: dict[str, tuple[Figure, FrontChart, TimeBars]] = {}
-        self._front, self._bars = self._charts()[1:]
-        self._picture = MovingPicture(self._charts()[0], self._moving)
-        self._cell = Picture(5.6, 2.14)
-        self._shown = self.model.device
-        self._drawn: object = None
-        self._words, hint = Words(), Words()
-        hint.say(_HINT)
-        reset = button("Reset", self.model.reset, "back to the first device and beta")
-        controls = row(self._device, self._beta, reset)
-        self.assemble(hint, controls, self._words, self._picture, self._cell)
+        self.table = table or Table.load()
+        self._landscapes: dict[str, Landscape] = {}
+        super().__init__(device=device, beta=beta)
 
-    def _make_controls(self) -> None:
-        model = self.model
-        names = [(f"{d.kind}: {d.title}", d.name) for d in DEVICES.values()]
-        self._device = ipywidgets.Dropdown(
-            options=names, value=model.device, description="device", layout=_WIDER
-        )
-        self._beta = ipywidgets.FloatSlider(
-            model.beta,
-            min=0,
-            max=HIGHEST,
-            step=STEP,
-            description="beta",
-            readout_format=".1f",
-            layout=_WIDE,
-        )
-        self._device.observe(lambda change: self._set("device", change), "value")
-        self._beta.observe(lambda change: self._set("beta", change), "value")
+    @traitlets.validate("device")
+    def _check_device(self, proposal: traitlets.Bunch) -> str:
+        return devices.find(proposal["value"]).name
 
-    def _set(self, name: str, change: Any) -> None:
-        setattr(self.model, name, change["new"])
-
-    def _charts(self) -> tuple[Figure, FrontChart, TimeBars]:
-        """Front and bars of the device, laid out when it is first chosen."""
-        if self.model.device not in self._figures:
-            known = self.model.landscape
-            figure = Figure(figsize=(9.2, 3.7), layout="constrained")
-            left, right = figure.subplots(1, 2, width_ratios=(1, 1))
-            title = f"{known.device.title}: which network?"
-            front = FrontChart(left, known.seconds, known.accuracies, known.front, title)
-            self._figures[self.model.device] = (figure, front, TimeBars(right))
-        return self._figures[self.model.device]
+    # ---- what follows ------------------------------------------------------------------------
 
     @property
-    def _moving(self) -> list[Any]:
-        return [*self._front.moving, *self._bars.moving]
+    def landscape(self) -> Landscape:
+        """All networks on the device; counted once for each device."""
+        if self.device not in self._landscapes:
+            self._landscapes[self.device] = Landscape.of(self.table, DEVICES[self.device])
+        return self._landscapes[self.device]
 
-    def redraw(self) -> None:
-        """Bring controls, pictures and words in line with the state."""
-        model = self.model
-        self._device.value, self._beta.value = model.device, model.beta
-        self._words.say(
-            f"<b>{html.escape(model.words)}</b>",
-            html.escape(model.front_words),
-            html.escape(model.slowest_words),
+    @property
+    def rank(self) -> int:
+        """Place of the chosen network on the front, 0 for the quickest."""
+        return self.landscape.chosen(self.beta)
+
+    @property
+    def place(self) -> int:
+        """Place of the chosen network in the table."""
+        return int(self.landscape.front[self.rank])
+
+    @property
+    def arch(self) -> Arch:
+        """The chosen network's cell."""
+        return tuple(self.table.archs[self.place].tolist())
+
+    @property
+    def profile(self) -> Profile:
+        """The chosen network on the device, kernel by kernel."""
+        return devices.profile(self.table.space, self.arch, self.table.skeleton, self.device)
+
+    @property
+    def parts(self) -> list[Part]:
+        """Where its time goes, the longest first."""
+        return devices.parts(self.profile.kernels)
+
+    @property
+    def words(self) -> str:
+        """The choice and what it is worth, in a sentence."""
+        profile, accuracy = self.profile, self.landscape.accuracies[self.place]
+        return (
+            f"beta = {self.beta:.1f} on {profile.device.title}: {accuracy:.1%} of the images "
+            f"right, {duration(profile.seconds)} and {1e3 * profile.joules:.2g} mJ for one"
         )
-        if self._drawn == (model.device, model.place):
-            return
-        self._drawn = (model.device, model.place)
-        if self._shown != model.device:
-            self._shown = model.device
-            figure, self._front, self._bars = self._charts()
-            self._picture.lay_out(figure, self._moving)
-        self._front.point_at(model.place)
-        self._bars.update(model.parts)
+
+    @property
+    def front_words(self) -> str:
+        """Where it is on the front, and what the front's ends are."""
+        known = self.landscape
+        quick, good = known.front[0], known.front[-1]
+        return (
+            f"point {self.rank + 1} of {len(known.front)} on the front, which reaches from "
+            f"{known.accuracies[quick]:.1%} in {duration(known.seconds[quick])} to "
+            f"{known.accuracies[good]:.1%} in {duration(known.seconds[good])}; "
+            f"the slider chooses {known.reachable} of its points"
+        )
+
+    @property
+    def slowest_words(self) -> str:
+        """What takes longest."""
+        first = self.parts[0]
+        share = first.seconds / self.profile.seconds
+        return f"slowest: {part_label(first)}, {duration(first.seconds)} or {share:.0%}"
+
+
+class EdgeDevices(View):
+    """A menu of devices and a slider for beta; the chosen network, its cell and its time."""
+
+    State = EdgeState
+    HINT = (
+        "Every point is a trained network; the line joins those that no other beats. Move beta, "
+        "and look for points of the front that it jumps over. Then change the device, and look at "
+        "what the time goes to. (By keyboard: Tab to the slider, then the arrow keys.)"
+    )
+
+    def build(self) -> list[ipywidgets.Widget]:
+        """Menu and slider above words, charts and cell."""
+        names, menu = list(DEVICES), ipywidgets.Dropdown
+        look: dict[str, Any] = {"width": "300px", "readout_format": ".1f"}
+        controls = row(
+            self.choice("device", names, "device", _title, menu, width="430px"),
+            self.slider("beta", 0.0, HIGHEST, STEP, "beta", **look),
+            self.reset_button("back to the first device and beta"),
+        )
+        self._charts: dict[str, tuple[Any, ...]] = {}
+        self._words, self._cell = Words(), Picture()
+        self._picture = MovingPicture(*self._chart())
+        self.shows(self._say, "device", "beta")
+        self.shows(self._draw, "device", "place")
+        return [controls, self._words, self._picture, self._cell]
+
+    def _chart(self) -> tuple[Any, ...]:
+        """Figure, front and bars of the device, laid out when it is first chosen."""
+        if self.model.device not in self._charts:
+            known = self.model.landscape
+            figure, left, right = pair(9.2, 3.7, 1, 1)
+            title = f"{known.device.title}: which network?"
+            front = plots.FrontChart(left, known.seconds, known.accuracies, known.front, title)
+            self._charts[self.model.device] = (figure, front, plots.TimeBars(right))
+        return self._charts[self.model.device]
+
+    def _say(self) -> None:
+        model = self.model
+        self._words.say(model.words, model.front_words, model.slowest_words, strong=True)
+
+    def _draw(self) -> None:
+        model = self.model
+        figure, front, bars = self._chart()
+        if figure is not self._picture.figure:
+            self._picture.lay_out(figure, front, bars)
+        front.point_at(model.place)
+        bars.update(model.parts)
         self._picture.draw(f"Accuracy against latency, and the slowest operations. {model.words}")
         self._cell.draw(
             lambda ax: plots.cell(model.table.space, model.arch, ax),
             f"Graph of the chosen cell. {model.words}",
         )
+
+
+def _title(device: str) -> str:
+    return f"{DEVICES[device].kind}: {DEVICES[device].title}"

@@ -4,33 +4,61 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any
 
 import ipywidgets
 import numpy as np
+import traitlets
 from matplotlib.figure import Figure
 
 from nas_lab import plots
+from nas_lab import strategies as searching
 from nas_lab.estimation import Table
+from nas_lab.history import Evaluation
+from nas_lab.plots import label
 from nas_lab.spaces import Arch
-from nas_lab.widgets.game_state import PICKS, SETTINGS_WORDS, SKIPS, GameState
-from nas_lab.widgets.menus import EdgeMenus
-from nas_lab.widgets.view import Picture, View, Words, button, row, table
+from nas_lab.strategies import race
+from nas_lab.widgets.base import Picture, State, View, Words, button, column, row, table
+from nas_lab.widgets.cell_builder import CellState
 
-_HINT = (
-    f"You have {PICKS} trainings. Change the edges of the cell, press Train, and find as good a "
-    "cell as you can; then searches with as many trainings are your rivals. Look for what helps "
-    "alone and what helps together. (By keyboard: Space opens a menu.)"
+PICKS = 10
+"""Trainings that the reader has, and each run of a search."""
+SKIPS: Arch = (1,) * 6
+"""Where the game begins: a cell that leaves everything to do."""
+
+SEEDS = {"RandomSearch": 200, "RegularizedEvolution": 200, "Reinforce": 40}
+"""Runs of each strategy, by the name of its class. REINFORCE takes a hundred times as long."""
+SETTINGS: dict[str, dict[str, Any]] = {
+    "RandomSearch": {},
+    "RegularizedEvolution": {"population": 5, "sample": 3},
+    "Reinforce": {"learning_rate": 0.1, "batch": 2},
+}
+"""Hyperparameters for so short a search."""
+SETTINGS_WORDS = (
+    "Here evolution has a population of 5, and the controller learns after every second training: "
+    f"with their usual settings, nearly all of {PICKS} trials would be random."
 )
-_TRAIN = "look its validation accuracy up in the table; that costs one of your trainings"
-_HEADS = ["pick", "validation accuracy", "best so far", "seconds"]
-_OPERATIONS = "operations, in the order of the menus"
 
 
-class PickTen(View):
-    """A game: ten trainings for the reader, and for each run of random search and others.
+@dataclass(frozen=True)
+class Pick:
+    """A cell that the reader had trained.
 
-    ``w.state`` is a plain dict, and ``PickTen(**w.state)`` continues there. After the tenth pick
-    the reader's best is placed among the bests of many runs, and tested once.
+    Attributes:
+        arch: the cell.
+        result: its validation accuracy, and what the training cost.
+        best: the highest accuracy up to this pick.
+    """
+
+    arch: Arch
+    result: Evaluation
+    best: float
+
+
+class GameState(State):
+    """Ten picks against searches with ten trials.
 
     Args:
         table: what evaluates; None takes the one that comes with the kit.
@@ -43,7 +71,9 @@ class PickTen(View):
             more than ten picks.
     """
 
-    model: GameState
+    arch = traitlets.Any().tag(keep=True)
+    edge = traitlets.Int(None, allow_none=True).tag(keep=True)
+    picks = traitlets.Any().tag(keep=True)
 
     def __init__(
         self,
@@ -53,48 +83,200 @@ class PickTen(View):
         edge: int | None = None,
         picks: Iterable[Sequence[int]] = (),
     ) -> None:
-        super().__init__()
-        self.model = GameState(table, arch=arch, edge=edge, picks=picks)
-        self._drawn: object = None
-        self._ended: object = None
-        self._menus = EdgeMenus(self.model.cell.edges, self.model.choose)
-        self._train = button("Train", self.model.train, _TRAIN, "primary")
-        reset = button("Reset", self.model.reset, "start anew with ten trainings")
-        self._cell, self._end = Picture(5.6, 2.14), ipywidgets.HTML()
-        self._message, self._words, self._verdict = Words(), Words(), Words()
-        self._table, hint = ipywidgets.HTML(), Words()
-        hint.say(_HINT)
-        picture = ipywidgets.VBox([self._cell, self._message, self._words], layout=_PICTURE)
-        self.assemble(
-            hint,
-            row(self._train, reset),
-            row(self._menus, picture),
-            self._verdict,
-            self._end,
-            self._table,
+        self.table = Table.load() if table is None else table
+        self.space = self.table.space
+        super().__init__(arch=arch, edge=edge, picks=picks)
+        self.message = self._status
+
+    @traitlets.validate("arch", "edge")
+    def _check_cell(self, proposal: traitlets.Bunch) -> Any:
+        name, value = proposal["trait"].name, proposal["value"]
+        return getattr(CellState(**{name: value}), name)
+
+    @traitlets.validate("picks")
+    def _check_picks(self, proposal: traitlets.Bunch) -> list[Arch]:
+        picks = [self.space.check(tuple(arch)) for arch in proposal["value"]]
+        if len(picks) > PICKS:
+            raise ValueError(f"{len(picks)} picks: the game has {PICKS}")
+        return picks
+
+    @property
+    def cell(self) -> CellState:
+        """All that follows from the cell in the menus: its words, its size."""
+        return CellState(self.arch, edge=self.edge, skeleton=self.table.skeleton)
+
+    # ---- the picks ---------------------------------------------------------------------------
+
+    @property
+    def tried(self) -> list[Pick]:
+        """The picks with their results, in their order."""
+        results = [self.table(arch) for arch in self.picks]
+        bests = np.fmax.accumulate([result.score for result in results])
+        return [Pick(*pick) for pick in zip(self.picks, results, bests.tolist(), strict=True)]
+
+    @property
+    def left(self) -> int:
+        """Trainings that the reader still has."""
+        return PICKS - len(self.picks)
+
+    @property
+    def best(self) -> Pick:
+        """The pick with the highest accuracy, the first of them.
+
+        Raises:
+            ValueError: there is none yet.
+        """
+        return max(self.tried, key=lambda pick: np.nan_to_num(pick.result.score, nan=-1))
+
+    def choose(self, edge: int, token: int) -> None:
+        """Give an edge another operation, and point at it."""
+        with self.hold_trait_notifications():
+            self.edge = edge
+            self.arch = (*self.arch[:edge], token, *self.arch[edge + 1 :])
+            self.message = self._status
+
+    def train(self) -> None:
+        """Spend a training on the cell in the menus: look it up in the table."""
+        if not self.left:
+            self.message = f"Your {PICKS} trainings are spent. Reset starts anew."
+            return
+        result, note = self.table(self.arch), self._duplicate_note
+        if self.left == 1:  # the searches take a moment, the first time
+            self.message = f"The searches take their turn, with {PICKS} trials each …"
+            _ = self.rivals
+        with self.hold_trait_notifications():
+            self.picks = [*self.picks, self.arch]
+            found = f"validation accuracy {result.score:.1%}, {result.cost:.1f} s of training"
+            self.message = f"Pick {len(self.picks)}: {found}. {note}".strip()
+
+    def reset(self) -> None:
+        """Start anew: no picks, and the first cell."""
+        with self.hold_trait_notifications():
+            self.arch, self.edge, self.picks = SKIPS, None, []
+            self.message = self._status
+
+    # ---- in words ----------------------------------------------------------------------------
+
+    @property
+    def known(self) -> int | None:
+        """Place of the last pick with the tokens of the cell in the menus; None without one."""
+        return next(
+            (i for i in reversed(range(len(self.picks))) if self.picks[i] == self.arch), None
         )
 
-    def redraw(self) -> None:
-        """Bring menus, pictures and words in line with the state."""
+    @property
+    def _status(self) -> str:
+        """What is known of the cell in the menus."""
+        return self._duplicate_note or ("not trained yet" if self.left else "")
+
+    @property
+    def _duplicate_note(self) -> str:
+        """Which pick was this cell already, if one was."""
+        if self.known is not None:
+            return f"You had this cell as pick {self.known + 1}: it counts each time."
+        canonical = [self.space.canonical(arch) for arch in self.picks]
+        if self.space.canonical(self.arch) not in canonical:
+            return ""
+        place = canonical.index(self.space.canonical(self.arch)) + 1
+        return f"Pick {place} has the same canonical form, and so the same entry in the table."
+
+    @property
+    def picks_words(self) -> str:
+        """How many picks are spent, and the best so far."""
+        if not self.picks:
+            return f"{PICKS} trainings to spend"
+        place = self.tried.index(self.best) + 1
+        return (
+            f"{len(self.picks)} of {PICKS} trainings spent; "
+            f"your best so far: {self.best.result.score:.1%} (pick {place})"
+        )
+
+    # ---- the end -----------------------------------------------------------------------------
+
+    @cached_property
+    def rivals(self) -> dict[str, np.ndarray]:
+        """Best validation accuracy of each run of each strategy, ten trials a run."""
+        return {name: self._bests(name) for name in SEEDS}
+
+    def _bests(self, name: str) -> np.ndarray:
+        make = partial(getattr(searching, name), **SETTINGS[name])
+        return race({name: make}, self.table, PICKS, SEEDS[name])[name].incumbent[:, -1]
+
+    @property
+    def beaten(self) -> dict[str, int]:
+        """How many runs of each strategy have a best below the reader's."""
+        yours = self.best.result.score
+        return {name: int((yours > bests).sum()) for name, bests in self.rivals.items()}
+
+    @property
+    def regret(self) -> float:
+        """How far the reader's best is below the best of the table."""
+        return float(np.nanmax(self.table.scores())) - self.best.result.score
+
+    @property
+    def verdict(self) -> str:
+        """Where the reader's best of ten stands among those of the searches."""
+        shares = [
+            f"{100 * beaten // len(self.rivals[name])}% of {len(self.rivals[name])} runs "
+            f"of {label(name)}"  # rounded down: 100% are all of them
+            for name, beaten in self.beaten.items()
+        ]
+        said = f"{', '.join(shares[:-1])} and {shares[-1]}"
+        return f"Your best of ten, {self.best.result.score:.1%}, beats {said}."
+
+    @property
+    def truth_words(self) -> str:
+        """How far the reader's best is from the best of all, and its test accuracy."""
+        scores = self.table.scores()
+        place = 1 + int((scores > self.best.result.score).sum())
+        return (
+            f"It is {100 * self.regret:.1f} points below the best of the table "
+            f"({np.nanmax(scores):.1%}), number {place:,} of {len(scores):,} cells. "
+            f"On the test set, looked at once: {self.table.test(self.best.arch):.1%}."
+        )
+
+
+class PickTen(View):
+    """A game: ten trainings for the reader, and for each run of random search and others.
+
+    After the tenth pick the reader's best is placed among the bests of many runs, and tested once.
+    """
+
+    State = GameState
+    HINT = (
+        f"You have {PICKS} trainings. Change the edges of the cell, press Train, and find as good "
+        "a cell as you can; then searches with as many trainings are your rivals. Look for what "
+        "helps alone and what helps together. (By keyboard: Space opens a menu.)"
+    )
+
+    def build(self) -> list[ipywidgets.Widget]:
+        """Buttons above menus and cell, then the end of the game, then the picks."""
         model = self.model
-        self._train.description = f"Train ({model.left} left)"
-        if self._drawn != (model.arch, model.edge):
-            self._drawn = (model.arch, model.edge)
-            self._draw_cell()
-        self._message.say(html.escape(model.message))
-        if self._ended != model.picks:
-            self._ended = model.picks
-            self._draw_end()
-        self._table.value = self._picks()
+        hint = "look its validation accuracy up in the table; that costs one of your trainings"
+        train = button("Train", model.train, hint, "primary")
+        self._cell, self._end, self._picks = Picture(), ipywidgets.HTML(), ipywidgets.HTML()
+        self._message, self._words, self._verdict = Words(), Words(), Words()
+        menus = self.edge_menus(model.cell.edges)
+        self.shows(lambda: setattr(train, "description", f"Train ({model.left} left)"), "left")
+        self.shows(self._draw_cell, "arch", "edge")
+        self.shows(lambda: self._message.say(model.message), "message")
+        self.shows(self._draw_end, "picks")
+        self.shows(self._list_picks, "picks", "arch")
+        return [
+            row(train, self.reset_button("start anew with ten trainings")),
+            row(menus, column(self._cell, self._message, self._words)),
+            self._verdict,
+            self._end,
+            self._picks,
+        ]
 
     def _draw_cell(self) -> None:
         model, cell = self.model, self.model.cell
-        self._menus.show(model.arch, model.edge)
         self._cell.draw(
             lambda ax: plots.cell(model.space, model.arch, ax, model.edge),
             f"Graph of the cell. {cell.cell_words}",
         )
-        self._words.say(cell.size_words, html.escape(cell.path_words))
+        self._words.say(cell.size_words, cell.path_words)
 
     def _draw_end(self) -> None:
         """After the tenth pick: the verdict, and a picture of all rivals."""
@@ -103,18 +285,16 @@ class PickTen(View):
             self._verdict.say()
             self._end.value = ""
             return
-        self._verdict.say(f"<b>{html.escape(model.verdict)}</b>", html.escape(model.truth_words))
+        self._verdict.say(model.verdict, model.truth_words, strong=True)
         figure = Figure(figsize=(8.6, 2.9), layout="constrained")
         best = float(np.nanmax(model.table.scores()))
         ax = plots.bests(model.rivals, model.best.result.score, best, figure.subplots())
         picture = plots.image_html(ax, f"Bests of {PICKS} trainings. {model.verdict}")
         self._end.value = f'{picture}<div class="nas-lab-words">{SETTINGS_WORDS}</div>'
 
-    def _picks(self) -> str:
+    def _list_picks(self) -> None:
         model = self.model
-        said = html.escape(model.picks_words)
-        if not model.picks:
-            return said
+        heads = ["pick", "validation accuracy", "best so far", "seconds"]
         rows = [
             [
                 f"{place}",
@@ -125,7 +305,5 @@ class PickTen(View):
             ]
             for place, pick in enumerate(model.tried, start=1)
         ]
-        return said + table([*_HEADS, _OPERATIONS], rows, model.known)
-
-
-_PICTURE = {"max_width": "548px"}
+        listed = table([*heads, "operations, in the order of the menus"], rows, model.known)
+        self._picks.value = html.escape(model.picks_words) + (listed if rows else "")

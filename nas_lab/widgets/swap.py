@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import html
+from functools import cached_property
+from typing import Any
 
 import ipywidgets
+import numpy as np
+import traitlets
 from matplotlib.figure import Figure
 
-from nas_lab import plots
+from nas_lab import explain, plots
 from nas_lab.estimation import Table
+from nas_lab.plots import decision_labels, label
 from nas_lab.spaces import Arch
-from nas_lab.widgets.menus import EdgeMenus
-from nas_lab.widgets.swap_state import FIRST, SwapState
-from nas_lab.widgets.view import MovingPicture, Picture, View, Words, button, row
+from nas_lab.widgets.base import MovingPicture, Picture, State, View, Words, button, column, row
 
-_HINT = (
-    "Change one edge. Its effect is split: what such a swap does on average over all cells, and "
-    "what it does together with the edges of this cell. Look for a swap that helps on average and "
-    "hurts here. (By keyboard: Space opens a menu.)"
-)
-_IMPROVE = "swap towards the nearest cell that is better by more than the noise"
+FIRST: Arch = (3, 1, 3, 1, 0, 3)
+"""Where it begins: three convolutions in a row, with skips beside them."""
 
 
-class SwapParts(View):
-    """A cell with a menu for each edge; bars show why its accuracy moves.
-
-    ``w.state`` is a plain dict, and ``SwapParts(**w.state)`` continues there.
+class SwapState(State):
+    """A cell, and one decision of it that was swapped.
 
     Args:
         table: the truth; None takes the one that comes with the kit.
@@ -37,7 +33,9 @@ class SwapParts(View):
         TypeError, ValueError: ``arch`` is no cell, before or after the swap.
     """
 
-    model: SwapState
+    arch = traitlets.Any().tag(keep=True)
+    edge = traitlets.Int(2, min=0).tag(keep=True)
+    token = traitlets.Int(0, min=0).tag(keep=True)
 
     def __init__(
         self,
@@ -47,40 +45,141 @@ class SwapParts(View):
         edge: int = 2,
         token: int = 0,
     ) -> None:
-        super().__init__()
-        self.model = SwapState(table, arch=arch, edge=edge, token=token)
-        edges = [name.removeprefix("with ") for name in self.model.names[1:-2]]
-        self._menus = EdgeMenus(edges, self.model.choose)
-        self._cell, self._bars = Picture(5.6, 2.14), self._make_bars()
-        self._words, self._message, hint = Words(), Words(), Words()
-        self._drawn: object = None
-        hint.say(_HINT)
-        better = button("Nearest better cell", self.model.improve, _IMPROVE)
-        reset = button("Reset", self.model.reset, "back to the first swap")
-        picture = ipywidgets.VBox([self._cell, self._words, self._message], layout=_PICTURE)
-        menus = ipywidgets.VBox([self._menus, row(better, reset)])
-        self.assemble(hint, row(menus, picture), self._bars)
+        self.table = Table.load() if table is None else table
+        self.space = self.table.space
+        super().__init__(arch=arch, edge=edge, token=token)
+        _ = self.swap  # or an error, now
 
-    def _make_bars(self) -> MovingPicture:
+    @traitlets.validate("arch")
+    def _check_arch(self, proposal: traitlets.Bunch) -> Arch:
+        arch: Any = proposal["value"]
+        return self.space.from_string(arch) if isinstance(arch, str) else self.space.check(arch)
+
+    # ---- what a reader does ------------------------------------------------------------------
+
+    def choose(self, edge: int, token: int) -> None:
+        """Swap an operation of the cell as it is now."""
+        with self.hold_trait_notifications():
+            self.arch, self.edge, self.token = self.after, edge, token
+            self.message = ""
+
+    def improve(self) -> None:
+        """Swap towards the nearest cell that is better by more than the noise."""
+        found = explain.nearest_better(
+            self.space, self.table.archs, self.table.scores(), self.after, margin=self.noise
+        )
+        if found is None:
+            self.message = "No cell is better by more than the noise of a training."
+            return
+        edge, distance = found.changes[0], len(found.changes)
+        self.choose(edge, found.arch[edge])
+        swaps = "one swap" if distance == 1 else f"the first of {distance} swaps"
+        self.message = f"{swaps} towards a cell that is {100 * found.gain:.1f} points better"
+
+    # ---- what follows ------------------------------------------------------------------------
+
+    @cached_property
+    def anova(self) -> explain.Anova:
+        """The scores of all cells, taken apart."""
+        return explain.anova(self.space, self.table.archs, self.table.scores())
+
+    @cached_property
+    def noise(self) -> float:
+        """Standard deviation of an accuracy over the seeds of a training; 0 where none is known."""
+        table, archs = self.table, map(tuple, self.table.archs.tolist())
+        repeated = [(arch, seeds) for arch in archs if len(seeds := table.seeds(arch)) > 1]
+        variances = [
+            np.var([table(arch, seed).score for seed in seeds], ddof=1) for arch, seeds in repeated
+        ]
+        return float(np.sqrt(np.mean(variances))) if variances else 0.0
+
+    @property
+    def swap(self) -> explain.Swap:
+        """The change, and its parts."""
+        return self.anova.swap(self.arch, self.edge, self.token)
+
+    @property
+    def after(self) -> Arch:
+        """The cell after the swap."""
+        return (*self.arch[: self.edge], self.token, *self.arch[self.edge + 1 :])
+
+    @property
+    def names(self) -> list[str]:
+        """What the parts of a swap are called; the last one is their sum."""
+        edges = decision_labels(self.space)
+        return ["on average", *(f"with {edge}" for edge in edges), "several at once", "change"]
+
+    @property
+    def values(self) -> list[float]:
+        """The parts in the order of ``names``; an edge does nothing with itself."""
+        swap = self.swap
+        return [swap.alone, *swap.pairs.tolist(), swap.rest, swap.change]
+
+    # ---- in words ----------------------------------------------------------------------------
+
+    @property
+    def swap_words(self) -> str:
+        """The swap and its effect."""
+        if self.arch == self.after:
+            return f"{self._edge}: {self._operation(self.token)}, as before: nothing changes"
+        before, after = (self.table(arch).score for arch in (self.arch, self.after))
+        return (
+            f"{self._edge}: {self._operation(self.arch[self.edge])} becomes "
+            f"{self._operation(self.token)}: {before:.1%} becomes {after:.1%}, "
+            f"{100 * (after - before):+.1f} points"
+        )
+
+    @property
+    def parts_words(self) -> str:
+        """What the swap does on average, and what is due to the rest of this cell."""
+        swap = self.swap
+        edges = decision_labels(self.space)
+        strongest = int(np.argmax(np.abs(swap.pairs)))
+        return (
+            f"over all cells this swap is worth {100 * swap.alone:+.1f} points; "
+            f"in this cell {100 * (swap.change - swap.alone):+.1f} are due to its other edges, "
+            f"most of all {100 * swap.pairs[strongest]:+.1f} with {edges[strongest]}. "
+            f"Another seed changes an accuracy by {100 * self.noise:.1f} (standard deviation)."
+        )
+
+    @property
+    def _edge(self) -> str:
+        return decision_labels(self.space)[self.edge]
+
+    def _operation(self, token: int) -> str:
+        return label(str(self.space.decisions[self.edge].options[token]))
+
+
+class SwapParts(View):
+    """A cell with a menu for each edge; bars show why its accuracy moves."""
+
+    State = SwapState
+    HINT = (
+        "Change one edge. Its effect is split: what such a swap does on average over all cells, "
+        "and what it does together with the edges of this cell. Look for a swap that helps on "
+        "average and hurts here. (By keyboard: Space opens a menu.)"
+    )
+
+    def build(self) -> list[ipywidgets.Widget]:
+        """Menus beside the cell, above the bars."""
+        model = self.model
+        why = "swap towards the nearest cell that is better by more than the noise"
+        better = button("Nearest better cell", model.improve, why)
+        menus = self.edge_menus(decision_labels(model.space), "after")
+        self._cell, self._words, self._message = Picture(), Words(), Words()
         figure = Figure(figsize=(7.6, 3.1), layout="constrained")
         title = "Why does the accuracy move? (points)"
-        self._parts = plots.PartBars(figure.subplots(), self.model.names, title)
-        return MovingPicture(figure, self._parts.moving)
+        self._parts = plots.PartBars(figure.subplots(), model.names, title)
+        self._bars = MovingPicture(figure, self._parts)
+        self.shows(lambda: self._message.say(model.message), "message")
+        self.shows(self._draw)
+        left = ipywidgets.VBox([menus, row(better, self.reset_button("back to the first swap"))])
+        return [row(left, column(self._cell, self._words, self._message)), self._bars]
 
-    def redraw(self) -> None:
-        """Bring menus, pictures and words in line with the state."""
+    def _draw(self) -> None:
         model = self.model
-        self._message.say(html.escape(model.message))
-        swapped = (model.arch, model.edge, model.token)
-        if self._drawn == swapped:
-            return
-        self._drawn = swapped
-        self._menus.show(model.after, model.edge)
-        self._words.say(f"<b>{html.escape(model.swap_words)}</b>", html.escape(model.parts_words))
+        self._words.say(model.swap_words, model.parts_words, strong=True)
         drawn = f"Graph of the cell after the swap. {model.swap_words}"
         self._cell.draw(lambda ax: plots.cell(model.space, model.after, ax, model.edge), drawn)
         self._parts.update(model.values)
         self._bars.draw(f"Parts of the change. {model.parts_words}")
-
-
-_PICTURE = {"max_width": "548px"}

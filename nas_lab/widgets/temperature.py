@@ -2,90 +2,101 @@
 
 from __future__ import annotations
 
-import html
 from typing import Any
 
 import ipywidgets
+import numpy as np
+import traitlets
 from matplotlib.figure import Figure
+from scipy.special import softmax
+from scipy.stats import entropy
 
 from nas_lab import plots
-from nas_lab.spaces import Space
-from nas_lab.widgets.temperature_state import TEMPERATURES, TemperatureState
-from nas_lab.widgets.view import MovingPicture, View, Words, button, row
+from nas_lab.spaces import Arch, Space, nasbench201
+from nas_lab.widgets.base import MovingPicture, State, View, Words, row
 
-_HINT = (
-    "Lower the temperature: where does a mixture become a choice? Raise it: what is left of the "
-    "differences? Which thing never changes? (By keyboard: Tab to the slider, then the arrow keys.)"
-)
+TEMPERATURES = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
-class TemperatureSlider(View):
-    """A slider for tau; the cell and the matrix w = softmax(alpha / tau).
-
-    ``w.state`` is a plain dict, and ``TemperatureSlider(alpha, **w.state)`` continues there.
+class TemperatureState(State):
+    """Parameters alpha, and w = softmax(alpha / tau), row by row.
 
     Args:
-        alpha: parameters of the operations of ``spaces.nasbench201()``, [6, 5].
+        alpha: parameters of the options, [D, K].
         tau: the temperature, above 0.
-        space: ``spaces.nasbench201()``, or another with the same drawing.
+        space: whose decisions the rows are; None is ``spaces.nasbench201()``.
 
     Raises:
         ValueError: alpha has another shape than the space's, or is not finite.
         traitlets.TraitError: a temperature that is not positive.
     """
 
-    model: TemperatureState
+    tau = traitlets.Float(1.0).tag(keep=True)
 
     def __init__(self, alpha: Any, tau: float = 1.0, *, space: Space | None = None) -> None:
-        super().__init__()
-        self.model = TemperatureState(alpha, tau, space=space)
-        self._tau = ipywidgets.SelectionSlider(
-            options=_options({*TEMPERATURES, self.model.tau}),
-            value=self.model.tau,
-            description="temperature tau",
-            style={"description_width": "initial"},
-            layout={"width": "420px", "max_width": "100%"},
+        self.space = nasbench201() if space is None else space
+        self.alpha = np.array(alpha, dtype=float)
+        if self.alpha.shape != self.space.mask.shape or not np.isfinite(self.alpha).all():
+            raise ValueError(f"alpha must be {self.space.mask.shape} finite numbers")
+        super().__init__(tau=float(tau))
+
+    @traitlets.validate("tau")
+    def _check_tau(self, proposal: traitlets.Bunch) -> float:
+        if not 0 < proposal["value"] < np.inf:
+            raise traitlets.TraitError(f"tau must be a number above 0, not {proposal['value']}")
+        return proposal["value"]
+
+    @property
+    def w(self) -> np.ndarray:
+        """Weights [D, K]; options that do not exist have none."""
+        scores = np.where(self.space.mask, self.alpha / self.tau, -np.inf)
+        return softmax(scores, axis=1)
+
+    @property
+    def arch(self) -> Arch:
+        """The largest of each row: the same at every temperature."""
+        return tuple(np.where(self.space.mask, self.alpha, -np.inf).argmax(axis=1).tolist())
+
+    @property
+    def words(self) -> str:
+        """How far the mixture is from a choice."""
+        w = self.w
+        most = np.log(self.space.mask.sum(axis=1)).mean()
+        return (
+            f"tau = {self.tau:g}: the largest weight of a row is {w.max(axis=1).mean():.2f} on "
+            f"average, the entropy {entropy(w, axis=1).mean():.2f} of {most:.2f} nats"
         )
-        self._tau.observe(self._set, "value")
-        self._picture = self._make_picture()
-        self._drawn: object = None
-        self._words, hint = Words(), Words()
-        hint.say(_HINT)
-        reset = button("Reset", self.model.reset, "back to the first temperature")
-        self.assemble(hint, row(self._tau, reset), self._words, self._picture)
 
-    def _set(self, change: Any) -> None:
-        self.model.tau = change["new"]
 
-    def _show(self, tau: float) -> None:
-        """Put the slider to a temperature, which it may not have offered so far."""
-        offered = {value for _, value in self._tau.options}
-        if tau not in offered:
-            self._tau.unobserve(self._set, "value")  # new options move it to the first of them
-            self._tau.options = _options({*offered, tau})
-            self._tau.value = tau
-            self._tau.observe(self._set, "value")
-        self._tau.value = tau
+class TemperatureSlider(View):
+    """A slider for tau; the cell and the matrix w = softmax(alpha / tau).
 
-    def _make_picture(self) -> MovingPicture:
+    ``TemperatureSlider(alpha, **w.state)`` continues where ``w`` stands.
+    """
+
+    State = TemperatureState
+    HINT = (
+        "Lower the temperature: where does a mixture become a choice? Raise it: what is left of "
+        "the differences? Which thing never changes? (By keyboard: Tab to the slider, then the "
+        "arrow keys.)"
+    )
+
+    def build(self) -> list[ipywidgets.Widget]:
+        """A slider above words, cell and matrix."""
+        slider = self.choice("tau", TEMPERATURES, "temperature tau", width="420px")
         figure = Figure(figsize=(9.2, 3.5), facecolor="white")
         self._cell = plots.MixedCell(figure.add_axes((0, 0.1, 0.55, 0.85)), self.model.space)
         matrix = figure.add_axes((0.7, 0.15, 0.29, 0.83))
         plots.chart(matrix, "", "", "")
         self._w = plots.PolicyMatrix(matrix, self.model.space)
-        return MovingPicture(figure, [*self._cell.moving, *self._w.moving], dpi=120)
+        self._picture, self._words = MovingPicture(figure, self._cell, self._w, dpi=120), Words()
+        self.shows(self._draw, "tau")
+        reset = self.reset_button("back to the first temperature")
+        return [row(slider, reset), self._words, self._picture]
 
-    def redraw(self) -> None:
-        """Bring slider, picture and words in line with the state."""
+    def _draw(self) -> None:
         model = self.model
-        self._show(model.tau)
-        if self._drawn != model.tau:
-            self._drawn = model.tau
-            self._cell.update(model.w)
-            self._w.update(model.w, model.arch)
-            self._words.say(f"<b>{html.escape(model.words)}</b>")
-            self._picture.draw(f"The cell and the matrix w as mixtures. {model.words}")
-
-
-def _options(temperatures: set[float]) -> list[tuple[str, float]]:
-    return [(f"{tau:g}", tau) for tau in sorted(temperatures)]
+        self._cell.update(model.w)
+        self._w.update(model.w, model.arch)
+        self._words.say(model.words, strong=True)
+        self._picture.draw(f"The cell and the matrix w as mixtures. {model.words}")

@@ -6,7 +6,7 @@ import nbformat
 import pytest
 
 from nas_lab import plots, spaces
-from nas_lab.widgets.cell_state import SKELETON
+from nas_lab.widgets.cell_builder import SKELETON
 
 SPACE = spaces.nasbench201()
 SOURCE = """

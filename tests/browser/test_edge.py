@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from nas_lab.widgets.edge_state import EdgeState
+from nas_lab.widgets.edge import EdgeState
 from tests.browser.lab import ROOT
 from tests.browser.test_cell_builder import press, save
 from tests.strategies.tables import invented

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from nas_lab.widgets.fidelity_state import Fidelities
+from nas_lab.widgets.fidelity import Fidelities
 
 IMAGES = (100, 200, 400)
 EPOCHS = 3

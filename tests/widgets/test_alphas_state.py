@@ -12,7 +12,7 @@ from scipy import stats
 
 from nas_lab import spaces
 from nas_lab.widgets import AlphaState
-from nas_lab.widgets.alphas_state import SECONDS
+from nas_lab.widgets.alphas import SECONDS
 from tests.strategies.tables import invented
 
 TABLE, SPACE = invented(), spaces.nasbench201()
@@ -44,7 +44,7 @@ def test_worth_and_rank_are_those_of_the_table(state):
         worth = TABLE(arch, 0).score
         rank = int(stats.rankdata(-scores, method="min")[TABLE.row(arch)])
         assert state.arch == arch
-        assert state.worths[at - 1] == worth
+        assert state.true_accuracies[at - 1] == worth
         assert state.words == (
             f"step {at} of 40: trained alone, the argmax has {worth:.1%} by the table, rank "
             f"{rank:,} of 6,466, {100 * (scores.max() - worth):.1f} points below the best"
@@ -68,7 +68,7 @@ def test_two_inputs_a_node_for_darts_and_no_truth():
     state = AlphaState(film(3, space=space), space=space)
     assert state.arch in space
     assert state.words == "step 3 of 3"
-    assert np.isnan(state.worths).all()
+    assert np.isnan(state.true_accuracies).all()
 
 
 def test_an_architecture_can_be_derived_otherwise():
@@ -145,7 +145,7 @@ def test_who_looks_at_the_last_step_goes_with_a_run_that_grows():
     assert (state.at, state.steps) == (4, 11)
     whole = AlphaState(w[:11], table=TABLE)
     np.testing.assert_array_equal(state.w, whole.w)
-    np.testing.assert_array_equal(state.worths, whole.worths)
+    np.testing.assert_array_equal(state.true_accuracies, whole.true_accuracies)
 
 
 def test_appended_weights_are_kept_as_they_are_now():
@@ -189,4 +189,4 @@ def test_a_speed_that_is_none_is_refused(speed):
 def test_weights_of_another_space_are_refused(state):
     with pytest.raises(ValueError, match=r"\(28, 8\); \(6, 5\)"):
         state.append(np.ones((28, 8)))
-    assert (state.steps, len(state.w), len(state.worths)) == (40, 40, 40)
+    assert (state.steps, len(state.w), len(state.true_accuracies)) == (40, 40, 40)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from nas_lab import spaces
 from nas_lab.history import Evaluation
-from nas_lab.widgets.cell_state import PRESETS, RESIDUAL, SKELETON, CellState
+from nas_lab.widgets.cell_builder import PRESETS, RESIDUAL, SKELETON, CellState
 
 SPACE = spaces.nasbench201()
 CELLS = st.tuples(*[st.integers(0, 4)] * 6)

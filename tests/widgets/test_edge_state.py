@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from nas_lab import devices
 from nas_lab.devices import DEVICES
-from nas_lab.widgets.edge_state import HIGHEST, EdgeState, Landscape
+from nas_lab.widgets.edge import HIGHEST, EdgeState, Landscape
 from tests.strategies.tables import SPACE, invented
 
 TABLE = invented()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from nas_lab.estimation.shortcuts import ShortcutTable
-from nas_lab.widgets.fidelity_state import Fidelities, FidelityState
+from nas_lab.widgets.fidelity import Fidelities, FidelityState
 from tests.widgets.fidelities import EPOCHS, IMAGES, N, invented
 
 KNOWN = invented()

@@ -7,7 +7,7 @@ import ipywidgets
 import pytest
 
 from nas_lab.widgets import PickTen
-from nas_lab.widgets.game_state import SEEDS, SKIPS, GameState
+from nas_lab.widgets.game import SEEDS, SKIPS, GameState
 from tests.strategies.tables import SPACE, invented
 from tests.widgets.test_cell_builder import find, menu, parts, pictures, words
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from nas_lab.history import Trial
 from nas_lab.strategies import RandomSearch, RegularizedEvolution, Reinforce
-from nas_lab.widgets.game_state import PICKS, SKIPS, GameState
+from nas_lab.widgets.game import PICKS, SKIPS, GameState
 from tests.strategies.tables import SPACE, invented
 
 TABLE = invented()
@@ -220,6 +220,6 @@ def test_a_failed_training_is_no_best():
 
 
 def test_the_state_loads_without_ipywidgets():
-    code = "import nas_lab.widgets.game_state, sys; print('ipywidgets' in sys.modules)"
+    code = "import nas_lab.widgets.game, sys; print('ipywidgets' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.strip() == "False", done.stderr

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from nas_lab.strategies import FactorisedController, Reinforce
-from nas_lab.widgets.gradient_state import DRAWN, MOST, GradientState
+from nas_lab.widgets.gradient import DRAWN, MOST, GradientState
 from tests.strategies.tables import SPACE, invented
 
 SETTINGS = [

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from nas_lab.strategies import OneShotRuns
-from nas_lab.widgets.one_shot_state import OneShotState, Rankings
+from nas_lab.widgets.one_shot import OneShotState, Rankings
 from tests.widgets.watched import SECONDS, SEEDS, N, invented
 
 KNOWN = invented()

@@ -6,7 +6,7 @@ import weakref
 
 import pytest
 
-from nas_lab.widgets.clock import Clock
+from nas_lab.widgets.base import Clock
 
 
 class Owner:

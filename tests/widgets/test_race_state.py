@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from nas_lab.history import Trial
 from nas_lab.strategies import LocalSearch, RandomSearch, RegularizedEvolution, Reinforce
-from nas_lab.widgets.race_state import DRAWN, PACE, STRATEGIES, TICKED, RaceState
+from nas_lab.widgets.race import DRAWN, PACE, STRATEGIES, TICKED, RaceState
 from tests.strategies.tables import SPACE, invented
 
 TABLE = invented()
@@ -283,6 +283,6 @@ def test_what_is_out_of_range_is_refused(setting, message):
 
 
 def test_the_state_loads_without_ipywidgets():
-    code = "import nas_lab.widgets.race_state, sys; print('ipywidgets' in sys.modules)"
+    code = "import nas_lab.widgets.race, sys; print('ipywidgets' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.strip() == "False", done.stderr

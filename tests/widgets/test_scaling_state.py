@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from nas_lab.estimation.scaling_grid import BASE
 from nas_lab.nets import EfficientNet
 from nas_lab.scaling import B0, EFFICIENTNETS, compound
-from nas_lab.widgets.scaling_state import MOST, PHIS, WAYS, ScalingState
+from nas_lab.widgets.scaling import METHODS, MOST, PHIS, ScalingState
 
 NAMES = ("alpha", "beta", "gamma")
 
@@ -108,7 +108,7 @@ def test_the_lock_says_what_gave_way():
     assert state.message == "(to keep it: α = 1.08, β = 1.167, γ = 1.167)"
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", METHODS)
 def test_ways_are_on_the_constraint_but_for_the_papers(way):
     state = ScalingState(locked=True)
     state.choose(way)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nas_lab.widgets import SwapParts, SwapState
-from nas_lab.widgets.swap_state import FIRST
+from nas_lab.widgets.swap import FIRST
 from tests.strategies.tables import SPACE, invented
 from tests.widgets.test_cell_builder import find, menu, pictures, words
 

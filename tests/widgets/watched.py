@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from nas_lab.widgets.one_shot_state import Rankings, Watched
+from nas_lab.widgets.one_shot import Checkpoints, Rankings
 
 N = 40
 SECONDS = {"steady": np.array([1.0, 5.0, 20.0]), "hasty": np.array([2.0, 10.0])}
@@ -16,5 +16,5 @@ def invented(seed=0):
     ways = {}
     for more, (name, seconds) in enumerate(SECONDS.items(), start=1):
         noise = rng.normal(0, 0.2 * more, (SEEDS, len(seconds), N))
-        ways[name] = Watched(seconds, truth - 0.1 + noise / (1 + seconds[:, None]), truth)
+        ways[name] = Checkpoints(seconds, truth - 0.1 + noise / (1 + seconds[:, None]), truth)
     return Rankings(archs, truth, ways)
