@@ -120,6 +120,29 @@ def test_every_form_of_import_is_seen(source, module, expected):
     assert imported(source, module) == expected
 
 
+# Plain texts of the pictures, which a state may say as well.
+WORDS = {"decision_labels", "duration", "label", "part_label", "quantity"}
+STATES = sorted((PACKAGE / "widgets").glob("[a-z]*.py"))
+
+
+@pytest.mark.parametrize("path", STATES, ids=[path.stem for path in STATES])
+def test_a_state_uses_no_plots(path):
+    """In a widget's file only what follows the state may name plots, matplotlib or ipywidgets."""
+    tree = ast.parse(path.read_text("utf-8"))
+    shows = {"plots", "ipywidgets"}
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("matplotlib"):
+            shows |= {alias.name for alias in node.names}
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("nas_lab.plots"):
+            shows |= {alias.name for alias in node.names} - WORDS
+    bases = {node.name: node.bases for node in tree.body if isinstance(node, ast.ClassDef)}
+    states = [n for n, base in bases.items() if n == "State" or "State" in map(ast.unparse, base)]
+    last = max(i for i, node in enumerate(tree.body) if getattr(node, "name", "") in states)
+    code = tree.body[: last + 1] if path.stem != "base" else [tree.body[last]]
+    used = {n.id for node in code for n in ast.walk(node) if isinstance(n, ast.Name)}
+    assert not used & shows, f"{states} use {used & shows}"
+
+
 def test_relative_imports_of_a_package_start_at_itself():
     assert imported("from ..plots import draw", "nas_lab.nets", is_package=True) == {"plots"}
 

@@ -8,14 +8,14 @@ from nas_lab.widgets import AlphaState
 from tests.browser.lab import ROOT
 from tests.browser.test_cell_builder import press, save
 from tests.strategies.tables import invented
-from tests.widgets.test_alphas_state import film
+from tests.widgets.walks import film
 
 SOURCE = f"""
 import sys
 sys.path.insert(0, {str(ROOT)!r})
 from nas_lab.widgets import AlphaPlayer
 from tests.strategies.tables import invented
-from tests.widgets.test_alphas_state import film
+from tests.widgets.walks import film
 player = AlphaPlayer(film(), table=invented())
 player
 """

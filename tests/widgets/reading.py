@@ -1,5 +1,6 @@
 """What tests do with any widget: find a control by what it says, press, and read all its words."""
 
+import asyncio
 import html
 import re
 
@@ -51,3 +52,13 @@ def images(widget):
 
 def pictures(widget):
     return [p.value for p in parts(widget) if isinstance(p, Picture)]
+
+
+def until(condition, seconds=30):
+    """Let the event loop go on until something holds."""
+
+    async def wait():
+        while not condition():
+            await asyncio.sleep(0.001)
+
+    return asyncio.wait_for(wait(), seconds)

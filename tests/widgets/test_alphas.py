@@ -1,21 +1,188 @@
-"""The player's view draws its state, hands moves to it, and lets a run that grows go first."""
+"""The player's state: a film that plays by time, grows, and knows what its argmax is worth."""
 
 import asyncio
 import gc
+import math
 import re
 import weakref
 from dataclasses import dataclass
 
-import ipywidgets
 import numpy as np
 import pytest
+import traitlets
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
+from scipy import stats
 
 from nas_lab import plots, spaces
 from nas_lab.widgets import AlphaPlayer, AlphaState
-from tests.widgets.test_alphas_state import TABLE, film
-from tests.widgets.test_cell_builder import find, parts, press, words
-from tests.widgets.test_race import until
+from nas_lab.widgets.alphas import SECONDS
+from tests.strategies.tables import invented
+from tests.widgets.reading import find, parts, press, until, words
+from tests.widgets.walks import film
+
+TABLE, SPACE = invented(), spaces.nasbench201()
+
+
+@pytest.fixture
+def state():
+    return AlphaState(film(), table=TABLE)
+
+
+def test_it_begins_at_the_last_step_and_stands(state):
+    assert (state.at, state.steps, state.playing) == (40, 40, False)
+    np.testing.assert_array_equal(state.w, film())
+
+
+def test_worth_and_rank_are_those_of_the_table(state):
+    scores = TABLE.scores()
+    for at in (1, 7, 40):
+        state.at = at
+        arch = tuple(film()[at - 1].argmax(axis=1).tolist())
+        worth = TABLE(arch, 0).score
+        rank = int(stats.rankdata(-scores, method="min")[TABLE.row(arch)])
+        assert state.arch == arch
+        assert state.true_accuracies[at - 1] == worth
+        assert state.words == (
+            f"step {at} of 40: trained alone, the argmax has {worth:.1%} by the table, rank "
+            f"{rank:,} of 6,466, {100 * (scores.max() - worth):.1f} points below the best"
+        )
+
+
+def test_the_operations_are_named_but_none(state):
+    w = np.full((1, 6, 5), 0.1)
+    w[0, range(6), [3, 0, 1, 2, 4, 0]] = 0.6
+    state = AlphaState(w, table=TABLE)
+    assert state.arch_words == (
+        "input → 1 conv 3×3, 1 → 2 skip, input → output conv 1×1, 1 → output avg pool; "
+        "mean of the largest weights 0.60"
+    )
+    w = np.eye(5)[[0] * 6][None]
+    assert AlphaState(w, table=TABLE).arch_words.startswith("none everywhere; ")
+
+
+def test_two_inputs_a_node_for_darts_and_no_truth():
+    space = spaces.darts()
+    state = AlphaState(film(3, space=space), space=space)
+    assert state.arch in space
+    assert state.words == "step 3 of 3"
+    assert np.isnan(state.true_accuracies).all()
+
+
+def test_an_architecture_can_be_derived_otherwise():
+    state = AlphaState(film(2), table=TABLE, derive=lambda w: tuple(w.argmin(axis=1).tolist()))
+    assert state.arch == tuple(film(2)[-1].argmin(axis=1).tolist())
+    with pytest.raises(ValueError, match="token 0"):
+        AlphaState(film(2), table=TABLE, derive=lambda w: (7,) * 6)
+
+
+def test_it_plays_by_time_and_stops_at_the_end(state):
+    state.play()
+    assert (state.at, state.playing) == (1, True)
+    state.tick(SECONDS / 4)
+    assert state.at == 11
+    state.speed = 2.0
+    state.tick(SECONDS / 4)
+    assert state.at == 31
+    state.tick(SECONDS)
+    assert (state.at, state.playing) == (40, False)
+    assert "The end" in state.message
+    state.tick(SECONDS)
+    assert state.at == 40
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.lists(st.floats(0, 1), max_size=60), st.sampled_from([0.5, 1.0, 4.0]))
+def test_many_short_ticks_are_one_long_one(ticks, speed):
+    short, long = (AlphaState(film(), table=TABLE, speed=speed) for _ in range(2))
+    short.play()
+    long.play()
+    for seconds in ticks:
+        short.tick(seconds)
+    long.tick(sum(ticks))
+    assert abs(short.at - long.at) <= 1  # sums of floats may differ in their last digit
+    assert short.playing == long.playing or min(short.at, long.at) >= 39
+
+
+def test_pause_scrub_and_reset(state):
+    state.play()
+    state.tick(1)
+    state.pause()
+    there = state.at
+    state.tick(1)
+    assert (state.at, state.playing) == (there, False)
+    state.play()
+    assert state.at == there  # it goes on where it was
+    state.scrub(20)
+    assert (state.at, state.playing) == (20, False)
+    state.play()
+    state.tick(SECONDS / 40)
+    assert state.at == 21
+    state.speed = 4.0
+    state.reset()
+    assert (state.at, state.playing, state.speed) == (1, False, 1.0)
+
+
+def test_who_looks_at_the_last_step_goes_with_a_run_that_grows():
+    w = film()
+    state = AlphaState(table=TABLE)
+    assert (state.at, state.arch, state.words) == (
+        0,
+        None,
+        "no step yet: all operations weigh the same",
+    )
+    np.testing.assert_allclose(state.weights(0), 0.2)
+    state.play()
+    assert not state.playing
+    state.reset()
+    for weights in w[:10]:
+        state.append(weights)
+    assert (state.at, state.steps) == (10, 10)
+    state.scrub(4)
+    state.append(w[10])
+    assert (state.at, state.steps) == (4, 11)
+    whole = AlphaState(w[:11], table=TABLE)
+    np.testing.assert_array_equal(state.w, whole.w)
+    np.testing.assert_array_equal(state.true_accuracies, whole.true_accuracies)
+
+
+def test_appended_weights_are_kept_as_they_are_now():
+    weights = film(1)[0]
+    state = AlphaState(table=TABLE)
+    state.append(weights)
+    weights[:] = 0
+    assert state.weights(1).sum() == pytest.approx(6)
+
+
+def test_a_step_is_said_once():
+    state, seen = AlphaState(film(3), table=TABLE), []
+    state.observe(lambda change: seen.append((state.at, state.steps)), ["at", "steps"])
+    state.append(film(1)[0])
+    assert set(seen) == {(4, 4)}
+
+
+@pytest.mark.parametrize("at", [0, 41, -1])
+def test_a_step_that_is_not_there_is_refused(at, state):
+    with pytest.raises(traitlets.TraitError):
+        AlphaState(film(), table=TABLE, at=at)
+    with pytest.raises(traitlets.TraitError):
+        state.scrub(at)
+
+
+@pytest.mark.parametrize("speed", [0, -1, math.nan, math.inf])
+def test_a_speed_that_is_none_is_refused(speed):
+    with pytest.raises(traitlets.TraitError, match="speed"):
+        AlphaState(film(), table=TABLE, speed=speed)
+
+
+def test_weights_of_another_space_are_refused(state):
+    with pytest.raises(ValueError, match=r"\(28, 8\); \(6, 5\)"):
+        state.append(np.ones((28, 8)))
+    assert (state.steps, len(state.w), len(state.true_accuracies)) == (40, 40, 40)
+
+
+# ---- the view -------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -41,56 +208,14 @@ class Step:
 def test_untouched_it_shows_the_end_and_stands(player):
     assert AlphaState(film(), table=TABLE).words in words(player)
     assert AlphaState(film(), table=TABLE).words in alt(player)
-    assert player._at.value == player._at.max == 40
+    assert find(player, "step").value == find(player, "step").max == 40
     assert not player.model.playing
-
-
-def test_the_slider_scrubs_and_the_state_moves_the_slider(player):
-    before = picture(player)
-    player._at.value = 7
-    assert player.state == {"at": 7, "speed": 1.0}
-    assert "step 7 of 40" in words(player)
-    assert picture(player) != before
-    player.model.scrub(40)
-    assert player._at.value == 40
-    assert picture(player) == before
-
-
-def test_speed_and_reset(player):
-    player._speed.value = 4.0
-    assert player.state["speed"] == 4.0
-    press(player, "Reset")
-    assert player.state == {"at": 1, "speed": 1.0}
-    assert (player._at.value, player._speed.value) == (1, 1.0)
-    assert "Back at the first step." in words(player)
-
-
-def test_a_speed_between_those_of_the_slider_is_kept():
-    player = AlphaPlayer(film(), table=TABLE, speed=1.5)
-    assert player._speed.value == player.state["speed"] == 1.5
-    player.model.reset()
-    assert player._speed.value == 1.0
-
-
-def test_a_state_makes_the_same_widget(player):
-    player.model.scrub(12)
-    again = AlphaPlayer(film(), table=TABLE, **player.state)
-    assert picture(again) == picture(player)
-    assert again._words.value == player._words.value
-
-
-def test_what_stays_is_drawn_once(player, monkeypatch):
-    drawn = []
-    monkeypatch.setattr(player._picture._canvas, "draw", lambda: drawn.append(1))
-    player._at.value = 3
-    player._speed.value = 2.0
-    assert not drawn
 
 
 def test_it_plays_to_the_end_and_pauses(player):
     async def main():
         press(player, "Play")
-        assert find(player, ipywidgets.Button, "Pause")
+        assert find(player, "Pause")
         await until(lambda: player.model.at > 2)
         press(player, "Pause")
         at, shown = player.model.at, picture(player)
@@ -99,7 +224,7 @@ def test_it_plays_to_the_end_and_pauses(player):
         player.model.speed = 100.0
         press(player, "Play")
         await until(lambda: not player.model.playing)
-        assert player.model.at == player._at.value == 40
+        assert player.model.at == find(player, "step").value == 40
         assert "The end." in words(player)
         assert player._play.description == "Play"
 
@@ -110,7 +235,7 @@ def test_the_slider_pauses_what_plays(player):
     async def main():
         press(player, "Play")
         await until(lambda: player.model.at > 2)
-        player._at.value = 30
+        find(player, "step").value = 30
         assert (player.model.at, player.model.playing) == (30, False)
         await until(player._clock._task.done)
         assert player.model.at == 30
@@ -126,8 +251,10 @@ def test_without_an_event_loop_it_does_not_play(player):
 
 def test_a_run_that_grows_is_drawn_now_and_then_and_its_last_step_in_the_end(monkeypatch):
     player, drawn = AlphaPlayer(table=TABLE), []
-    draw = player._draw
-    monkeypatch.setattr(player, "_draw", lambda: drawn.append(player.model.at) or draw())
+    draw = player._picture.draw
+    monkeypatch.setattr(
+        player._picture, "draw", lambda alt: drawn.append(player.model.at) or draw(alt)
+    )
 
     async def main():
         player._next = 0.0
@@ -154,17 +281,8 @@ def test_while_a_run_grows_there_is_room_for_more(player):
 def test_a_longer_run_does_not_move_who_looks_back(player):
     player.model.scrub(5)
     player.append(film(1)[0])
-    assert (player._at.value, player._at.max) == (5, 41)
+    assert (find(player, "step").value, find(player, "step").max) == (5, 41)
     assert "step 5 of 41" in words(player)
-
-
-def test_the_two_cells_of_darts(tmp_path):
-    space = spaces.darts()
-    player = AlphaPlayer(film(3, space=space), space=space)
-    assert "step 3 of 3" in words(player)
-    before = picture(player)
-    player._at.value = 1
-    assert picture(player) != before
 
 
 def test_a_space_without_cells_is_refused():
@@ -208,9 +326,3 @@ def test_a_closed_player_stops_and_can_be_forgotten():
         assert gone() is None
 
     asyncio.run(main())
-
-
-def test_words_from_outside_are_not_read_as_html(player):
-    player.model.message = "<img src=x onerror=alert(1)>"
-    assert "<img src=x" in words(player)
-    assert "<img src=x" not in player._message.value

@@ -6,6 +6,7 @@ import pytest
 import traitlets
 
 from nas_lab.widgets import BudgetDivider, BudgetState
+from tests.widgets.reading import find
 
 
 def test_the_papers_table_for_81_epochs_and_eta_3():
@@ -48,12 +49,12 @@ def test_what_is_not_to_choose_from_is_refused(wrong):
 def test_sliders_and_state_follow_each_other():
     divider = BudgetDivider(27, 3)
     words, picture = divider._words.value, divider._picture.value
-    divider._bracket.value = 4
+    find(divider, "bracket").value = 4
     assert divider.state == {"epochs": 27, "eta": 3, "bracket": 3}
-    divider._epochs.value = 9
-    assert divider._bracket.max == divider._bracket.value == 3
-    divider._epochs.value = 27
-    assert divider._bracket.value == 4
+    find(divider, "epochs").value = 9
+    assert len(find(divider, "bracket").options) == find(divider, "bracket").value == 3
+    find(divider, "epochs").value = 27
+    assert find(divider, "bracket").value == 4
     assert "Bracket 4 trains 4 to epoch 27" in divider._words.value
     assert divider._words.value != words
     assert "4 to epoch 27" in re.search('alt="([^"]*)"', divider._picture.value)[1]

@@ -1,46 +1,401 @@
-"""The view of the cell builder: controls and state follow each other."""
+"""What the cell builder computes, without ipywidgets and without a browser."""
 
 import html
+import json
+import math
 import re
-import threading
 
 import ipywidgets
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from nas_lab import spaces
 from nas_lab.history import Evaluation
-from nas_lab.widgets import PRESETS, CellBuilder, Picture
+from nas_lab.widgets import CellBuilder, Picture
+from nas_lab.widgets.cell_builder import PRESETS, RESIDUAL, SKELETON, CellState
+from tests.widgets.reading import find, parts, pictures, press, words
 
 SPACE = spaces.nasbench201()
+CELLS = st.tuples(*[st.integers(0, 4)] * 6)
 
 
-def parts(widget):
-    yield widget
-    for child in getattr(widget, "children", ()):
-        yield from parts(child)
+def measured(arch, seed):
+    """An estimate that can be told from others: a digit of the score for each token."""
+    return Evaluation(sum(arch) / 100, cost=2.0)
 
 
-def find(widget, kind, text):
-    return next(p for p in parts(widget) if isinstance(p, kind) and p.description == text)
+def failing(error):
+    def estimate(arch, seed):
+        raise error
+
+    return estimate
 
 
-def menu(w, edge):
-    return find(w, ipywidgets.Dropdown, edge)
+# ---- the cell --------------------------------------------------------------------------------
 
 
-def press(w, text):
-    find(w, ipywidgets.Button, text).click()
+def test_it_begins_with_a_cell_that_has_something_to_say():
+    state = CellState()
+    assert state.arch == RESIDUAL
+    assert state.preset == "residual: two 3×3 convolutions beside a skip"
+    assert "canonical form: |" in state.canonical_words
 
 
-def words(w):
-    """All that a reader sees or hears, without tags."""
-    shown = " ".join(p.value for p in parts(w) if isinstance(p, ipywidgets.HTML))
-    alternative = " ".join(re.findall(r'alt="([^"]*)"', shown))
-    return " ".join(html.unescape(alternative + " " + re.sub("<[^>]+>", " ", shown)).split())
+def test_a_text_is_a_cell():
+    text = SPACE.to_string((3, 1, 2, 0, 4, 1))
+    state = CellState(text)
+    assert state.arch == (3, 1, 2, 0, 4, 1)
+    assert state.text == text
 
 
-def pictures(w):
-    return [p.value for p in parts(w) if isinstance(p, Picture)]
+@pytest.mark.parametrize("arch", [(3,) * 5, (5,) * 6, "|none|", 3])
+def test_what_is_no_cell_is_refused(arch):
+    with pytest.raises((TypeError, ValueError)):
+        CellState(arch)
+    state = CellState()
+    with pytest.raises((TypeError, ValueError)):
+        state.arch = arch
+    assert state.arch == RESIDUAL
+
+
+@pytest.mark.parametrize("edge", [-1, 6])
+def test_what_is_no_edge_is_refused(edge):
+    with pytest.raises(ValueError, match="edges 0 to 5"):
+        CellState(edge=edge)
+
+
+def test_choosing_changes_one_edge_and_points_at_it():
+    state = CellState()
+    changes = []
+    state.observe(changes.append, ["arch", "edge"])
+    state.choose(4, 2)
+    assert state.arch == (*RESIDUAL[:4], 2, RESIDUAL[5])
+    assert state.edge == 4
+    assert {change["name"] for change in changes} == {"arch", "edge"}
+    state.show(PRESETS["only skips"])
+    assert (state.arch, state.edge) == ((1,) * 6, None)
+
+
+def test_reset_returns_to_the_first_cell_and_keeps_what_was_tried():
+    state = CellState((2,) * 6, estimate=measured)
+    state.choose(0, 4)
+    state.train()
+    state.reset()
+    assert (state.arch, state.edge, state.message) == ((2,) * 6, None, "")
+    assert len(state.tried) == 1
+
+
+def test_random_cells_depend_on_seed_and_count_alone():
+    def cells(state, n):
+        for _ in range(n):
+            state.randomize()
+            yield state.arch
+
+    first = list(cells(CellState(), 5))
+    assert first == list(cells(CellState((1,) * 6), 5))
+    assert first[3:] == list(cells(CellState(draws=3), 2))
+    assert first != list(cells(CellState(seed=1), 5))
+    assert len(set(first)) > 1
+
+
+# ---- what follows ----------------------------------------------------------------------------
+
+
+def test_the_size_is_that_of_the_paper_in_the_skeleton_of_the_paper():
+    state = CellState((1,) * 6, skeleton=spaces.Skeleton())
+    assert state.size_words == "73,306 parameters, 7.78 million multiply-adds"
+
+
+@given(CELLS)
+def test_the_size_is_that_of_the_space(arch):
+    state = CellState(arch)
+    assert state.cost == SPACE.cost(arch, SKELETON)
+    assert state.size_words.startswith(f"{state.cost.params:,} parameters, ")
+
+
+@settings(deadline=None)
+@given(CELLS)
+def test_words_say_whether_the_cell_is_canonical(arch):
+    state = CellState(arch)
+    canonical = SPACE.canonical(arch)
+    if arch == canonical:
+        assert state.canonical_words == "already canonical"
+    else:
+        difference = SPACE.cost(canonical, SKELETON).params - state.cost.params
+        more = f", with {difference:,} parameters more" if difference > 0 else ""
+        fewer = f", with {-difference:,} parameters fewer" if difference < 0 else ""
+        expected = f"canonical form: {SPACE.to_string(canonical)}{more}{fewer}"
+        assert state.canonical_words == expected
+
+
+def test_a_canonical_form_can_be_larger():
+    once, twice = CellState((3, 0, 1, 0, 1, 1)), CellState((0, 3, 0, 3, 0, 1))
+    assert once.canonical == twice.arch  # c(x) + c(x), from one convolution and from two
+    assert once.canonical_words.endswith("parameters more")
+    assert twice.canonical_words == "already canonical"
+
+
+def output(arch):
+    """What a cell makes of one input, when every operation is some odd function."""
+    nodes = [np.array([0.3, -0.7])]
+    tokens = iter(arch)
+    for node in range(1, 4):
+        total = np.zeros(2)
+        for source in range(node):
+            token, x = next(tokens), nodes[source]
+            mixed = np.tanh([[token, 1.3], [-0.6, node + source]] @ x)
+            total = total + (0 * x, x, mixed, mixed, mixed)[token]
+        nodes.append(total)
+    return nodes[3]
+
+
+@given(CELLS)
+def test_edges_without_a_path_change_nothing(arch):
+    state = CellState(arch)
+    without = tuple(0 if i in state.dead_edges else token for i, token in enumerate(arch))
+    np.testing.assert_array_equal(output(without), output(arch))
+    assert CellState(without).dead_edges == []
+
+
+@given(CELLS)
+def test_every_other_edge_changes_something(arch):
+    state = CellState(arch)
+    for edge in set(np.flatnonzero(arch)) - set(state.dead_edges):
+        without = (*arch[:edge], 0, *arch[edge + 1 :])
+        assert not np.allclose(output(without), output(arch))
+
+
+@given(CELLS)
+def test_a_cell_is_connected_unless_it_gives_zeros(arch):
+    assert CellState(arch).connected == output(arch).any()
+
+
+def test_presets_show_what_their_names_say():
+    cells = {name: CellState(arch) for name, arch in PRESETS.items()}
+    assert len(set(PRESETS.values())) == len(PRESETS)
+    assert all(cell.preset == name for name, cell in cells.items())
+    pair = ("one 3×3 convolution beside a skip", "one 3×3 beside a skip, written with other tokens")
+    assert len({cells[name].canonical for name in pair}) == 1
+    assert cells["a dead end: node 2 leads nowhere"].dead_edges == [1, 2]
+    broken = cells.pop("broken: no path to the output")
+    assert broken.path_words.startswith("No path leads from input to output")
+    assert all(cell.connected for cell in cells.values())
+
+
+def test_words_name_the_edges_that_change_nothing():
+    state = CellState((3, 3, 3, 1, 3, 0))
+    assert state.path_words.startswith("input → 2 and 1 → 2 lie on no path")
+    assert "5,856 parameters fewer" in state.canonical_words
+    assert CellState((1, 3, 0, 0, 0, 3)).path_words.startswith("input → 1 lies on no path")
+    assert CellState((3,) * 6).path_words == ""
+
+
+def test_every_edge_is_said():
+    assert CellState((3, 1, 2, 0, 4, 1)).cell_words == (
+        "input → 1: conv 3×3; input → 2: skip; 1 → 2: conv 1×1; "
+        "input → output: none; 1 → output: avg pool; 2 → output: skip"
+    )
+
+
+# ---- training --------------------------------------------------------------------------------
+
+
+def test_what_was_trained_is_kept_with_its_size():
+    state = CellState(estimate=measured)
+    state.train()
+    state.choose(0, 4)
+    assert state.result is None
+    state.train()
+    assert [entry["accuracy"] for entry in state.tried] == [0.08, 0.09]
+    assert state.tried[0] == {
+        "arch": list(RESIDUAL),
+        "seed": 0,
+        "accuracy": 0.08,
+        "seconds": 2.0,
+        "params": SPACE.cost(RESIDUAL, SKELETON).params,
+        "macs": SPACE.cost(RESIDUAL, SKELETON).macs,
+    }
+    assert state.message == "After one epoch with seed 0: validation accuracy 9.0%, 2.0 s"
+
+
+def test_the_estimate_gets_the_cell_and_the_seed():
+    asked = []
+    state = CellState(seed=7, estimate=lambda a, s: asked.append((a, s)) or Evaluation(0.5))
+    state.train()
+    assert asked == [(RESIDUAL, 7)]
+
+
+def seeds_of(state, *cells):
+    """Train these cells in turn; the seeds that were asked for."""
+    asked = []
+    state.estimate = lambda a, s: asked.append(s) or Evaluation(0.7 + s / 100, 2.0)
+    for cell in cells:
+        state.show(cell)
+        state.train()
+    return asked
+
+
+def test_each_training_of_a_cell_takes_the_next_seed():
+    one, two = (1,) * 6, (2,) * 6
+    state = CellState(seed=5)
+    assert seeds_of(state, one, one, two, one, two) == [5, 6, 5, 7, 6]
+    again = CellState(**state.as_dict())
+    assert seeds_of(again, one, two, (3,) * 6) == [8, 7, 5]
+    assert [trial.arch for trial in state.trials] == [one, one, two, one, two]
+    assert [trial.id for trial in again.trials] == list(range(8))
+
+
+def test_a_builder_with_another_seed_repeats_no_training():
+    state = CellState()
+    assert seeds_of(state, RESIDUAL, RESIDUAL) == [0, 1]
+    other = CellState(**(state.as_dict() | {"seed": 1}))
+    assert seeds_of(other, RESIDUAL, RESIDUAL) == [2, 3]
+
+
+def test_mean_range_and_number_of_seeds_are_said():
+    state = CellState()
+    seeds_of(state, RESIDUAL)
+    assert state.result.words == "70.0% (1 seed)"
+    assert "Together" not in state.message
+    seeds_of(state, RESIDUAL)
+    assert state.message == (
+        "After one epoch with seed 1: validation accuracy 71.0%, 2.0 s. "
+        "Together: 70.5% (70.0 to 71.0, 2 seeds)"
+    )
+
+
+def test_a_seed_that_diverges_is_told_apart():
+    scores = [math.nan, 0.5, 0.6]
+    state = CellState(estimate=lambda a, s: Evaluation(scores[s]))
+    said = []
+    for _ in scores:
+        state.train()
+        said.append(state.result.words)
+    assert said == [
+        "diverged (1 seed)",
+        "50.0% (1 seed; 1 more diverged)",
+        "55.0% (50.0 to 60.0, 2 seeds; 1 more diverged)",
+    ]
+
+
+def test_cells_are_in_the_order_of_their_means():
+    scores = {1: (0.2, 0.8), 2: (0.6, 0.7), 3: (math.nan, math.nan), 4: (0.4, 0.4)}
+    state = CellState(estimate=lambda a, s: Evaluation(scores[a[0]][s]))
+    for token in (1, 2, 3, 4):
+        state.show((token,) * 6)
+        state.train()
+        state.train()
+    assert [cell.arch[0] for cell in state.cells] == [2, 1, 4, 3]
+
+
+def test_an_interrupt_loses_nothing():
+    state = CellState(estimate=measured)
+    state.train()
+    kept = state.tried
+    state.estimate = failing(KeyboardInterrupt())
+    for cell in (RESIDUAL, (0,) * 6):
+        state.show(cell)
+        state.train()
+        assert state.tried == kept
+        assert state.message.startswith("Interrupted")
+    assert seeds_of(state, RESIDUAL) == [1]
+
+
+def test_an_error_is_said_and_loses_nothing():
+    state = CellState(estimate=measured)
+    state.train()
+    state.estimate = failing(FileNotFoundError("fashion_mnist.npz is missing: get it anew"))
+    state.choose(0, 0)
+    with pytest.raises(FileNotFoundError):
+        state.train()
+    assert len(state.tried) == 1
+    assert state.message.endswith("fashion_mnist.npz is missing: get it anew")
+
+
+def test_a_training_that_diverges_is_kept_as_such():
+    state = CellState(estimate=lambda a, s: Evaluation(math.nan, 1.0))
+    state.train()
+    assert state.tried[0]["accuracy"] is None
+    assert state.message == "After one epoch with seed 0: the training diverged, 1.0 s"
+    assert math.isnan(state.trials[0].result.score)
+    json.dumps(state.as_dict(), allow_nan=False)
+
+
+def test_the_message_is_about_the_cell_that_is_shown():
+    state = CellState(estimate=measured)
+    state.train()
+    state.choose(0, 0)
+    assert state.message == ""
+
+
+def test_trials_can_be_drawn_and_told():
+    state = CellState(estimate=measured)
+    state.train()
+    (trial,) = state.trials
+    assert (trial.id, trial.arch) == (0, RESIDUAL)
+    assert trial.result == Evaluation(
+        0.08, 2.0, {"params": state.cost.params, "macs": state.cost.macs}
+    )
+
+
+def test_one_epoch_on_fashion_mnist_teaches_something():
+    state = CellState()
+    state.train()
+    assert 0.6 < state.tried[0]["accuracy"] < 1
+    assert state.tried[0]["seconds"] > 0
+
+
+# ---- the state as data -----------------------------------------------------------------------
+
+
+@given(CELLS, st.integers(0, 5), st.integers(0, 4))
+def test_a_state_continues_where_it_was_written(arch, edge, token):
+    state = CellState(arch, estimate=measured)
+    state.train()
+    state.choose(edge, token)
+    written = json.loads(json.dumps(state.as_dict()))
+    assert written == state.as_dict()
+    again = CellState(**written)
+    assert again.as_dict() == written
+    assert again.trials == state.trials
+
+
+def test_a_state_holds_all_that_decides_what_comes_next():
+    skeleton = spaces.Skeleton(channels=4, cells=2, stages=1, resolution=8, in_channels=1)
+    state = CellState((2,) * 6, skeleton=skeleton, seed=7, estimate=measured)
+    state.randomize()
+    again = CellState(**json.loads(json.dumps(state.as_dict())), estimate=measured)
+    assert state.as_dict()["skeleton"] == vars(skeleton)
+    assert (again.skeleton, again.seed, again.cost) == (skeleton, 7, state.cost)
+    for each in (state, again):
+        each.randomize()
+        each.train()
+    assert again.as_dict() == state.as_dict()
+    again.reset()
+    assert again.arch == (2,) * 6
+
+
+@pytest.mark.parametrize("skeleton", [None, 8, "tiny", {"channels": 0}, {"colours": 3}])
+def test_what_is_no_skeleton_is_refused(skeleton):
+    with pytest.raises((TypeError, ValueError)):
+        CellState(skeleton=skeleton)
+
+
+def test_a_written_state_does_not_change_with_the_widget():
+    state = CellState(estimate=measured)
+    state.train()
+    written = state.as_dict()
+    state.tried[0]["accuracy"] = 1.0
+    state.choose(0, 0)
+    assert written["tried"][0]["accuracy"] == 0.08
+    assert written["arch"] == list(RESIDUAL)
+
+
+# ---- the view -------------------------------------------------------------------------------
+
+SPACE = spaces.nasbench201()
 
 
 @pytest.fixture
@@ -60,51 +415,29 @@ def test_the_first_picture_says_something_already(w):
         assert picture.count("<img") == 1
 
 
-def test_there_is_a_labelled_menu_for_each_edge(w):
-    edges = ["input → 1", "input → 2", "1 → 2", "input → output", "1 → output", "2 → output"]
-    chosen = [menu(w, edge).value for edge in edges]
-    assert chosen == w.state["arch"]
-    for edge in edges:
-        assert [value for _, value in menu(w, edge).options] == [0, 1, 2, 3, 4]
-
-
-def test_a_menu_changes_the_cell_and_lights_it_up_everywhere(w):
-    before = pictures(w)
-    menu(w, "1 → output").value = 4
-    assert w.state["arch"] == [3, 0, 3, 1, 4, 1]
-    assert w.state["edge"] == 4
-    assert all(a != b for a, b in zip(before, pictures(w), strict=True))
-    assert "1 → output: avg pool" in words(w)
-    lit = [p.description for p in parts(w) if "nas-lab-pointed" in getattr(p, "_dom_classes", ())]
-    assert lit == ["1 → output"]
-    menu(w, "input → 1").value = 1
-    lit = [p.description for p in parts(w) if "nas-lab-pointed" in getattr(p, "_dom_classes", ())]
-    assert lit == ["input → 1"]
-
-
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_preset_sets_every_menu(w, preset):
-    menu(w, "cell").value = preset
+    find(w, "cell").value = preset
     assert tuple(w.state["arch"]) == PRESETS[preset]
-    assert menu(w, "2 → output").value == PRESETS[preset][5]
+    assert find(w, "2 → output").value == PRESETS[preset][5]
     assert w.state["edge"] is None
 
 
 def test_a_cell_of_the_reader_is_named_so_and_a_known_one_by_its_name(w):
-    menu(w, "cell").value = "only skips"
-    menu(w, "input → 1").value = 0
-    assert menu(w, "cell").label == "your own"
+    find(w, "cell").value = "only skips"
+    find(w, "input → 1").value = 0
+    assert find(w, "cell").label == "your own"
     assert w.state["arch"] == [0, 1, 1, 1, 1, 1]
-    menu(w, "input → 1").value = 1
-    assert menu(w, "cell").label == "only skips"
+    find(w, "input → 1").value = 1
+    assert find(w, "cell").label == "only skips"
 
 
 @pytest.mark.parametrize("preset", ["only skips", ""])
 def test_your_own_is_no_choice_for_a_known_cell(w, preset):
     w.model.show(PRESETS[preset] if preset else (4, 0, 1, 2, 0, 1))
     before = w.state
-    menu(w, "cell").value = ""
-    assert menu(w, "cell").value == preset
+    find(w, "cell").value = ""
+    assert find(w, "cell").value == preset
     assert w.state == before
 
 
@@ -122,35 +455,15 @@ def test_what_is_explained_later_stands_under_a_heading_of_its_own(w):
     assert "conv 3×3, none, conv 3×3, skip, none, skip" in first
 
 
-def test_no_menu_speaks_of_neighbours(w):
-    said = [text for p in parts(w) if isinstance(p, ipywidgets.Dropdown) for text, _ in p.options]
-    assert "neighb" not in " ".join([*said, words(w)]).lower()
-
-
-def test_the_state_moves_the_controls(w):
-    w.model.show((2, 2, 2, 2, 2, 2))
-    assert menu(w, "input → 2").value == 2
-    assert menu(w, "cell").value == "all 1×1 convolutions"
-
-
-def test_buttons_draw_and_reset(w):
-    first = w.state["arch"]
-    press(w, "Random cell")
-    assert w.state["draws"] == 1
-    assert w.state["arch"] != first
-    press(w, "Reset")
-    assert w.state["arch"] == first
-
-
 def test_training_is_shown_and_listed_best_first(w):
     press(w, "Train one epoch")
     assert "After one epoch with seed 0: validation accuracy 8.0%, 1.5 s" in words(w)
-    menu(w, "input → 1").value = 4
+    find(w, "input → 1").value = 4
     assert "not trained yet" in words(w)
     press(w, "Train one epoch")
     table = words(w).split("Your cells so far")[1]
     assert re.findall(r"[\d.]+%", table) == ["9.0%", "8.0%"]
-    menu(w, "input → 1").value = 3
+    find(w, "input → 1").value = 3
     assert "trained: validation accuracy 8.0% (1 seed)" in words(w)
     assert [trial.result.score for trial in w.trials] == [0.08, 0.09]
 
@@ -181,7 +494,7 @@ def test_training_redraws_no_picture(w):
         picture.observe(drawn.append, "value")
     press(w, "Train one epoch")
     assert drawn == []
-    menu(w, "input → 1").value = 0
+    find(w, "input → 1").value = 0
     assert len(drawn) == 2
 
 
@@ -191,22 +504,13 @@ def test_an_interrupted_training_leaves_the_widget_usable(w):
 
     press(w, "Train one epoch")
     good, w.model.estimate = w.model.estimate, interrupted
-    menu(w, "input → 1").value = 0
+    find(w, "input → 1").value = 0
     press(w, "Train one epoch")
     assert "Interrupted" in words(w)
     assert len(w.trials) == 1
     w.model.estimate = good
     press(w, "Train one epoch")
     assert len(w.trials) == 2
-
-
-def test_a_state_makes_the_same_widget(w):
-    menu(w, "1 → 2").value = 2
-    press(w, "Train one epoch")
-    again = CellBuilder(**w.state)
-    assert again.state == w.state
-    assert menu(again, "1 → 2").value == 2
-    assert pictures(again) == pictures(w)
 
 
 def test_a_state_brings_its_skeleton_along():
@@ -226,15 +530,3 @@ def test_words_from_outside_are_not_read_as_html(w):
     press(w, "Train one epoch")
     assert "could not be trained: <img src=x" in words(w)
     assert "<img src=x" not in "".join(p.value for p in parts(w) if isinstance(p, ipywidgets.HTML))
-
-
-def test_the_skeleton_can_be_chosen():
-    w = CellBuilder((1,) * 6, skeleton=spaces.Skeleton())
-    assert "73,306 parameters, 7.78 million multiply-adds" in words(w)
-
-
-def test_everything_happens_in_the_thread_of_the_kernel(w):
-    before = threading.active_count()
-    menu(w, "input → 1").value = 0
-    press(w, "Train one epoch")
-    assert threading.active_count() == before

@@ -1,13 +1,79 @@
-"""The edge-device slider's view draws its state and hands moves to it."""
+"""The edge-device slider's state: its choice against brute force over all networks."""
 
-import re
+import math
 
+import numpy as np
 import pytest
+import traitlets
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from nas_lab import plots
+from nas_lab import devices, plots
 from nas_lab.devices import DEVICES
 from nas_lab.widgets import EdgeDevices
-from tests.strategies.tables import invented
+from nas_lab.widgets.edge import HIGHEST, EdgeState, Landscape
+from tests.strategies.tables import SPACE, invented
+from tests.widgets.reading import find
+
+TABLE = invented()
+SOME = ("v100", "raspberry_pi_4", "stm32f746")
+
+
+@given(device=st.sampled_from(SOME), beta=st.floats(0.0, HIGHEST))
+@settings(max_examples=20, deadline=None)
+def test_no_network_has_a_smaller_objective(device, beta):
+    state = EdgeState(device, beta, table=TABLE)
+    seconds = devices.latencies(SPACE, TABLE.archs, TABLE.skeleton, device)
+    error = 1 - TABLE.scores(0)
+    objective = error * np.log(seconds * 1e6) ** beta
+    assert objective[state.place] == pytest.approx(objective.min())
+    better = (error < error[state.place]) & (seconds <= seconds[state.place])
+    assert not better.any()
+
+
+def test_the_ends_of_the_slider_are_the_ends_of_the_front():
+    for device in SOME:
+        state = EdgeState(device, 0.0, table=TABLE)
+        assert TABLE.scores(0)[state.place] == TABLE.scores(0).max()
+        known = state.landscape
+        assert 2 <= known.reachable <= len(known.front)
+        assert known.chosen(100.0) == 0
+        assert known.seconds[known.front[0]] == known.seconds.min()
+
+
+def test_words_say_what_the_profile_does():
+    state = EdgeState("raspberry_pi_4", 0.6, table=TABLE)
+    where = (SPACE, state.arch, TABLE.skeleton, "raspberry_pi_4")
+    microseconds = 1e6 * devices.latency(*where)
+    assert f"{microseconds:.3g} µs" in state.words
+    assert f"{1e3 * devices.energy(*where):.2g} mJ" in state.words
+    assert f"{TABLE.scores(0)[state.place]:.1%}" in state.words
+    assert state.words.startswith("beta = 0.6 on Raspberry Pi 4")
+    front = state.landscape.front
+    assert f"point {front.tolist().index(state.place) + 1} of {len(front)}" in state.front_words
+    slowest = max(part.seconds for part in state.parts)
+    assert f"{slowest / state.profile.seconds:.0%}" in state.slowest_words
+
+
+def test_landscapes_are_counted_once(monkeypatch):
+    state, counted = EdgeState("v100", table=TABLE), []
+    make = Landscape.of
+    monkeypatch.setattr(Landscape, "of", lambda *a: counted.append(a[1].name) or make(*a))
+    for device in ("v100", "edge_tpu", "v100", "edge_tpu"):
+        state.device = device
+        assert state.landscape.device is DEVICES[device]
+    assert counted == ["v100", "edge_tpu"]
+
+
+def test_what_does_not_exist_is_refused():
+    with pytest.raises(ValueError, match="no device is called 'toaster'"):
+        EdgeState("toaster", table=TABLE)
+    for beta in (-0.1, HIGHEST + 1, math.inf):
+        with pytest.raises(traitlets.TraitError):
+            EdgeState("v100", beta, table=TABLE)
+
+
+# ---- the view -------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -15,36 +81,8 @@ def widget():
     return EdgeDevices("raspberry_pi_4", 0.6, table=invented())
 
 
-def test_slider_and_menu_move_words_and_pictures(widget):
-    before = widget._words.value, widget._picture.value
-    widget._beta.value = 6.0
-    moved = widget._words.value, widget._picture.value, widget._cell.value
-    assert moved[0] != before[0]
-    assert moved[1] != before[1]
-    widget._device.value = "v100"
-    assert widget.state == {"device": "v100", "beta": 6.0}
-    assert "Tesla V100" in widget._words.value
-    assert widget.model.words in re.search('alt="([^"]*)"', widget._picture.value)[1]
-    assert widget._picture.value != moved[1]
-
-
-def test_reset_gives_the_first_picture_again(widget):
-    before = widget._picture.value
-    widget._device.value, widget._beta.value = "edge_tpu", 3.0
-    widget.model.reset()
-    assert (widget._device.value, widget._beta.value) == ("raspberry_pi_4", 0.6)
-    assert widget._picture.value == before
-
-
-def test_a_slider_lays_nothing_out_anew(widget, monkeypatch):
-    drawn = []
-    monkeypatch.setattr(widget._picture._canvas, "draw", lambda: drawn.append(1))
-    widget._beta.value = 5.0
-    assert not drawn
-
-
 def test_every_device_is_in_the_menu(widget):
-    assert [name for _, name in widget._device.options] == list(DEVICES)
+    assert [name for _, name in find(widget, "device").options] == list(DEVICES)
 
 
 def test_parts_have_names_that_a_reader_knows(widget):

@@ -1,40 +1,73 @@
-"""The fidelity slider's view draws its state and hands moves to it."""
+"""The fidelity slider's state: what it computes, checked against scipy and by counting."""
 
-import re
-
+import numpy as np
 import pytest
+import traitlets
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
 
-from nas_lab.widgets import FidelitySlider
-from tests.widgets.fidelities import invented
+from nas_lab.estimation.shortcuts import ShortcutTable
+from nas_lab.widgets.fidelity import Fidelities, FidelityState
+from tests.widgets.fidelities import EPOCHS, IMAGES, N, invented
 
-
-@pytest.fixture
-def slider():
-    return FidelitySlider(1, 100, fidelities=invented())
-
-
-def test_a_slider_moves_words_and_picture(slider):
-    words, picture = slider._words.value, slider._picture.value
-    slider._epochs.value = 3
-    slider._images.value = 400
-    assert slider.state == {"epochs": 3, "images": 400}
-    assert slider._words.value != words
-    assert slider._picture.value != picture
-    assert f"tau = {slider.model.tau:.2f}" in slider._words.value
-    assert f"tau = {slider.model.tau:.2f}" in re.search('alt="([^"]*)"', slider._picture.value)[1]
+KNOWN = invented()
+SETTINGS = st.tuples(st.integers(1, EPOCHS), st.sampled_from(IMAGES))
 
 
-def test_the_state_moves_the_sliders_and_back_gives_the_same_picture(slider):
-    picture = slider._picture.value
-    slider.model.epochs = 2
-    assert slider._epochs.value == 2
-    slider.model.reset()
-    assert slider._epochs.value == 1
-    assert slider._picture.value == picture
+@given(SETTINGS)
+def test_tau_and_precision_are_scipys_and_counted(setting):
+    epochs, images = setting
+    state = FidelityState(epochs, images, fidelities=KNOWN)
+    scores = KNOWN.scores[IMAGES.index(images), epochs - 1]
+    assert state.tau == pytest.approx(stats.kendalltau(scores, KNOWN.truth)[0])
+    chosen, best = (set(np.argsort(-s)[: N // 10].tolist()) for s in (scores, KNOWN.truth))
+    assert state.precision == pytest.approx(len(chosen & best) / (N // 10))
+    assert state.regret == pytest.approx(KNOWN.truth.max() - KNOWN.truth[scores.argmax()])
+    assert f"tau = {state.tau:.2f}" in state.words
+    assert f"{images:,} images, {epochs} of {EPOCHS} epochs" in state.words
 
 
-def test_what_stays_is_drawn_once(slider, monkeypatch):
-    drawn = []
-    monkeypatch.setattr(slider._picture._canvas, "draw", lambda: drawn.append(1))
-    slider._epochs.value = 2
-    assert not drawn
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"epochs": 4}, "epochs go from 1 to 3"),
+        ({"epochs": 0}, "less than"),
+        ({"images": 150}, "measured with 100, 200, 400 images"),
+    ],
+)
+def test_what_was_not_measured_is_refused(setting, message):
+    with pytest.raises(traitlets.TraitError, match=message):
+        FidelityState(**{"epochs": 1, "images": 100, **setting}, fidelities=KNOWN)
+
+
+class Made:
+    """A table as far as ``Fidelities.of`` looks at it."""
+
+    def __init__(self):
+        self.about = {"images": {"train": 400}, "recipe": {"epochs": 2}}
+        self.seconds = np.array([4.0, 8.0, 4.0])
+
+    def row(self, arch):
+        return arch[0]
+
+    def scores(self, seed, epoch=-1):
+        return np.array([0.1, 0.2, 0.3]) * (seed + 1) + (0.01 if epoch else 0)
+
+
+def test_rows_are_aligned_and_cost_is_a_share():
+    archs = np.array([(0,), (2,)])
+    arrays = {
+        "archs": archs,
+        "val_correct": np.array([[[1, 2], [3, 4]], [[5, -1], [6, -1]]]),
+        "thread_seconds": np.array([[1.0, 3.0], [1.0, 1.0]]),
+    }
+    about = {"images": {"validation": 10}}
+    shortcuts = ShortcutTable(archs, ("100 images", "1 epoch"), 1, about, arrays)
+    found = Fidelities.of(Made(), shortcuts)
+    assert found.images == (100, 400)
+    assert found.scores == pytest.approx(
+        np.array([[[0.1, 0.3], [0.2, 0.4]], [[0.2, 0.6], [0.21, 0.61]]])
+    )
+    assert found.cost == pytest.approx(np.array([[0.25, 0.5], [0.5, 1.0]]))
+    assert found.truth == pytest.approx(np.array([0.11, 0.31]))

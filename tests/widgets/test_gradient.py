@@ -1,55 +1,159 @@
-"""The gradient sliders' view draws its state and hands moves to it."""
+"""The gradient sliders' state: exact values against autograd over all cells, noise by draws."""
 
-import re
+import math
 
 import numpy as np
 import pytest
+import torch
+import traitlets
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from matplotlib.figure import Figure
+from scipy import stats
 
 from nas_lab import plots
-from nas_lab.widgets import GradientSliders
-from tests.strategies.tables import invented
+from nas_lab.strategies import FactorisedController, Reinforce
+from nas_lab.widgets.gradient import DRAWN, MOST, GradientState
+from tests.strategies.tables import SPACE, invented
+
+SETTINGS = [
+    {"entropy": 0.0, "learnt": 0},
+    {"entropy": 0.0, "learnt": 20, "baseline": 0.6},
+    {"entropy": 0.03, "learnt": 60, "baseline": 0.8},
+]
+every_setting = pytest.mark.parametrize("setting", SETTINGS)
 
 
-@pytest.fixture
-def sliders():
-    return GradientSliders(invented())
+def state(**setting):
+    return GradientState(invented(), **setting)
 
 
-def test_sliders_move_words_and_picture(sliders):
-    words, picture = sliders._words.value, sliders._picture.value
-    for name, value in {"baseline": 0.5, "batch": 16, "learnt": 60, "entropy": 0.01}.items():
-        sliders._sliders[name].value = value
-        assert getattr(sliders.model, name) == value
-        assert sliders._words.value != words
-        assert sliders._picture.value != picture
-        words, picture = sliders._words.value, sliders._picture.value
-    assert sliders.model.words in re.search('alt="([^"]*)"', picture)[1]
+def learner(found, setting):
+    """REINFORCE with the same policy, baseline and entropy."""
+    made = Reinforce(SPACE, controller=FactorisedController, entropy=setting["entropy"])
+    made.baseline = setting.get("baseline", 0.0)
+    with torch.no_grad():
+        made.controller.logits.copy_(torch.tensor(found.w).log())
+    return made
 
 
-def test_buttons_move_sliders_and_picture(sliders):
-    first = sliders._picture.value
-    mean, draw, reset = sliders._buttons
-    mean.click()
-    assert sliders._sliders["baseline"].value == sliders.model.baseline > 0.3
-    draw.click()
-    assert sliders.state["draw"] == 1
-    reset.click()
-    assert sliders._picture.value == first
+def scores(archs):
+    return [invented()(arch).score for arch in archs]
 
 
-def test_a_state_leads_back_also_with_values_that_no_slider_offered():
-    sliders = GradientSliders(invented(), batch=3, entropy=0.02)
-    again = GradientSliders(invented(), **sliders.state)
-    assert again.state == sliders.state
-    assert again._picture.value == sliders._picture.value
+@every_setting
+def test_gradient_and_means_are_those_of_the_enumeration(setting):
+    found = state(**setting).estimates
+    controller = learner(found, setting).controller
+    archs = list(SPACE)
+    log_p, accuracy = controller.log_prob(archs), torch.tensor(scores(archs))
+    p = log_p.exp()
+    rewards = accuracy - setting["entropy"] * log_p
+    (expected,) = torch.autograd.grad((p * rewards).sum(), [controller.logits])
+    np.testing.assert_allclose(found.gradient, expected, atol=2e-6)
+    assert found.reward == pytest.approx((p * rewards).sum().item(), abs=1e-5)
+    assert found.accuracy == pytest.approx((p * accuracy).sum().item(), abs=1e-5)
+    assert found.entropy == pytest.approx(-(p * log_p).sum().item(), rel=1e-5)
 
 
-def test_what_stays_is_drawn_once(sliders, monkeypatch):
-    drawn = []
-    monkeypatch.setattr(sliders._picture._canvas, "draw", lambda: drawn.append(1))
-    sliders._sliders["baseline"].value = 0.5
-    assert not drawn
+@every_setting
+def test_noise_and_cosines_are_those_of_steps_of_reinforce(setting):
+    found = state(batch=1, **setting).estimates
+    made = learner(found, setting)
+    steps = []
+    for arch in made.ask(600):
+        loss, _ = made.loss([arch], scores([arch]))
+        steps.append(-torch.autograd.grad(loss, [made.controller.logits])[0].numpy().ravel())
+    steps, gradient = np.array(steps), found.gradient.ravel()
+    squares = ((steps - gradient) ** 2).sum(axis=1)
+    assert abs(squares.mean() - found.noise**2) < 4 * stats.sem(squares)
+    cosines = steps @ gradient / np.linalg.norm(steps, axis=1) / np.linalg.norm(gradient)
+    assert stats.ks_2samp(cosines, found.cosines).pvalue > 1e-3
+
+
+def test_the_mean_reward_as_baseline_lowers_the_noise():
+    made = state(learnt=20)
+    without = made.estimates
+    made.take_mean()
+    assert made.baseline == pytest.approx(without.reward, abs=0.005)
+    assert made.estimates.noise == pytest.approx(without.least, rel=0.05)  # b is rounded
+    assert made.estimates.noise < 0.5 * without.noise
+    assert made.estimates.cosines.mean() > without.cosines.mean()
+    np.testing.assert_array_equal(made.estimates.w, without.w)
+
+
+def test_a_larger_batch_points_better_and_leaves_the_gradient_alone():
+    one, many = (state(batch=m, baseline=0.6).estimates for m in (1, 64))
+    np.testing.assert_array_equal(one.gradient, many.gradient)
+    assert one.noise == many.noise
+    assert many.cosines.mean() > one.cosines.mean()
+
+
+def test_exact_steps_climb_and_entropy_holds_back():
+    free, held = state(learnt=MOST).estimates, state(learnt=MOST, entropy=0.1).estimates
+    start = state(learnt=0).estimates
+    assert start.accuracy < held.accuracy < free.accuracy
+    assert free.entropy < held.entropy < start.entropy
+    assert start.entropy == pytest.approx(math.log(SPACE.size))
+
+
+@settings(deadline=None, max_examples=10)
+@given(
+    st.fixed_dictionaries(
+        {
+            "baseline": st.floats(0, 1.5),
+            "batch": st.integers(1, 64),
+            "entropy": st.sampled_from([0.0, 0.01]),
+            "learnt": st.integers(0, MOST),
+            "draw": st.integers(0, 5),
+        }
+    )
+)
+def test_a_state_is_plain_and_leads_back(setting):
+    made = state(**setting)
+    assert made.as_dict() == setting
+    again = state(**made.as_dict())
+    assert again.words == made.words
+    np.testing.assert_array_equal(again.estimates.cosines, made.estimates.cosines)
+    assert len(made.estimates.cosines) == DRAWN
+    assert np.abs(made.estimates.cosines).max() <= 1 + 1e-9
+
+
+def test_another_draw_is_another_sample_and_reset_leads_back():
+    made = state()
+    before = made.estimates.cosines
+    made.draw_again()
+    assert not np.array_equal(made.estimates.cosines, before)
+    made.baseline, made.learnt = 0.5, 100
+    made.reset()
+    assert made.as_dict() == state().as_dict()
+    np.testing.assert_array_equal(made.estimates.cosines, before)
+
+
+def test_words_say_what_was_computed():
+    made = state(batch=4, baseline=0.5)
+    found = made.estimates
+    ratio = found.noise / 2 / np.linalg.norm(found.gradient)
+    assert f"noise of a step is {ratio:,.{int(ratio < 100)}f} times" in made.words
+    assert f"{(found.cosines < 0).mean():.0%} of the steps point downhill" in made.words
+    assert f"{math.ceil(4 * ratio**2):,} architectures" in made.need_words
+    assert f"cells of {found.accuracy:.1%} on average" in made.policy_words
+
+
+def test_a_gradient_that_vanishes_is_told_without_endless_numbers():
+    made = state(entropy=1.0, learnt=MOST)
+    assert max(map(len, (made.words, made.need_words))) < 300
+
+
+@pytest.mark.parametrize(
+    "setting", [{"baseline": -0.1}, {"baseline": 2.0}, {"batch": 0}, {"learnt": 201}, {"draw": -1}]
+)
+def test_numbers_out_of_range_are_refused(setting):
+    with pytest.raises(traitlets.TraitError):
+        state(**setting)
+
+
+# ---- the view -------------------------------------------------------------------------------
 
 
 def test_bars_count_the_steps_and_limits_stay():

@@ -1,12 +1,98 @@
-"""The one-shot slider's view draws its state and hands moves to it."""
-
-import re
+"""The one-shot slider's state: what it computes, checked against scipy and by counting."""
 
 import numpy as np
 import pytest
+import traitlets
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
 
+from nas_lab.strategies import OneShotRuns
 from nas_lab.widgets import OneShotRanks
-from tests.widgets.watched import SECONDS, invented
+from nas_lab.widgets.one_shot import OneShotState, Rankings
+from tests.widgets.reading import find
+from tests.widgets.watched import SECONDS, SEEDS, N, invented
+
+KNOWN = invented()
+LOOKS = st.sampled_from([(way, look) for way, s in SECONDS.items() for look in range(len(s))])
+
+
+@given(LOOKS)
+def test_tau_and_precision_are_scipys_and_counted(place):
+    way, look = place
+    state = OneShotState(way, look, rankings=KNOWN)
+    seeds = KNOWN.ways[way].scores[:, look]
+    taus = [stats.kendalltau(scores, KNOWN.truth)[0] for scores in seeds]
+    assert state.tau == pytest.approx(taus[0])
+    chosen, best = (set(np.argsort(-s)[: N // 10].tolist()) for s in (seeds[0], KNOWN.truth))
+    assert state.precision == pytest.approx(len(chosen & best) / (N // 10))
+    assert f"{way}: tau = {taus[0]:.2f} after {SECONDS[way][look]:.0f} s" in state.words
+    assert f"({min(taus):.2f} to {max(taus):.2f} over {SEEDS} seeds)" in state.words
+    assert f"{len(chosen & best)} are among the true first {N // 10} of {N}" in state.choice_words
+
+
+@given(LOOKS)
+def test_a_state_is_plain_and_leads_back(place):
+    way, look = place
+    state = OneShotState(way, look, rankings=KNOWN)
+    again = OneShotState(**state.as_dict(), rankings=KNOWN)
+    assert again.as_dict() == state.as_dict() == {"way": way, "look": look}
+
+
+def test_it_begins_at_the_last_look_and_reset_goes_back():
+    state = OneShotState(rankings=KNOWN)
+    assert (state.way, state.look) == ("steady", 2)
+    state.way = "hasty"
+    assert state.look == 1  # which has no third
+    state.look = 0
+    state.reset()
+    assert (state.way, state.look) == ("steady", 2)
+
+
+def test_what_is_not_there_is_refused():
+    with pytest.raises(traitlets.TraitError, match="steady, hasty"):
+        OneShotState("lazy", rankings=KNOWN)
+    with pytest.raises(traitlets.TraitError, match="looks go from 0 to 1"):
+        OneShotState("hasty", 2, rankings=KNOWN)
+
+
+def test_a_training_of_ones_own_can_be_added():
+    scores = KNOWN.truth + np.zeros((4, 1))
+    mine = KNOWN.adding("mine", [1, 2, 3, 4], scores)
+    state = OneShotState("mine", rankings=mine)
+    assert (state.look, state.tau) == (3, pytest.approx(1))
+    assert "seeds" not in state.words
+    assert list(mine.ways) == ["steady", "hasty", "mine"]
+    with pytest.raises(ValueError, match=r"here \[3, 40\], not \[1, 4, 40\]"):
+        KNOWN.adding("mine", [1, 2, 3], scores)
+
+
+class Made:
+    """A table as far as ``Rankings.of`` looks at it."""
+
+    def row(self, arch):
+        return arch[0]
+
+    def scores(self, seed):
+        return np.array([0.1, 0.2, 0.3]) + seed
+
+
+def test_stored_runs_are_aligned_with_the_table():
+    archs = np.array([(2,), (0,)])
+    arrays = {
+        "archs": archs,
+        "correct": np.arange(2 * 3 * 2 * 2).reshape(2, 3, 2, 2),
+        "seconds": np.array([[[1.0, 4.0], [2.0, 5.0], [3.0, 6.0]]] * 2),
+    }
+    about = {"images": {"validation": 10}}
+    known = Rankings.of(Made(), OneShotRuns(archs, ("a", "b"), (5, 9), about, arrays))
+    assert known.truth == pytest.approx(np.array([0.3, 0.1]))
+    assert known.ways["b"].seconds == pytest.approx(np.array([2.0, 5.0]))
+    assert known.ways["b"].scores[0] == pytest.approx(np.array([[1.2, 1.3], [1.4, 1.5]]))
+    assert known.ways["a"].tau.shape == (3, 2)
+
+
+# ---- the view -------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -14,27 +100,14 @@ def ranks():
     return OneShotRanks(rankings=invented())
 
 
-def test_controls_move_words_and_picture(ranks):
-    words, picture = ranks._words.value, ranks._picture.value
-    ranks._time.value = 0
-    assert ranks.state == {"way": "steady", "look": 0}
-    assert ranks._words.value != words
-    assert ranks._picture.value != picture
-    ranks._way.value = "hasty"
-    assert ranks.state == {"way": "hasty", "look": 0}
-    said = f"hasty: tau = {ranks.model.tau:.2f} after 2 s"
-    assert said in ranks._words.value
-    assert said in re.search('alt="([^"]*)"', ranks._picture.value)[1]
-
-
 def test_the_state_moves_the_controls_and_back_gives_the_same_picture(ranks):
     picture = ranks._picture.value
     ranks.model.way = "hasty"
-    assert ranks._way.value == "hasty"
-    assert [label for label, _ in ranks._time.options] == ["2.0 s", "10 s"]
-    assert ranks._time.value == 1
+    assert find(ranks, "way").value == "hasty"
+    assert [label for label, _ in find(ranks, "trained for").options] == ["2.0 s", "10 s"]
+    assert find(ranks, "trained for").value == 1
     ranks.model.reset()
-    assert (ranks._way.value, ranks._time.value) == ("steady", 2)
+    assert (find(ranks, "way").value, find(ranks, "trained for").value) == ("steady", 2)
     assert ranks._picture.value == picture
 
 
@@ -42,18 +115,3 @@ def test_the_ring_stands_on_the_first_seed(ranks):
     ranks.model.look = 1
     x, y = ranks._curves._ring.get_data()
     assert (x[0], y[0]) == (SECONDS["steady"][1], pytest.approx(ranks.model.tau))
-
-
-def test_what_stays_is_drawn_once(ranks, monkeypatch):
-    drawn = []
-    monkeypatch.setattr(ranks._picture._canvas, "draw", lambda: drawn.append(1))
-    ranks._time.value = 0
-    ranks._way.value = "hasty"
-    assert not drawn
-
-
-def test_it_continues_from_its_state(ranks):
-    ranks.model.look = 1
-    again = OneShotRanks(**ranks.state, rankings=invented())
-    assert again._words.value == ranks._words.value
-    assert np.array_equal(again.model.scores, ranks.model.scores)

@@ -1,20 +1,280 @@
-"""The live race's view: buttons, boxes and sliders move the state, and a clock runs it."""
+"""The live race without a browser: every state is what its settings say, by another route."""
 
 import asyncio
 import dataclasses
 import gc
 import html
+import json
+import math
 import re
 import threading
 import weakref
 
-import ipywidgets
 import numpy as np
 import pytest
+import torch
+import traitlets
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from nas_lab.history import Trial
+from nas_lab.strategies import LocalSearch, RandomSearch, RegularizedEvolution, Reinforce
 from nas_lab.widgets import LiveRace
-from tests.strategies.tables import invented
-from tests.widgets.test_cell_builder import find, parts, press, words
+from nas_lab.widgets.race import DRAWN, PACE, STRATEGIES, TICKED, RaceState
+from tests.strategies.tables import SPACE, invented
+from tests.widgets.reading import find, parts, press, until, words
+
+TABLE = invented()
+BOTH = ("RandomSearch", "RegularizedEvolution")
+
+
+def asked_and_told(strategy, trials, seen=lambda: None):
+    """The scores of a strategy, by hand; ``seen`` is called before the last trial is told."""
+    scores = []
+    for i in range(trials):
+        (arch,) = strategy.ask(1)
+        result = TABLE(arch, 0)
+        scores.append(result.score)
+        if i == trials - 1:
+            seen()
+        strategy.tell([Trial(i, arch, result)])
+    return scores
+
+
+def test_a_race_is_each_strategy_by_itself():
+    taught = {"learning_rate": 0.03, "entropy": 0.02, "batch": 3}
+    race = RaceState(TABLE, strategies=STRATEGIES, trials=20, seed=5, **taught)
+    alone = {
+        "RandomSearch": RandomSearch(SPACE, seed=5),
+        "RegularizedEvolution": RegularizedEvolution(SPACE, seed=5, population=10, sample=3),
+        "Reinforce": Reinforce(SPACE, seed=5, **taught),
+        "LocalSearch": LocalSearch(SPACE, seed=5),
+    }
+    for name, strategy in alone.items():
+        assert race.scores(name) == asked_and_told(strategy, 20)
+
+
+def test_the_policy_is_the_one_that_wrote_the_last_cell():
+    race = RaceState(TABLE, learning_rate=0.05, batch=3, trials=31)
+    alone, seen = Reinforce(SPACE, seed=0, learning_rate=0.05, batch=3), []
+    asked_and_told(alone, 31, seen=lambda: seen.append(alone.w))
+    assert np.abs(race.policy.w - seen[0]).max() < 5 * math.sqrt(0.25 / DRAWN + 0.25 / 1000)
+    assert race.policy.w.sum(axis=1) == pytest.approx(np.ones(6))
+    assert race.policy.arch == race.runner("Reinforce").trials[-1].arch
+
+
+def test_entropy_and_w_are_those_of_the_enumerated_distribution():
+    race = RaceState(TABLE, learning_rate=0.05, entropy=0, batch=4, trials=61)
+    cells = list(SPACE)
+    with torch.no_grad():
+        log_p = race.runner("Reinforce").strategy.controller.log_prob(cells).double().numpy()
+    p = np.exp(log_p)
+    marginal = np.array([[p[np.array(cells)[:, d] == k].sum() for k in range(5)] for d in range(6)])
+    assert np.abs(race.policy.w - marginal).max() < 4 * 0.5 / math.sqrt(DRAWN)
+    spread = math.sqrt((p * log_p**2).sum() - (p * log_p).sum() ** 2)
+    assert abs(race.policy.entropy + (p * log_p).sum()) < 4 * spread / math.sqrt(DRAWN)
+
+
+def test_a_new_controller_chooses_freely():
+    race = RaceState(TABLE, trials=0)
+    assert race.policy.w == pytest.approx(np.full((6, 5), 0.2))
+    assert race.policy.entropy == pytest.approx(6 * math.log(5), rel=1e-5)
+    assert race.policy.arch is None
+    assert "9.7 of 9.7 nats" in race.policy_words(race.policy)
+
+
+ACTIONS = st.lists(
+    st.one_of(
+        st.just(("step",)),
+        st.just(("reset",)),
+        st.just(("next_seed",)),
+        st.just(("run",)),
+        st.just(("pause",)),
+        st.tuples(st.just("tick"), st.sampled_from([0.0, 0.002, math.inf])),
+        st.tuples(st.just("learning_rate"), st.sampled_from([0.01, 0.1])),
+        st.tuples(st.just("batch"), st.sampled_from([1, 4])),
+        st.tuples(st.just("trials"), st.integers(0, 12)),
+        st.tuples(st.just("strategies"), st.lists(st.sampled_from(STRATEGIES))),
+    ),
+    max_size=8,
+)
+
+
+@settings(max_examples=30, deadline=None)
+@given(ACTIONS)
+def test_whatever_was_done_a_state_repeats_itself(actions):
+    race = RaceState(TABLE, trials=3, end=12)
+    for name, *values in actions:
+        if name in race.traits():
+            setattr(race, name, *values)
+        else:
+            getattr(race, name)(*values)
+    race.running = False
+    assert race.catch_up()
+    again = RaceState(TABLE, **json.loads(json.dumps(race.as_dict())))
+    assert again.as_dict() == race.as_dict()
+    assert again.words == race.words
+    for name in race.strategies:
+        assert len(race.scores(name)) == race.trials
+        assert again.scores(name) == race.scores(name)
+    if race.policy is not None:
+        assert np.array_equal(again.policy.w, race.policy.w)
+
+
+def test_a_step_is_one_trial_of_each_and_pauses():
+    race = RaceState(TABLE, strategies=BOTH, trials=4)
+    race.run()
+    race.step()
+    assert (race.running, race.trials) == (False, 5)
+    assert [len(race.scores(name)) for name in BOTH] == [5, 5]
+    assert f"regularized evolution {race.scores(BOTH[1])[-1]:.1%}" in race.message
+
+
+def test_a_tick_goes_on_only_while_it_runs():
+    race = RaceState(TABLE, strategies=BOTH, trials=4)
+    race.tick(math.inf)
+    assert race.trials == 4
+    race.run()
+    race.tick(math.inf)
+    assert (race.trials, race.missing) == (4 + PACE, 0)
+    race.pause()
+    race.tick(math.inf)
+    assert race.trials == 4 + PACE
+
+
+def test_without_time_a_tick_only_says_what_is_to_be_done():
+    race = RaceState(TABLE, strategies=BOTH, trials=4)
+    race.run()
+    race.tick(0)
+    assert race.trials == 4 + PACE
+    race.tick(0)  # no further before all are there
+    assert (race.trials, race.missing) == (4 + PACE, 2 * PACE)
+    race.pause()
+    assert race.busy
+    race.tick(math.inf)
+    assert not race.busy
+
+
+def test_a_race_ends_and_begins_again():
+    race = RaceState(TABLE, strategies=BOTH, trials=9, end=10)
+    race.run()
+    race.tick(math.inf)
+    assert (race.running, race.trials) == (False, 10)
+    assert "over" in race.message
+    race.step()
+    assert race.trials == 10
+    race.run()
+    assert (race.running, race.trials) == (True, 0)
+
+
+def test_reset_keeps_settings_and_gives_the_same_race():
+    race = RaceState(TABLE, trials=12, batch=2, seed=3)
+    before = {name: race.scores(name) for name in TICKED}
+    race.reset()
+    assert race.as_dict() == RaceState(TABLE, trials=0, batch=2, seed=3).as_dict()
+    assert all(race.scores(name) == [] for name in TICKED)
+    for _ in range(12):
+        race.step()
+    assert {name: race.scores(name) for name in TICKED} == before
+
+
+def test_a_setting_touches_the_controller_alone():
+    race = RaceState(TABLE, trials=12)
+    others = [race.runner(name) for name in BOTH]
+    before = race.scores("Reinforce")
+    race.learning_rate = 0.1
+    assert race.missing == 12
+    assert [race.runner(name) for name in BOTH] == others
+    assert "begins anew" in race.message
+    assert "REINFORCE none (catching up: trial 0)" in race.words
+    race.catch_up()
+    assert race.scores("Reinforce") != before
+    race.learning_rate = 0.01
+    race.catch_up()
+    assert race.scores("Reinforce") == before
+
+
+def test_the_next_seed_is_another_race_for_all():
+    race = RaceState(TABLE, trials=12)
+    before = [race.scores(name) for name in TICKED]
+    race.next_seed()
+    race.catch_up()
+    for name, scores in zip(TICKED, before, strict=True):
+        assert len(race.scores(name)) == 12
+        assert race.scores(name) != scores
+
+
+def test_a_strategy_that_is_ticked_later_catches_up():
+    race = RaceState(TABLE, strategies=["RandomSearch"], trials=12)
+    race.strategies = ["RegularizedEvolution", "RandomSearch"]
+    assert race.strategies == list(BOTH)
+    assert race.missing == 12
+    race.catch_up()
+    assert race.scores("RegularizedEvolution") == RaceState(TABLE, trials=12).scores(BOTH[1])
+
+
+def test_with_nothing_ticked_it_says_so():
+    race = RaceState(TABLE, strategies=[], trials=5)
+    for act in (race.step, race.run):
+        act()
+        assert (race.running, race.trials) == (False, 5)
+        assert race.message == "Tick a strategy first."
+    assert race.words.startswith("no strategy is ticked")
+    assert race.policy_words(race.policy) == "tick REINFORCE to see its policy"
+
+
+def test_words_rank_the_bests():
+    race = RaceState(TABLE, trials=40)
+    bests = [max(race.scores(name)) for name in TICKED]
+    said = [float(number) for number in re.findall(r"([\d.]+)%", race.words)]
+    assert said == sorted((round(100 * best, 1) for best in bests), reverse=True)
+    spent = [trial.result.cost for name in TICKED for trial in race.runner(name).trials]
+    assert race.cost_words.startswith(f"120 trainings, {sum(spent) / 60:.1f} minutes")
+    assert race.cost_words.endswith(f"{max(TABLE.scores()):.1%}")
+
+
+def broken(**arrays):
+    return dataclasses.replace(TABLE, _arrays={**TABLE._arrays, **arrays})
+
+
+def test_failed_trials_are_passed_over():
+    correct = TABLE._arrays["val_correct"].copy()
+    correct[:, ::2, -1] = -1  # trained, but without a score
+    race = RaceState(broken(val_correct=correct), trials=30)
+    for name in TICKED:
+        known = [score for score in race.scores(name) if not math.isnan(score)]
+        assert 0 < len(known) < 30
+        assert f"{max(known):.1%}" in race.words
+    assert np.isfinite(race.policy.w).all()
+
+
+def test_a_table_with_holes_stops_the_race_and_says_where():
+    table = broken(test_correct=np.full_like(TABLE._arrays["test_correct"], -1))
+    race = RaceState(table, trials=0)
+    for _ in range(2):  # and the second time it says the same
+        with pytest.raises(ValueError, match="was trained with seeds"):
+            race.step()
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"strategies": ["Darts"]}, "RandomSearch, RegularizedEvolution, Reinforce"),
+        ({"trials": 301}, "ends after 300"),
+        ({"trials": -1}, "less than"),
+        ({"learning_rate": -0.1}, "less than"),
+        ({"learning_rate": math.inf}, "finite"),
+        ({"entropy": math.nan}, "finite"),
+        ({"batch": 0}, "less than"),
+        ({"seed": -1}, "less than"),
+    ],
+)
+def test_what_is_out_of_range_is_refused(setting, message):
+    with pytest.raises((traitlets.TraitError, ValueError), match=message):
+        RaceState(TABLE, **setting)
+
+
+# ---- the view -------------------------------------------------------------------------------
 
 TABLE = invented()
 LIGHT = ("RandomSearch", "RegularizedEvolution")
@@ -29,16 +289,6 @@ def picture(w):
     return w._picture.value
 
 
-def until(condition, seconds=30):
-    """Let the event loop go on until something holds."""
-
-    async def wait():
-        while not condition():
-            await asyncio.sleep(0.01)
-
-    return asyncio.wait_for(wait(), seconds)
-
-
 def test_untouched_it_stands_still_and_shows_a_race_already():
     w = LiveRace(TABLE)
     assert not w.model.busy
@@ -47,63 +297,10 @@ def test_untouched_it_stands_still_and_shows_a_race_already():
     assert w.state["strategies"] == ["RandomSearch", "RegularizedEvolution", "Reinforce"]
 
 
-def test_buttons_step_reset_and_take_the_next_seed(w):
-    before = picture(w)
-    press(w, "Step")
-    assert w.state["trials"] == 6
-    assert picture(w) != before
-    assert "Trial 6 alone: random search " in words(w)
-    press(w, "Reset")
-    assert w.state["trials"] == 0
-    press(w, "Next seed")
-    assert w.state["seed"] == 1
-    assert "after 0 trials with seed 1" in words(w)
-
-
-def test_boxes_and_sliders_move_the_state_and_follow_it(w):
-    find(w, ipywidgets.Checkbox, "random search").value = False
-    assert w.state["strategies"] == ["RegularizedEvolution"]
-    find(w, ipywidgets.Checkbox, "REINFORCE").value = True
-    assert w.state["strategies"] == ["RegularizedEvolution", "Reinforce"]
-    for name, trait, value in (
-        ("learning rate", "learning_rate", 0.1),
-        ("entropy weight", "entropy", 0.0),
-        ("batch", "batch", 1),
-    ):
-        before = words(w)
-        find(w, ipywidgets.SelectionSlider, name).value = value
-        assert w.state[trait] == value
-        assert words(w) != before
-        assert w.model.missing == 0
-    w.model.strategies, w.model.batch = ["RandomSearch"], 16
-    assert find(w, ipywidgets.Checkbox, "random search").value
-    assert not find(w, ipywidgets.Checkbox, "REINFORCE").value
-    assert find(w, ipywidgets.SelectionSlider, "batch").value == 16
-
-
-def test_a_setting_between_those_of_the_sliders_is_kept():
-    w = LiveRace(TABLE, strategies=(), learning_rate=0.02, batch=5)
-    assert find(w, ipywidgets.SelectionSlider, "learning rate").value == 0.02
-    assert LiveRace(TABLE, **w.state).state == w.state
-    w.model.batch = 7  # and one that came later
-    slider = find(w, ipywidgets.SelectionSlider, "batch")
-    assert slider.value == w.state["batch"] == 7
-    assert [value for _, value in slider.options] == [1, 2, 4, 5, 7, 8, 16, 32]
-    slider.value = 8
-    assert w.state["batch"] == 8
-
-
-def test_a_state_makes_the_same_widget(w):
-    press(w, "Step")
-    again = LiveRace(TABLE, **w.state)
-    assert picture(again) == picture(w)
-    assert again._words.value == w._words.value
-
-
 def test_what_changes_at_once_is_drawn_once(w, monkeypatch):
     drawn, ticked = [], []
-    draw, tick = w._draw, w.model.tick
-    monkeypatch.setattr(w, "_draw", lambda: drawn.append(1) or draw())
+    draw, tick = w._picture.draw, w.model.tick
+    monkeypatch.setattr(w._picture, "draw", lambda alt: drawn.append(1) or draw(alt))
     press(w, "Step")
     assert len(drawn) == 1
     w.model.message = "said, not drawn"
@@ -170,7 +367,7 @@ def test_a_setting_that_is_changed_while_it_runs_catches_up():
 
     async def main():
         press(w, "Run")
-        find(w, ipywidgets.SelectionSlider, "learning rate").value = 0.1
+        find(w, "learning rate").value = 0.1
         assert "catching up" in words(w)
         await until(lambda: w.model.trials > 16)
         press(w, "Pause")
@@ -184,7 +381,7 @@ def test_a_setting_that_is_changed_while_it_stands_catches_up_and_stands_again()
     w = LiveRace(TABLE, trials=10)
 
     async def main():
-        find(w, ipywidgets.SelectionSlider, "batch").value = 1
+        find(w, "batch").value = 1
         await until(lambda: w.model.missing == 0)
         await until(w._clock._task.done)
         assert w.state["trials"] == 10
@@ -271,16 +468,10 @@ def holes():
     return dataclasses.replace(TABLE, _arrays={**TABLE._arrays, "test_correct": missing})
 
 
-def test_words_from_outside_are_not_read_as_html(w):
-    w.model.message = "<img src=x onerror=alert(1)>"
-    assert "<img src=x" in words(w)
-    assert "<img src=x" not in w._message.value
-
-
 def test_without_an_event_loop_run_only_catches_up(w):
     press(w, "Run")
     assert not w.model.running
-    find(w, ipywidgets.Checkbox, "REINFORCE").value = True
+    find(w, "REINFORCE").value = True
     assert w.model.missing == 0
 
 

@@ -1,13 +1,175 @@
-"""The scaling widget's view draws its state and hands moves to it."""
+"""The scaling widget's state: what it says is counted, the lock keeps, nonsense is explained."""
 
 import html
+import json
+import math
 import re
 
-import ipywidgets
+import numpy as np
 import pytest
+import traitlets
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from nas_lab.estimation.scaling_grid import BASE
+from nas_lab.nets import EfficientNet
+from nas_lab.scaling import B0, EFFICIENTNETS, compound
 from nas_lab.widgets import CompoundScaling
-from tests.widgets.test_cell_builder import find, press, words
+from nas_lab.widgets.scaling import METHODS, MOST, PHIS, ScalingState
+from tests.widgets.reading import find, press, words
+
+NAMES = ("alpha", "beta", "gamma")
+
+
+def within(name):
+    return st.floats(0 if name == "phi" else 1, MOST[name])
+
+
+SETTINGS = st.fixed_dictionaries(
+    {"base": st.sampled_from(["small", "B0"]), **{name: within(name) for name in MOST}}
+)
+MOVES = st.lists(
+    st.sampled_from(list(MOST)).flatmap(lambda name: st.tuples(st.just(name), within(name))),
+    max_size=5,
+)
+
+
+def by_hand(state):
+    return state.alpha * state.beta**2 * state.gamma**2
+
+
+def test_the_first_picture_is_that_of_the_paper():
+    state = ScalingState("B0")
+    assert state.method == "the paper's"
+    assert "= 1.92, residual −0.08" in state.constraint_words
+    assert state.cost_words.startswith(
+        "φ = 1.0, 2^φ = 2.00: 2.57 times the multiply-adds (993 million)"
+    )
+    assert "images 224 → 258 pixels" in state.size_words
+    assert [row.stage for row in state.rows] == list(EFFICIENTNETS["b2"].stages)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.floats(0, 1.5), st.sampled_from(["small", "B0"]))
+def test_costs_are_those_of_networks_that_are_built(phi, base):
+    """Parameters are counted in torch's own networks."""
+    state = ScalingState(base, phi=phi)
+    stages, sizes, divisor = {
+        "small": (BASE.stages, {"in_channels": 1, "classes": 10}, 1),
+        "B0": (B0, {}, 8),
+    }[base]
+    scaled, _ = compound(stages, 224, phi, *state.coefficients, divisor=divisor)
+    before, after = (on_meta(net, sizes) for net in (stages, scaled))
+    assert state.times[1] == pytest.approx(after / before)
+
+
+def on_meta(stages, sizes):
+    import torch
+
+    with torch.device("meta"):
+        return sum(p.numel() for p in EfficientNet(stages, **sizes).parameters())
+
+
+@given(SETTINGS)
+def test_marks_are_on_the_lines(setting):
+    place = int(np.argmin(abs(PHIS - setting["phi"])))
+    state = ScalingState(**(setting | {"phi": float(PHIS[place])}))
+    assert state.curve.shape == (len(PHIS), 3)
+    assert state.curve[place] == pytest.approx(state.times)
+    assert state.curve[0] == pytest.approx([1, 1, 1])
+
+
+@given(SETTINGS, MOVES)
+def test_a_lock_keeps_the_constraint_and_what_is_under_the_hand(setting, moves):
+    state = ScalingState(**setting, locked=True)
+    assert by_hand(state) == pytest.approx(2)
+    for name, value in moves:
+        state.move(name, value)
+        assert getattr(state, name) == pytest.approx(value)
+        assert by_hand(state) == pytest.approx(2)
+        assert all(1 <= getattr(state, n) <= MOST[n] + 1e-9 for n in NAMES)
+
+
+@given(SETTINGS, MOVES)
+def test_without_a_lock_nothing_else_moves(setting, moves):
+    state = ScalingState(**setting)
+    for name, value in moves:
+        expected = state.as_dict() | {name: value}
+        state.move(name, value)
+        assert state.as_dict() == expected
+    assert state.message == ""
+
+
+def test_the_lock_says_what_gave_way():
+    state = ScalingState(locked=True, alpha=1, beta=1, gamma=2**0.5)
+    state.move("alpha", 2)
+    assert state.message == "(to keep it: γ = 1)"
+    state.move("phi", 2)
+    assert state.message == ""
+    state.lock(False)
+    state.move("alpha", 1)
+    state.lock(True)
+    assert state.message == "(to keep it: α = 1.08, β = 1.167, γ = 1.167)"
+
+
+@pytest.mark.parametrize("way", METHODS)
+def test_ways_are_on_the_constraint_but_for_the_papers(way):
+    state = ScalingState(locked=True)
+    state.choose(way)
+    assert state.method == way
+    assert state.locked == (way != "the paper's")
+    assert (state.message == "") == state.locked
+    assert by_hand(state) == pytest.approx(2 if state.locked else 1.2 * 1.1**2 * 1.15**2)
+
+
+@given(SETTINGS, st.booleans())
+def test_a_state_is_plain_and_leads_back(setting, locked):
+    state = ScalingState(**setting, locked=locked)
+    kept = json.loads(json.dumps(state.as_dict()))
+    again = ScalingState(**kept)
+    assert again.as_dict() == pytest.approx(kept)
+    assert again.cost_words == state.cost_words
+
+
+def test_reset_goes_back_to_the_first_setting():
+    state = ScalingState("B0", phi=2, locked=True)
+    first = state.as_dict()
+    state.move("beta", 1.4)
+    state.base = "small"
+    state.lock(False)
+    state.reset()
+    assert state.as_dict() == first
+    assert state.message == ""
+
+
+@pytest.mark.parametrize(
+    ("nonsense", "message"),
+    [
+        ({"alpha": 0.9}, "alpha=0.9: give 1 to 2; scaling up makes nothing smaller"),
+        ({"beta": 1.5}, r"beta=1.5: give 1 to 1\.414"),
+        ({"gamma": math.nan}, "gamma=nan: give 1"),
+        ({"phi": -0.1}, "phi=-0.1: give 0 to 3; 0 is the base network"),
+        ({"phi": 4}, "phi=4: give 0 to 3"),
+        ({"base": "b0"}, "base"),
+        ({"alpha": "deep"}, "alpha"),
+    ],
+)
+@pytest.mark.parametrize("locked", [False, True])
+def test_nonsense_is_explained(nonsense, message, locked):
+    with pytest.raises(traitlets.TraitError, match=message):
+        ScalingState(**nonsense, locked=locked)
+
+
+@pytest.mark.parametrize("locked", [False, True])
+def test_a_move_out_of_range_changes_nothing(locked):
+    state = ScalingState(locked=locked)
+    before = state.as_dict()
+    with pytest.raises(traitlets.TraitError, match=r"alpha=0\.5"):
+        state.move("alpha", 0.5)
+    assert state.as_dict() == before
+
+
+# ---- the view -------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -20,27 +182,11 @@ def alt(w):
 
 
 def lock(w):
-    return find(w, ipywidgets.Checkbox, "keep α β² γ² = 2")
+    return find(w, "keep α β² γ² = 2")
 
 
 def slider(w, name):
-    return find(w, ipywidgets.FloatSlider, name)
-
-
-def test_sliders_move_words_and_picture(w):
-    for name, trait, value in (
-        ("α depth", "alpha", 1.5),
-        ("β width", "beta", 1.3),
-        ("γ resolution", "gamma", 1.25),
-        ("φ steps", "phi", 2.2),
-    ):
-        said, picture = words(w), w._picture.value
-        slider(w, name).value = value
-        assert w.state[trait] == value
-        assert words(w) != said
-        assert w._picture.value != picture
-        assert w.model.cost_words in alt(w)
-        assert html.escape(w.model.constraint_words) in w._words.value
+    return find(w, name)
 
 
 def test_the_lock_moves_the_other_sliders(w):
@@ -63,16 +209,16 @@ def test_sliders_stand_on_steps_and_the_state_between_them(w):
     slider(w, "γ resolution").value = 1.1700000000000002
     assert w.state["gamma"] == pytest.approx(1.17)
     assert slider(w, "γ resolution").value == 1.1700000000000002  # a hand may be on it
-    find(w, ipywidgets.Dropdown, "scale").value = "wider only"
+    find(w, "scale").value = "wider only"
     assert slider(w, "β width").value == 2**0.5
     slider(w, "β width").value = 1.41
     assert w.state["beta"] == 1.41
 
 
 def test_menus_choose_the_base_and_the_way(w):
-    find(w, ipywidgets.Dropdown, "base").value = "B0"
+    find(w, "base").value = "B0"
     assert "images 224 → 258 pixels" in words(w)
-    way = find(w, ipywidgets.Dropdown, "scale")
+    way = find(w, "scale")
     assert way.value == "the paper's"
     way.value = "wider only"
     assert w.state["beta"] == 2**0.5
@@ -86,27 +232,9 @@ def test_menus_choose_the_base_and_the_way(w):
 
 
 def test_your_own_cannot_be_chosen_for_a_way_that_has_a_name(w):
-    way = find(w, ipywidgets.Dropdown, "scale")
+    way = find(w, "scale")
     way.value = "your own"
     assert way.value == "the paper's"
-
-
-def test_reset_gives_the_first_picture_again(w):
-    picture, state = w._picture.value, w.state
-    slider(w, "φ steps").value = 3.0
-    lock(w).value = True
-    press(w, "Reset")
-    assert w.state == state
-    assert w._picture.value == picture
-
-
-def test_a_state_makes_the_same_widget(w):
-    lock(w).value = True
-    slider(w, "β width").value = 1.3
-    again = CompoundScaling(**w.state)
-    assert again._picture.value == w._picture.value
-    assert again.model.cost_words in alt(again)
-    assert again.state == pytest.approx(w.state)
 
 
 def test_a_move_is_drawn_once_and_what_stays_never(w, monkeypatch):
@@ -118,7 +246,7 @@ def test_a_move_is_drawn_once_and_what_stays_never(w, monkeypatch):
     assert len(drawn) == 1
     lock(w).value = True
     slider(w, "γ resolution").value = 1.3
-    find(w, ipywidgets.Dropdown, "scale").value = "deeper only"
+    find(w, "scale").value = "deeper only"
     press(w, "Reset")
     assert len(drawn) == 5
     assert not whole

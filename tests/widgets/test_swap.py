@@ -5,10 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nas_lab.widgets import SwapParts, SwapState
+from nas_lab.widgets import SwapState
 from nas_lab.widgets.swap import FIRST
 from tests.strategies.tables import SPACE, invented
-from tests.widgets.test_cell_builder import find, menu, pictures, words
 
 TABLE = invented()
 
@@ -16,11 +15,6 @@ TABLE = invented()
 @pytest.fixture(scope="module")
 def model():
     return SwapState(TABLE)
-
-
-@pytest.fixture
-def w():
-    return SwapParts(TABLE)
 
 
 @given(st.sampled_from(list(SPACE)[::97]), st.integers(0, 5), st.integers(0, 4))
@@ -63,29 +57,6 @@ def test_on_average_is_the_mean_over_all_cells(model):
         for token in (0, FIRST[2])
     ]
     assert model.values[0] == pytest.approx(means[0] - means[1])
-
-
-def test_the_view_shows_cell_parts_and_words(w):
-    assert w.state == {"arch": list(FIRST), "edge": 2, "token": 0}
-    assert "1 → 2: conv 3×3 becomes none" in words(w)
-    assert "over all cells this swap is worth" in words(w)
-    assert menu(w, "1 → 2").value == 0
-    before = pictures(w)
-    menu(w, "input → 1").value = 1
-    assert w.state["edge"] == 0
-    assert "input → 1: conv 3×3 becomes skip" in words(w)
-    assert all(a != b for a, b in zip(before, pictures(w), strict=True))
-    again = SwapParts(TABLE, **w.state)
-    assert pictures(again) == pictures(w)
-
-
-def test_buttons_swap_and_go_back(w):
-    import ipywidgets
-
-    find(w, ipywidgets.Button, "Nearest better cell").click()
-    assert "points better" in words(w)
-    find(w, ipywidgets.Button, "Reset").click()
-    assert w.state == SwapParts(TABLE).state
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nas_lab.widgets import TemperatureSlider, TemperatureState
-from tests.widgets.test_cell_builder import press, words
 
 ALPHA = np.random.default_rng(0).normal(size=(6, 5))
 
@@ -32,21 +31,6 @@ def test_cold_is_a_choice_and_hot_is_even():
     assert even.words == (
         "tau = 2: the largest weight of a row is 0.20 on average, the entropy 1.61 of 1.61 nats"
     )
-
-
-def test_slider_state_and_picture_move_together():
-    slider = TemperatureSlider(ALPHA)
-    before = slider._picture.value
-    slider._tau.value = 0.1
-    assert slider.state == {"tau": 0.1}
-    assert slider._picture.value != before
-    assert TemperatureState(ALPHA, 0.1).words in words(slider)
-    press(slider, "Reset")
-    assert slider._tau.value == 1.0
-    assert slider._picture.value == before
-    slider.model.tau = 0.3  # between those that it offered
-    assert slider._tau.value == slider.state["tau"] == 0.3
-    assert TemperatureSlider(ALPHA, **slider.state)._picture.value == slider._picture.value
 
 
 @pytest.mark.parametrize("tau", [0, -1, float("nan"), float("inf")])
