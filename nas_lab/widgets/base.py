@@ -60,9 +60,24 @@ class State(traitlets.HasTraits):
     Traits tagged ``keep=True`` are the state; what follows from them are properties.
     """
 
+    __signature__: ClassVar[inspect.Signature]
     message = traitlets.Unicode("").tag(doc="what happened last, in a sentence")
 
+    def __init_subclass__(cls) -> None:
+        """Let a constructor with ``**settings`` show the kept traits in its signature."""
+        _, *own = inspect.signature(cls.__init__).parameters.values()
+        if own and own[-1].kind is inspect.Parameter.VAR_KEYWORD:
+            kept = ((n, t) for n, t in vars(cls).items() if getattr(t, "metadata", {}).get("keep"))
+            own[-1:] = [
+                inspect.Parameter(n, inspect.Parameter.KEYWORD_ONLY, default=t.default_value)
+                for n, t in kept
+                if n not in {parameter.name for parameter in own}
+            ]
+        cls.__signature__ = inspect.Signature(own)
+
     def __init__(self, **kept: Any) -> None:
+        for name in set(kept) - set(self.traits()):
+            raise TypeError(f"{type(self).__name__} got an unexpected keyword argument {name!r}")
         super().__init__(**kept)
         self._first = {name: getattr(self, name) for name in self.traits(keep=True)}
 

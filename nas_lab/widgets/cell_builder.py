@@ -100,7 +100,7 @@ class CellState(State):
     edge = traitlets.Int(None, allow_none=True).tag(keep=True)
     tried = traitlets.List(traitlets.Dict()).tag(keep=True)
     draws = traitlets.Int(0, min=0).tag(keep=True)
-    skeleton = traitlets.Any().tag(keep=True)
+    skeleton = traitlets.Any(SKELETON).tag(keep=True)
     seed = traitlets.Int(0, min=0).tag(keep=True)
     first = traitlets.Any().tag(keep=True)
 
@@ -108,25 +108,15 @@ class CellState(State):
         self,
         arch: Arch | str = RESIDUAL,
         *,
-        edge: int | None = None,
         tried: Iterable[Mapping[str, Any]] = (),
-        draws: int = 0,
-        skeleton: Skeleton | Mapping[str, int] = SKELETON,
         estimate: Estimate | None = None,
-        seed: int = 0,
         first: Arch | str | None = None,
+        **settings: Any,
     ) -> None:
         self.space = nasbench201()
         self._given = estimate
-        super().__init__(
-            arch=arch,
-            edge=edge,
-            tried=[dict(entry) for entry in tried],
-            draws=draws,
-            skeleton=skeleton,
-            seed=seed,
-            first=arch if first is None else first,
-        )
+        first = arch if first is None else first
+        super().__init__(arch=arch, tried=list(map(dict, tried)), first=first, **settings)
 
     @traitlets.validate("arch", "first")
     def _check_arch(self, proposal: Any) -> Arch:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
@@ -71,21 +70,14 @@ class GameState(State):
             more than ten picks.
     """
 
-    arch = traitlets.Any().tag(keep=True)
+    arch = traitlets.Any(SKIPS).tag(keep=True)
     edge = traitlets.Int(None, allow_none=True).tag(keep=True)
-    picks = traitlets.Any().tag(keep=True)
+    picks = traitlets.Any(()).tag(keep=True)
 
-    def __init__(
-        self,
-        table: Table | None = None,
-        *,
-        arch: Arch | str = SKIPS,
-        edge: int | None = None,
-        picks: Iterable[Sequence[int]] = (),
-    ) -> None:
+    def __init__(self, table: Table | None = None, **settings: Any) -> None:
         self.table = Table.load() if table is None else table
         self.space = self.table.space
-        super().__init__(arch=arch, edge=edge, picks=picks)
+        super().__init__(**settings)
         self.message = self._status
 
     @traitlets.validate("arch", "edge")

@@ -74,25 +74,16 @@ class GradientState(State):
         traitlets.TraitError: a number out of range.
     """
 
-    baseline = traitlets.Float(min=0, max=1.5).tag(keep=True)
-    batch = traitlets.Int(min=1, max=64).tag(keep=True)
-    entropy = traitlets.Float(min=0, max=1).tag(keep=True)
-    learnt = traitlets.Int(min=0, max=MOST).tag(keep=True)
-    draw = traitlets.Int(min=0).tag(keep=True)
+    baseline = traitlets.Float(0.0, min=0, max=1.5).tag(keep=True)
+    batch = traitlets.Int(4, min=1, max=64).tag(keep=True)
+    entropy = traitlets.Float(0.0, min=0, max=1).tag(keep=True)
+    learnt = traitlets.Int(20, min=0, max=MOST).tag(keep=True)
+    draw = traitlets.Int(0, min=0).tag(keep=True)
 
-    def __init__(
-        self,
-        table: Table | None = None,
-        *,
-        baseline: float = 0.0,
-        batch: int = 4,
-        entropy: float = 0.0,
-        learnt: int = 20,
-        draw: int = 0,
-    ) -> None:
+    def __init__(self, table: Table | None = None, **settings: Any) -> None:
         self.table = Table.load() if table is None else table
         self.space = self.table.space
-        super().__init__(baseline=baseline, batch=batch, entropy=entropy, learnt=learnt, draw=draw)
+        super().__init__(**settings)
         self._path = lru_cache(maxsize=8)(self._ascend)
         self._known: tuple[Any, Estimates] | None = None
 

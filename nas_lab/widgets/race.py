@@ -102,12 +102,12 @@ class RaceState(State):
     """
 
     strategies = traitlets.List(traitlets.Unicode()).tag(keep=True)
-    learning_rate = traitlets.Float(min=0).tag(keep=True)
-    entropy = traitlets.Float(min=0).tag(keep=True)
-    batch = traitlets.Int(min=1).tag(keep=True)
-    trials = traitlets.Int(min=0).tag(keep=True)
-    seed = traitlets.Int(min=0).tag(keep=True)
-    end = traitlets.Int(min=1).tag(keep=True)
+    learning_rate = traitlets.Float(0.01, min=0).tag(keep=True)
+    entropy = traitlets.Float(0.01, min=0).tag(keep=True)
+    batch = traitlets.Int(4, min=1).tag(keep=True)
+    trials = traitlets.Int(30, min=0).tag(keep=True)
+    seed = traitlets.Int(0, min=0).tag(keep=True)
+    end = traitlets.Int(300, min=1).tag(keep=True)
     running = traitlets.Bool(False).tag(doc="whether the race goes on by itself")
     changes = traitlets.Int(0).tag(doc="how often a search did a trial or began anew")
 
@@ -116,25 +116,12 @@ class RaceState(State):
         table: Table | None = None,
         *,
         strategies: Iterable[str] = TICKED,
-        learning_rate: float = 0.01,
-        entropy: float = 0.01,
-        batch: int = 4,
-        trials: int = 30,
-        seed: int = 0,
-        end: int = 300,
+        **settings: Any,
     ) -> None:
         self.table = Table.load() if table is None else table
         self._runners: dict[str, Runner] = {}
         self.lock = threading.RLock()  # JupyterLab may handle clicks in another thread than cells
-        super().__init__(
-            strategies=list(strategies),
-            learning_rate=learning_rate,
-            entropy=entropy,
-            batch=batch,
-            seed=seed,
-            end=end,
-            trials=trials,
-        )
+        super().__init__(strategies=list(strategies), **settings)
         self.catch_up()
         self.message = "Press Run, or Step."
 

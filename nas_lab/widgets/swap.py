@@ -33,21 +33,14 @@ class SwapState(State):
         TypeError, ValueError: ``arch`` is no cell, before or after the swap.
     """
 
-    arch = traitlets.Any().tag(keep=True)
+    arch = traitlets.Any(FIRST).tag(keep=True)
     edge = traitlets.Int(2, min=0).tag(keep=True)
     token = traitlets.Int(0, min=0).tag(keep=True)
 
-    def __init__(
-        self,
-        table: Table | None = None,
-        *,
-        arch: Arch | str = FIRST,
-        edge: int = 2,
-        token: int = 0,
-    ) -> None:
+    def __init__(self, table: Table | None = None, **settings: Any) -> None:
         self.table = Table.load() if table is None else table
         self.space = self.table.space
-        super().__init__(arch=arch, edge=edge, token=token)
+        super().__init__(**settings)
         _ = self.swap  # or an error, now
 
     @traitlets.validate("arch")
