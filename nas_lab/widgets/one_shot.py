@@ -21,10 +21,10 @@ TOP = 0.1
 
 @dataclass(frozen=True, eq=False)
 class Checkpoints:
-    """A way to train a supernet, looked at T times, with S seeds.
+    """A training method of a supernet: T checkpoints, with S seeds.
 
     Attributes:
-        seconds: of training before each look, rising, [T].
+        seconds: of training before each checkpoint, rising, [T].
         scores: accuracies on inherited weights, [S, T, n].
         truth: accuracies of the same n architectures, trained alone, [n].
     """
@@ -41,35 +41,35 @@ class Checkpoints:
 
 @dataclass(frozen=True, eq=False)
 class Rankings:
-    """Several ways to train a supernet, and n architectures that each of them ranks.
+    """Several training methods of a supernet, and n architectures that each of them ranks.
 
     Attributes:
         archs: those architectures, [n, D].
         truth: their accuracies, trained alone, [n].
-        ways: what was watched, by name.
+        methods: the checkpoints of each, by name.
     """
 
     archs: np.ndarray
     truth: np.ndarray
-    ways: Mapping[str, Checkpoints]
+    methods: Mapping[str, Checkpoints]
 
     @classmethod
     def of(cls, table: Table, runs: OneShotRuns) -> Rankings:
         """The stored runs, and the table's trainings with seed 0."""
         truth = table.scores(0)[[table.row(tuple(arch)) for arch in runs.archs.tolist()]]
-        ways = {
+        methods = {
             name: Checkpoints(runs.seconds(name).mean(axis=0), runs.scores(name), truth)
             for name in runs.names
         }
-        return cls(runs.archs, truth, ways)
+        return cls(runs.archs, truth, methods)
 
     def adding(self, name: str, seconds: np.ndarray, scores: np.ndarray) -> Rankings:
-        """The same with one way more, which stands last.
+        """The same with one method more, which stands last.
 
         Args:
-            name: of the way.
-            seconds: of training before each look, [T].
-            scores: of ``archs`` at each look, [T, n], or with S seeds [S, T, n].
+            name: of the method.
+            seconds: of training before each checkpoint, [T].
+            scores: of ``archs`` at each checkpoint, [T, n], or with S seeds [S, T, n].
 
         Raises:
             ValueError: the shapes do not fit.
@@ -78,77 +78,79 @@ class Rankings:
         scores = scores[None] if scores.ndim == 2 else scores
         if scores.ndim != 3 or scores.shape[1:] != (len(seconds), len(self.archs)):
             raise ValueError(
-                f"give scores [looks, architectures], here [{len(seconds)}, {len(self.archs)}], "
-                f"not {list(scores.shape)}"
+                f"give scores [checkpoints, architectures], here "
+                f"[{len(seconds)}, {len(self.archs)}], not {list(scores.shape)}"
             )
-        return replace(self, ways={**self.ways, name: Checkpoints(seconds, scores, self.truth)})
+        return replace(
+            self, methods={**self.methods, name: Checkpoints(seconds, scores, self.truth)}
+        )
 
 
 class OneShotState(State):
-    """Which way to train a supernet, and when it is looked at.
+    """A training method of a supernet, and a checkpoint.
 
     Args:
-        way: one of ``rankings.ways``; None takes the first.
-        look: number of the look, from 0; None takes the last.
+        method: one of ``rankings.methods``; None takes the first.
+        checkpoint: number of the checkpoint, from 0; None takes the last.
         rankings: what was watched; None takes the runs that come with the kit.
 
     Raises:
-        traitlets.TraitError: a way or a look that is not there.
+        traitlets.TraitError: a method or a checkpoint that is not there.
     """
 
-    way = traitlets.Unicode().tag(keep=True)
-    look = traitlets.Int(0, min=0).tag(keep=True)
+    method = traitlets.Unicode().tag(keep=True)
+    checkpoint = traitlets.Int(0, min=0).tag(keep=True)
 
     def __init__(
         self,
-        way: str | None = None,
-        look: int | None = None,
+        method: str | None = None,
+        checkpoint: int | None = None,
         *,
         rankings: Rankings | None = None,
     ) -> None:
         self.rankings = rankings or Rankings.of(Table.load(), OneShotRuns.load())
-        super().__init__(way=next(iter(self.rankings.ways)) if way is None else way)
-        self.look = self.looks - 1 if look is None else look
-        self._first["look"] = self.look
+        super().__init__(method=next(iter(self.rankings.methods)) if method is None else method)
+        self.checkpoint = self.count - 1 if checkpoint is None else checkpoint
+        self._first["checkpoint"] = self.checkpoint
 
-    @traitlets.validate("way")
-    def _check_way(self, proposal: traitlets.Bunch) -> str:
-        if proposal["value"] not in self.rankings.ways:
-            known = ", ".join(self.rankings.ways)
-            raise traitlets.TraitError(f"no way is called {proposal['value']!r}: {known}")
+    @traitlets.validate("method")
+    def _check_method(self, proposal: traitlets.Bunch) -> str:
+        if proposal["value"] not in self.rankings.methods:
+            known = ", ".join(self.rankings.methods)
+            raise traitlets.TraitError(f"no method is called {proposal['value']!r}: {known}")
         return proposal["value"]
 
-    @traitlets.validate("look")
-    def _check_look(self, proposal: traitlets.Bunch) -> int:
-        if proposal["value"] >= self.looks:
-            raise traitlets.TraitError(f"looks go from 0 to {self.looks - 1}")
+    @traitlets.validate("checkpoint")
+    def _check_checkpoint(self, proposal: traitlets.Bunch) -> int:
+        if proposal["value"] >= self.count:
+            raise traitlets.TraitError(f"checkpoints go from 0 to {self.count - 1}")
         return proposal["value"]
 
-    @traitlets.observe("way")
-    def _keep_to_its_looks(self, change: traitlets.Bunch) -> None:
-        self.look = min(self.look, self.looks - 1)
+    @traitlets.observe("method")
+    def _keep_to_its_checkpoints(self, change: traitlets.Bunch) -> None:
+        self.checkpoint = min(self.checkpoint, self.count - 1)
 
     # ---- what follows ------------------------------------------------------------------------
 
     @property
     def checkpoints(self) -> Checkpoints:
-        """The chosen way."""
-        return self.rankings.ways[self.way]
+        """All checkpoints of the chosen method."""
+        return self.rankings.methods[self.method]
 
     @property
-    def looks(self) -> int:
-        """How often the chosen way was looked at."""
+    def count(self) -> int:
+        """How many checkpoints the chosen method has."""
         return len(self.checkpoints.seconds)
 
     @property
     def scores(self) -> np.ndarray:
-        """Accuracies on inherited weights at this look, with the first seed, [n]."""
-        return self.checkpoints.scores[0, self.look]
+        """Accuracies on inherited weights at this checkpoint, with the first seed, [n]."""
+        return self.checkpoints.scores[0, self.checkpoint]
 
     @property
     def tau(self) -> float:
         """Kendall's tau with the truth, with the first seed."""
-        return float(self.checkpoints.tau[0, self.look])
+        return float(self.checkpoints.tau[0, self.checkpoint])
 
     @property
     def precision(self) -> float:
@@ -158,8 +160,9 @@ class OneShotState(State):
     @property
     def words(self) -> str:
         """How well it ranks now, in a sentence."""
-        said = f"{self.way}: tau = {self.tau:.2f} after {self.checkpoints.seconds[self.look]:.0f} s"
-        taus = self.checkpoints.tau[:, self.look]
+        seconds = self.checkpoints.seconds[self.checkpoint]
+        said = f"{self.method}: tau = {self.tau:.2f} after {seconds:.0f} s"
+        taus = self.checkpoints.tau[:, self.checkpoint]
         if len(taus) > 1:
             said += f" ({taus.min():.2f} to {taus.max():.2f} over {len(taus)} seeds)"
         return said
@@ -190,8 +193,8 @@ class OneShotRanks(View):
         """A slider and a menu above words, the ranks and tau."""
         known = self.model.rankings
         controls = row(
-            self.choice("look", lambda: range(self.model.looks), "trained for", self._time),
-            self.choice("way", lambda: list(known.ways), "way", str, ipywidgets.Dropdown),
+            self.choice("checkpoint", lambda: range(self.model.count), "trained for", self._time),
+            self.choice("method", lambda: list(known.methods), "method", str, ipywidgets.Dropdown),
             self.reset_button("back to the first picture"),
         )
         figure, left, right = pair(9.2, 3.9, 1, 1.15)
@@ -199,20 +202,20 @@ class OneShotRanks(View):
         seconds, tau = "seconds of training (log scale)", "Kendall's tau with the truth"
         plots.chart(right, "How well do they rank?", seconds, tau)
         self._ranks = plots.RankScatter(left, len(known.truth), TOP)
-        curves = {name: (run.seconds, run.tau) for name, run in known.ways.items()}
+        curves = {name: (run.seconds, run.tau) for name, run in known.methods.items()}
         self._curves = plots.RankingOverTime(right, curves)
         self._picture, self._words = MovingPicture(figure, self._ranks, self._curves), Words()
         self.shows(self._draw)
         return [controls, self._words, self._picture]
 
-    def _time(self, look: int) -> str:
-        seconds = self.model.checkpoints.seconds[look]
+    def _time(self, checkpoint: int) -> str:
+        seconds = self.model.checkpoints.seconds[checkpoint]
         return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
 
     def _draw(self) -> None:
         model = self.model
         self._ranks.update(model.scores, model.rankings.truth)
-        self._curves.point_at(model.way, model.look)
+        self._curves.point_at(model.method, model.checkpoint)
         self._words.say(model.words, model.choice_words, strong=True)
         alt = f"Ranks on inherited weights against true ranks, and tau over time. {model.words}"
         self._picture.draw(alt)

@@ -16,15 +16,15 @@ import sys
 sys.path.insert(0, {root!r})
 from nas_lab.widgets import OneShotRanks
 from tests.widgets.watched import invented
-w = OneShotRanks(look=0, rankings=invented())
+w = OneShotRanks(checkpoint=0, rankings=invented())
 w
 """
 KNOWN = invented()
 
 
-def words(way, look):
-    tau = stats.kendalltau(KNOWN.ways[way].scores[0, look], KNOWN.truth)[0]
-    return f"{way}: tau = {tau:.2f} after {SECONDS[way][look]:.0f} s"
+def words(method, checkpoint):
+    tau = stats.kendalltau(KNOWN.methods[method].scores[0, checkpoint], KNOWN.truth)[0]
+    return f"{method}: tau = {tau:.2f} after {SECONDS[method][checkpoint]:.0f} s"
 
 
 @pytest.fixture

@@ -43,9 +43,9 @@ def test_trained_again_a_run_comes_out_within_the_noise(runs):
 
 
 def test_they_rank_and_what_spoils_the_ranking_does(runs):
-    ways = Rankings.of(Table.load(), runs).ways
-    last = {name: ways[name].tau[:, -1] for name in runs.names}
+    methods = Rankings.of(Table.load(), runs).methods
+    last = {name: methods[name].tau[:, -1] for name in runs.names}
     assert last["uniform"].mean() > 0.6
-    assert ways["uniform"].tau[:, 0].mean() < last["uniform"].mean()
+    assert methods["uniform"].tau[:, 0].mean() < last["uniform"].mean()
     assert last["learnt scales"].max() < last["uniform"].min()
     assert last["averaged statistics"].max() < last["uniform"].min()

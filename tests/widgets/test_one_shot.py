@@ -14,45 +14,47 @@ from tests.widgets.reading import find
 from tests.widgets.watched import SECONDS, SEEDS, N, invented
 
 KNOWN = invented()
-LOOKS = st.sampled_from([(way, look) for way, s in SECONDS.items() for look in range(len(s))])
+CHECKPOINTS = st.sampled_from(
+    [(method, checkpoint) for method, s in SECONDS.items() for checkpoint in range(len(s))]
+)
 
 
-@given(LOOKS)
+@given(CHECKPOINTS)
 def test_tau_and_precision_are_scipys_and_counted(place):
-    way, look = place
-    state = OneShotState(way, look, rankings=KNOWN)
-    seeds = KNOWN.ways[way].scores[:, look]
+    method, checkpoint = place
+    state = OneShotState(method, checkpoint, rankings=KNOWN)
+    seeds = KNOWN.methods[method].scores[:, checkpoint]
     taus = [stats.kendalltau(scores, KNOWN.truth)[0] for scores in seeds]
     assert state.tau == pytest.approx(taus[0])
     chosen, best = (set(np.argsort(-s)[: N // 10].tolist()) for s in (seeds[0], KNOWN.truth))
     assert state.precision == pytest.approx(len(chosen & best) / (N // 10))
-    assert f"{way}: tau = {taus[0]:.2f} after {SECONDS[way][look]:.0f} s" in state.words
+    assert f"{method}: tau = {taus[0]:.2f} after {SECONDS[method][checkpoint]:.0f} s" in state.words
     assert f"({min(taus):.2f} to {max(taus):.2f} over {SEEDS} seeds)" in state.words
     assert f"{len(chosen & best)} are among the true first {N // 10} of {N}" in state.choice_words
 
 
-@given(LOOKS)
+@given(CHECKPOINTS)
 def test_a_state_is_plain_and_leads_back(place):
-    way, look = place
-    state = OneShotState(way, look, rankings=KNOWN)
+    method, checkpoint = place
+    state = OneShotState(method, checkpoint, rankings=KNOWN)
     again = OneShotState(**state.as_dict(), rankings=KNOWN)
-    assert again.as_dict() == state.as_dict() == {"way": way, "look": look}
+    assert again.as_dict() == state.as_dict() == {"method": method, "checkpoint": checkpoint}
 
 
 def test_it_begins_at_the_last_look_and_reset_goes_back():
     state = OneShotState(rankings=KNOWN)
-    assert (state.way, state.look) == ("steady", 2)
-    state.way = "hasty"
-    assert state.look == 1  # which has no third
-    state.look = 0
+    assert (state.method, state.checkpoint) == ("steady", 2)
+    state.method = "hasty"
+    assert state.checkpoint == 1  # which has no third
+    state.checkpoint = 0
     state.reset()
-    assert (state.way, state.look) == ("steady", 2)
+    assert (state.method, state.checkpoint) == ("steady", 2)
 
 
 def test_what_is_not_there_is_refused():
     with pytest.raises(traitlets.TraitError, match="steady, hasty"):
         OneShotState("lazy", rankings=KNOWN)
-    with pytest.raises(traitlets.TraitError, match="looks go from 0 to 1"):
+    with pytest.raises(traitlets.TraitError, match="checkpoints go from 0 to 1"):
         OneShotState("hasty", 2, rankings=KNOWN)
 
 
@@ -60,9 +62,9 @@ def test_a_training_of_ones_own_can_be_added():
     scores = KNOWN.truth + np.zeros((4, 1))
     mine = KNOWN.adding("mine", [1, 2, 3, 4], scores)
     state = OneShotState("mine", rankings=mine)
-    assert (state.look, state.tau) == (3, pytest.approx(1))
+    assert (state.checkpoint, state.tau) == (3, pytest.approx(1))
     assert "seeds" not in state.words
-    assert list(mine.ways) == ["steady", "hasty", "mine"]
+    assert list(mine.methods) == ["steady", "hasty", "mine"]
     with pytest.raises(ValueError, match=r"here \[3, 40\], not \[1, 4, 40\]"):
         KNOWN.adding("mine", [1, 2, 3], scores)
 
@@ -87,9 +89,9 @@ def test_stored_runs_are_aligned_with_the_table():
     about = {"images": {"validation": 10}}
     known = Rankings.of(Made(), OneShotRuns(archs, ("a", "b"), (5, 9), about, arrays))
     assert known.truth == pytest.approx(np.array([0.3, 0.1]))
-    assert known.ways["b"].seconds == pytest.approx(np.array([2.0, 5.0]))
-    assert known.ways["b"].scores[0] == pytest.approx(np.array([[1.2, 1.3], [1.4, 1.5]]))
-    assert known.ways["a"].tau.shape == (3, 2)
+    assert known.methods["b"].seconds == pytest.approx(np.array([2.0, 5.0]))
+    assert known.methods["b"].scores[0] == pytest.approx(np.array([[1.2, 1.3], [1.4, 1.5]]))
+    assert known.methods["a"].tau.shape == (3, 2)
 
 
 # ---- the view -------------------------------------------------------------------------------
@@ -102,16 +104,16 @@ def ranks():
 
 def test_the_state_moves_the_controls_and_back_gives_the_same_picture(ranks):
     picture = ranks._picture.value
-    ranks.model.way = "hasty"
-    assert find(ranks, "way").value == "hasty"
+    ranks.model.method = "hasty"
+    assert find(ranks, "method").value == "hasty"
     assert [label for label, _ in find(ranks, "trained for").options] == ["2.0 s", "10 s"]
     assert find(ranks, "trained for").value == 1
     ranks.model.reset()
-    assert (find(ranks, "way").value, find(ranks, "trained for").value) == ("steady", 2)
+    assert (find(ranks, "method").value, find(ranks, "trained for").value) == ("steady", 2)
     assert ranks._picture.value == picture
 
 
 def test_the_ring_stands_on_the_first_seed(ranks):
-    ranks.model.look = 1
+    ranks.model.checkpoint = 1
     x, y = ranks._curves._ring.get_data()
     assert (x[0], y[0]) == (SECONDS["steady"][1], pytest.approx(ranks.model.tau))

@@ -108,7 +108,7 @@ WALKS = {
     ),
     "OneShotRanks": (
         lambda **state: widgets.OneShotRanks(**state, rankings=watched.invented()),
-        [move("trained for", 0), move("way", "hasty"), move("trained for", 1), RESET],
+        [move("trained for", 0), move("method", "hasty"), move("trained for", 1), RESET],
     ),
     "BudgetDivider": (
         widgets.BudgetDivider,

@@ -1,4 +1,4 @@
-"""Invented rankings: the longer a supernet is trained, the less noise; one way has more of it."""
+"""Invented rankings: longer training brings less noise, and one method has more of it."""
 
 import numpy as np
 
@@ -13,8 +13,8 @@ def invented(seed=0):
     rng = np.random.default_rng(seed)
     archs = rng.integers(5, size=(N, 6))
     truth = rng.uniform(0.6, 0.9, N)
-    ways = {}
+    methods = {}
     for more, (name, seconds) in enumerate(SECONDS.items(), start=1):
         noise = rng.normal(0, 0.2 * more, (SEEDS, len(seconds), N))
-        ways[name] = Checkpoints(seconds, truth - 0.1 + noise / (1 + seconds[:, None]), truth)
-    return Rankings(archs, truth, ways)
+        methods[name] = Checkpoints(seconds, truth - 0.1 + noise / (1 + seconds[:, None]), truth)
+    return Rankings(archs, truth, methods)
