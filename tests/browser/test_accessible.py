@@ -6,7 +6,7 @@ Axe judges by WCAG 2.1 AA, contrast included; one fault of ipywidgets is excused
 import pytest
 
 from tests.browser.lab import ROOT, write_json
-from tests.browser.test_cell_builder import save
+from tests.browser.reader import save
 
 HEAD = f"""
 import sys

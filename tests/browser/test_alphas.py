@@ -6,7 +6,7 @@ import pytest
 
 from nas_lab.widgets import AlphaState
 from tests.browser.lab import ROOT
-from tests.browser.test_cell_builder import press, save
+from tests.browser.reader import press, save, tell
 from tests.strategies.tables import invented
 from tests.widgets.walks import film
 
@@ -68,7 +68,8 @@ def test_it_is_scrubbed_played_and_reset_by_keyboard(lab, player):
     player.get_by_text("Paused.", exact=True).wait_for(timeout=SECONDS)
     lab.screenshot("alphas-paused", player)
     shown = player.get_by_text(re.compile(r"^step \d+ of 40")).inner_text()
-    lab.page.wait_for_timeout(1000)
+    tell(lab)
+    tell(lab)
     assert player.get_by_text(re.compile(r"^step \d+ of 40")).inner_text() == shown
     at = int(re.match(r"step (\d+)", shown)[1])
     assert shown == words(at)

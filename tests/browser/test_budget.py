@@ -1,11 +1,9 @@
 """The budget's sliders under a reader's hand: by keyboard, with words that the kernel computed."""
 
-import time
-
 import pytest
 
 from tests.browser.lab import ROOT
-from tests.browser.test_cell_builder import press, save
+from tests.browser.reader import press, save, tell
 
 SOURCE = """
 import sys
@@ -50,6 +48,6 @@ def test_fast_moves_leave_the_last_one(lab, divider):
     epochs.focus()
     press(lab, *["ArrowRight", "ArrowLeft"] * 10, "End")
     divider.get_by_text("Bracket 1 trains 81 to epoch 1").wait_for()
-    time.sleep(0.5)
+    tell(lab)
     divider.get_by_text("Bracket 1 trains 81 to epoch 1").wait_for()
     assert lab.errors() == []

@@ -2,11 +2,11 @@
 
 import re
 
-import nbformat
 import pytest
 
 from nas_lab import plots, spaces
 from nas_lab.widgets.cell_builder import SKELETON
+from tests.browser.reader import press, save
 
 SPACE = spaces.nasbench201()
 SOURCE = """
@@ -16,21 +16,9 @@ w
 """
 
 
-def save(server, name, *sources):
-    cells = [nbformat.v4.new_code_cell(source.strip()) for source in sources]
-    notebook = nbformat.v4.new_notebook(cells=cells)
-    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
-    nbformat.write(notebook, server.notebooks / name)
-
-
 def size(arch):
     cost = SPACE.cost(arch, SKELETON)
     return f"{cost.params:,} parameters, {plots.quantity(cost.macs)} multiply-adds"
-
-
-def press(lab, *keys):
-    for key in keys:
-        lab.page.keyboard.press(key)
 
 
 @pytest.fixture

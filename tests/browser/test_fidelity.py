@@ -1,14 +1,13 @@
 """The fidelity slider under a reader's hand: by keyboard, with words that the kernel computed."""
 
 import re
-import time
 
 import numpy as np
 import pytest
 from scipy import stats
 
 from tests.browser.lab import ROOT
-from tests.browser.test_cell_builder import press, save
+from tests.browser.reader import press, save, tell
 from tests.widgets.fidelities import EPOCHS, IMAGES, invented
 
 SOURCE = """
@@ -60,6 +59,6 @@ def test_fast_moves_leave_the_last_one(lab, slider):
         press(lab, key)
     press(lab, "End")
     slider.get_by_text(words(0, 2)).wait_for()
-    time.sleep(0.5)
+    tell(lab)
     slider.get_by_text(words(0, 2)).wait_for()
     assert lab.errors() == []

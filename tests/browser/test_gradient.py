@@ -4,7 +4,7 @@ import pytest
 
 from nas_lab.widgets import GradientState
 from tests.browser.lab import ROOT
-from tests.browser.test_cell_builder import press, save
+from tests.browser.reader import press, save
 from tests.strategies.tables import invented
 
 SOURCE = f"""

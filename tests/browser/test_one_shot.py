@@ -1,14 +1,13 @@
 """The one-shot slider under a reader's hand: by keyboard, with words that the kernel computed."""
 
 import re
-import time
 
 import numpy as np
 import pytest
 from scipy import stats
 
 from tests.browser.lab import ROOT
-from tests.browser.test_cell_builder import press, save
+from tests.browser.reader import press, save, tell
 from tests.widgets.watched import SECONDS, invented
 
 SOURCE = """
@@ -57,6 +56,6 @@ def test_fast_moves_leave_the_last_one(lab, ranks):
         press(lab, key)
     press(lab, "End")
     ranks.get_by_text(words("steady", 2)).wait_for()
-    time.sleep(0.5)
+    tell(lab)
     ranks.get_by_text(words("steady", 2)).wait_for()
     assert lab.errors() == []

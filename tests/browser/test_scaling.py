@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nas_lab.widgets import ScalingState
-from tests.browser.test_cell_builder import press, save
+from tests.browser.reader import press, save, tell
 
 SOURCE = """
 from nas_lab.widgets import CompoundScaling
@@ -123,7 +123,7 @@ def test_fast_keys_leave_no_queue_of_old_pictures(lab, locked):
     last.move("alpha", last.alpha if not locked else 1.21)
     last.move("alpha", 1.8 if not locked else 1.81)
     shows(w, last)
-    lab.page.wait_for_timeout(1500)
+    tell(lab)
     seen = lab.page.evaluate("window.pictures")
     late = [picture for picture in seen if picture["at"] > lab.page.evaluate("window.lastKey")]
     assert last.cost_words in seen[-1]["alt"]

@@ -30,11 +30,6 @@ def state():
     return AlphaState(film(), table=TABLE)
 
 
-def test_it_begins_at_the_last_step_and_stands(state):
-    assert (state.at, state.steps, state.playing) == (40, 40, False)
-    np.testing.assert_array_equal(state.w, film())
-
-
 def test_worth_and_rank_are_those_of_the_table(state):
     scores = TABLE.scores()
     for at in (1, 7, 40):

@@ -1,6 +1,5 @@
 """What the cell builder computes, without ipywidgets and without a browser."""
 
-import html
 import json
 import math
 import re
@@ -15,7 +14,7 @@ from nas_lab import spaces
 from nas_lab.history import Evaluation
 from nas_lab.widgets import CellBuilder, Picture
 from nas_lab.widgets.cell_builder import PRESETS, RESIDUAL, SKELETON, CellState
-from tests.widgets.reading import find, parts, pictures, press, words
+from tests.widgets.reading import find, parts, press, words
 
 SPACE = spaces.nasbench201()
 CELLS = st.tuples(*[st.integers(0, 4)] * 6)
@@ -34,13 +33,6 @@ def failing(error):
 
 
 # ---- the cell --------------------------------------------------------------------------------
-
-
-def test_it_begins_with_a_cell_that_has_something_to_say():
-    state = CellState()
-    assert state.arch == RESIDUAL
-    assert state.preset == "residual: two 3×3 convolutions beside a skip"
-    assert "canonical form: |" in state.canonical_words
 
 
 def test_a_text_is_a_cell():
@@ -64,18 +56,6 @@ def test_what_is_no_cell_is_refused(arch):
 def test_what_is_no_edge_is_refused(edge):
     with pytest.raises(ValueError, match="edges 0 to 5"):
         CellState(edge=edge)
-
-
-def test_choosing_changes_one_edge_and_points_at_it():
-    state = CellState()
-    changes = []
-    state.observe(changes.append, ["arch", "edge"])
-    state.choose(4, 2)
-    assert state.arch == (*RESIDUAL[:4], 2, RESIDUAL[5])
-    assert state.edge == 4
-    assert {change["name"] for change in changes} == {"arch", "edge"}
-    state.show(PRESETS["only skips"])
-    assert (state.arch, state.edge) == ((1,) * 6, None)
 
 
 def test_reset_returns_to_the_first_cell_and_keeps_what_was_tried():
@@ -106,13 +86,6 @@ def test_random_cells_depend_on_seed_and_count_alone():
 def test_the_size_is_that_of_the_paper_in_the_skeleton_of_the_paper():
     state = CellState((1,) * 6, skeleton=spaces.Skeleton())
     assert state.size_words == "73,306 parameters, 7.78 million multiply-adds"
-
-
-@given(CELLS)
-def test_the_size_is_that_of_the_space(arch):
-    state = CellState(arch)
-    assert state.cost == SPACE.cost(arch, SKELETON)
-    assert state.size_words.startswith(f"{state.cost.params:,} parameters, ")
 
 
 @settings(deadline=None)
@@ -192,13 +165,6 @@ def test_words_name_the_edges_that_change_nothing():
     assert CellState((3,) * 6).path_words == ""
 
 
-def test_every_edge_is_said():
-    assert CellState((3, 1, 2, 0, 4, 1)).cell_words == (
-        "input → 1: conv 3×3; input → 2: skip; 1 → 2: conv 1×1; "
-        "input → output: none; 1 → output: avg pool; 2 → output: skip"
-    )
-
-
 # ---- training --------------------------------------------------------------------------------
 
 
@@ -218,13 +184,6 @@ def test_what_was_trained_is_kept_with_its_size():
         "macs": SPACE.cost(RESIDUAL, SKELETON).macs,
     }
     assert state.message == "After one epoch with seed 0: validation accuracy 9.0%, 2.0 s"
-
-
-def test_the_estimate_gets_the_cell_and_the_seed():
-    asked = []
-    state = CellState(seed=7, estimate=lambda a, s: asked.append((a, s)) or Evaluation(0.5))
-    state.train()
-    assert asked == [(RESIDUAL, 7)]
 
 
 def seeds_of(state, *cells):
@@ -323,13 +282,6 @@ def test_a_training_that_diverges_is_kept_as_such():
     json.dumps(state.as_dict(), allow_nan=False)
 
 
-def test_the_message_is_about_the_cell_that_is_shown():
-    state = CellState(estimate=measured)
-    state.train()
-    state.choose(0, 0)
-    assert state.message == ""
-
-
 def test_trials_can_be_drawn_and_told():
     state = CellState(estimate=measured)
     state.train()
@@ -348,18 +300,6 @@ def test_one_epoch_on_fashion_mnist_teaches_something():
 
 
 # ---- the state as data -----------------------------------------------------------------------
-
-
-@given(CELLS, st.integers(0, 5), st.integers(0, 4))
-def test_a_state_continues_where_it_was_written(arch, edge, token):
-    state = CellState(arch, estimate=measured)
-    state.train()
-    state.choose(edge, token)
-    written = json.loads(json.dumps(state.as_dict()))
-    assert written == state.as_dict()
-    again = CellState(**written)
-    assert again.as_dict() == written
-    assert again.trials == state.trials
 
 
 def test_a_state_holds_all_that_decides_what_comes_next():
@@ -383,16 +323,6 @@ def test_what_is_no_skeleton_is_refused(skeleton):
         CellState(skeleton=skeleton)
 
 
-def test_a_written_state_does_not_change_with_the_widget():
-    state = CellState(estimate=measured)
-    state.train()
-    written = state.as_dict()
-    state.tried[0]["accuracy"] = 1.0
-    state.choose(0, 0)
-    assert written["tried"][0]["accuracy"] == 0.08
-    assert written["arch"] == list(RESIDUAL)
-
-
 # ---- the view -------------------------------------------------------------------------------
 
 SPACE = spaces.nasbench201()
@@ -401,26 +331,6 @@ SPACE = spaces.nasbench201()
 @pytest.fixture
 def w():
     return CellBuilder(estimate=lambda arch, seed: Evaluation(sum(arch) / 100, 1.5))
-
-
-def test_the_first_picture_says_something_already(w):
-    cost = SPACE.cost((3, 0, 3, 1, 0, 1), w.model.skeleton)
-    assert f"{cost.params:,} parameters" in words(w)
-    assert "|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|" in words(w)
-    assert "canonical form: |nor_conv_3x3~0|" in words(w)
-    assert "Your cells so far: none" in words(w)
-    assert len(pictures(w)) == 2
-    for picture in pictures(w):
-        assert "input → 1: conv 3×3; input → 2: none" in html.unescape(picture)
-        assert picture.count("<img") == 1
-
-
-@pytest.mark.parametrize("preset", PRESETS)
-def test_a_preset_sets_every_menu(w, preset):
-    find(w, "cell").value = preset
-    assert tuple(w.state["arch"]) == PRESETS[preset]
-    assert find(w, "2 → output").value == PRESETS[preset][5]
-    assert w.state["edge"] is None
 
 
 def test_a_cell_of_the_reader_is_named_so_and_a_known_one_by_its_name(w):
@@ -468,19 +378,6 @@ def test_training_is_shown_and_listed_best_first(w):
     assert [trial.result.score for trial in w.trials] == [0.08, 0.09]
 
 
-def test_a_cell_trained_again_shows_mean_and_range_over_seeds(w):
-    w.model.estimate = lambda arch, seed: Evaluation((0.776, 0.789, 0.781)[seed], 1.5)
-    for _ in range(3):
-        press(w, "Train one epoch")
-    together = "78.2% (77.6 to 78.9, 3 seeds)"
-    said = f"After one epoch with seed 2: validation accuracy 78.1%, 1.5 s. Together: {together}"
-    assert said in words(w)
-    table = words(w).split("Your cells so far")[1]
-    assert table.count("seeds)") == 1
-    assert together in table
-    assert [trial.result.score for trial in w.trials] == [0.776, 0.789, 0.781]
-
-
 def test_while_it_trains_the_widget_says_so(w):
     heard = []
     w.model.estimate = lambda arch, seed: heard.append(words(w)) or Evaluation(0.5)
@@ -496,21 +393,6 @@ def test_training_redraws_no_picture(w):
     assert drawn == []
     find(w, "input → 1").value = 0
     assert len(drawn) == 2
-
-
-def test_an_interrupted_training_leaves_the_widget_usable(w):
-    def interrupted(arch, seed):
-        raise KeyboardInterrupt
-
-    press(w, "Train one epoch")
-    good, w.model.estimate = w.model.estimate, interrupted
-    find(w, "input → 1").value = 0
-    press(w, "Train one epoch")
-    assert "Interrupted" in words(w)
-    assert len(w.trials) == 1
-    w.model.estimate = good
-    press(w, "Train one epoch")
-    assert len(w.trials) == 2
 
 
 def test_a_state_brings_its_skeleton_along():

@@ -2,13 +2,11 @@
 
 import dataclasses
 import html
-import json
 import math
 import re
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nas_lab.history import Trial
@@ -16,7 +14,7 @@ from nas_lab.strategies import RandomSearch, RegularizedEvolution, Reinforce
 from nas_lab.widgets import PickTen
 from nas_lab.widgets.game import PICKS, SEEDS, SKIPS, GameState
 from tests.strategies.tables import SPACE, invented
-from tests.widgets.reading import find, parts, pictures, words
+from tests.widgets.reading import find, parts, words
 
 TABLE = invented()
 CELLS = st.tuples(*[st.integers(0, 4)] * 6)
@@ -82,25 +80,6 @@ def test_the_eleventh_training_is_refused(ended):
     game.train()
     assert len(game.picks) == PICKS
     assert "spent" in game.message
-
-
-def test_reset_starts_anew(ended):
-    game = GameState(TABLE, arch=GOOD, edge=2, picks=ended.picks)
-    game.reset()
-    assert game.as_dict() == GameState(TABLE).as_dict()
-    assert game.message == "not trained yet"
-
-
-@settings(max_examples=25, deadline=None)
-@given(CELLS, st.none() | st.integers(0, 5), st.lists(CELLS, max_size=9))
-def test_a_state_is_plain_and_leads_back(arch, edge, picks):
-    game = GameState(TABLE, arch=arch, edge=edge, picks=picks)
-    again = GameState(TABLE, **json.loads(json.dumps(game.as_dict())))
-    assert game.as_dict() == {"arch": list(arch), "edge": edge, "picks": [list(p) for p in picks]}
-    assert again.as_dict() == game.as_dict()
-    assert (again.message, again.tried) == (game.message, game.tried)
-    again.choose(4, 2)
-    assert game.picks == picks  # and they share nothing
 
 
 def test_a_text_is_a_cell():
@@ -277,12 +256,3 @@ def test_the_tenth_training_ends_the_game(w):
     assert w.state == PickTen(TABLE).state
     assert w._end.value == ""
     assert "best of ten" not in words(w)
-
-
-def test_training_draws_no_cell(w):
-    before = pictures(w)
-    drawn = []
-    w._cell.observe(drawn.append, "value")
-    train(w)
-    assert pictures(w) == before
-    assert drawn == []

@@ -7,7 +7,6 @@ import html
 import json
 import math
 import re
-import threading
 import weakref
 
 import numpy as np
@@ -119,15 +118,6 @@ def test_whatever_was_done_a_state_repeats_itself(actions):
         assert again.scores(name) == race.scores(name)
     if race.policy is not None:
         assert np.array_equal(again.policy.w, race.policy.w)
-
-
-def test_a_step_is_one_trial_of_each_and_pauses():
-    race = RaceState(TABLE, strategies=BOTH, trials=4)
-    race.run()
-    race.step()
-    assert (race.running, race.trials) == (False, 5)
-    assert [len(race.scores(name)) for name in BOTH] == [5, 5]
-    assert f"regularized evolution {race.scores(BOTH[1])[-1]:.1%}" in race.message
 
 
 def test_a_tick_goes_on_only_while_it_runs():
@@ -473,18 +463,6 @@ def test_without_an_event_loop_run_only_catches_up(w):
     assert not w.model.running
     find(w, "REINFORCE").value = True
     assert w.model.missing == 0
-
-
-def test_everything_happens_in_the_thread_of_the_kernel(w):
-    before = threading.active_count()
-
-    async def main():
-        press(w, "Run")
-        await until(lambda: w.model.trials > 10)
-        press(w, "Pause")
-
-    asyncio.run(main())
-    assert threading.active_count() == before
 
 
 def test_a_wrong_setting_leaves_nothing_half_made():

@@ -1,7 +1,6 @@
 """The scaling widget's state: what it says is counted, the lock keeps, nonsense is explained."""
 
 import html
-import json
 import math
 import re
 
@@ -122,26 +121,6 @@ def test_ways_are_on_the_constraint_but_for_the_papers(way):
     assert by_hand(state) == pytest.approx(2 if state.locked else 1.2 * 1.1**2 * 1.15**2)
 
 
-@given(SETTINGS, st.booleans())
-def test_a_state_is_plain_and_leads_back(setting, locked):
-    state = ScalingState(**setting, locked=locked)
-    kept = json.loads(json.dumps(state.as_dict()))
-    again = ScalingState(**kept)
-    assert again.as_dict() == pytest.approx(kept)
-    assert again.cost_words == state.cost_words
-
-
-def test_reset_goes_back_to_the_first_setting():
-    state = ScalingState("B0", phi=2, locked=True)
-    first = state.as_dict()
-    state.move("beta", 1.4)
-    state.base = "small"
-    state.lock(False)
-    state.reset()
-    assert state.as_dict() == first
-    assert state.message == ""
-
-
 @pytest.mark.parametrize(
     ("nonsense", "message"),
     [
@@ -187,15 +166,6 @@ def lock(w):
 
 def slider(w, name):
     return find(w, name)
-
-
-def test_the_lock_moves_the_other_sliders(w):
-    lock(w).value = True
-    slider(w, "α depth").value = 2.0
-    assert slider(w, "β width").value == pytest.approx(1)
-    assert slider(w, "γ resolution").value == pytest.approx(1)
-    assert "residual 0" in words(w)
-    assert "(to keep it: β = 1, γ = 1)" in words(w)
 
 
 def test_sliders_stand_on_steps_and_the_state_between_them(w):
