@@ -8,9 +8,9 @@ operation takes as long as its arithmetic or its memory traffic, whichever is lo
 of it stands a fixed overhead.
 """
 
-from nas_lab.devices.catalogue import DEVICES
-from nas_lab.devices.device import Device, find
+from nas_lab.devices.device import DEVICES, Device, find
 from nas_lab.devices.estimates import (
+    Memory,
     Profile,
     energies,
     energy,
@@ -19,10 +19,7 @@ from nas_lab.devices.estimates import (
     peak_memory,
     profile,
 )
-from nas_lab.devices.kernels import Kernel, kernels
-from nas_lab.devices.memory import Memory
-from nas_lab.devices.parts import Part, parts
-from nas_lab.devices.roofline import Timed, timed
+from nas_lab.devices.kernels import Kernel, Part, Timed, kernels, parts, timed
 
 __all__ = [
     "DEVICES",

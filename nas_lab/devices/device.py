@@ -1,9 +1,20 @@
-"""What has to be known of a device to say how long a network takes on it."""
+"""A device: what has to be known of it to say how long a network takes on it.
+
+``devices.json`` has sixteen real ones, from a data centre's GPU to a microcontroller. Every figure
+has its source in ``Device.sources``. Makers publish peaks, bandwidths and powers. What they leave
+open, above all the overhead of one operation and the share of the peak that software reaches, is
+derived from measurements of others or estimated, and says so. So a latency from here is right to
+within a small factor; what is meant to hold is the order of networks on one device, and the
+distance between devices. Peaks count multiply-adds, half of the operations of data sheets.
+"""
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass, field, fields
+from importlib import resources
+from typing import Any
 
 POSITIVE = (
     *("peak", "efficiency", "vector", "bandwidth", "on_chip", "on_chip_bandwidth"),
@@ -103,6 +114,17 @@ class Device:
         return self.title
 
 
+def _read(name: str, figures: dict[str, Any]) -> Device:
+    """A device out of JSON, where tuples are lists and pairs are objects."""
+    pairs = {key: tuple(value.items()) for key, value in figures.items() if isinstance(value, dict)}
+    lists = {key: tuple(value) for key, value in figures.items() if isinstance(value, list)}
+    return Device(name=name, **{**figures, **pairs, **lists})
+
+
+_CATALOGUE = resources.files("nas_lab.devices").joinpath("devices.json").read_text("utf-8")
+DEVICES = {name: _read(name, figures) for name, figures in json.loads(_CATALOGUE).items()}
+
+
 def find(device: Device | str) -> Device:
     """Return a device, given itself or its name in ``DEVICES``.
 
@@ -110,8 +132,6 @@ def find(device: Device | str) -> Device:
         ValueError: there is no device of that name.
         TypeError: neither a device nor a name.
     """
-    from nas_lab.devices.catalogue import DEVICES
-
     if isinstance(device, Device):
         return device
     if not isinstance(device, str):

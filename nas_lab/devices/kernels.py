@@ -1,16 +1,20 @@
-"""What a device runs when it runs a network: operations, or several of them in one.
+"""What a device runs when it runs a network, and how long that takes: kernels and their roofline.
 
 A compiler folds a normalisation into the convolution before it, applies a ReLU while the result
 of the operation before it is still in registers, and leaves out what does not reach the output.
+A kernel then takes the longer of its arithmetic and its memory traffic, after a fixed overhead.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
+from nas_lab.devices.device import Device
 from nas_lab.spaces.network import Network, Op
 
 FREE = ("image", "flatten")
@@ -117,3 +121,136 @@ def _alone(op: Op, shapes: Sequence[tuple[int, ...]]) -> Kernel:
     elif not op.macs:
         operations = written
     return Kernel(op, (), launches, op.macs, operations, read, written, weights)
+
+
+@dataclass(frozen=True)
+class Timed:
+    """A kernel on a device, in seconds.
+
+    Attributes:
+        kernel: what is run.
+        waiting: overhead before it begins.
+        computing: its arithmetic, were memory infinitely fast.
+        moving: its memory traffic, were arithmetic infinitely fast.
+        joules: energy of the whole.
+    """
+
+    kernel: Kernel
+    waiting: float
+    computing: float
+    moving: float
+    joules: float
+
+    @property
+    def seconds(self) -> float:
+        """Overhead, and then the longer of arithmetic and traffic."""
+        return self.waiting + max(self.computing, self.moving)
+
+    @property
+    def bound(self) -> str:
+        """What most of the time goes to: ``overhead``, ``arithmetic`` or ``memory``."""
+        parts = {
+            "overhead": self.waiting,
+            "arithmetic": self.computing,
+            "memory": self.moving,
+        }
+        return max(parts, key=parts.__getitem__)
+
+
+def timed(kernel: Kernel, device: Device) -> Timed:
+    """How long a kernel takes on a device, and why."""
+    waiting = kernel.launches * device.overhead_of(kernel.kind)
+    computing, moving = _computing(kernel, device), _moving(kernel, device)
+    busy = max(computing, moving)
+    joules = device.idle * waiting + device.power * busy
+    return Timed(kernel, waiting, computing, moving, joules)
+
+
+def _computing(kernel: Kernel, device: Device) -> float:
+    share = device.share(kernel.kind) * min(1.0, math.prod(kernel.op.shape) / device.width)
+    if kernel.macs:
+        rate = device.peak * device.efficiency * share
+        return kernel.macs * _rounding(kernel, device.lanes) / rate
+    return kernel.operations / (device.vector * share)
+
+
+def _rounding(kernel: Kernel, lanes: tuple[int, int]) -> float:
+    """Multiply-adds that the units do for each that counts: channels fill whole lanes.
+
+    A convolution in groups takes the inputs of one group at a time, so a depthwise one has a
+    single input for lanes that are made for several.
+    """
+    settings = kernel.op.settings
+    if kernel.op.kind == "conv":
+        inputs = settings["in_channels"] // settings["groups"]
+        outputs = settings["out_channels"]
+    elif kernel.op.kind == "linear":
+        inputs, outputs = settings["in_features"], settings["out_features"]
+    else:
+        inputs = outputs = settings["hidden_size"]
+    return _filled(inputs, lanes[0]) * _filled(outputs, lanes[1])
+
+
+def _filled(channels: int, lanes: int) -> float:
+    return math.ceil(channels / lanes) * lanes / channels
+
+
+def _moving(kernel: Kernel, device: Device) -> float:
+    """Seconds of traffic: on the chip where all that one launch touches fits there."""
+    traffic = device.element * (kernel.read + kernel.written + kernel.weights)
+    fits = traffic <= device.on_chip * kernel.launches
+    return traffic / (device.on_chip_bandwidth if fits else device.bandwidth)
+
+
+_REPEATED = re.compile(r"(stage|reduction|cell|block)_\d+\.")
+
+
+@dataclass(frozen=True)
+class Part:
+    """Kernels that stand at the same place of different cells, or of different blocks.
+
+    Attributes:
+        name: of that place, such as ``edge_01.conv``.
+        kernels: the kernels, in order.
+    """
+
+    name: str
+    kernels: tuple[Timed, ...]
+
+    @property
+    def seconds(self) -> float:
+        """Of all of them."""
+        return sum(kernel.seconds for kernel in self.kernels)
+
+    @property
+    def waiting(self) -> float:
+        """Seconds of overhead before they begin."""
+        return sum(kernel.waiting for kernel in self.kernels)
+
+    @property
+    def memory_bound(self) -> bool:
+        """Whether the slowest of them moves data for longer than it computes."""
+        slowest = max(self.kernels, key=lambda kernel: kernel.seconds)
+        return slowest.moving > slowest.computing
+
+
+def parts(kernels: Sequence[Timed]) -> list[Part]:
+    """Kernels by the place where they stand, the longest first."""
+    groups: dict[str, list[Timed]] = {}
+    for kernel in kernels:
+        groups.setdefault(_REPEATED.sub("", kernel.kernel.op.name), []).append(kernel)
+    found = [Part(name, tuple(group)) for name, group in groups.items()]
+    return sorted(found, key=lambda part: -part.seconds)
+
+
+class Bill(NamedTuple):
+    """Seconds and joules for one image."""
+
+    seconds: float
+    joules: float
+
+
+def network_bill(network: Network, device: Device) -> Bill:
+    """Seconds and joules of a network on a device."""
+    run = [timed(kernel, device) for kernel in kernels(network, device.compiled)]
+    return Bill(sum(kernel.seconds for kernel in run), sum(kernel.joules for kernel in run))

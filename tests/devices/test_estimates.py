@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from nas_lab import devices
 from nas_lab.devices import DEVICES, Device
-from nas_lab.devices.bills import network_bill
 from nas_lab.devices.cells_201 import bills, code
+from nas_lab.devices.kernels import network_bill
 from nas_lab.spaces import Skeleton, nasbench201
 from tests.devices.toy import COMPILED, TOY
 from tests.spaces.families import FAMILIES, SKELETON

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nas_lab.devices import DEVICES, kernels, peak_memory
-from nas_lab.devices.memory import needed_memory
+from nas_lab.devices.estimates import needed_memory
 from nas_lab.spaces import Network
 from tests.spaces.families import FAMILIES, SKELETON
 
