@@ -29,9 +29,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from nas_lab import nets, runtime, spaces
 from nas_lab.data import FashionMNIST
 from nas_lab.estimation import building
-from nas_lab.strategies import Fair, OneShot, Sandwich
+from nas_lab.strategies import Fair, OneShot
 from tests.nets.plain import plain_201, plain_darts
-from tests.nets.plain_elastic import plain_conv_chain, plain_mobile
 
 DATA = FashionMNIST(building.SKELETON.resolution, building.BATCH_SIZE)
 IMAGES, LABELS = next(iter(DATA.train_dataloader()))
@@ -40,16 +39,9 @@ FAMILIES: dict[str, tuple[spaces.Space, spaces.Skeleton]] = {
     "nasbench201": (spaces.nasbench201(), building.SKELETON),
     "nasbench201, 4 channels": (spaces.nasbench201(), replace(building.SKELETON, channels=4)),
     "darts": (spaces.darts(), SMALL),
-    "conv_chain": (spaces.conv_chain(3, filters=(8, 16, 24)), SMALL),
-    "mobile": (spaces.mobile(2), SMALL),
 }
 CANDIDATES = dict.fromkeys(FAMILIES, 20) | {"nasbench201": 200}
-PLAIN = {
-    "nasbench201": plain_201,
-    "darts": plain_darts,
-    "conv_chain": plain_conv_chain,
-    "mobile": plain_mobile,
-}
+PLAIN = {"nasbench201": plain_201, "darts": plain_darts}
 ROUNDS, ARCHS = 3, 12
 KERNELS = ("convolution", "batch_norm", "mm")
 """Parts of the names of the kernels that count as bare."""
@@ -173,9 +165,8 @@ def evaluation(name: str) -> dict[str, Any]:
 def peak(name: str, way: str) -> float:
     """Largest memory in use, in MB; to be called in a process of its own."""
     space, skeleton = FAMILIES[name]
-    sampler = {"fair": Fair, "sandwich": Sandwich}.get(way)
     with runtime.threads(1):
-        one_shot = OneShot(space, skeleton, DATA, **({"sampler": sampler} if sampler else {}))
+        one_shot = OneShot(space, skeleton, DATA, **({"sampler": Fair} if way == "fair" else {}))
         if way.startswith("none"):
             pass
         elif way == "mixed":
@@ -199,8 +190,6 @@ def memory() -> list[dict[str, Any]]:
         ("nasbench201", "none, only imports"),
         *(("nasbench201", way) for way in ("uniform", "fair", "mixed")),
         *(("darts", way) for way in ("uniform", "mixed")),
-        *(("conv_chain", way) for way in ("uniform", "mixed")),
-        *(("mobile", way) for way in ("sandwich", "mixed")),
     ]
     context = multiprocessing.get_context("spawn")
     rows = []

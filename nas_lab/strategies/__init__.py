@@ -6,7 +6,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "base": ["SeededStrategy", "Strategy", "search"],
-        "checkpoints": ["Checkpoint", "doubling"],
         "controllers": ["Controller", "FactorisedController", "LSTMController"],
         "darts": ["Darts"],
         "darts_runs": ["DartsRuns"],
@@ -19,7 +18,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "nsga2": ["NSGA2"],
         "one_shot": ["OneShot"],
         "one_shot_runs": ["OneShotRuns"],
-        "paths": ["Distinct", "Fair", "Sandwich", "Uniform"],
+        "paths": ["Distinct", "Fair", "Uniform"],
         "racing": ["Race", "band", "race"],
         "random_search": ["RandomSearch"],
         "reinforce": ["Reinforce"],

@@ -18,7 +18,6 @@ from nas_lab.data import FashionMNIST
 from nas_lab.estimation.training import check_fits
 from nas_lab.estimation.weight_sharing import SharedWeights
 from nas_lab.spaces.base import Arch, Skeleton, Space
-from nas_lab.strategies.checkpoints import Checkpoint
 from nas_lab.strategies.paths import Distinct, Sampler
 
 
@@ -60,7 +59,7 @@ class OneShot:
         data: images as the skeleton takes them.
         seed: of the initial weights, the order of the images and the architectures.
         sampler: called as ``sampler(space, skeleton)``; what it gives draws the architectures of
-            a step. ``Distinct`` (the default), ``Uniform``, ``Fair`` or ``Sandwich``.
+            a step. ``Distinct`` (the default), ``Uniform`` or ``Fair``.
         learning_rate: of the first step.
         momentum: in [0, 1).
         weight_decay: as in ``torch.optim.SGD``.
@@ -208,42 +207,3 @@ class OneShot:
     def estimator(self, **options: int) -> SharedWeights:
         """An estimate on a copy of the weights as they are now; options of ``SharedWeights``."""
         return SharedWeights(copy.deepcopy(self.net).requires_grad_(False), self.data, **options)
-
-    # ---- checkpoints -------------------------------------------------------------------------
-
-    def checkpoint(self) -> Checkpoint:
-        """A copy of the training as it is now."""
-        return Checkpoint(
-            self.space.fingerprint,
-            self.skeleton,
-            self.seed,
-            self.steps,
-            self.seconds,
-            tuple(self.losses),
-            self._passes,
-            {name: weight.clone() for name, weight in self.net.state_dict().items()},
-        )
-
-    def restore(self, checkpoint: Checkpoint) -> OneShot:
-        """Take the place of another training, and return itself.
-
-        What follows is what would have followed there: after the same ``fit`` the weights are the
-        same. Sampler and numbers such as the learning rate are those of this object.
-
-        Raises:
-            ValueError: the checkpoint is of another space, skeleton or seed.
-        """
-        for what, theirs, ours in (
-            ("space", checkpoint.fingerprint, self.space.fingerprint),
-            ("skeleton", checkpoint.skeleton, self.skeleton),
-            ("seed", checkpoint.seed, self.seed),
-        ):
-            if theirs != ours:
-                raise ValueError(
-                    f"this checkpoint is of another {what}, {theirs}, than this OneShot's {ours}: "
-                    f"make a OneShot with the {what} that it was trained with"
-                )
-        self.net.load_state_dict(dict(checkpoint.weights))
-        self.steps, self.seconds = checkpoint.steps, checkpoint.seconds
-        self.losses, self._passes = list(checkpoint.losses), checkpoint.passes
-        return self

@@ -9,16 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, cached_property, lru_cache
+from functools import cached_property, lru_cache
 from typing import Protocol
 
 import numpy as np
 
-from nas_lab._arguments import whole_number
 from nas_lab.spaces.base import Arch, Skeleton, Space
-
-CLIMBS = 16
-"""Starts of the search for the largest and the smallest architecture."""
 
 
 class Sampler(Protocol):
@@ -104,61 +100,3 @@ class Fair:
     @property
     def _counts(self) -> list[int]:
         return [len(decision.options) for decision in self.space.decisions]
-
-
-@dataclass(frozen=True)
-class Sandwich:
-    """The smallest, the largest, and some between them at random: for sizes that are sliced.
-
-    What the largest and the smallest do well, those between them nearly do, because they share
-    the first channels and the middle of the kernels.
-
-    Source: J. Yu, T. Huang, "Universally Slimmable Networks", ICCV 2019, arXiv:1903.05134,
-    section 3.1, which takes two at random; J. Yu et al., "BigNAS", ECCV 2020, arXiv:2003.11142.
-
-    Args:
-        space: what to draw from.
-        skeleton: decides, with the space, what is small and large.
-        random: architectures besides the two.
-
-    Raises:
-        ValueError: ``random`` is below 0.
-    """
-
-    space: Space
-    skeleton: Skeleton
-    random: int = 2
-
-    def __post_init__(self) -> None:
-        whole_number("random", self.random, least=0)
-
-    def __call__(self, rng: np.random.Generator) -> list[Arch]:
-        """The largest, the smallest, and the random ones."""
-        return [*self.extremes, *(self.space.sample(rng) for _ in range(self.random))]
-
-    @cached_property
-    def extremes(self) -> tuple[Arch, Arch]:
-        """The largest and the smallest architecture, by multiply-adds.
-
-        They are the best of ``CLIMBS`` climbs, so in a space where many decisions hang together
-        there may be others a little beyond.
-        """
-        return self._furthest(1), self._furthest(-1)
-
-    def _furthest(self, sign: int) -> Arch:
-        @cache
-        def size(arch: Arch) -> int:
-            return sign * self.space.cost(arch, self.skeleton).macs
-
-        rng = np.random.default_rng(0)
-        tops = [climb(self.space, self.space.sample(rng), size) for _ in range(CLIMBS)]
-        return max(tops, key=size)
-
-
-def climb(space: Space, arch: Arch, size: Callable[[Arch], int]) -> Arch:
-    """Change single decisions, each time the one that adds most, until none adds anything."""
-    best: Arch | None = None
-    while best is None or size(arch) > size(best):
-        best = arch
-        arch = max(space.neighbors(best), key=size)
-    return best

@@ -19,10 +19,7 @@ SKELETON = Skeleton(channels=4, cells=1, stages=2, stem_stride=2, resolution=8, 
 DATA = FashionMNIST(8, 32, images=400)
 SPACES = {
     "nasbench201": spaces.nasbench201(),
-    "conv_chain": spaces.conv_chain(3, True, filters=(4, 8)),
-    "mlp": spaces.mlp(hidden=(8, 16)),
-    "rnn": spaces.rnn(hidden=(8, 16)),
-    "mobile": spaces.mobile(2, depths=(1, 2), widths=(0.5, 1.0)),
+    "darts": spaces.darts(),
 }
 
 

@@ -11,26 +11,11 @@ def alone(net, arch):
     """``nets.build`` of the architecture, its parameters copied out of ``net``."""
     single = build(net.space, arch, net.skeleton).to(next(net.parameters()).dtype)
     shared = dict(net.named_parameters())
-    names, reads = NAMES[net.space.name], READS.get(net.space.name, lambda *_: None)
+    names = NAMES[net.space.name]
     with torch.no_grad():
         for name, parameter in single.named_parameters():
-            source = shared[names(net, arch, name)]
-            columns = reads(net, arch, name)
-            source = source if columns is None else source[:, columns]
-            units = net.space.decode(arch)["hidden"] if name.startswith("recurrent") else None
-            parameter.copy_(cut(source, parameter, units))
+            parameter.copy_(shared[names(net, arch, name)])
     return single
-
-
-def cut(source, like, units=None):
-    """First channels, middle of kernels; of recurrent layers, the first units of each gate."""
-    if units is not None:
-        window = (slice(units), *(slice(size) for size in like.shape[1:]))
-        return torch.cat([gate[window] for gate in source.chunk(len(like) // units)])
-    window = [slice(size) for size in like.shape[:2]]
-    for have, size in zip(source.shape[2:], like.shape[2:], strict=True):
-        window.append(slice((have - size) // 2, (have - size) // 2 + size))
-    return source[tuple(window)]
 
 
 # ---- names -----------------------------------------------------------------------------------
@@ -83,78 +68,4 @@ def names_darts(net, arch, name):
     return f"cells.{number}.{place}.{op}.{parts.get(part, part)}.{kind}"
 
 
-def names_chain(net, arch, name):
-    name = re.sub(r"layer_(\d+)", lambda m: f"layers.{less(m[1])}", name)
-    return name.replace("classifier.linear", "classifier")
-
-
-def reads_conv_chain(net, arch, name):
-    """Of all that a layer could read, the channels that it does."""
-    space, image = net.space, list(range(net.skeleton.in_channels))
-    sizes = [[max(d.options), d.options[arch[i]]] for i, d in enumerate(space.decisions)
-             if d.name.startswith("filters")]  # fmt: skip
-    if not name.endswith(("conv.weight", "linear.weight")) or not space.skips:
-        return _last(sizes) if name.endswith("linear.weight") else None
-    match = re.match(r"layer_(\d+)", name)
-    blocks, start = [], 0
-    for most, some in sizes:
-        blocks.append(list(range(start, start + some)))
-        start += most
-    if match is None:
-        return [c for i in space.unread(arch) for c in blocks[i]]
-    read = sorted(space.inputs(arch)[int(match[1]) - 1])
-    return [len(image) + c for i in read for c in blocks[i]] or image
-
-
-def _last(sizes):
-    start = sum(most for most, _ in sizes[:-1])
-    return list(range(start, start + sizes[-1][1]))
-
-
-def reads_plain_chain(net, arch, name):
-    if not name.endswith("linear.weight"):
-        return None
-    chain, tokens = net.space.fixed(arch)
-    every = [max(d.options) for d in net.space.decisions if d.name.startswith("filters")]
-    own = [d.options[tokens[i]] for i, d in enumerate(chain.decisions)
-           if d.name.startswith("filters")]  # fmt: skip
-    start = sum(every[: len(own) - 1])
-    return list(range(start, start + own[-1]))
-
-
-def names_mlp(net, arch, name):
-    depth = net.space.decode(arch)["layers"]
-    name = re.sub(r"layer_(\d+)\.linear", lambda m: f"layers.{less(m[1])}", name)
-    return name.replace("classifier.linear", f"classifiers.{depth}")
-
-
-def names_rnn(net, arch, name):
-    options = net.space.decode(arch)
-    name = name.replace("recurrent.layers", f"cells.{options['cell']}.layers")
-    return name.replace("classifier.linear", f"classifiers.{options['layers']}")
-
-
-STEPS = {"": "expand", "_2": "convolve", "_3": "project"}
-
-
-def names_mobile(net, arch, name):
-    stages = net.space.stages(arch)
-    match = re.fullmatch(r"stage_(\d+)\.block_(\d+)\.(shortcut\.)?(conv|norm)(_\d)?\.(\w+)", name)
-    if match is None:
-        return name.replace("classifier.linear", "classifier")
-    stage, block, shortcut, part, number, kind = match.groups()
-    op = stages[int(stage) - 1]["block"]
-    step = "shortcut" if shortcut else STEPS[number or ""]
-    return f"stages.{less(stage)}.blocks.{less(block)}.{op}.{step}.{part}.{kind}"
-
-
-NAMES = {
-    "nasbench201": names_201,
-    "darts": names_darts,
-    "conv_chain": names_chain,
-    "plain_chain": names_chain,
-    "mlp": names_mlp,
-    "rnn": names_rnn,
-    "mobile": names_mobile,
-}
-READS = {"conv_chain": reads_conv_chain, "plain_chain": reads_plain_chain}
+NAMES = {"nasbench201": names_201, "darts": names_darts}

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from nas_lab.data import FashionMNIST
-from nas_lab.spaces import Skeleton, darts, mlp, nasbench201
+from nas_lab.spaces import Skeleton, darts, nasbench201
 from nas_lab.strategies import Darts
 from nas_lab.strategies.darts import SHORT, HardGumbel, Schedule
 from nas_lab.strategies.darts.turns import InTurns
@@ -60,16 +60,6 @@ def test_the_darts_cell_is_searched_too():
     found.fit(steps=2)
     assert found.alphas.shape == (2, 28, 8)
     assert found.arch() in darts()
-
-
-def test_decisions_may_have_different_numbers_of_options():
-    space = mlp()
-    assert not space.mask.all()
-    found = Darts(space, Skeleton(resolution=8, in_channels=1), DATA, schedule=SHORT).fit(steps=2)
-    for values in (found.alphas, found.w):
-        assert (values[:, ~space.mask] == 0).all()
-    assert (found.w[:, space.mask] > 0).all()
-    assert found.arch() in space
 
 
 @pytest.mark.parametrize("order", [1, 2, "joint"])

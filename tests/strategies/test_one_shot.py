@@ -1,28 +1,22 @@
 """One-shot training by hand, its seeds, its end, and what is kept of it."""
 
 import gc
-import json
 import math
 
 import numpy as np
 import pytest
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch.nn import functional
 
 from nas_lab import spaces
-from nas_lab.checksums import DamagedFileError
 from nas_lab.data import FashionMNIST
 from nas_lab.spaces import Skeleton
-from nas_lab.strategies import Checkpoint, Fair, OneShot, Sandwich, doubling
-from tests.nets.plain import plain_201
-from tests.nets.plain_elastic import plain_mobile
+from nas_lab.strategies import Fair, OneShot, Uniform
+from tests.nets.plain import plain_201, plain_darts
 
 SPACE = spaces.nasbench201()
 SKELETON = Skeleton(channels=4, cells=1, stages=2, stem_stride=2, resolution=8, in_channels=1)
 DATA = FashionMNIST(8, 32, images=400)
-MOBILE = spaces.mobile(2, depths=(1, 2), widths=(0.5, 1.0))
 
 
 def one_shot(space=SPACE, **options):
@@ -71,8 +65,8 @@ def by_hand(search, steps, plain, *, rate, momentum, decay, clip):
 
 @pytest.mark.parametrize(
     ("space", "plain", "sampler"),
-    [(SPACE, plain_201, Fair), (MOBILE, plain_mobile, Sandwich)],
-    ids=["fair cells", "sandwich of stages"],
+    [(SPACE, plain_201, Fair), (spaces.darts(), plain_darts, Uniform)],
+    ids=["fair NAS-Bench-201 cells", "single DARTS cells"],
 )
 def test_steps_are_those_of_the_equations(space, plain, sampler):
     ours, theirs = (one_shot(space, seed=3, sampler=sampler, clip=0.5) for _ in range(2))
@@ -215,114 +209,3 @@ def test_an_estimator_is_a_copy():
     search.fit(steps=20)
     assert estimate((3,) * 6, 0).score == before
     assert not any(weight.requires_grad for weight in estimate.net.parameters())
-
-
-# ---- checkpoints -----------------------------------------------------------------------------
-
-
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "supernet.safetensors"
-
-
-@pytest.mark.parametrize("space", [SPACE, MOBILE], ids=lambda s: s.name)
-def test_training_goes_on_from_a_file_as_it_would_have(space, path):
-    search = one_shot(space, seed=2).fit(steps=3)
-    search.checkpoint().save(path)
-    resumed = one_shot(space, seed=2).restore(Checkpoint.load(path))
-    assert same(weights(search), weights(resumed))
-    assert (resumed.steps, resumed.seconds) == (3, search.seconds)
-    assert resumed.losses == search.losses
-    for run in (search, resumed):
-        run.fit(steps=20)  # into the second pass over the images
-    assert same(weights(search), weights(resumed))
-    assert resumed.losses == search.losses
-    assert resumed.steps == 23
-
-
-def test_a_checkpoint_is_a_copy():
-    search = one_shot().fit(steps=2)
-    checkpoint, before = search.checkpoint(), weights(search)
-    search.fit(steps=3)
-    assert same(dict(checkpoint.weights), before)
-    assert same(weights(search.restore(checkpoint)), before)
-    search.fit(steps=1)
-    assert same(dict(checkpoint.weights), before)
-
-
-def test_the_file_tells_what_it_is(path):
-    one_shot(seed=4).fit(steps=2).checkpoint().save(path)
-    with safe_open(path, framework="np") as file:
-        about = json.loads(file.metadata()["about"])
-        assert set(file.keys()) == set(one_shot().net.state_dict())
-    assert about["fingerprint"] == SPACE.fingerprint
-    assert about["skeleton"] == vars(SKELETON)
-    assert (about["seed"], about["steps"], len(about["losses"])) == (4, 2, 2)
-    assert about["seconds"] > 0
-
-
-@pytest.mark.parametrize(
-    ("what", "other"),
-    [
-        ("space", lambda: one_shot(spaces.mobile())),
-        ("space", lambda: one_shot(spaces.mobile(2, depths=(1, 3), widths=(0.5, 1.0)))),
-        ("seed", lambda: one_shot(MOBILE, seed=1)),
-        (
-            "skeleton",
-            lambda: OneShot(MOBILE, Skeleton(**vars(SKELETON) | {"stem_stride": 1}), DATA),
-        ),
-    ],
-    ids=["space", "options", "seed", "skeleton"],
-)
-def test_a_foreign_checkpoint_is_refused_and_nothing_changes(what, other):
-    checkpoint, other = one_shot(MOBILE).fit(steps=1).checkpoint(), other()
-    before = weights(other)
-    with pytest.raises(ValueError, match=f"of another {what}"):
-        other.restore(checkpoint)
-    assert same(weights(other), before)
-    assert other.steps == 0
-
-
-def test_damaged_and_foreign_files_are_refused(path, tmp_path):
-    with pytest.raises(FileNotFoundError):
-        Checkpoint.load(path)
-    one_shot().checkpoint().save(path)
-    content = path.read_bytes()
-    for length in (0, 5, 200, len(content) - 1):
-        path.write_bytes(content[:length])
-        with pytest.raises(DamagedFileError, match="cannot be read"):
-            Checkpoint.load(path)
-    save_file({"weight": torch.zeros(2)}, path)
-    with pytest.raises(DamagedFileError, match="no checkpoint"):
-        Checkpoint.load(path)
-
-
-def test_a_file_is_written_whole_or_not_at_all(path, monkeypatch):
-    search = one_shot().fit(steps=1)
-    search.checkpoint().save(path)
-    search.fit(steps=1)
-
-    def full(tensors, filename, metadata):
-        filename.write_bytes(b"half of it")
-        raise OSError("no space left on device")
-
-    monkeypatch.setattr("nas_lab.strategies.checkpoints.save_file", full)
-    with pytest.raises(OSError, match="no space left"):
-        search.checkpoint().save(path)
-    assert Checkpoint.load(path).steps == 1
-
-
-def test_checkpoints_at_doubling_steps():
-    kept = list(doubling(one_shot(), first=2, steps=11))
-    assert [checkpoint.steps for checkpoint in kept] == [2, 4, 8, 11]
-    assert [len(checkpoint.losses) for checkpoint in kept] == [2, 4, 8, 11]
-    assert not same(dict(kept[0].weights), dict(kept[1].weights))
-    search = one_shot().fit(steps=3)
-    assert [checkpoint.steps for checkpoint in doubling(search, steps=8)] == [4, 5, 7, 11]
-    assert same(weights(one_shot().fit(steps=11)), dict(kept[-1].weights))
-
-
-@pytest.mark.parametrize("budget", [{"first": 0, "steps": 3}, {"steps": 0}])
-def test_bad_numbers_of_doubling_are_refused_at_the_call(budget):
-    with pytest.raises(ValueError, match="at least 1"):
-        doubling(one_shot(), **budget)

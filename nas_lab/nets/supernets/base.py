@@ -72,13 +72,12 @@ class Norm:
 
         Args:
             x: [B, n * C, H, W].
-            norms: n modules; where they have more than C channels, the first C are used.
+            norms: n modules.
             scales: one for each output, [n], or for each channel, [n * C]; None for ones. They
                 go into the modules' own scales and shifts, so they cost nothing.
         """
-        channels = x.shape[1] // len(norms)
-        weight = side_by_side([first(channels, norm.weight) for norm in norms])
-        bias = side_by_side([first(channels, norm.bias) for norm in norms])
+        weight = side_by_side([norm.weight for norm in norms])
+        bias = side_by_side([norm.bias for norm in norms])
         if scales is not None:
             repeated = scales.repeat_interleave(x.shape[1] // len(scales))
             weight, bias = repeated * weight, repeated * bias
@@ -203,8 +202,3 @@ class Supernet(nn.Module, ABC):
 def side_by_side(parts: Sequence[Tensor]) -> Tensor:
     """Tensors one after the other in their first dimension."""
     return parts[0] if len(parts) == 1 else torch.cat(list(parts))
-
-
-def first(channels: int, tensor: Tensor) -> Tensor:
-    """The first channels of [C, ...]; as it is where it has no more."""
-    return tensor if len(tensor) == channels else tensor[:channels]

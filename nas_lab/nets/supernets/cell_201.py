@@ -9,16 +9,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nas_lab.nets.supernets.base import Norm, Row, Supernet
-from nas_lab.nets.supernets.branches import (
+from nas_lab.nets.supernets.cells import (
+    Cell,
     ConvNorm,
-    Free,
+    ParameterFreeOp,
     avg_pool,
     batch_norm,
     conv,
     conv2d,
     identity,
 )
-from nas_lab.nets.supernets.cells import Cell
 from nas_lab.spaces.base import Skeleton
 from nas_lab.spaces.cell_201 import EDGES_201, OPERATIONS_201, NasBench201
 
@@ -36,7 +36,7 @@ class Cell201(Cell):
         """The two convolutions."""
         return ConvNorm(self.channels, self.channels, KERNELS[op]) if op in KERNELS else None
 
-    def free(self, source: int) -> dict[str, Free]:
+    def free(self, source: int) -> dict[str, ParameterFreeOp]:
         """Skip and pooling."""
         return {"skip_connect": identity, "avg_pool_3x3": avg_pool}
 
@@ -46,7 +46,7 @@ class Cell201(Cell):
 
     def forward(self, x: Tensor, rows: Sequence[Row], norm: Norm) -> Tensor:
         """``[B, C, H, W]`` to the same shape."""
-        return self.grow([x], rows, norm)[0]
+        return self.nodes([x], rows, norm)[0]
 
 
 class Residual(nn.Module):

@@ -10,18 +10,18 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nas_lab.nets.supernets.base import Norm, Row, Supernet
-from nas_lab.nets.supernets.branches import (
+from nas_lab.nets.supernets.cells import (
     Branch,
+    Cell,
     ConvNorm,
     FactorizedReduce,
-    Free,
+    ParameterFreeOp,
     Separable,
     SeparableTwice,
     avg_pool,
     identity,
     max_pool,
 )
-from nas_lab.nets.supernets.cells import Cell
 from nas_lab.spaces.base import Skeleton
 from nas_lab.spaces.cell_darts import EDGES_DARTS, NODES_DARTS, OPERATIONS_DARTS, Darts
 
@@ -58,10 +58,10 @@ class CellDarts(Cell):
             return FactorizedReduce(self.channels, self.channels)
         return None
 
-    def free(self, source: int) -> dict[str, Free]:
+    def free(self, source: int) -> dict[str, ParameterFreeOp]:
         """Pooling, and the skip where it keeps the size."""
         stride = self._stride(source)
-        pools: dict[str, Free] = {
+        pools: dict[str, ParameterFreeOp] = {
             "max_pool_3x3": partial(max_pool, stride=stride),
             "avg_pool_3x3": partial(avg_pool, stride=stride),
         }
@@ -81,7 +81,7 @@ class CellDarts(Cell):
             self.read_0.together([self.read_0], before, None, norm),
             self.read_1.together([self.read_1], last, None, norm),
         )
-        return torch.cat(self.grow(states, rows, norm), dim=1)
+        return torch.cat(self.nodes(states, rows, norm), dim=1)
 
 
 class SupernetDarts(Supernet):
