@@ -153,13 +153,12 @@ class Classifier(d2l.Classifier):
     Args:
         net: images [B, C, H, W] -> logits [B, classes].
         recipe: how to train it.
-        board: a `d2l.ProgressBoard` that draws the curves while training; None draws nothing.
     """
 
-    def __init__(self, net: nn.Module, recipe: Recipe, board: d2l.ProgressBoard | None = None):
+    def __init__(self, net: nn.Module, recipe: Recipe):
         super().__init__()
         self.net, self.recipe = net, recipe
-        self.board = board or d2l.ProgressBoard(display=False)
+        self.board = d2l.ProgressBoard(display=False)  # d2l's own models have one
 
     def configure_optimizers(self) -> torch.optim.SGD:
         """Return the recipe's optimiser."""
@@ -169,10 +168,7 @@ class Classifier(d2l.Classifier):
         """Return the mean loss of a batch of images and labels."""
         images, labels = batch
         smoothing = self.recipe.label_smoothing
-        loss = F.cross_entropy(self.net(images), labels, label_smoothing=smoothing)
-        if self.board.display:
-            self.plot("loss", loss, train=True)
-        return loss
+        return F.cross_entropy(self.net(images), labels, label_smoothing=smoothing)
 
 
 class Trainer(d2l.Trainer):
@@ -288,7 +284,6 @@ def train(
     seed: int = 0,
     on_epoch: Callable[[EpochEvent], None] | None = None,
     progress: bool = False,
-    board: d2l.ProgressBoard | bool | None = None,
     device: torch.device | str | None = None,
     num_threads: int | None = None,
 ) -> Curve:
@@ -306,20 +301,18 @@ def train(
         seed: fixes the order of the images and what dropout drops; not the initial weights.
         on_epoch: called with an `EpochEvent` after every epoch; what it raises ends the training.
         progress: show a bar with the time left.
-        board: True, or a `d2l.ProgressBoard`, draws the curves live in a notebook.
         device, num_threads: None lets `nas_lab.runtime` choose them by the network's size.
     """
     seed = whole_number("seed", seed, least=0)
     macs = runtime.count_macs(net, next(iter(data.val_dataloader()))[0][:1])
     device = runtime.device(macs) if device is None else torch.device(device)
-    board = d2l.ProgressBoard() if board is True else board or None
     net.to(device).to(memory_format=runtime.memory_format(net))
     trainer = Trainer(recipe.epochs, device, seed, on_epoch, progress)
     with ExitStack() as stack:
         stack.enter_context(runtime.threads(num_threads or runtime.num_threads(macs)))
         if _draws_globally(net):
             stack.enter_context(runtime.seeded_global_generator(seed))
-        return trainer.fit(Classifier(net, recipe, board), data)
+        return trainer.fit(Classifier(net, recipe), data)
 
 
 def evaluate(net: nn.Module, loader: Batches) -> float:

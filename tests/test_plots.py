@@ -18,7 +18,6 @@ from scipy.spatial import cKDTree
 from nas_lab import plots, spaces
 from nas_lab.history import Evaluation, History, Trial
 from nas_lab.plots import figures
-from nas_lab.training import Curve
 
 CELL, DARTS = spaces.nasbench201(), spaces.darts()
 CHAINS = [
@@ -614,24 +613,6 @@ def test_an_empty_search_is_refused():
         plots.incumbent({"mine": []})
 
 
-CURVE = Curve((2.0, 1.0), (2.1, 1.5), (0.5, 0.75), (1.0, 2.0))
-
-
-@pytest.mark.parametrize("what", ["val_accuracy", "train_loss", "val_loss"])
-def test_learning_curves_show_every_epoch(what):
-    stopped = Curve((2.0,), (2.1,), (0.5,), (1.0,), "interrupted")
-    ax = plots.learning_curves({"mine": CURVE, "theirs": stopped}, what=what)
-    assert line(ax, "mine").get_xdata().tolist() == [1, 2]
-    assert tuple(line(ax, "mine").get_ydata()) == getattr(CURVE, what)
-    assert line(ax, "theirs").get_label() == "theirs (interrupted)"
-    assert plots.learning_curves(CURVE).get_legend() is None
-
-
-def test_learning_curves_of_something_else_are_refused():
-    with pytest.raises(ValueError, match="val_accuracy, train_loss, val_loss"):
-        plots.learning_curves(CURVE, what="accuracy")
-
-
 DRAWINGS = {
     "cell": lambda ax: plots.cell(CELL, (1,) * 6, ax),
     "darts": lambda ax: plots.darts(DARTS, spaces.DARTS_V2, ax),
@@ -640,7 +621,6 @@ DRAWINGS = {
     "one_hot": lambda ax: plots.one_hot(CELL, (1,) * 6, ax),
     "cost_accuracy": lambda ax: plots.cost_accuracy(history([0.5, 0.6]), ax),
     "incumbent": lambda ax: plots.incumbent({"mine": [0.5]}, ax),
-    "learning_curves": lambda ax: plots.learning_curves(CURVE, ax),
 }
 
 

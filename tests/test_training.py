@@ -304,26 +304,6 @@ def test_progress_shows_a_bar_of_all_steps(data, capfd):
     assert "val_acc=" in err
 
 
-def test_a_board_collects_the_curves(data):
-    board = d2l.ProgressBoard(display=False)
-    curve = train(small_net(), data, Recipe(epochs=3), board=board)
-    assert [(p.x, p.y) for p in board.data["val_acc"]] == list(enumerate(curve.val_accuracy, 1))
-    assert board.xlim == [0, 3]
-
-
-@pytest.mark.parametrize("images", [64, 320])  # one batch an epoch, several
-def test_a_shown_board_draws_training_loss_too(monkeypatch, images):
-    shown = []
-    monkeypatch.setattr(d2l.display, "display", shown.append)
-    monkeypatch.setattr(d2l.display, "clear_output", lambda wait: None)
-    board = d2l.ProgressBoard()
-    train(small_net(), FashionMNIST(8, 64, images=images), Recipe(epochs=2), board=board)
-    assert {"train_loss", "val_loss", "val_acc"} == set(board.data)
-    assert len(board.data["train_loss"]) >= 2
-    assert set(shown) == {board.fig}
-    d2l.plt.close("all")
-
-
 # ---- together with d2l ---------------------------------------------------------------------
 
 

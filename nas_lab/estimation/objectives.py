@@ -1,4 +1,4 @@
-"""Two wishes, one number: low loss and low cost, weighed, bounded or kept apart.
+"""Trading accuracy against cost: weighted into one number, bounded by a budget, or as a front.
 
 Costs are latencies in seconds, energies in joules, or whatever else should be small. All
 functions take numbers or arrays.
@@ -13,12 +13,6 @@ import numpy as np
 import numpy.typing as npt
 
 Number = TypeVar("Number", float, np.ndarray)
-
-SOFT = (-0.07, -0.07)
-"""MnasNet's exponents for a soft constraint: twice the latency for 5 % more accuracy."""
-
-HARD = (0.0, -1.0)
-"""MnasNet's exponents for a hard constraint: nothing is gained below the target."""
 
 
 def weighted_loss(loss: Number, latency: Number, beta: float, unit: float = 1e-6) -> Number:
@@ -53,30 +47,6 @@ def weighted_loss(loss: Number, latency: Number, beta: float, unit: float = 1e-6
         )
     logarithm: Any = np.log(np.asarray(latency) / unit)
     return loss * logarithm**beta
-
-
-def mnasnet_reward(
-    accuracy: Number, latency: Number, target: float, exponents: tuple[float, float] = SOFT
-) -> Number:
-    """MnasNet's ``accuracy * (latency / target)^w``: higher is better.
-
-    Equations 2 and 3 of Tan et al. (2019, arXiv:1807.11626).
-
-    Args:
-        accuracy: in [0, 1].
-        latency: seconds.
-        target: seconds, T in the paper.
-        exponents: w up to the target and above it, alpha and beta in the paper: ``SOFT``,
-            ``HARD`` or others.
-
-    Raises:
-        ValueError: a latency or a target that is not positive and finite.
-    """
-    check_costs("latency", latency)
-    check_costs("target", target)
-    alpha, beta = exponents
-    ratio: Any = np.asarray(latency) / target
-    return accuracy * ratio ** np.where(ratio <= 1, alpha, beta)
 
 
 def best_within(scores: npt.ArrayLike, costs: npt.ArrayLike, budget: float) -> int:

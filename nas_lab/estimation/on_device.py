@@ -28,8 +28,7 @@ class OnDevice:
         space: where the architectures are from.
         skeleton: what surrounds a cell on the device.
         device: a device or the name of one.
-        objective: called as ``objective(score, seconds)``; a ``functools.partial`` of
-            ``objectives.mnasnet_reward``, say.
+        objective: called as ``objective(score, seconds)``, both plain numbers.
 
     Raises:
         ValueError: an unknown device.

@@ -6,7 +6,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "build": ["build", "realize"],
-        "efficientnets": ["EfficientNet", "efficientnet", "from_torchvision"],
+        "efficientnets": ["EfficientNet", "efficientnet"],
         "morphisms": ["Chain", "deepen", "widen"],
         "supernets": ["Statistics", "Supernet", "supernet"],
     },

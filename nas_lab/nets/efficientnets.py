@@ -7,9 +7,8 @@ depth, G. Huang et al., 2016, arXiv:1603.09382.
 
 from __future__ import annotations
 
-import re
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import d2l.torch as d2l
 import torch
@@ -215,35 +214,3 @@ def efficientnet(
         lr=lr,
         **(REFERENCE_NORM if name >= "b5" else {}),
     )
-
-
-# ---- weights from elsewhere ----------------------------------------------------------------------
-
-BLOCK = ("expand", "depthwise", "excitation", "project")
-"""Parts of a block in torchvision's order; those of stage 1 have no first one."""
-LAYER = {"0": "conv", "1": "norm", "fc1": "squeeze", "fc2": "excite"}
-
-
-def from_torchvision(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Rename the weights of torchvision's EfficientNets, so that `load_state_dict` takes them.
-
-    Args:
-        state: `torchvision.models.efficientnet_b0().state_dict()`, or that of b1 to b7.
-
-    Raises:
-        ValueError: a name is none of torchvision's EfficientNet.
-    """
-    return {_our_name(name): value for name, value in state.items()}
-
-
-def _our_name(name: str) -> str:
-    if dense := re.fullmatch(r"classifier\.1\.(weight|bias)", name):
-        return f"net.classifier.{dense[1]}"
-    if conv := re.fullmatch(r"features\.(\d+)\.([01])\.(\w+)", name):
-        stage, layer, tensor = conv.groups()
-        return f"net.stages.{stage}.0.{LAYER[layer]}.{tensor}"
-    if block := re.fullmatch(r"features\.(\d+)\.(\d+)\.block\.(\d)\.(0|1|fc1|fc2)\.(\w+)", name):
-        stage, number, part, layer, tensor = block.groups()
-        ours = BLOCK[int(part) + (stage == "1")]
-        return f"net.stages.{stage}.{number}.{ours}.{LAYER[layer]}.{tensor}"
-    raise ValueError(f"{name!r} is no weight of torchvision's EfficientNet")

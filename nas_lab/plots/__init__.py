@@ -27,7 +27,7 @@ from nas_lab.plots.rankings import (
     rank_errors,
     rank_scatter,
 )
-from nas_lab.plots.results import cost_accuracy, incumbent, learning_curves
+from nas_lab.plots.results import cost_accuracy, incumbent
 from nas_lab.plots.scaling import (
     BudgetLines,
     Scale,
@@ -82,7 +82,6 @@ __all__ = [
     "image_html",
     "incumbent",
     "label",
-    "learning_curves",
     "medians",
     "minutes",
     "mixed_cell",

@@ -22,7 +22,7 @@ from nas_lab.plots.figures import TEXT, chart
 from nas_lab.plots.words import unit_of
 
 if TYPE_CHECKING:
-    from nas_lab.training import Curve
+    pass
 
 Trials: TypeAlias = History | Sequence[Trial]
 
@@ -227,48 +227,3 @@ def _half_interval(curves: np.ndarray) -> np.ndarray:
 
 
 # ---- accuracy against epochs -----------------------------------------------------------------
-
-_CURVES = {
-    "val_accuracy": ("validation accuracy", "Learning curves: validation accuracy"),
-    "train_loss": ("training loss (nats)", "Learning curves: training loss"),
-    "val_loss": ("validation loss (nats)", "Learning curves: validation loss"),
-}
-
-
-def learning_curves(
-    curves: Curve | Mapping[str, Curve], ax: Axes | None = None, what: str = "val_accuracy"
-) -> Axes:
-    """Draw what a training recorded, epoch by epoch, a line for each network.
-
-    Args:
-        curves: a ``Curve`` of ``nas_lab.training``, or a mapping from labels to curves.
-        ax: where to draw; None makes a new figure.
-        what: ``"val_accuracy"``, ``"train_loss"`` or ``"val_loss"``.
-
-    The legend says which trainings were interrupted or diverged.
-    """
-    if what not in _CURVES:
-        raise ValueError(f"what={what!r}: choose from {', '.join(_CURVES)}")
-    named = curves if isinstance(curves, Mapping) else {"": curves}
-    ylabel, title = _CURVES[what]
-    ax = chart(ax, title, "epoch", ylabel)
-    for place, (name, curve) in enumerate(named.items()):
-        values = getattr(curve, what)
-        remark = "" if curve.status == "finished" else f" ({curve.status})"
-        ax.plot(
-            range(1, len(values) + 1),
-            values,
-            color=color(name, place),
-            marker="o",
-            markersize=4,
-            label=label(name) + remark,
-            **style(name, place),
-        )
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
-    if what == "val_accuracy":
-        _accuracy_axis(ax)
-    else:
-        ax.yaxis.set_major_formatter(FuncFormatter(lambda loss, _: f"{loss:g}"))
-    if isinstance(curves, Mapping):
-        _legend(ax, "best")
-    return ax

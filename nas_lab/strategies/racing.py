@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
-from concurrent.futures import BrokenExecutor, Executor, as_completed
 from dataclasses import dataclass
 
 import numpy as np
@@ -186,8 +185,6 @@ def race(
     table: Table,
     trials: int,
     seeds: int | Iterable[int],
-    *,
-    executor: Executor | None = None,
 ) -> Race:
     """Run every strategy with every seed on a table, one trial after the other.
 
@@ -200,13 +197,12 @@ def race(
             used. One that trains in steps pays for each step alone; an architecture that is asked
             for again counts, and costs, like a new one.
         trials: for each strategy and seed, T.
-        seeds: of the strategies, each counted once; a number S means 0 to S - 1. Without an
-            executor they are taken one by one, so ``tqdm(range(100))`` shows how far it is.
-        executor: who runs the seeds; with processes, strategies and table have to be picklable.
+        seeds: of the strategies, each counted once; a number S means 0 to S - 1. They are taken
+            one by one, so ``tqdm(range(100))`` shows how far it is.
 
     Returns:
-        What each strategy did, seeds in rising order. When it is interrupted or a worker dies,
-        the seeds that are finished, with a ``RaceWarning``.
+        What each strategy did, seeds in rising order. When it is interrupted, the
+        seeds that are finished, with a ``RaceWarning``.
 
     Raises:
         TypeError, ValueError: an argument is wrong.
@@ -224,14 +220,15 @@ def race(
         seeds = range(whole_number("seeds", seeds))
     done: dict[int, list[_Trace]] = {}
     try:
-        for seed, traces in _traces(strategies, table, trials, seeds, executor):
-            done[seed] = traces
-    except (KeyboardInterrupt, BrokenExecutor) as error:
+        for seed in seeds:
+            done[seed] = [
+                _trace(make(table.space, seed=seed), table, trials) for make in strategies.values()
+            ]
+    except KeyboardInterrupt:
         if not done:
             raise
-        what = "interrupted" if isinstance(error, KeyboardInterrupt) else "a worker died"
         warnings.warn(
-            f"{what}: the race holds the {len(done)} seeds that are finished",
+            f"interrupted: the race holds the {len(done)} seeds that are finished",
             RaceWarning,
             stacklevel=2,
         )
@@ -263,39 +260,6 @@ def _collect(traces: Sequence[_Trace], best: float) -> Run:
         tuple(trace.pick for trace in traces),
         best,
     )
-
-
-def _traces(
-    strategies: Mapping[str, Callable[..., Strategy]],
-    table: Table,
-    trials: int,
-    seeds: Iterable[int],
-    executor: Executor | None,
-) -> Iterator[tuple[int, list[_Trace]]]:
-    if executor is None:
-        for seed in seeds:
-            yield seed, _run(strategies, table, trials, seed)
-        return
-    futures = {executor.submit(_run, dict(strategies), table, trials, s): s for s in seeds}
-    broken = []
-    try:
-        for future in as_completed(futures):
-            if isinstance(future.exception(), BrokenExecutor):
-                broken.append(future)
-            else:
-                yield futures[future], future.result()
-        for future in broken:  # all that is finished was kept first
-            future.result()
-    finally:
-        for future in futures:
-            future.cancel()
-
-
-def _run(
-    strategies: Mapping[str, Callable[..., Strategy]], table: Table, trials: int, seed: int
-) -> list[_Trace]:
-    """All strategies with one seed."""
-    return [_trace(make(table.space, seed=seed), table, trials) for make in strategies.values()]
 
 
 def _trace(strategy: Strategy, table: Table, trials: int) -> _Trace:

@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
 from nas_lab import runtime
 from nas_lab._arguments import number_in, whole_number
-from nas_lab.checksums import DamagedFileError
-from nas_lab.estimation import archives
 from nas_lab.history import Trial
 from nas_lab.spaces.base import Arch, Space
 from nas_lab.strategies.base import SeededStrategy
 from nas_lab.strategies.controllers import Controller, LSTMController, chosen, entropy
 from nas_lab.strategies.policy_gradient import PolicyGradient
-
-FORMAT = "nas_lab.reinforce/1"
 
 
 class Reinforce(SeededStrategy, PolicyGradient):
@@ -118,83 +111,3 @@ class Reinforce(SeededStrategy, PolicyGradient):
         """
         log_p = self.controller(archs)
         return self.policy_loss(chosen(log_p, archs), entropy(log_p), scores)
-
-    # ---- on disk -----------------------------------------------------------------------------
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write all that ``load`` needs to go on exactly, as an npz of plain arrays.
-
-        Raises:
-            OSError: the file cannot be written; one that was there before is as it was.
-        """
-        arrays = {name: tensor.numpy() for name, tensor in self._tensors().items()}
-        arrays["told_archs"] = np.array([arch for arch, _ in self._told], dtype=np.int64)
-        arrays["told_scores"] = np.array([score for _, score in self._told], dtype=np.float64)
-        arrays["baseline"] = np.array(self.baseline)
-        arrays["asks"] = np.array(self._asks)
-        archives.write(Path(path), arrays, self._arguments())
-
-    def load(self, path: str | os.PathLike[str]) -> None:
-        """Go on, bit by bit the same, where a strategy with equal arguments was saved.
-
-        Raises:
-            ValueError: the file was not saved by such a strategy, or is damaged; this strategy
-                is as it was.
-            OSError: the file cannot be read.
-        """
-        try:
-            arrays, about = archives.read(Path(path))
-        except DamagedFileError as error:
-            raise ValueError(f"{path} was not written by Reinforce.save, or is damaged") from error
-        self._check_arguments(about, path)
-        with torch.no_grad():
-            for name, tensor in self._tensors().items():
-                tensor.copy_(torch.from_numpy(arrays[name]))
-        archs = map(self.space.check, arrays["told_archs"].tolist())
-        self._told = list(zip(archs, arrays["told_scores"].tolist(), strict=True))
-        self.baseline, self._asks = float(arrays["baseline"]), int(arrays["asks"])
-
-    def _tensors(self) -> dict[str, torch.Tensor]:
-        """Weights and Adam's moving averages by name; what is written to them is kept."""
-        found = {}
-        for name, weight in self.controller.named_parameters():
-            found[f"controller.{name}"] = weight.detach()
-            for key, average in self._averages(weight).items():
-                found[f"adam.{name}.{key}"] = average
-        return found
-
-    def _averages(self, weight: torch.nn.Parameter) -> dict[str, torch.Tensor]:
-        """Adam's state of one tensor of weights, as its first step begins it."""
-        state = self.optimiser.state[weight]
-        if not state:
-            state["step"] = torch.zeros(())
-            state["exp_avg"] = torch.zeros_like(weight)
-            state["exp_avg_sq"] = torch.zeros_like(weight)
-        return state
-
-    def _arguments(self) -> dict[str, Any]:
-        """What has to be equal for one strategy to go on as another."""
-        shapes = {name: list(weight.shape) for name, weight in self.controller.named_parameters()}
-        return {
-            "format": FORMAT,
-            "space": self.space.name,
-            "fingerprint": self.space.fingerprint,
-            "seed": self.seed,
-            "controller": [type(self.controller).__name__, shapes],
-            "learning_rate": self.learning_rate,
-            "baseline_decay": self.baseline_decay,
-            "entropy": self.entropy,
-            "batch": self.batch,
-        }
-
-    def _check_arguments(self, about: dict[str, Any], path: str | os.PathLike[str]) -> None:
-        differ = [
-            f"{name} is {about.get(name)!r} there and {value!r} here"
-            for name, value in self._arguments().items()
-            if about.get(name) != value
-        ]
-        if differ:
-            raise ValueError(
-                f"{path} does not belong to this strategy: {'; '.join(differ)}. "
-                "Load it into a strategy with the space, seed and arguments that saved it"
-            )

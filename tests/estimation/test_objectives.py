@@ -8,11 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nas_lab.estimation.objectives import (
-    HARD,
-    SOFT,
     best_within,
     hypervolume,
-    mnasnet_reward,
     pareto_front,
     weighted_loss,
 )
@@ -44,20 +41,6 @@ def test_slower_and_worse_both_cost(loss, latency, factor, beta):
     here = weighted_loss(loss, latency, beta)
     assert weighted_loss(loss, latency * factor, beta) > here
     assert weighted_loss(loss * factor, latency, beta) > here
-
-
-def test_the_soft_constraint_is_the_papers():
-    """Tan et al. 2019, section 3: twice the latency is worth 5 % more accuracy."""
-    assert mnasnet_reward(0.5, 0.08, target=0.08) == 0.5
-    assert mnasnet_reward(0.5 * 1.05, 0.16, 0.08, SOFT) == pytest.approx(0.5, rel=1e-3)
-    assert mnasnet_reward(0.5, 0.04, 0.08, SOFT) == pytest.approx(0.5 * 2**0.07)
-
-
-def test_the_hard_constraint_is_the_papers():
-    assert mnasnet_reward(0.5, 0.04, 0.08, HARD) == 0.5
-    assert mnasnet_reward(0.5, 0.16, 0.08, HARD) == 0.25
-    both = mnasnet_reward(np.array([0.5, 0.5]), np.array([0.04, 0.16]), 0.08, HARD)
-    assert both.tolist() == [0.5, 0.25]
 
 
 @given(points=POINTS)
@@ -124,8 +107,6 @@ def test_failed_trials_take_no_part():
 def test_impossible_costs_are_explained(wrong):
     for call in (
         lambda: weighted_loss(0.5, wrong, beta=1),
-        lambda: mnasnet_reward(0.5, wrong, 0.1),
-        lambda: mnasnet_reward(0.5, 0.1, wrong),
         lambda: best_within([0.5, 0.5], [1.0, wrong], 2.0),
         lambda: best_within([0.5], [1.0], wrong),
         lambda: pareto_front([0.5, 0.5], [1.0, wrong]),

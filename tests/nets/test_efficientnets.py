@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import re
 
 import d2l.torch as d2l
 import pytest
@@ -14,7 +15,7 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from nas_lab.data import FashionMNIST
-from nas_lab.nets import EfficientNet, efficientnet, from_torchvision
+from nas_lab.nets import EfficientNet, efficientnet
 from nas_lab.scaling import EFFICIENTNETS, Budget, Stage, budget, compound
 from nas_lab.training import Recipe, train
 
@@ -24,6 +25,29 @@ SMALL = (
     Stage("mbconv", 12, layers=2, kernel=5, stride=2, expansion=3),
     Stage("conv", 32, kernel=1),
 )
+
+
+BLOCK = ("expand", "depthwise", "excitation", "project")
+"""Parts of a block in torchvision's order; those of stage 1 have no first one."""
+LAYER = {"0": "conv", "1": "norm", "fc1": "squeeze", "fc2": "excite"}
+
+
+def from_torchvision(state):
+    """torchvision's weights under our names."""
+    return {_our_name(name): value for name, value in state.items()}
+
+
+def _our_name(name):
+    if dense := re.fullmatch(r"classifier\.1\.(weight|bias)", name):
+        return f"net.classifier.{dense[1]}"
+    if conv := re.fullmatch(r"features\.(\d+)\.([01])\.(\w+)", name):
+        stage, layer, tensor = conv.groups()
+        return f"net.stages.{stage}.0.{LAYER[layer]}.{tensor}"
+    if block := re.fullmatch(r"features\.(\d+)\.(\d+)\.block\.(\d)\.(0|1|fc1|fc2)\.(\w+)", name):
+        stage, number, part, layer, tensor = block.groups()
+        ours = BLOCK[int(part) + (stage == "1")]
+        return f"net.stages.{stage}.{number}.{ours}.{LAYER[layer]}.{tensor}"
+    raise ValueError(name)
 
 
 def small(**options):
@@ -226,7 +250,3 @@ def test_bad_input_is_explained():
         small(seed=-1)
     with pytest.raises(ValueError, match="at least one stage"):
         EfficientNet(())
-    with pytest.raises(
-        ValueError, match=r"'fc\.weight' is no weight of torchvision's EfficientNet"
-    ):
-        from_torchvision({"fc.weight": torch.zeros(1)})

@@ -1,10 +1,7 @@
 """The race: every number of it computed once more, by hand or by scipy."""
 
 import itertools
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from functools import partial
-from multiprocessing import get_context
 
 import numpy as np
 import pytest
@@ -140,13 +137,6 @@ def same(one, other):
     )
 
 
-def test_any_executor_gives_the_same_race(result):
-    with ThreadPoolExecutor(2) as threads:
-        assert same(race(NAMES, invented(), TRIALS, SEEDS, executor=threads), result)
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as processes:
-        assert same(race(NAMES, invented(), TRIALS, SEEDS, executor=processes), result)
-
-
 def test_seeds_are_a_number_or_any_of_them(result):
     some = race(NAMES, invented(), TRIALS, iter([4, 2, 4]))
     assert some.seeds == (2, 4)
@@ -174,35 +164,6 @@ def test_an_interrupt_keeps_finished_seeds(result):
     )
     with pytest.raises(KeyboardInterrupt):
         race(runners, invented(), TRIALS, [2, 0])
-
-
-class Dying(Executor):
-    """The workers die with the second job."""
-
-    def __init__(self):
-        self.jobs = 0
-
-    def submit(self, fn, /, *args):
-        future, self.jobs = Future(), self.jobs + 1
-        if self.jobs < 2:
-            future.set_result(fn(*args))
-        else:
-            future.set_exception(BrokenProcessPool("killed"))
-        return future
-
-
-def test_a_dead_worker_ends_the_race_with_what_is_finished(result):
-    names = {"random search": RandomSearch}
-    with pytest.warns(RaceWarning, match="a worker died: the race holds the 1 seeds"):
-        some = race(names, invented(), TRIALS, 6, executor=Dying())
-    assert some.seeds == (0,)
-    np.testing.assert_array_equal(
-        some["random search"].incumbent, result["random search"].incumbent[:1]
-    )
-    pool = Dying()
-    pool.jobs = 1
-    with pytest.raises(BrokenProcessPool):
-        race(names, invented(), TRIALS, 6, executor=pool)
 
 
 class Failing:

@@ -13,7 +13,7 @@ from scipy import stats
 
 from nas_lab.history import Evaluation, Trial
 from nas_lab.spaces import mlp, nasbench201
-from nas_lab.strategies import FactorisedController, LSTMController, Reinforce
+from nas_lab.strategies import FactorisedController, Reinforce
 from tests.spaces.families import SMALL
 from tests.strategies.test_controllers import (
     CONTROLLERS,
@@ -248,79 +248,6 @@ def test_a_trial_of_another_space_is_refused_before_it_is_learnt():
     learner = Reinforce(EXCLUDING, batch=1)
     with pytest.raises(ValueError, match="excluded by the tokens before it"):
         tell(learner, [(1, 1, 1, 0)], [0.5])
-
-
-# ---- saving ----------------------------------------------------------------------------------
-
-
-@every_controller
-@pytest.mark.parametrize("asks", [0, 1, 7])
-def test_what_is_loaded_goes_on_exactly(make, asks, tmp_path):
-    """Saved before the first step, between two, and in the middle of a batch."""
-
-    def fresh():
-        return Reinforce(nasbench201(), seed=4, controller=make, batch=8)
-
-    saved, undisturbed, loaded = fresh(), fresh(), fresh()
-    run(saved, asks)
-    run(undisturbed, asks)
-    saved.save(tmp_path / "state.npz")
-    run(loaded, 2)  # whatever it did before is forgotten
-    loaded.load(tmp_path / "state.npz")
-    expected = run(undisturbed, 20)
-    assert run(saved, 20) == expected
-    assert run(loaded, 20) == expected
-    assert equal(weights(loaded), weights(undisturbed))
-    assert equal(weights(saved), weights(undisturbed))
-    assert loaded.baseline == undisturbed.baseline
-
-
-def test_the_file_holds_no_objects(tmp_path):
-    learner = Reinforce(nasbench201())
-    run(learner, 3)
-    learner.save(tmp_path / "state.npz")
-    with np.load(tmp_path / "state.npz", allow_pickle=False) as archive:
-        assert all(archive[name].dtype.kind in "fiU" for name in archive.files)
-    assert [path.name for path in tmp_path.iterdir()] == ["state.npz"]
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"space": SMALL["mlp"]}, "fingerprint is"),
-        ({"seed": 1}, "seed is 0 there and 1 here"),
-        ({"learning_rate": 0.5}, r"learning_rate is 0\.01 there and 0\.5 here"),
-        ({"batch": 3}, "batch is 8 there and 3 here"),
-        ({"controller": FactorisedController}, "controller is"),
-        ({"controller": partial(LSTMController, hidden=5)}, "controller is"),
-    ],
-)
-def test_a_state_of_another_strategy_is_refused(change, message, tmp_path):
-    Reinforce(nasbench201(), learning_rate=0.01, batch=8).save(tmp_path / "state.npz")
-    arguments = {"space": nasbench201(), "learning_rate": 0.01, "batch": 8, **change}
-    other = Reinforce(**arguments)
-    before = weights(other)
-    with pytest.raises(ValueError, match=message):
-        other.load(tmp_path / "state.npz")
-    assert equal(weights(other), before)
-
-
-def test_damaged_files_are_refused_and_change_nothing(tmp_path):
-    learner, path = Reinforce(nasbench201()), tmp_path / "state.npz"
-    run(learner, 10)
-    learner.save(path)
-    content, before = path.read_bytes(), weights(learner)
-    middle = len(content) // 2
-    flipped = content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
-    for damaged in (b"", b"no archive", content[:middle], flipped):
-        path.write_bytes(damaged)
-        with pytest.raises(ValueError, match=r"not written by Reinforce\.save"):
-            learner.load(path)
-        assert equal(weights(learner), before)
-    with pytest.raises(FileNotFoundError):
-        learner.load(tmp_path / "missing.npz")
-    with pytest.raises(FileNotFoundError):
-        learner.save(tmp_path / "missing" / "state.npz")
 
 
 @pytest.mark.parametrize(
