@@ -21,7 +21,7 @@ from _report import report
 from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
-from nas_lab import data, files, nets, runtime, spaces
+from nas_lab import checks, data, nets, runtime, spaces
 from nas_lab.training import Classifier, Recipe, train
 
 RESOLUTION, BATCH, ROUNDS = 16, 128, 3
@@ -58,7 +58,7 @@ class Book(d2l.Classifier):
 @contextmanager
 def book_data(workers: int) -> Iterator[d2l.DataModule]:
     """Yield the book's FashionMNIST over our subset, written as the idx files it reads."""
-    arrays = data.load(files.dataset("fashion_mnist.npz"))
+    arrays = data.load(checks.dataset("fashion_mnist.npz"))
     here = Path.cwd()
     with tempfile.TemporaryDirectory() as folder:
         raw, work = Path(folder, "data", "FashionMNIST", "raw"), Path(folder, "work")

@@ -11,11 +11,11 @@ import lazy_loader as _lazy
 __version__ = "0.1.0"
 
 _submodules = [
+    "checks",
     "data",
     "devices",
     "estimation",
     "explain",
-    "files",
     "history",
     "homework",
     "nets",

@@ -24,8 +24,8 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from nas_lab import checksums, files, runtime
-from nas_lab._arguments import whole_number
+from nas_lab import checks, runtime
+from nas_lab.checks import whole_number
 
 #: Mean and standard deviation of a pixel, scaled to [0, 1], over the official training set.
 MEAN, STD = 0.2860, 0.3530
@@ -114,7 +114,7 @@ class FashionMNIST(d2l.DataModule):
         device: where the tensors are kept; None means the CPU.
 
     Raises TypeError or ValueError for a bad argument, FileNotFoundError or
-    `checksums.DamagedFileError` when the data cannot be read.
+    `checks.DamagedFileError` when the data cannot be read.
     """
 
     channels = 1
@@ -201,7 +201,7 @@ def _tensors(
 
 @lru_cache(maxsize=1)
 def _subset() -> Arrays:
-    return load(files.dataset(_SUBSET))
+    return load(checks.dataset(_SUBSET))
 
 
 @lru_cache(maxsize=1)
@@ -239,9 +239,9 @@ def load(path: Path) -> Arrays:
 
     For each of train, validation and test: `*_images` uint8 [N, 28, 28], `*_labels` uint8 [N]
     and `*_indices` int32 [N], the places in the official set (validation's are in the official
-    training set). Raises FileNotFoundError or `checksums.DamagedFileError`.
+    training set). Raises FileNotFoundError or `checks.DamagedFileError`.
     """
-    with np.load(checksums.verify(path, _REMEDY), allow_pickle=False) as archive:
+    with np.load(checks.verify(path, _REMEDY), allow_pickle=False) as archive:
         return {name: archive[name] for name in archive.files}
 
 
@@ -265,7 +265,7 @@ def find_official(root: str | Path | None = None) -> Path:
 def read_official(folder: Path) -> Arrays:
     """Return the official set: `train_*` (60,000) and `test_*` (10,000), images and labels.
 
-    Raises `checksums.DamagedFileError` for a file that is cut, damaged or no idx file.
+    Raises `checks.DamagedFileError` for a file that is cut, damaged or no idx file.
     """
     arrays = {}
     for split, (prefix, size) in _OFFICIAL.items():
@@ -292,15 +292,15 @@ def read_idx(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     """Return a file in LeCun's idx format, gzipped or not, as a uint8 array of this shape.
 
     The header is big-endian: two zero bytes, 8 for uint8, the number of axes, then a 32-bit
-    length for each. Raises `checksums.DamagedFileError` when header or length differ.
+    length for each. Raises `checks.DamagedFileError` when header or length differ.
     """
     try:
         content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     except (OSError, EOFError, zlib.error) as error:
-        raise checksums.DamagedFileError(f"{path} cannot be read: {error}. Get it anew.") from error
+        raise checks.DamagedFileError(f"{path} cannot be read: {error}. Get it anew.") from error
     header = bytes([0, 0, 8, len(shape)]) + np.array(shape, ">i4").tobytes()
     if not content.startswith(header) or len(content) != len(header) + np.prod(shape):
-        raise checksums.DamagedFileError(f"{path} is no idx file of shape {shape}. Get it anew.")
+        raise checks.DamagedFileError(f"{path} is no idx file of shape {shape}. Get it anew.")
     return np.frombuffer(content, np.uint8, offset=len(header)).reshape(shape).copy()
 
 
@@ -346,9 +346,9 @@ def build(official: Path, folder: Path) -> Path:
     path = folder / _SUBSET
     partial_path = path.with_name(path.name + ".part")
     with open(partial_path, "wb") as file:
-        files.save_arrays(file, select(read_official(official)))
+        checks.save_arrays(file, select(read_official(official)))
     partial_path.replace(path)
-    checksums.record(path)
+    checks.record_sum(path)
     return path
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, SupportsFloat
 
-from nas_lab._arguments import whole_number
+from nas_lab.checks import whole_number
 from nas_lab.spaces.base import Arch, Space
 
 FORMAT = "nas_lab.history/1"

@@ -24,7 +24,7 @@ from torch.nn import functional as F
 from torch.optim.lr_scheduler import LRScheduler
 
 from nas_lab import runtime
-from nas_lab._arguments import whole_number
+from nas_lab.checks import whole_number
 from nas_lab.data import Loader
 
 Batches = Iterable[tuple[torch.Tensor, torch.Tensor]]

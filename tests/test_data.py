@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torchvision import datasets, transforms
 
-from nas_lab import checksums, data, files
+from nas_lab import checks, data
 from nas_lab.data import FashionMNIST
 
 SPLITS = ("train", "validation", "test")
@@ -22,7 +22,7 @@ needs_official = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def subset():
-    return data.load(files.dataset("fashion_mnist.npz"))
+    return data.load(checks.dataset("fashion_mnist.npz"))
 
 
 @pytest.fixture(scope="module")
@@ -98,14 +98,14 @@ def test_a_damaged_file_is_refused(tmp_path, damage):
     content = bytearray(path.read_bytes())
     content[4_000_000] ^= 1
     path.write_bytes({"flipped": content, "cut": content[:-9], "empty": b""}[damage])
-    with pytest.raises(checksums.DamagedFileError, match=r"fashion_mnist\.npz is damaged.*git"):
+    with pytest.raises(checks.DamagedFileError, match=r"fashion_mnist\.npz is damaged.*git"):
         data.load(path)
 
 
 def test_a_missing_file_and_a_missing_checksum_say_what_to_do(tmp_path):
     path = _copy_of_subset(tmp_path)
     (tmp_path / "SHA256SUMS").unlink()
-    with pytest.raises(checksums.DamagedFileError, match=r"no row for.*nas_lab\.data"):
+    with pytest.raises(checks.DamagedFileError, match=r"no row for.*nas_lab\.data"):
         data.load(path)
     path.unlink()
     with pytest.raises(FileNotFoundError, match=r"missing.*python -m nas_lab\.data"):
@@ -115,9 +115,9 @@ def test_a_missing_file_and_a_missing_checksum_say_what_to_do(tmp_path):
 def test_recording_a_checksum_keeps_the_others(tmp_path):
     for name in ("b.npz", "a.npz"):
         (tmp_path / name).write_bytes(name.encode())
-        checksums.record(tmp_path / name)
+        checks.record_sum(tmp_path / name)
     (tmp_path / "b.npz").write_bytes(b"new")
-    checksums.record(tmp_path / "b.npz")
+    checks.record_sum(tmp_path / "b.npz")
     # sums of b"a.npz" and b"new" as coreutils' sha256sum gives them
     assert (tmp_path / "SHA256SUMS").read_text() == (
         "b122ffec6cf0b73837990a90ecaac61a854159bf6adc7f98e3147a785387872a  a.npz\n"
@@ -126,7 +126,7 @@ def test_recording_a_checksum_keeps_the_others(tmp_path):
 
 
 def _copy_of_subset(folder):
-    shipped = files.dataset("fashion_mnist.npz")
+    shipped = checks.dataset("fashion_mnist.npz")
     for name in (shipped.name, "SHA256SUMS"):
         shutil.copy(shipped.with_name(name), folder / name)
     return folder / shipped.name
@@ -155,7 +155,7 @@ def test_idx_header_and_rows(tmp_path):
 def test_a_wrong_idx_file_is_refused(tmp_path, content, suffix):
     path = tmp_path / f"labels{suffix}"
     path.write_bytes(gzip.compress(content) if suffix else content)
-    with pytest.raises(checksums.DamagedFileError, match="labels"):
+    with pytest.raises(checks.DamagedFileError, match="labels"):
         data.read_idx(path, (3,))
 
 
@@ -165,7 +165,7 @@ def test_a_wrong_idx_file_is_refused(tmp_path, content, suffix):
 def test_a_broken_gzip_is_refused(tmp_path, packed):
     path = tmp_path / "labels.gz"
     path.write_bytes(packed)
-    with pytest.raises(checksums.DamagedFileError, match="Get it anew"):
+    with pytest.raises(checks.DamagedFileError, match="Get it anew"):
         data.read_idx(path, (3,))
 
 

@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "nas_lab"
 
 # From the ground up. A module may import from its own row and from the rows before it.
 LAYERS = [
-    ["_arguments", "checksums", "files", "order", "scaling", "spaces"],
+    ["checks", "order", "scaling", "spaces"],
     ["devices", "history"],
     ["data", "nets", "runtime", "training"],
     ["estimation"],
@@ -31,28 +31,27 @@ SHOWS = {"plots", "widgets"}
 # Statements after which the heavy libraries are still unloaded.
 LIGHT = {
     "nas_lab": "import nas_lab",
-    "nas_lab.files": "from nas_lab import files",
+    "nas_lab.checks": "from nas_lab import checks",
     "nas_lab.spaces": "from nas_lab import spaces",
     "nas_lab.order": "from nas_lab import order",
     "nas_lab.scaling": "from nas_lab import scaling",
     "nas_lab.devices": "from nas_lab import devices",
     "nas_lab.history": "from nas_lab.history import Trial, History",
     "nas_lab.estimation.table": "from nas_lab.estimation import Evaluation, Table",
-    "nas_lab.estimation.early": "from nas_lab.estimation import EarlyStopped",
-    "nas_lab.estimation.extrapolation": "from nas_lab.estimation import CurveRegression, PowerLaw",
-    "nas_lab.estimation.lookup": "from nas_lab.estimation import LookupTable, objectives",
-    "nas_lab.estimation.on_device": "from nas_lab.estimation import OnDevice",
+    "nas_lab.estimation.curves": (
+        "from nas_lab.estimation import CurveRegression, EarlyStopped, PowerLaw"
+    ),
+    "nas_lab.estimation.objectives": "from nas_lab.estimation import objectives",
     "nas_lab.estimation.predictors": "from nas_lab.estimation import NeuralPredictor",
     "nas_lab.estimation.scaling_grid": "import nas_lab.estimation.scaling_grid",
     "nas_lab.estimation.proxies": "from nas_lab.estimation import proxies; proxies.ProxyTable",
     "nas_lab.strategies.base": "from nas_lab.strategies import search",
-    "nas_lab.strategies.random_search": "from nas_lab.strategies import RandomSearch",
     "nas_lab.strategies.darts_runs": "from nas_lab.strategies import DartsRuns",
-    "nas_lab.strategies.evolution": "from nas_lab.strategies import RegularizedEvolution",
+    "nas_lab.strategies.baselines": (
+        "from nas_lab.strategies import NSGA2, LocalSearch, RandomSearch, RegularizedEvolution"
+    ),
     "nas_lab.strategies.halving": "from nas_lab.strategies import Hyperband, SuccessiveHalving",
-    "nas_lab.strategies.local_search": "from nas_lab.strategies import LocalSearch",
     "nas_lab.strategies.one_shot_runs": "from nas_lab.strategies import OneShotRuns",
-    "nas_lab.strategies.nsga2": "from nas_lab.strategies import NSGA2",
     "nas_lab.strategies.racing": "from nas_lab.strategies import band, race",
     "nas_lab.explain": "from nas_lab.explain import rank_correlation",
     "nas_lab.workflow.checks": "from nas_lab.workflow import check_data, split",
@@ -109,9 +108,9 @@ def test_imports_point_one_way(layer, name, path):
         ("import nas_lab.plots", "nas_lab.explain", {"plots"}),
         ("from nas_lab import plots as p, spaces", "nas_lab.explain", {"plots", "spaces"}),
         ("from nas_lab.plots import draw", "nas_lab.explain", {"plots"}),
-        ("def f():\n from ..plots import draw", "nas_lab.nets.ops", {"plots"}),
-        ("from .. import plots", "nas_lab.nets.ops", {"plots"}),
-        ("from . import ops", "nas_lab.nets.build", {"nets"}),
+        ("def f():\n from ..plots import draw", "nas_lab.nets.modules", {"plots"}),
+        ("from .. import plots", "nas_lab.nets.modules", {"plots"}),
+        ("from . import ops", "nas_lab.nets.modules", {"nets"}),
         ("from . import plots", "nas_lab.explain", {"plots"}),
         ("import numpy.plots", "nas_lab.explain", set()),
     ],
@@ -164,8 +163,8 @@ def test_light_modules_leave_heavy_libraries_unloaded(module):
 
 def test_submodules_load_on_first_use():
     report = (
-        "import sys, nas_lab; print('nas_lab.files' in sys.modules);"
-        "nas_lab.files.dataset; print('nas_lab.files' in sys.modules)"
+        "import sys, nas_lab; print('nas_lab.checks' in sys.modules);"
+        "nas_lab.checks.dataset; print('nas_lab.checks' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", report], capture_output=True, text=True)
     assert done.stdout.split() == ["False", "True"], done.stderr
@@ -174,4 +173,4 @@ def test_submodules_load_on_first_use():
 def test_the_front_door_names_what_there_is():
     nas_lab = importlib.import_module("nas_lab")
     present = {name for name, _, _ in MODULES if not name.startswith("_")}
-    assert present - {"checksums"} <= set(nas_lab.__all__)
+    assert present <= set(nas_lab.__all__)

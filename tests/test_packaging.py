@@ -12,16 +12,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nas_lab import files
+from nas_lab import checks
 
 ROOT = Path(__file__).resolve().parents[1]
 PROBE = "probe.npz"
-ASK = f"from nas_lab import files; print(files.__file__); print(files.dataset({PROBE!r}))"
+ASK = f"from nas_lab import checks; print(checks.__file__); print(checks.dataset({PROBE!r}))"
 
 
 def run(*command, **options):
     """Run a command that must succeed; return what it printed."""
-    environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", files.VARIABLE)}
+    environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", checks.VARIABLE)}
     done = subprocess.run(
         [str(part) for part in command],
         capture_output=True,
@@ -112,20 +112,20 @@ def check_content(wheel, copy):
 
 def test_another_folder_overrides(monkeypatch, tmp_path):
     (tmp_path / PROBE).touch()
-    monkeypatch.setenv(files.VARIABLE, str(tmp_path))
-    assert files.dataset(PROBE) == tmp_path / PROBE
+    monkeypatch.setenv(checks.VARIABLE, str(tmp_path))
+    assert checks.dataset(PROBE) == tmp_path / PROBE
 
 
 def test_an_override_hides_the_usual_folder(monkeypatch, tmp_path):
-    monkeypatch.setenv(files.VARIABLE, str(tmp_path / "empty"))
+    monkeypatch.setenv(checks.VARIABLE, str(tmp_path / "empty"))
     with pytest.raises(FileNotFoundError, match=r"fashion_mnist\.npz.*empty.*unset the variable"):
-        files.dataset("fashion_mnist.npz")
+        checks.dataset("fashion_mnist.npz")
 
 
 def test_a_missing_file_of_a_checkout_says_what_to_do(monkeypatch):
-    monkeypatch.delenv(files.VARIABLE, raising=False)
+    monkeypatch.delenv(checks.VARIABLE, raising=False)
     with pytest.raises(FileNotFoundError) as caught:
-        files.dataset("nowhere.npz")
+        checks.dataset("nowhere.npz")
     message = str(caught.value)
     assert "nowhere.npz" in message
     assert str(ROOT / "datasets") in message
@@ -133,25 +133,25 @@ def test_a_missing_file_of_a_checkout_says_what_to_do(monkeypatch):
 
 
 def test_a_missing_file_of_an_installed_package_says_what_to_do(monkeypatch, tmp_path):
-    monkeypatch.delenv(files.VARIABLE, raising=False)
-    monkeypatch.setattr(files, "_PACKAGE", tmp_path / "nas_lab")
+    monkeypatch.delenv(checks.VARIABLE, raising=False)
+    monkeypatch.setattr(checks, "_PACKAGE", tmp_path / "nas_lab")
     with pytest.raises(FileNotFoundError) as caught:
-        files.dataset("nowhere.npz")
+        checks.dataset("nowhere.npz")
     assert str(tmp_path / "nas_lab" / "datasets") in str(caught.value)
     assert "reinstall" in str(caught.value)
 
 
 def test_a_folder_is_no_dataset(monkeypatch, tmp_path):
     (tmp_path / PROBE).mkdir()
-    monkeypatch.setenv(files.VARIABLE, str(tmp_path))
+    monkeypatch.setenv(checks.VARIABLE, str(tmp_path))
     with pytest.raises(FileNotFoundError):
-        files.dataset(PROBE)
+        checks.dataset(PROBE)
 
 
 def test_arrays_are_written_as_they_are_and_nothing_else(tmp_path):
     arrays = {"numbers": np.arange(6).reshape(2, 3), "words": np.array(["a", "bc"])}
     with open(tmp_path / "some.npz", "wb") as file:
-        files.save_arrays(file, arrays)
+        checks.save_arrays(file, arrays)
     with np.load(tmp_path / "some.npz", allow_pickle=False) as found:
         assert set(found.files) == set(arrays)
         assert all((found[name] == array).all() for name, array in arrays.items())
@@ -159,4 +159,4 @@ def test_arrays_are_written_as_they_are_and_nothing_else(tmp_path):
 
 def test_python_objects_are_not_written(tmp_path):
     with open(tmp_path / "some.npz", "wb") as file, pytest.raises(ValueError, match="objects"):
-        files.save_arrays(file, {"bad": np.array([{}, None])})
+        checks.save_arrays(file, {"bad": np.array([{}, None])})

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from nas_lab import files
-from nas_lab.checksums import DamagedFileError
+from nas_lab import checks
+from nas_lab.checks import DamagedFileError
 
 MISSING = -1
 """Stands in an array of counts for a training, or an epoch, that is not there."""
@@ -24,7 +24,7 @@ def write(path: Path, arrays: Mapping[str, np.ndarray], about: Mapping[str, Any]
     text = json.dumps({**about, "sha256": checksum(arrays, about)}, sort_keys=True)
     part = path.with_name(path.name + ".part")
     with open(part, "wb") as file:
-        files.save_arrays(file, {"about": np.array(text), **arrays})
+        checks.save_arrays(file, {"about": np.array(text), **arrays})
     part.replace(path)
 
 
@@ -33,7 +33,7 @@ def read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
 
     Raises:
         FileNotFoundError: there is no such file.
-        checksums.DamagedFileError: it cannot be read, or its content does not fit its checksum.
+        checks.DamagedFileError: it cannot be read, or its content does not fit its checksum.
     """
     content = io.BytesIO(path.read_bytes())
     try:
@@ -66,9 +66,9 @@ def load(
 
     Raises:
         FileNotFoundError: there is no such file.
-        checksums.DamagedFileError: as for ``read``; or it holds other arrays, or another space's.
+        checks.DamagedFileError: as for ``read``; or it holds other arrays, or another space's.
     """
-    path = files.dataset(file) if path is None else Path(path)
+    path = checks.dataset(file) if path is None else Path(path)
     arrays, about = read(path)
     if set(arrays) != set(names(about)):
         raise DamagedFileError(f"{path} holds no {what}: {REMEDY}")

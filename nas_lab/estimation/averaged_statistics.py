@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nas_lab._arguments import whole_number
+from nas_lab.checks import whole_number
 from nas_lab.estimation.weight_sharing import SharedWeights
 from nas_lab.nets.supernets.base import Moments, Norm, RecordedNorm, RecordingNorm, side_by_side
 from nas_lab.spaces.base import Arch

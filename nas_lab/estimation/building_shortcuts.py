@@ -21,13 +21,13 @@ from nas_lab.estimation import archives, building, commands
 from nas_lab.estimation import shortcuts as stored
 from nas_lab.estimation.base import estimate_all
 from nas_lab.estimation.building import Record
-from nas_lab.estimation.fidelity import (
+from nas_lab.estimation.training import (
+    TrainFromScratch,
     fewer_channels,
     fewer_epochs,
     fewer_images,
     lower_resolution,
 )
-from nas_lab.estimation.training import TrainFromScratch
 from nas_lab.history import History, Trial
 from nas_lab.spaces import Arch, nasbench201
 

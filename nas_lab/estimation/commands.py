@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 
-from nas_lab._arguments import whole_number
+from nas_lab.checks import whole_number
 
 
 def build_command(

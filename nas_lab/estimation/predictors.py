@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nas_lab import runtime
-from nas_lab._arguments import whole_number
+from nas_lab.checks import whole_number
 from nas_lab.history import Evaluation
 from nas_lab.spaces.base import Arch, Space
 

@@ -164,7 +164,7 @@ class ScalingGrid:
 
         Raises:
             FileNotFoundError: there is no such file.
-            checksums.DamagedFileError: it cannot be read, or does not fit its checksum.
+            checks.DamagedFileError: it cannot be read, or does not fit its checksum.
         """
         arrays, about = archives.load(
             path, FILE, "scaled networks", SPACE.fingerprint, lambda _: ARRAYS

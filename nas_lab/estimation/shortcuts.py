@@ -47,7 +47,7 @@ class ShortcutTable:
 
         Raises:
             FileNotFoundError: there is no such file.
-            checksums.DamagedFileError: it cannot be read, or does not fit its checksum or space.
+            checks.DamagedFileError: it cannot be read, or does not fit its checksum or space.
         """
         space = nasbench201().fingerprint
         arrays, about = archives.load(path, FILE, "shortcuts", space, lambda _: ARRAYS)

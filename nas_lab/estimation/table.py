@@ -53,7 +53,7 @@ class Table:
 
         Raises:
             FileNotFoundError: there is no such file.
-            checksums.DamagedFileError: its content does not fit its checksum or its space.
+            checks.DamagedFileError: its content does not fit its checksum or its space.
         """
         space = nasbench201().fingerprint
         arrays, about = archives.load(path, FILE, "table of trainings", space, lambda _: ARRAYS)

@@ -1,14 +1,15 @@
-"""The dear and honest estimate: train the network from scratch, measure its accuracy."""
+"""Train from scratch, whole or shortened: costly and unbiased, or cheaper and biased."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from torch import nn
 
 from nas_lab import nets
+from nas_lab.checks import whole_number
 from nas_lab.data import FashionMNIST
 from nas_lab.history import Evaluation
 from nas_lab.spaces import Skeleton
@@ -77,3 +78,85 @@ def check_fits(data: FashionMNIST, skeleton: Skeleton) -> None:
                 f"the data's {ours} is {given}, but skeleton.{theirs} is {expected}; "
                 f"make them equal, for example Skeleton({theirs}={given})"
             )
+
+
+def fewer_epochs(estimate: TrainFromScratch, epochs: int) -> TrainFromScratch:
+    """Train for so many epochs, with a schedule of their own.
+
+    The learning rate of "one_cycle" and "cosine" falls to almost 0 within these few epochs. That
+    is another training than a long one that is stopped early, at a rate that is still high: see
+    ``nas_lab.estimation.EarlyStopped`` for that.
+
+    Raises:
+        TypeError: ``epochs`` is no whole number.
+        ValueError: it is below 1, or more than the estimate's.
+    """
+    epochs = _at_most("epochs", epochs, estimate.recipe.epochs)
+    return replace(estimate, recipe=replace(estimate.recipe, epochs=epochs))
+
+
+def fewer_images(estimate: TrainFromScratch, images: int) -> TrainFromScratch:
+    """Train on the first so many images; every ten of them hold each class once.
+
+    An epoch has fewer steps then, so the schedule is passed through in fewer steps too.
+
+    Raises:
+        TypeError: ``images`` is no whole number.
+        ValueError: it is below 1, or more than the estimate's.
+    """
+    present = len(estimate.data.train_dataloader().labels)
+    images = _at_most("images", images, present)
+    return replace(estimate, data=_changed(estimate.data, images=images))
+
+
+def lower_resolution(estimate: TrainFromScratch, resolution: int) -> TrainFromScratch:
+    """Train on, and validate with, images of so many pixels in height and width.
+
+    Raises:
+        TypeError: ``resolution`` is no whole number.
+        ValueError: it is below 1, or more than the estimate's.
+    """
+    resolution = _at_most("resolution", resolution, estimate.skeleton.resolution)
+    return replace(
+        estimate,
+        data=_changed(estimate.data, resolution=resolution),
+        skeleton=replace(estimate.skeleton, resolution=resolution),
+    )
+
+
+def fewer_channels(estimate: TrainFromScratch, channels: int) -> TrainFromScratch:
+    """Train networks whose stem has so many channels; all stages shrink in proportion.
+
+    Raises:
+        TypeError: ``channels`` is no whole number.
+        ValueError: it is below 1, or more than the estimate's; or the space's networks do not
+            depend on the skeleton's channels, as those of chains, ``mlp()`` and ``rnn()``.
+    """
+    channels = _at_most("channels", channels, estimate.skeleton.channels)
+    thin = replace(estimate.skeleton, channels=channels)
+    if channels < estimate.skeleton.channels and _same_cost(estimate, thin):
+        raise ValueError(
+            f"networks of {estimate.space.name} choose their own channels, so skeleton.channels="
+            f"{channels} would change nothing"
+        )
+    return replace(estimate, skeleton=thin)
+
+
+def _same_cost(estimate: TrainFromScratch, skeleton: Any) -> bool:
+    arch = next(iter(estimate.space))
+    before, after = (estimate.space.cost(arch, s) for s in (estimate.skeleton, skeleton))
+    return before == after
+
+
+def _changed(data: FashionMNIST, **changes: Any) -> FashionMNIST:
+    """The same data with other arguments; nothing is downloaded again."""
+    return type(data)(**(data.hparams | {"download": False} | changes))
+
+
+def _at_most(name: str, value: int, present: int) -> int:
+    number = whole_number(name, value)
+    if number > present:
+        raise ValueError(
+            f"{name}={number:,} is more than the {present:,} of the estimate: choose fewer"
+        )
+    return number

@@ -11,7 +11,7 @@ import torch
 from torch.nn import functional
 
 from nas_lab import runtime
-from nas_lab._arguments import whole_number
+from nas_lab.checks import whole_number
 from nas_lab.data import FashionMNIST
 from nas_lab.estimation.training import check_fits
 from nas_lab.history import Evaluation

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from nas_lab import files
+from nas_lab import checks
 from nas_lab.homework.grading.reading import NOT_WRITTEN
 
 CODE_STUB = "return None  # your code"
@@ -17,7 +17,7 @@ def checkout() -> Path:
     Raises:
         FileNotFoundError: the package was installed without it.
     """
-    folder = Path(files.__file__).resolve().parents[1]
+    folder = Path(checks.__file__).resolve().parents[1]
     if not (folder / "homework" / "masters").is_dir():
         raise FileNotFoundError(
             "homework is released from a clone of the repository: clone it, and install it with "

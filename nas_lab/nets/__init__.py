@@ -5,7 +5,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "build": ["build", "realize"],
+        "modules": ["build", "realize"],
         "efficientnets": ["EfficientNet", "efficientnet"],
         "morphisms": ["Chain", "deepen", "widen"],
         "supernets": ["Statistics", "Supernet", "supernet"],

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.ops import StochasticDepth
 
-from nas_lab._arguments import whole_number
+from nas_lab.checks import whole_number
 from nas_lab.scaling import EFFICIENTNETS, Stage, squeezed_channels
 
 REFERENCE_NORM = {"norm_eps": 1e-3, "norm_momentum": 0.01}

@@ -23,11 +23,10 @@ import numpy as np
 import torch
 from torch import fx, nn
 
-from nas_lab._arguments import whole_number
-from nas_lab.nets.build import build
+from nas_lab.checks import whole_number
+from nas_lab.nets.modules import build
 from nas_lab.spaces.base import Arch, Decision, Skeleton, Space, as_generator
-from nas_lab.spaces.chains import ConvChain, DenseChain
-from nas_lab.spaces.plain import PlainChain
+from nas_lab.spaces.chains import ConvChain, DenseChain, PlainChain
 
 Layer = Mapping[str, int]
 """Options of one layer: ``height, width, stride, filters`` or ``hidden``."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import lazy_loader
 
-from nas_lab._arguments import whole_number
+from nas_lab.checks import whole_number
 
 if TYPE_CHECKING:
     import networkx

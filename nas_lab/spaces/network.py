@@ -2,7 +2,7 @@
 
 A search space writes an architecture down here, in plain Python. Three readers use the list:
 ``cost`` adds up its parameters and multiply-adds, ``nas_lab.devices`` its seconds and joules,
-and ``nas_lab.nets.build`` turns each entry into a torch module.
+and ``nas_lab.nets.modules`` turns each entry into a torch module.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Op:
     """One operation of a network.
 
     Attributes:
-        kind: what it does, a key of ``nas_lab.nets.ops.BUILDERS``.
+        kind: what it does, a key of ``nas_lab.nets.modules.BUILDERS``.
         name: where it stands, such as ``cell_3.edge_01.conv``; unique in its network.
         inputs: positions in the list of the operations whose outputs it reads.
         shape: of its output for one image, ``(C, H, W)`` or ``(features,)``.

@@ -39,8 +39,7 @@ from nas_lab.strategies.darts import (
     Softmax,
     TooManySkips,
 )
-from nas_lab.strategies.one_shot import OneShot
-from nas_lab.strategies.paths import Uniform
+from nas_lab.strategies.one_shot import OneShot, Uniform
 
 SPACE = nasbench201()
 BATCH_SIZE = 64

@@ -27,8 +27,7 @@ from nas_lab.history import Evaluation, History, Trial
 from nas_lab.spaces import nasbench201
 from nas_lab.spaces.base import Arch, Skeleton, Space
 from nas_lab.strategies import one_shot_runs as stored
-from nas_lab.strategies.one_shot import OneShot
-from nas_lab.strategies.paths import Distinct, Fair, Sampler, Uniform
+from nas_lab.strategies.one_shot import Distinct, Fair, OneShot, Sampler, Uniform
 
 SPACE = nasbench201()
 STEPS = (500, 1_000, 2_000, 4_000, 8_000)

@@ -50,7 +50,7 @@ class DartsRuns:
 
         Raises:
             FileNotFoundError: there is no such file.
-            checksums.DamagedFileError: it cannot be read, or does not fit its checksum or space.
+            checks.DamagedFileError: it cannot be read, or does not fit its checksum or space.
         """
         space = nasbench201().fingerprint
         arrays, about = archives.load(path, FILE, "searches by gradient", space, lambda _: ARRAYS)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from nas_lab import runtime
-from nas_lab._arguments import whole_number
+from nas_lab.checks import whole_number
 from nas_lab.data import FashionMNIST
 from nas_lab.estimation.weight_sharing import SharedWeights
 from nas_lab.history import Evaluation, Trial

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from nas_lab._arguments import whole_number
+from nas_lab.checks import whole_number
 from nas_lab.estimation.table import Table
 from nas_lab.history import Evaluation, Trial
 from nas_lab.spaces.base import Arch, Space

@@ -26,7 +26,7 @@ import torch
 from torch import nn
 
 from nas_lab import runtime
-from nas_lab._arguments import number_in, whole_number
+from nas_lab.checks import number_in, whole_number
 from nas_lab.data import FashionMNIST
 from nas_lab.estimation.training import check_fits
 from nas_lab.history import Evaluation, History, Trial
@@ -42,8 +42,7 @@ from nas_lab.nets.morphisms import (
     widen,
 )
 from nas_lab.spaces.base import Arch, Skeleton, Space
-from nas_lab.strategies.controllers import INITIAL, chosen, entropy
-from nas_lab.strategies.policy_gradient import PolicyGradient
+from nas_lab.strategies.reinforce import INITIAL, PolicyGradient, chosen, entropy
 from nas_lab.training import Curve, Recipe, train
 
 Growth: TypeAlias = tuple[int, ...]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from nas_lab._arguments import whole_number
+from nas_lab.checks import whole_number
 from nas_lab.estimation.table import Table
 from nas_lab.spaces.base import Arch
 from nas_lab.strategies.base import Strategy, search

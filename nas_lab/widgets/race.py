@@ -347,7 +347,7 @@ def _policy(controller: searching.Controller) -> tuple[np.ndarray, float]:
     import torch
 
     from nas_lab import runtime
-    from nas_lab.strategies.controllers import entropy
+    from nas_lab.strategies.reinforce import entropy
 
     with torch.no_grad(), runtime.threads(1):
         log_p = controller(controller.sample(DRAWN, np.random.default_rng(0)))

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from nas_lab._arguments import number_in, whole_number
+from nas_lab.checks import number_in, whole_number
 from nas_lab.estimation.base import Estimator
 from nas_lab.estimation.table import Table
 from nas_lab.history import Evaluation, Trial

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from nas_lab import runtime
-from nas_lab.estimation.onnx_file import INPUT, OUTPUT, export, session
+from nas_lab.estimation.onnx import INPUT, OUTPUT, export, session
 
 __all__ = ["TOLERANCE", "export", "largest_difference", "run_onnx"]
 

@@ -11,7 +11,7 @@ import torch
 from torch.nn import functional as F
 
 from nas_lab import runtime
-from nas_lab._arguments import whole_number
+from nas_lab.checks import whole_number
 from nas_lab.data import Loader
 from nas_lab.workflow.images import Images, Splits
 from nas_lab.workflow.joint import AUGMENTATIONS

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
-from nas_lab._arguments import whole_number
+from nas_lab.checks import whole_number
 from nas_lab.history import Trial
 from nas_lab.spaces.base import Arch
 from nas_lab.training import evaluate

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from nas_lab._arguments import whole_number
+from nas_lab.checks import whole_number
 from nas_lab.history import Evaluation, Trial
 from nas_lab.spaces.base import Arch, Decision, Space
 from nas_lab.strategies.base import SeededStrategy, Strategy

@@ -10,7 +10,7 @@ from typing import Any
 from torch import nn
 
 from nas_lab import nets
-from nas_lab._arguments import whole_number
+from nas_lab.checks import whole_number
 from nas_lab.estimation.training import check_fits
 from nas_lab.history import Evaluation
 from nas_lab.spaces import Skeleton

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.optimize import curve_fit
 
 from nas_lab.estimation import CurveRegression, EarlyStopped, PowerLaw
-from nas_lab.estimation.extrapolation import power_law
+from nas_lab.estimation.curves import power_law
 from nas_lab.history import Evaluation
 from nas_lab.strategies import RandomSearch, search
 from tests.estimation.tables import ARCHS, SPACE, table_of

@@ -9,7 +9,7 @@ import torch
 from nas_lab import nets
 from nas_lab.data import FashionMNIST
 from nas_lab.devices import kernels
-from nas_lab.estimation import int8, onnx_file
+from nas_lab.estimation import onnx
 from nas_lab.spaces import Skeleton, nasbench201
 from nas_lab.training import Recipe, train
 
@@ -18,7 +18,7 @@ SKELETON = Skeleton(channels=16, cells=1, stages=1, stem_stride=2, resolution=12
 ARCH = (3, 2, 1, 4, 3, 1)
 DATA = FashionMNIST(12, 128, images=2000)
 
-needs_edge = pytest.mark.skipif(not onnx_file.available(), reason="needs nas-lab[edge]")
+needs_edge = pytest.mark.skipif(not onnx.available(), reason="needs nas-lab[edge]")
 pytestmark = pytest.mark.filterwarnings("ignore")  # of onnx's protobuf about itself
 
 
@@ -31,7 +31,7 @@ def trained():
 
 @needs_edge
 def test_both_forms_are_measured(trained):
-    plain, small = int8.compare(trained, DATA, calibration=50, runs=5)
+    plain, small = onnx.compare(trained, DATA, calibration=50, runs=5)
     assert (plain.name, small.name) == ("float32", "int8")
     images = DATA.val_dataloader()
     with torch.no_grad():
@@ -45,24 +45,24 @@ def test_both_forms_are_measured(trained):
 
 @needs_edge
 def test_the_export_computes_what_the_network_does(trained, tmp_path):
-    onnx_file.export(trained.train(), DATA, tmp_path / "net.onnx")
+    onnx.export(trained.train(), DATA, tmp_path / "net.onnx")
     assert trained.training
-    session = onnx_file.session(tmp_path / "net.onnx")
+    session = onnx.session(tmp_path / "net.onnx")
     images = DATA.val_dataloader().images[:7]
-    (logits,) = session.run(None, {onnx_file.INPUT: images.numpy()})
+    (logits,) = session.run(None, {onnx.INPUT: images.numpy()})
     with torch.no_grad():
         np.testing.assert_allclose(logits, trained.eval()(images).numpy(), atol=1e-4)
 
 
 @needs_edge
 def test_weights_take_a_quarter_of_the_bytes(tmp_path):
-    import onnx
+    import onnx as standard
 
     net = nets.build(SPACE, ARCH, SKELETON)
-    onnx_file.export(net, DATA, tmp_path / "a.onnx")
-    int8.quantise(tmp_path / "a.onnx", tmp_path / "b.onnx", DATA, 20)
-    model = onnx.load(tmp_path / "b.onnx")
-    whole = [i for i in model.graph.initializer if i.data_type == onnx.TensorProto.INT8]
+    onnx.export(net, DATA, tmp_path / "a.onnx")
+    onnx.quantise(tmp_path / "a.onnx", tmp_path / "b.onnx", DATA, 20)
+    model = standard.load(tmp_path / "b.onnx")
+    whole = [i for i in model.graph.initializer if i.data_type == standard.TensorProto.INT8]
     numbers = sum(int(np.prod(i.dims)) for i in whole if len(i.dims) == 4)
     assert numbers == sum(p.numel() for p in net.parameters() if p.dim() == 4)
 
@@ -71,11 +71,11 @@ def test_weights_take_a_quarter_of_the_bytes(tmp_path):
 @pytest.mark.parametrize("arch", [ARCH, (3, 3, 3, 3, 3, 3), (2, 4, 1, 1, 0, 3)])
 def test_kernels_are_those_that_onnx_keeps(arch, tmp_path):
     """What a compiler folds and drops, seen by torch's exporter: all but the ReLUs."""
-    import onnx
+    import onnx as standard
 
     net = nets.build(SPACE, arch, SKELETON)
-    onnx_file.export(net, DATA, tmp_path / "net.onnx")
-    found = [node.op_type for node in onnx.load(tmp_path / "net.onnx").graph.node]
+    onnx.export(net, DATA, tmp_path / "net.onnx")
+    found = [node.op_type for node in standard.load(tmp_path / "net.onnx").graph.node]
     names = {
         "conv": "Conv",
         "avg_pool": "AveragePool",
@@ -90,9 +90,9 @@ def test_kernels_are_those_that_onnx_keeps(arch, tmp_path):
 
 def test_without_the_libraries_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    assert not onnx_file.available()
+    assert not onnx.available()
     with pytest.raises(ImportError, match=r"pip install 'nas-lab\[edge\]'"):
-        int8.compare(torch.nn.Identity(), DATA)
+        onnx.compare(torch.nn.Identity(), DATA)
 
 
 @needs_edge
@@ -101,4 +101,4 @@ def test_without_the_libraries_it_says_what_to_install(monkeypatch):
 )
 def test_bad_arguments_are_explained(options, message):
     with pytest.raises(ValueError, match=message):
-        int8.compare(torch.nn.Identity(), DATA, **options)
+        onnx.compare(torch.nn.Identity(), DATA, **options)

@@ -24,7 +24,7 @@ from nas_lab.estimation import Evaluation, proxies
 from nas_lab.estimation.proxies import PROXIES, Batch, ZeroCost
 from nas_lab.estimation.proxies.gaussian import ALPHA
 from nas_lab.estimation.proxies.kernels import correlation, log_determinant
-from nas_lab.nets.ops import GlobalPool, Zeros
+from nas_lab.nets.modules import GlobalPool, Zeros
 from nas_lab.spaces import Skeleton, nasbench201
 from tests.spaces.families import FAMILIES
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from nas_lab.checksums import DamagedFileError
+from nas_lab.checks import DamagedFileError
 from nas_lab.data import FashionMNIST
 from nas_lab.estimation import archives, commands, proxies
 from nas_lab.estimation.building import Part, canonical_archs

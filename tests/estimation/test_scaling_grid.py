@@ -12,7 +12,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nas_lab.checksums import DamagedFileError
+from nas_lab.checks import DamagedFileError
 from nas_lab.data import FashionMNIST
 from nas_lab.estimation import archives
 from nas_lab.estimation.building_scaling_grid import (

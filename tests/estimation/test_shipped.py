@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from nas_lab import files, nets
+from nas_lab import checks, nets
 from nas_lab.data import FashionMNIST
 from nas_lab.estimation import Table, building, proxies
 from nas_lab.estimation.building_scaling_grid import TrainScaled, plan, recipe_of
@@ -50,7 +50,7 @@ def test_every_architecture_is_there_and_500_have_three_seeds(table, trained):
     assert not np.isnan(table.test_scores(0)).any()
     assert len(trained[1]) >= 500
     assert (table.seconds > 0).all()
-    assert files.dataset("fashion201.npz").stat().st_size < 4_000_000
+    assert checks.dataset("fashion201.npz").stat().st_size < 4_000_000
 
 
 def test_sizes_are_those_of_the_networks(table):
@@ -119,7 +119,7 @@ def test_every_scaled_network_is_there_with_three_seeds(grid):
     assert not np.isnan(grid.scores()).any()
     recipe = json.loads(json.dumps(recipe_of(TrainScaled(), plan())))
     assert recipe.items() <= dict(grid.about).items()
-    assert files.dataset("scaling_grid.npz").stat().st_size < 100_000
+    assert checks.dataset("scaling_grid.npz").stat().st_size < 100_000
 
 
 def test_scaled_networks_have_the_sizes_that_are_written_down(grid):

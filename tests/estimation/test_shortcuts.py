@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nas_lab.checksums import DamagedFileError
+from nas_lab.checks import DamagedFileError
 from nas_lab.data import FashionMNIST
 from nas_lab.estimation import TrainFromScratch, building
 from nas_lab.estimation.building import Record

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nas_lab.checksums import DamagedFileError
+from nas_lab.checks import DamagedFileError
 from nas_lab.estimation import Table, archives, building, table
 from nas_lab.history import Evaluation
 from nas_lab.spaces import Skeleton, nasbench201

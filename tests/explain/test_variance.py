@@ -11,8 +11,7 @@ from sklearn.inspection import partial_dependence
 from sklearn.tree import DecisionTreeRegressor
 
 from nas_lab import explain, spaces
-from nas_lab.explain.complete import complete
-from nas_lab.explain.numbering import one_hot_rows, tokens
+from nas_lab.explain import complete, one_hot_rows, tokens
 from nas_lab.spaces.base import Decision, Space
 
 SPACE = Space(

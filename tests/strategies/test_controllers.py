@@ -11,7 +11,7 @@ from scipy import special, stats
 from nas_lab import runtime
 from nas_lab.spaces import Decision, Space, darts, nasbench201
 from nas_lab.strategies import FactorisedController, LSTMController
-from nas_lab.strategies.controllers import chosen, entropy
+from nas_lab.strategies.reinforce import chosen, entropy
 from tests.spaces.families import FAMILIES, SMALL
 
 

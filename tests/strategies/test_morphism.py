@@ -18,8 +18,8 @@ from nas_lab.history import History
 from nas_lab.nets.morphisms import layers
 from nas_lab.spaces import Skeleton, conv_chain, mlp, nasbench201, plain_chain, rnn
 from nas_lab.strategies import EAS, GrowthController, morphism
-from nas_lab.strategies.controllers import chosen, entropy
 from nas_lab.strategies.morphism import grow
+from nas_lab.strategies.reinforce import chosen, entropy
 from nas_lab.training import Curve, Recipe
 
 SKELETON = Skeleton(resolution=6, in_channels=1)

@@ -11,7 +11,7 @@ from nas_lab.estimation.objectives import hypervolume
 from nas_lab.history import Evaluation, Trial
 from nas_lab.spaces import nasbench201
 from nas_lab.strategies import NSGA2, RandomSearch, search
-from nas_lab.strategies.nsga2 import crowding_distance, nondominated_ranks, survive
+from nas_lab.strategies.baselines import crowding_distance, nondominated_ranks, survive
 
 POINTS = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=1, max_size=25)
 SPACE = nasbench201()

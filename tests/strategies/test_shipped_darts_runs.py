@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from nas_lab import files
+from nas_lab import checks
 from nas_lab.estimation import Table
 from nas_lab.spaces import nasbench201
 from nas_lab.strategies import DartsRuns
@@ -20,7 +20,7 @@ def runs():
 
 
 def test_it_is_small_and_made_by_this_recipe(runs):
-    assert files.dataset("darts_runs.npz").stat().st_size < 400_000
+    assert checks.dataset("darts_runs.npz").stat().st_size < 400_000
     recipe = json.loads(json.dumps(recipe_of(PLAN, WAYS)))
     assert recipe.items() <= dict(runs.about).items()
     for images in runs.images:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from nas_lab import files
+from nas_lab import checks
 from nas_lab.estimation import Table
 from nas_lab.strategies import OneShotRuns
 from nas_lab.strategies.building_one_shot import WAYS, default_plan, recipe_of
@@ -19,7 +19,7 @@ def runs():
 
 
 def test_it_is_small_and_made_by_this_recipe(runs):
-    assert files.dataset("one_shot_runs.npz").stat().st_size < 300_000
+    assert checks.dataset("one_shot_runs.npz").stat().st_size < 300_000
     assert recipe_of(PLAN, tuple(WAYS)).items() <= dict(runs.about).items()
     assert [tuple(arch) for arch in runs.archs.tolist()] == list(PLAN.archs)
     for name in WAYS:

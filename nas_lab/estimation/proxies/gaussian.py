@@ -17,7 +17,7 @@ from nas_lab.estimation.proxies.passes import (
     normalisations,
     training_mode,
 )
-from nas_lab.nets.ops import GlobalPool
+from nas_lab.nets.modules import GlobalPool
 
 ALPHA = 0.01
 """Lin et al.'s α, the size of the step in the input."""

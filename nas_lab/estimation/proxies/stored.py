@@ -42,7 +42,7 @@ class ProxyTable:
 
         Raises:
             FileNotFoundError: there is no such file.
-            checksums.DamagedFileError: it cannot be read, or does not fit its checksum or space.
+            checks.DamagedFileError: it cannot be read, or does not fit its checksum or space.
         """
         space = nasbench201().fingerprint
         arrays, about = archives.load(path, FILE, "scores of proxies", space, _names)

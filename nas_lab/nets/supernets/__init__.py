@@ -13,8 +13,8 @@ from __future__ import annotations
 import torch
 
 from nas_lab import runtime
-from nas_lab._arguments import whole_number
-from nas_lab.nets.ops import initialize
+from nas_lab.checks import whole_number
+from nas_lab.nets.modules import initialize
 from nas_lab.nets.supernets.base import Statistics, Supernet
 from nas_lab.nets.supernets.cell_201 import Supernet201
 from nas_lab.nets.supernets.cell_darts import SupernetDarts

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from nas_lab import runtime
-from nas_lab._arguments import whole_number
+from nas_lab.checks import whole_number
 from nas_lab.spaces.base import Arch
 from nas_lab.spaces.cell_darts import Darts as DartsSpace
 from nas_lab.strategies.darts.discretising import NONE

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from nas_lab import runtime
-from nas_lab._arguments import number_in
+from nas_lab.checks import number_in
 from nas_lab.spaces.base import Space
 from nas_lab.strategies.darts.edges import nodes, skips
 

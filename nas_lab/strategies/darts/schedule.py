@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from nas_lab._arguments import number_in
+from nas_lab.checks import number_in
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nas_lab import nets, runtime
-from nas_lab._arguments import whole_number
+from nas_lab.checks import whole_number
 from nas_lab.data import FashionMNIST, Loader
 from nas_lab.estimation.training import check_fits
 from nas_lab.spaces.base import Arch, Skeleton, Space

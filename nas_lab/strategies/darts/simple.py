@@ -23,8 +23,8 @@ import torch
 from torch import Tensor, nn
 
 from nas_lab import runtime
-from nas_lab._arguments import whole_number
-from nas_lab.nets.ops import initialize
+from nas_lab.checks import whole_number
+from nas_lab.nets.modules import initialize
 
 
 def conv(given: int, channels: int, kernel: int) -> nn.Module:

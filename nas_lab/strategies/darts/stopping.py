@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nas_lab._arguments import number_in, whole_number
+from nas_lab.checks import number_in, whole_number
 from nas_lab.strategies.darts.hessian import curvature
 
 if TYPE_CHECKING:

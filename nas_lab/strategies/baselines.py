@@ -1,16 +1,119 @@
-"""NSGA-II: evolution towards a whole front, of score against cost."""
+"""Strategies that learn no weights: random search, evolution, local search, NSGA-II."""
 
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Sequence
 
 import numpy as np
 
-from nas_lab._arguments import whole_number
+from nas_lab.checks import whole_number
 from nas_lab.history import Trial, price
 from nas_lab.spaces.base import Arch, Space
 from nas_lab.strategies.base import SeededStrategy
+
+
+class RandomSearch(SeededStrategy):
+    """Draw architectures uniformly and learn nothing (Li & Talwalkar 2019, arXiv:1902.07638)."""
+
+    def ask(self, n: int) -> list[Arch]:
+        """Draw ``n`` architectures; the same one may come again."""
+        rng = self.next_rng()
+        return [self.space.sample(rng) for _ in range(whole_number("n", n))]
+
+
+class RegularizedEvolution(SeededStrategy):
+    """Aging evolution (Real et al. 2019, arXiv:1802.01548, algorithm 1).
+
+    Args:
+        space: the space to search.
+        seed: of all random choices.
+        population: architectures alive at a time, P in the paper. The oldest dies.
+        sample: architectures in a tournament, S in the paper. The best has a mutated child.
+
+    A failed trial, with a score of NaN, loses every tournament.
+    """
+
+    def __init__(
+        self, space: Space, *, seed: int = 0, population: int = 50, sample: int = 10
+    ) -> None:
+        super().__init__(space, seed=seed)
+        self.population = whole_number("population", population)
+        self.sample = whole_number("sample", sample)
+        self._alive: deque[Trial] = deque(maxlen=self.population)
+        self._asked = 0
+
+    def ask(self, n: int) -> list[Arch]:
+        """Random architectures until the population is full, then children of tournaments."""
+        rng = self.next_rng()
+        return [self._propose(rng) for _ in range(whole_number("n", n))]
+
+    def tell(self, trials: Sequence[Trial]) -> None:
+        """Add the trials to the population; as many of the oldest die."""
+        self._alive.extend(trials)
+
+    def _propose(self, rng: np.random.Generator) -> Arch:
+        self._asked += 1
+        if self._asked <= self.population or not self._alive:
+            return self.space.sample(rng)
+        entrants = rng.integers(len(self._alive), size=self.sample)
+        parent = max((self._alive[i] for i in entrants.tolist()), key=_fitness)
+        return self.space.mutate(parent.arch, rng)
+
+
+def _fitness(trial: Trial) -> float:
+    return -math.inf if math.isnan(trial.result.score) else trial.result.score
+
+
+class LocalSearch(SeededStrategy):
+    """Hill climbing with restarts (White et al. 2021, arXiv:2005.02960, algorithm 1).
+
+    Evaluate an architecture and its neighbours, go to the best of them, evaluate its neighbours,
+    and so on. Where no neighbour is better, begin again at a random place. No architecture is
+    evaluated twice, so a small space comes to an end.
+
+    Args:
+        space: the space to search.
+        seed: of all random choices.
+
+    A failed trial, with a score of NaN, is never gone to.
+    """
+
+    def __init__(self, space: Space, *, seed: int = 0) -> None:
+        super().__init__(space, seed=seed)
+        self._scores: dict[Arch, float] = {}  # of all that were asked for
+        self._here: Arch | None = None
+        self._waiting: list[Arch] = []
+
+    def ask(self, n: int) -> list[Arch]:
+        """Neighbours in random order; fewer than ``n`` when one has to be chosen first."""
+        n, rng = whole_number("n", n), self.next_rng()
+        while not self._waiting and len(self._scores) < self.space.size:
+            self._move(rng)
+        asked, self._waiting = self._waiting[:n], self._waiting[n:]
+        self._scores.update(dict.fromkeys(asked, -math.inf))
+        return asked
+
+    def tell(self, trials: Sequence[Trial]) -> None:
+        """Keep the scores."""
+        for trial in trials:
+            score = trial.result.score
+            self._scores[trial.arch] = -math.inf if math.isnan(score) else score
+
+    def _move(self, rng: np.random.Generator) -> None:
+        """Go to the best neighbour, or to a random place; queue what is new around it."""
+        self._here = self._better() or self.space.sample(rng)
+        around = self.space.neighbors(self._here)
+        around = [self._here, *(around[i] for i in rng.permutation(len(around)).tolist())]
+        self._waiting = [arch for arch in around if arch not in self._scores]
+
+    def _better(self) -> Arch | None:
+        """The best neighbour, if it is better than where we are."""
+        if self._here is None:
+            return None
+        best = max(self.space.neighbors(self._here), key=self._scores.__getitem__)
+        return best if self._scores[best] > self._scores[self._here] else None
 
 
 class NSGA2(SeededStrategy):

@@ -1,0 +1,135 @@
+"""Checks that several modules share: arguments, and the files in datasets/ with their SHA-256."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import operator
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+
+def whole_number(name: str, value: object, least: int = 1) -> int:
+    """Return `value` as an int.
+
+    Raises TypeError for what is no whole number (a bool counts as none), ValueError below
+    `least`.
+    """
+    if isinstance(value, bool):
+        raise TypeError(f"{name} must be a whole number, not {value!r}")
+    try:
+        number = operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise TypeError(f"{name} must be a whole number, not {value!r}") from None
+    if number < least:
+        raise ValueError(f"{name} must be at least {least}, not {number}")
+    return number
+
+
+def number_in(name: str, value: float, *, least: float = 0, below: float = math.inf) -> float:
+    """Return `value` as a float; raises ValueError outside of [least, below) and for nan."""
+    if not least <= value < below:
+        raise ValueError(f"{name} must be a number in [{least:g}, {below:g}), not {value!r}")
+    return float(value)
+
+
+SUMS = "SHA256SUMS"
+
+
+class DamagedFileError(OSError):
+    """A data file whose content is not the one that was published."""
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 sum of a file as 64 hexadecimal digits."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def recorded_sums(folder: Path) -> dict[str, str]:
+    """Return {file name: sum} of the folder's SHA256SUMS; empty where the folder has none."""
+    sums = folder / SUMS
+    if not sums.exists():
+        return {}
+    rows = (line.split(maxsplit=1) for line in sums.read_text("utf-8").splitlines() if line.strip())
+    return {name.strip(): digest for digest, name in rows}
+
+
+def record_sum(path: Path) -> None:
+    """Write the sum of `path` into the SHA256SUMS beside it; other files' rows stay."""
+    sums = recorded_sums(path.parent) | {path.name: sha256(path)}
+    rows = "".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items()))
+    (path.parent / SUMS).write_text(rows, "utf-8", newline="\n")
+
+
+def verify(path: Path, remedy: str) -> Path:
+    """Return `path` when its sum is the recorded one.
+
+    `remedy` is a sentence for the reader: how to get the file back. Raises FileNotFoundError
+    when the file is missing, DamagedFileError when its sum differs or none is recorded.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing. {remedy}")
+    expected = recorded_sums(path.parent).get(path.name)
+    if expected is None:
+        raise DamagedFileError(f"{path.parent / SUMS} has no row for {path.name}. {remedy}")
+    if sha256(path) != expected:
+        raise DamagedFileError(f"{path} is damaged: its SHA-256 is not {expected}. {remedy}")
+    return path
+
+
+VARIABLE = "NAS_LAB_DATASETS"
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def dataset(name: str) -> Path:
+    """Return the path of a dataset file, for example ``dataset("fashion_mnist.npz")``.
+
+    A wheel carries the files inside the package; a checkout (and an editable
+    install, which points at one) has them in ``datasets/`` at its top. When the
+    environment variable ``NAS_LAB_DATASETS`` names a folder, only that folder
+    is searched. FileNotFoundError says where it looked and what to do.
+    """
+    folder, advice = _place()
+    path = folder / name
+    if not path.is_file():
+        raise FileNotFoundError(f"dataset {name!r} not found; looked in {folder}. {advice}")
+    return path
+
+
+def _place() -> tuple[Path, str]:
+    """Return the folder of the datasets, and what to do when a file is not there."""
+    override = os.environ.get(VARIABLE)
+    if override:
+        return Path(override).expanduser(), (
+            f"{VARIABLE} names that folder: put the file there, or unset the variable "
+            "to use the files that come with nas_lab."
+        )
+    checkout = _PACKAGE.parent
+    if (checkout / "pyproject.toml").is_file():
+        return checkout / "datasets", (
+            f"'git checkout -- datasets' in {checkout} brings it back; "
+            "'make data' builds fashion_mnist.npz anew."
+        )
+    return _PACKAGE / "datasets", (
+        f"The installed package is incomplete: reinstall nas-lab, or set {VARIABLE} "
+        "to the datasets folder of a clone."
+    )
+
+
+def save_arrays(file: IO[bytes], arrays: Mapping[str, np.ndarray]) -> None:
+    """Write arrays into one NPZ, compressed and without pickle.
+
+    numpy's own ``savez_compressed(allow_pickle=False)`` came late: an older one takes the keyword
+    for one more array.
+
+    Raises:
+        ValueError: an array holds Python objects, which would be pickled.
+    """
+    if objects := [name for name, array in arrays.items() if np.asarray(array).dtype.hasobject]:
+        raise ValueError(f"{', '.join(objects)}: arrays of Python objects are not written")
+    plain: dict[str, Any] = dict(arrays)
+    np.savez_compressed(file, **plain)

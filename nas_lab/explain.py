@@ -1,0 +1,678 @@
+"""Explanations: does an estimate rank as the truth does, and which decision mattered?
+
+Rank correlations with their intervals; functional ANOVA, Shapley values and swaps; the nearest
+better neighbour; motifs of the best.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+
+from nas_lab.checks import whole_number
+from nas_lab.spaces.base import Arch, Space
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+
+def tokens(space: Space) -> np.ndarray:
+    """Every architecture, int [size, D], in the order of ``iter(space)``."""
+    counts = [len(decision.options) for decision in space.decisions]
+    return np.indices(counts).reshape(len(counts), -1).T
+
+
+def one_hot_rows(space: Space) -> np.ndarray:
+    """The ``w`` of every architecture without the entries that stand for no option."""
+    columns = [
+        np.eye(len(decision.options), dtype=np.float32)[column]
+        for decision, column in zip(space.decisions, tokens(space).T, strict=True)
+    ]
+    return np.concatenate(columns, axis=1)
+
+
+LARGEST = 1_000_000
+"""Spaces with more architectures are not written out."""
+
+
+def complete(space: Space, archs: ArrayLike, scores: ArrayLike) -> np.ndarray:
+    """Scores of every architecture of the space, [K_1, ..., K_D]; NaN where none is known.
+
+    An architecture has the score of its canonical form: both are one network.
+
+    Args:
+        space: whose decisions exclude nothing, with at most a million architectures.
+        archs: int [N, D].
+        scores: [N], in the same order.
+
+    Raises:
+        TypeError: ``archs`` holds something else than whole numbers.
+        ValueError: the arrays do not fit each other or the space; a score is NaN; two scores are
+            given for one network; or the space excludes combinations, or is too large.
+    """
+    _check_space(space)
+    known = scores_by_canonical(space, archs, scores)
+    values = [known.get(space.canonical(arch), np.nan) for arch in space]
+    return np.array(values).reshape([len(decision.options) for decision in space.decisions])
+
+
+def scores_by_canonical(space: Space, archs: ArrayLike, scores: ArrayLike) -> dict[Arch, float]:
+    """The score of each canonical architecture that is known; errors are those of ``complete``."""
+    archs, scores = np.asarray(archs), np.asarray(scores, dtype=float)
+    if archs.ndim != 2 or scores.shape != archs.shape[:1]:
+        raise ValueError(
+            f"give archs [N, {len(space.decisions)}] and scores [N], not of shapes "
+            f"{list(archs.shape)} and {list(scores.shape)}"
+        )
+    if np.isnan(scores).any():
+        raise ValueError(
+            f"{np.isnan(scores).sum()} of {len(scores)} scores are NaN: leave these architectures "
+            "out, with keep = ~np.isnan(scores)"
+        )
+    known: dict[Arch, float] = {}
+    for arch, score in zip(archs.tolist(), scores.tolist(), strict=True):
+        if known.setdefault(space.canonical(tuple(arch)), score) != score:
+            raise ValueError(
+                f"two scores for one network, {tuple(arch)} in its canonical form: give their mean"
+            )
+    return known
+
+
+def _check_space(space: Space) -> None:
+    if space.size > LARGEST:
+        raise ValueError(
+            f"{space.name} has {space.size:.1e} architectures, too many to write out "
+            f"({LARGEST:,}): explain a smaller space"
+        )
+    if np.prod([len(decision.options) for decision in space.decisions]) != space.size:
+        raise ValueError(
+            f"{space.name} excludes combinations of options, so its decisions cannot be varied "
+            "one by one: the analysis of variance does not apply"
+        )
+
+
+Interval: TypeAlias = tuple[float, float]
+Measures: TypeAlias = tuple[float, float, float]
+_UNKNOWN: Interval = (math.nan, math.nan)
+
+
+@dataclass(frozen=True)
+class RankCorrelation:
+    """How far two rankings of N architectures agree; ``str`` says it in a line.
+
+    Attributes:
+        tau: Kendall's tau-b, in [-1, 1]; see ``kendall``.
+        rho: Spearman's rho, in [-1, 1]; see ``spearman``.
+        precision: share of the first k that belong there, in [0, 1]; see ``precision_at``.
+        tau_interval, rho_interval, precision_interval: low and high end; NaN where there are no
+            resamples.
+        n: number of architectures, N.
+        k: how many of them count as the top.
+        confidence: of the intervals.
+    """
+
+    tau: float
+    rho: float
+    precision: float
+    tau_interval: Interval
+    rho_interval: Interval
+    precision_interval: Interval
+    n: int
+    k: int
+    confidence: float
+
+    def __str__(self) -> str:
+        parts = [
+            f"tau = {_words(self.tau, self.tau_interval)}",
+            f"rho = {_words(self.rho, self.rho_interval)}",
+            f"precision at the top {self.k} of {self.n} = "
+            f"{_words(self.precision, self.precision_interval)}",
+        ]
+        return ", ".join(parts)
+
+
+def rank_correlation(
+    a: ArrayLike,
+    b: ArrayLike,
+    *,
+    top: float = 0.1,
+    confidence: float = 0.95,
+    resamples: int = 500,
+    seed: int = 0,
+) -> RankCorrelation:
+    """Compare an estimate's ranking with the true one, with bootstrap intervals.
+
+    Architectures are drawn anew with replacement, each with both of its scores; an interval holds
+    the middle of what the draws give (the percentile interval). It says what another sample of
+    architectures would change, not what another seed of their trainings would. The more accurate
+    BCa interval would ask for N more evaluations, seconds where N is in the thousands. A draw
+    holds copies. They would pull a plain tau towards 0; tau-b leaves pairs of copies out, and
+    ``precision_at`` lets all copies of the k-th best into the top.
+
+    Args:
+        a: the estimate, or any other score, [N].
+        b: the truth, [N], in the same order.
+        top: share of the architectures that counts as the top, in (0, 1].
+        confidence: of the intervals, in (0, 1).
+        resamples: how often architectures are drawn anew; 0 gives no intervals and takes
+            milliseconds.
+        seed: of the draws.
+
+    Where all scores of an array are equal, tau and rho are NaN.
+
+    Raises:
+        TypeError: ``resamples`` or ``seed`` is no whole number.
+        ValueError: the arrays differ in length, are not [N] with N at least 2, or hold a NaN;
+            another argument is out of its range.
+    """
+    a, b = _pair(a, b)
+    k = top_of(top, len(a))
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence must be in (0, 1), not {confidence!r}")
+    resamples = whole_number("resamples", resamples, least=0)
+    rng = np.random.default_rng(whole_number("seed", seed, least=0))
+    x, y = _codes(a), _codes(b)
+    values = _measures(x, y, k)
+    draws = (rng.integers(len(x), size=len(x)) for _ in range(resamples))
+    drawn = [_measures(x[rows], y[rows], k) for rows in draws]
+    intervals = _intervals(values, np.array(drawn).reshape(-1, 3), confidence)
+    return RankCorrelation(
+        *values,
+        tau_interval=intervals[0],
+        rho_interval=intervals[1],
+        precision_interval=intervals[2],
+        n=len(x),
+        k=k,
+        confidence=confidence,
+    )
+
+
+def kendall(a: ArrayLike, b: ArrayLike) -> float:
+    """Kendall's tau-b of two arrays [N]: pairs in the same order less pairs in the opposite one.
+
+    The difference is divided by the geometric mean of the pairs that are not tied in ``a`` and of
+    those that are not in ``b``. Without ties, the share of pairs in the same order is
+    (1 + tau) / 2. NaN where all scores of an array are equal.
+
+    Raises:
+        ValueError: as for ``rank_correlation``.
+    """
+    return _kendall(*_pair(a, b))
+
+
+def spearman(a: ArrayLike, b: ArrayLike) -> float:
+    """Spearman's rho of two arrays [N]: the linear correlation of the ranks.
+
+    Equal scores share the mean of their ranks. NaN where all scores of an array are equal.
+
+    Raises:
+        ValueError: as for ``rank_correlation``.
+    """
+    a, b = _pair(a, b)
+    return _spearman(_codes(a), _codes(b))
+
+
+def precision_at(a: ArrayLike, b: ArrayLike, top: float = 0.1) -> float:
+    """Share of the k architectures that ``a`` puts first which are truly among the first k.
+
+    k is ``top * N``, rounded, and at least 1. Truly among the first k is what has at least the
+    k-th largest ``b``, so all that are tied there belong. Where equal scores of ``a`` straddle the
+    k-th place, each of them is chosen with the same probability, and this is the mean share.
+
+    Raises:
+        ValueError: as for ``rank_correlation``.
+    """
+    a, b = _pair(a, b)
+    return _precision(a, b, top_of(top, len(a)))
+
+
+# ---- on checked arrays -----------------------------------------------------------------------
+
+
+def _measures(a: np.ndarray, b: np.ndarray, k: int) -> Measures:
+    """The three measures of dense ranks, see ``_codes``."""
+    return _kendall(a, b), _spearman(a, b), _precision(a, b, k)
+
+
+def _kendall(a: np.ndarray, b: np.ndarray) -> float:
+    from scipy.stats import kendalltau
+
+    return float(kendalltau(a, b, variant="b")[0])
+
+
+def _spearman(a: np.ndarray, b: np.ndarray) -> float:
+    x, y = (ranks - ranks.mean() for ranks in (_mean_ranks(a), _mean_ranks(b)))
+    scale = math.sqrt((x @ x) * (y @ y))
+    return float(x @ y) / scale if scale else math.nan
+
+
+def _mean_ranks(codes: np.ndarray) -> np.ndarray:
+    """Ranks from 1, equal codes sharing the mean of theirs; no sorting."""
+    count = np.bincount(codes)
+    return (np.cumsum(count) - (count - 1) / 2)[codes]
+
+
+def _precision(a: np.ndarray, b: np.ndarray, k: int) -> float:
+    last_a, last_b = (np.partition(scores, -k)[-k] for scores in (a, b))
+    best = b >= last_b
+    sure, tied = a > last_a, a == last_a
+    chance = (k - sure.sum()) / tied.sum()
+    return float((sure & best).sum() + chance * (tied & best).sum()) / k
+
+
+def _codes(scores: np.ndarray) -> np.ndarray:
+    """Dense ranks from 0: equal scores have one code, larger ones a larger."""
+    return np.unique(scores, return_inverse=True)[1].reshape(-1)
+
+
+def _intervals(values: Measures, drawn: np.ndarray, confidence: float) -> list[Interval]:
+    """Percentile intervals; draws of one architecture alone have no tau and are left out."""
+    ends = [(1 - confidence) / 2, (1 + confidence) / 2]
+    intervals = []
+    for value, column in zip(values, drawn.T, strict=True):
+        known = column[~np.isnan(column)]
+        some = len(known) > 0 and not math.isnan(value)
+        intervals.append(tuple(np.quantile(known, ends).tolist()) if some else _UNKNOWN)
+    return intervals
+
+
+def _pair(a: ArrayLike, b: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    x, y = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
+    if x.ndim != 1 or x.shape != y.shape or len(x) < 2:
+        raise ValueError(
+            f"give two arrays [N] of scores in the same order, N at least 2, "
+            f"not of shapes {list(x.shape)} and {list(y.shape)}"
+        )
+    missing = np.isnan(x) | np.isnan(y)
+    if missing.any():
+        raise ValueError(
+            f"{missing.sum()} of {len(x)} architectures have no score (NaN) in one of the arrays: "
+            "leave them out of both, with keep = ~(np.isnan(a) | np.isnan(b))"
+        )
+    return x, y
+
+
+def top_of(top: float, n: int) -> int:
+    """How many of n architectures are a share ``top`` of them; at least 1."""
+    if not 0 < top <= 1:
+        raise ValueError(f"top is a share of the architectures, in (0, 1], not {top!r}")
+    return max(1, round(top * n))
+
+
+def _words(value: float, interval: Interval) -> str:
+    if math.isnan(interval[0]):
+        return f"{value:.2f}"
+    return f"{value:.2f} [{interval[0]:.2f}, {interval[1]:.2f}]"
+
+
+TREES = 100
+LEAST = 10
+"""A forest of fewer architectures would tell little."""
+
+
+def filled(space: Space, known: np.ndarray, seed: int = 0) -> np.ndarray:
+    """Scores of every architecture: known ones as they are, others by a random forest.
+
+    As in Hutter et al. (ICML 2014), but effects are computed on the forest's predictions for the
+    whole space, not tree by tree. What it has not seen it predicts too close to the mean, so
+    effects come out too small; compare with another seed or a smaller sample.
+
+    Args:
+        space: what ``known`` is about.
+        known: [K_1, ..., K_D], NaN where an architecture is to be predicted.
+        seed: of the forest.
+
+    Raises:
+        ValueError: fewer than ten scores are known.
+    """
+    from sklearn.ensemble import RandomForestRegressor
+
+    flat, rows = known.ravel(), one_hot_rows(space)
+    have = ~np.isnan(flat)
+    if have.sum() < LEAST:
+        raise ValueError(
+            f"only {have.sum()} architectures have a score: a forest needs at least {LEAST}"
+        )
+    forest = RandomForestRegressor(TREES, random_state=seed).fit(rows[have], flat[have])
+    return np.where(have, flat, forest.predict(rows)).reshape(known.shape)
+
+
+Group = tuple[int, ...]
+"""Places of some decisions, rising."""
+
+
+@dataclass(frozen=True, eq=False)
+class Anova:
+    """The effects of every group of decisions, over all architectures with the same weight.
+
+    The score of an architecture x is the sum of ``effects[u]`` at x over all groups u, the empty
+    one included, which holds the mean. Each effect has mean zero along each of its axes.
+
+    Attributes:
+        space: of D decisions with K_1, ..., K_D options.
+        effects: of each group u, an array with the axes of its decisions.
+    """
+
+    space: Space
+    effects: Mapping[Group, np.ndarray]
+
+    @property
+    def mean(self) -> float:
+        """Mean score of the space."""
+        return float(self.effects[()])
+
+    @property
+    def main(self) -> np.ndarray:
+        """What each option changes on average, ``w``-shaped [D, K]; 0 where there is no option."""
+        effects = np.zeros(self.space.mask.shape)
+        effects[self.space.mask] = np.concatenate([self.effects[(d,)] for d in self._places])
+        return effects
+
+    def pair(self, first: int, second: int) -> np.ndarray:
+        """What two decisions do together beyond what each does alone, [K_first, K_second].
+
+        Raises:
+            ValueError: these are not the places of two decisions.
+        """
+        group = tuple(sorted((first, second)))
+        if group not in self.effects or first == second:
+            raise ValueError(
+                f"a pair is two different decisions from 0 to {len(self._places) - 1}, "
+                f"not {first} and {second}"
+            )
+        effect = self.effects[group]
+        return effect if first < second else effect.T
+
+    @cached_property
+    def shares(self) -> dict[Group, float]:
+        """Share of the variance that each group explains; they add up to 1 (Sobol' indices).
+
+        All are 0 where the scores do not vary.
+        """
+        variances = {u: float((effect**2).mean()) for u, effect in self.effects.items() if u}
+        total = sum(variances.values())
+        return {u: variance / total if total else 0.0 for u, variance in variances.items()}
+
+    def importance(self) -> np.ndarray:
+        """Share of the variance that is due to each decision, [D]; they add up to 1.
+
+        The share of a group is divided among its decisions alike: these are the Shapley values of
+        explained variance (Owen 2014, theorem 1).
+        """
+        due = np.zeros(len(self._places))
+        for group, share in self.shares.items():
+            due[list(group)] += share / len(group)
+        return due
+
+    # ---- one architecture --------------------------------------------------------------------
+
+    def shapley(self, arch: Arch) -> np.ndarray:
+        """What each decision of an architecture adds to the mean, [D].
+
+        They are exact Shapley values of the game in which a coalition of decisions is worth the
+        mean score of all architectures that share them. The mean and these values add up to the
+        score.
+
+        Raises:
+            TypeError, ValueError: no architecture of the space.
+        """
+        arch = self.space.check(arch)
+        values = np.zeros(len(arch))
+        for group in filter(None, self.effects):
+            values[list(group)] += self._at(group, arch) / len(group)
+        return values
+
+    def swap(self, arch: Arch, decision: int, token: int) -> Swap:
+        """What happens when one decision of an architecture changes.
+
+        Raises:
+            TypeError, ValueError: no architecture of the space, before or after.
+        """
+        before = self.space.check(arch)
+        if decision not in self._places:
+            raise ValueError(
+                f"decision={decision}: {self.space.name} has decisions 0 to {len(before) - 1}"
+            )
+        after = self.space.check((*before[:decision], token, *before[decision + 1 :]))
+        moved = {
+            group: self._at(group, after) - self._at(group, before)
+            for group in self.effects
+            if decision in group
+        }
+        alone, pairs = moved.pop((decision,)), np.zeros(len(before))
+        for group in [group for group in moved if len(group) == 2]:
+            (other,) = set(group) - {decision}
+            pairs[other] = moved.pop(group)
+        return Swap(before, after, alone, pairs, sum(moved.values()))
+
+    def score(self, arch: Arch) -> float:
+        """The sum of all effects: the score that was taken apart.
+
+        Raises:
+            TypeError, ValueError: no architecture of the space.
+        """
+        arch = self.space.check(arch)
+        return sum(self._at(group, arch) for group in self.effects)
+
+    def _at(self, group: Group, arch: Arch) -> float:
+        return float(self.effects[group][tuple(arch[d] for d in group)])
+
+    @property
+    def _places(self) -> range:
+        return range(len(self.space.decisions))
+
+
+@dataclass(frozen=True, eq=False)
+class Swap:
+    """A change of one decision, and the parts of what it does to the score.
+
+    Attributes:
+        before, after: the architectures.
+        alone: what the new option does on average, everything else averaged.
+        pairs: what it does together with each other decision as it is, [D]; 0 for its own.
+        rest: what it does together with several others at once.
+    """
+
+    before: Arch
+    after: Arch
+    alone: float
+    pairs: np.ndarray
+    rest: float
+
+    @property
+    def change(self) -> float:
+        """Change of the score, everything else held."""
+        return self.alone + float(self.pairs.sum()) + self.rest
+
+
+def anova(space: Space, archs: ArrayLike, scores: ArrayLike, *, seed: int = 0) -> Anova:
+    """Take scores apart into effects of decisions.
+
+    It is exact where every architecture of the space is known, or its canonical form is. Where
+    some are not, a random forest stands in for them: see ``surrogate.filled``.
+
+    Args:
+        space: whose decisions exclude nothing, with at most a million architectures.
+        archs: int [N, D].
+        scores: [N], in the same order.
+        seed: of the forest, where one is needed.
+
+    Raises:
+        TypeError: ``archs`` holds something else than whole numbers.
+        ValueError: the arrays do not fit each other or the space; a score is NaN; or the space
+            excludes combinations, or is too large.
+    """
+    known = complete(space, archs, scores)
+    values = filled(space, known, seed) if np.isnan(known).any() else known
+    return Anova(space, decompose(values))
+
+
+def main_effects(space: Space, archs: ArrayLike, scores: ArrayLike, *, seed: int = 0) -> np.ndarray:
+    """What each option of each decision changes on average, [D, K], in the unit of the scores.
+
+    Entry (d, k) is the mean score of all architectures with option k in decision d, less the mean
+    of all; 0 where there is no option. Arguments and errors are those of ``anova``.
+    """
+    return anova(space, archs, scores, seed=seed).main
+
+
+def decompose(values: np.ndarray) -> dict[Group, np.ndarray]:
+    """Effects of all groups of axes, smaller groups first (Hooker 2007, equation 2).
+
+    The effect of a group is the mean over all other axes, less the effects of its subgroups.
+
+    Args:
+        values: an axis for each decision, [K_1, ..., K_D].
+    """
+    axes = range(values.ndim)
+    effects: dict[Group, np.ndarray] = {}
+    for size in range(values.ndim + 1):
+        for group in itertools.combinations(axes, size):
+            others = tuple(axis for axis in axes if axis not in group)
+            effect = values.mean(axis=others) if others else values.copy()
+            for smaller in _subgroups(group):
+                effect = effect - _along(effects[smaller], smaller, group)
+            effects[group] = effect
+    return effects
+
+
+def _subgroups(group: Group) -> list[Group]:
+    return [u for size in range(len(group)) for u in itertools.combinations(group, size)]
+
+
+def _along(effect: np.ndarray, group: Group, larger: Group) -> np.ndarray:
+    """The effect with axes of length one where the larger group has more."""
+    shape = iter(effect.shape)
+    return effect.reshape([next(shape) if axis in group else 1 for axis in larger])
+
+
+@dataclass(frozen=True)
+class Better:
+    """An architecture that is better, and near.
+
+    Attributes:
+        arch: its tokens.
+        changes: places of the decisions that differ.
+        gain: what its score is higher.
+    """
+
+    arch: Arch
+    changes: tuple[int, ...]
+    gain: float
+
+
+def nearest_better(
+    space: Space, archs: ArrayLike, scores: ArrayLike, arch: Arch, *, margin: float = 0.0
+) -> Better | None:
+    """The best of the nearest architectures whose score is higher by more than ``margin``.
+
+    Near means few decisions that differ. Only architectures with a known score count.
+
+    Args:
+        space: whose decisions exclude nothing, with at most a million architectures.
+        archs: int [N, D].
+        scores: [N], in the same order.
+        arch: whose score is known.
+        margin: take the noise of a training, or what a change must be worth.
+
+    Returns:
+        The counterfactual, or None where no architecture is better.
+
+    Raises:
+        TypeError, ValueError: as for ``anova``; or the score of ``arch`` is not known, or the
+            margin is negative.
+    """
+    if not margin >= 0:
+        raise ValueError(f"margin must be a number from 0, not {margin!r}")
+    arch = space.check(arch)
+    known = complete(space, archs, scores)
+    if np.isnan(known[arch]):
+        raise ValueError(f"the score of {arch} is not known: no architecture can be called better")
+    gains = (known - known[arch]).ravel()
+    every = tokens(space)
+    changed = (every != np.array(arch)).sum(axis=1)
+    better = np.flatnonzero(gains > margin)  # a NaN is not
+    if not len(better):
+        return None
+    near = better[changed[better] == changed[better].min()]
+    found = near[np.argmax(gains[near])]
+    there = tuple(every[found].tolist())
+    places = tuple(np.flatnonzero(every[found] != np.array(arch)).tolist())
+    return Better(there, places, float(gains[found]))
+
+
+@dataclass(frozen=True)
+class Motif:
+    """Two options that the best share more often than others do.
+
+    Attributes:
+        places: of the two decisions.
+        options: what they chose.
+        top: share of the best that have both, in [0, 1].
+        all: share of all that have both.
+        p: chance of so large a share, or a larger one, among as many architectures drawn at
+            random (hypergeometric); not corrected for the number of motifs.
+    """
+
+    places: tuple[int, int]
+    options: tuple
+    top: float
+    all: float
+    p: float
+
+
+def motifs(space: Space, archs: ArrayLike, scores: ArrayLike, *, top: float = 0.01) -> list[Motif]:
+    """Every pair of options of two decisions, those most typical of the best first.
+
+    Args:
+        space: of the architectures.
+        archs: int [N, D].
+        scores: [N], in the same order.
+        top: share of the architectures that counts as the best, in (0, 1].
+
+    Raises:
+        ValueError: the arrays do not fit each other or the space, or ``top`` is out of its range.
+    """
+    archs, best = _best(space, archs, scores, top)
+    found = []
+    for first, second in itertools.combinations(range(len(space.decisions)), 2):
+        for a, b in itertools.product(*(_tokens(space, d) for d in (first, second))):
+            both = (archs[:, first] == a) & (archs[:, second] == b)
+            options = tuple(
+                space.decisions[d].options[token] for d, token in ((first, a), (second, b))
+            )
+            found.append(_motif((first, second), options, both, best))
+    return sorted(found, key=lambda motif: motif.p)
+
+
+def _motif(places: tuple[int, int], options: tuple, both: np.ndarray, best: np.ndarray) -> Motif:
+    from scipy.stats import hypergeom
+
+    hits = int((both & best).sum())
+    p = float(hypergeom.sf(hits - 1, len(best), int(both.sum()), int(best.sum())))
+    return Motif(places, options, hits / int(best.sum()), float(both.mean()), p)
+
+
+def _best(
+    space: Space, archs: ArrayLike, scores: ArrayLike, top: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """The architectures, and which of them are the best: bool [N]."""
+    archs, scores = np.asarray(archs), np.asarray(scores, dtype=float)
+    if archs.ndim != 2 or archs.shape != (len(scores), len(space.decisions)):
+        raise ValueError(
+            f"give archs [N, {len(space.decisions)}] and scores [N], not of shapes "
+            f"{list(archs.shape)} and {list(scores.shape)}"
+        )
+    best = np.zeros(len(scores), dtype=bool)
+    best[np.argsort(-scores, kind="stable")[: top_of(top, len(scores))]] = True
+    return archs, best
+
+
+def _tokens(space: Space, decision: int) -> range:
+    return range(len(space.decisions[decision].options))

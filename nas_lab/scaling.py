@@ -1,0 +1,553 @@
+"""Deeper, wider, larger: networks as stages, scaled up by one coefficient, counted unbuilt.
+
+    stages, resolution = compound(B0, 224, phi=1, alpha=ALPHA, beta=BETA, gamma=GAMMA)
+    budget(stages, resolution).macs / budget(B0, 224).macs      # 2.57, for layers are rounded up
+
+Source: M. Tan and Q. V. Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural
+Networks", ICML 2019, arXiv:1905.11946. Equations and tables below are those of that paper. Where
+it leaves something open, the authors' implementation decides: ``efficientnet_builder.py`` and
+``efficientnet_model.py`` in ``models/official/efficientnet`` of github.com/tensorflow/tpu.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import count
+from numbers import Real
+from typing import Literal, NamedTuple
+
+from nas_lab.checks import whole_number
+
+
+def number(name: str, value: object) -> float:
+    """Return ``value`` as a float; raise TypeError for what is no number."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{name} must be a number, not {value!r}")
+    return float(value)
+
+
+def factor(name: str, value: object) -> float:
+    """Return a factor as a float; raise ValueError below 1, for infinity and for nan."""
+    given = number(name, value)
+    if not 1 <= given < math.inf:
+        raise ValueError(
+            f"{name}={value}: give a finite number of at least 1; scaling up makes no dimension "
+            "smaller (equation 3)"
+        )
+    return given
+
+
+def power_of(name: str, base: float, phi: float) -> float:
+    """Return base^phi; raise ValueError for a base below 1, a bad phi, and beyond counting."""
+    base, phi = factor(name, base), number("phi", phi)
+    if not 0 <= phi < math.inf:
+        raise ValueError(f"phi={phi}: give 0 for the base network, or more for a larger one")
+    try:
+        return round(base**phi, 12)  # sqrt(2)^2 is a little above 2: no layer for that
+    except OverflowError:
+        raise ValueError(f"{name}^phi = {base}^{phi} is beyond counting: lower one") from None
+
+
+OPERATORS = ("conv", "mbconv")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Layers that follow each other and are alike: F_i and its number L_i in equation 1.
+
+    The first layer takes the channels of the stage before and has the stride; the others keep
+    channels and size. A convolution is followed by normalisation and SiLU. An ``mbconv`` is the
+    mobile inverted bottleneck with squeeze-and-excitation: 1x1 to ``expansion`` times its input
+    channels, depthwise k x k, squeeze-and-excitation, 1x1 to ``channels``.
+
+    Attributes:
+        operator: "conv" or "mbconv".
+        channels: output channels.
+        layers: how many layers. Scaling the depth repeats an ``mbconv``; a ``conv`` stays.
+        kernel: side of the (depthwise) convolution, odd.
+        stride: of the first layer.
+        expansion: inner channels of an ``mbconv`` over its input channels.
+
+    Raises:
+        TypeError: a number is not whole.
+        ValueError: an unknown operator, an even kernel, a number below 1, or an expanded ``conv``.
+    """
+
+    operator: Literal["conv", "mbconv"]
+    channels: int
+    layers: int = 1
+    kernel: int = 3
+    stride: int = 1
+    expansion: int = 1
+
+    def __post_init__(self) -> None:
+        if self.operator not in OPERATORS:
+            raise ValueError(f"operator={self.operator!r}: choose from {', '.join(OPERATORS)}")
+        for name in ("channels", "layers", "kernel", "stride", "expansion"):
+            value = whole_number(f"{name} of a stage", getattr(self, name))
+            object.__setattr__(self, name, value)
+        if self.kernel % 2 == 0:
+            raise ValueError(f"kernel={self.kernel} is even: only odd ones keep an image's size")
+        if self.operator == "conv" and self.expansion != 1:
+            raise ValueError(f"expansion={self.expansion}: only an mbconv expands its channels")
+
+
+B0 = (
+    Stage("conv", 32, kernel=3, stride=2),
+    Stage("mbconv", 16, layers=1, kernel=3, stride=1, expansion=1),
+    Stage("mbconv", 24, layers=2, kernel=3, stride=2, expansion=6),
+    Stage("mbconv", 40, layers=2, kernel=5, stride=2, expansion=6),
+    Stage("mbconv", 80, layers=3, kernel=3, stride=2, expansion=6),
+    Stage("mbconv", 112, layers=3, kernel=5, stride=1, expansion=6),
+    Stage("mbconv", 192, layers=4, kernel=5, stride=2, expansion=6),
+    Stage("mbconv", 320, layers=1, kernel=3, stride=1, expansion=6),
+    Stage("conv", 1280, kernel=1),
+)
+"""EfficientNet-B0, table 1. Pooling and the dense layer follow the last stage."""
+
+B0_RESOLUTION = 224
+ALPHA, BETA, GAMMA = 1.2, 1.1, 1.15
+"""Depth, width and resolution for phi = 1, found by grid search from B0 (section 4)."""
+
+
+def total_stride(stages: Iterable[Stage]) -> int:
+    """Product of all strides: pixels of the image for one of the last stage."""
+    return math.prod(stage.stride for stage in stages)
+
+
+def check_stages(stages: Iterable[Stage]) -> tuple[Stage, ...]:
+    """Return stages as a tuple; raise ValueError for none, TypeError for what is no stage."""
+    checked = tuple(stages)
+    if not checked:
+        raise ValueError("a network needs at least one stage; B0 is the one of the paper")
+    if not all(isinstance(stage, Stage) for stage in checked):
+        raise TypeError(f"stages are a tuple of Stage, not {stages!r}")
+    return checked
+
+
+def check_resolution(stages: Sequence[Stage], resolution: int) -> int:
+    """Return the resolution; raise ValueError below the stages' total stride."""
+    side, stride = whole_number("resolution", resolution), total_stride(stages)
+    if side < stride:
+        raise ValueError(
+            f"resolution={side} is below the total stride {stride} of these stages: the last of "
+            f"them would see less than a pixel. Give {stride} or more"
+        )
+    return side
+
+
+TOTAL = 2.0
+"""What alpha beta^2 gamma^2 should be, so that phi counts doublings (equation 3)."""
+EXPONENTS = {"alpha": 1, "beta": 2, "gamma": 2}
+
+
+def product(alpha: float, beta: float, gamma: float) -> float:
+    """alpha beta^2 gamma^2: how many times the multiply-adds for each step of phi, ideally.
+
+    Depth counts once, for a layer more costs what a layer costs. Width counts twice, for a
+    convolution has input and output channels, and so does resolution, for an image has two sides.
+    """
+    values = zip(EXPONENTS.items(), (alpha, beta, gamma), strict=True)
+    return math.prod(factor(name, value) ** power for (name, power), value in values)
+
+
+def residual(alpha: float, beta: float, gamma: float) -> float:
+    """alpha beta^2 gamma^2 - 2: 0 on the constraint, -0.08 for the paper's 1.2, 1.1 and 1.15."""
+    return product(alpha, beta, gamma) - TOTAL
+
+
+class Coefficients(NamedTuple):
+    """Depth, width and resolution for one step of phi."""
+
+    alpha: float
+    beta: float
+    gamma: float
+
+
+def project(
+    alpha: float,
+    beta: float,
+    gamma: float,
+    *,
+    keep: Literal["alpha", "beta", "gamma"] | None = None,
+) -> Coefficients:
+    """The coefficients nearest to these on the constraint, with none below 1.
+
+    Nearest in log space: in x = (ln alpha, ln beta, ln gamma) the constraint is the plane
+    n x = ln 2 with n = (1, 2, 2). The foot of the perpendicular is ``x - n (n x - ln 2) / |n|^2``.
+    A coordinate that falls below 0 is held at 0 (a coefficient of 1) and the others are projected
+    again, which ends at the nearest point (C. Michelot, "A finite algorithm for finding the
+    projection of a point onto the canonical simplex of R^n", 1986).
+
+    Args:
+        alpha, beta, gamma: 1 or more.
+        keep: the name of one that stays as it is, as the slider under a reader's hand does.
+
+    Raises:
+        TypeError: one is no number.
+        ValueError: one is below 1 or not finite, ``keep`` names none of them, or what is kept is
+            over the constraint alone.
+    """
+    given = dict(zip(EXPONENTS, (alpha, beta, gamma), strict=True))
+    x = {name: math.log(factor(name, value)) for name, value in given.items()}
+    n, rest = EXPONENTS, math.log(TOTAL)
+    free = [name for name in x if name != keep]
+    if keep is not None:
+        if keep not in x:
+            raise ValueError(f"keep={keep!r}: choose from {', '.join(x)}, or None")
+        rest -= n[keep] * x[keep]
+        if rest < -1e-12:
+            raise ValueError(
+                f"{keep}={given[keep]} is over the constraint alone: alpha beta^2 gamma^2 = 2 "
+                f"needs {keep} <= {TOTAL ** (1 / n[keep]):.4g}"
+            )
+    while True:
+        step = (sum(n[i] * x[i] for i in free) - rest) / sum(n[i] ** 2 for i in free)
+        foot = {i: x[i] - n[i] * step for i in free}
+        if min(foot.values()) >= -1e-12:  # below 0 by rounding at most
+            break
+        free = [i for i in free if foot[i] > 0]
+    nearest = {name: math.exp(max(0.0, foot.get(name, 0.0))) for name in x}
+    if keep is not None:
+        nearest[keep] = given[keep]
+    return Coefficients(**nearest)
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a network, or a part of it, costs.
+
+    Attributes:
+        params: trainable parameters.
+        macs: multiply-adds for one image, "FLOPs" in the paper. Convolutions and dense layers
+            count; normalisation, activation, pooling, products and sums do not.
+        activations: numbers that the convolutions put out for one image (I. Radosavovic et al.,
+            "Designing Network Design Spaces", CVPR 2020, section 4, defines them so).
+    """
+
+    params: int = 0
+    macs: int = 0
+    activations: int = 0
+
+    def __add__(self, other: Budget) -> Budget:
+        return Budget(
+            self.params + other.params,
+            self.macs + other.macs,
+            self.activations + other.activations,
+        )
+
+    def __rmul__(self, times: int) -> Budget:
+        return Budget(times * self.params, times * self.macs, times * self.activations)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One stage of a stage table, as in table 1.
+
+    Attributes:
+        stage: the stage.
+        in_channels: channels that it reads.
+        resolution: side of the image that it reads.
+        out_resolution: side of the image that it puts out.
+        budget: of all its layers; the last row has the dense layer too.
+    """
+
+    stage: Stage
+    in_channels: int
+    resolution: int
+    out_resolution: int
+    budget: Budget
+
+
+def table(
+    stages: Sequence[Stage], resolution: int, *, in_channels: int = 3, classes: int = 1000
+) -> tuple[Row, ...]:
+    """The stage table of a network. Nothing is built: arithmetic on nine rows or so.
+
+    Raises:
+        TypeError: a number is not whole.
+        ValueError: there are no stages, or the image is smaller than their total stride.
+    """
+    stages, side = check_stages(stages), check_resolution(stages, resolution)
+    channels = whole_number("in_channels", in_channels)
+    rows = []
+    for stage in stages:
+        out = _ceil_div(side, stage.stride)
+        first = _layer(stage, channels, side, out)
+        others = (stage.layers - 1) * _layer(stage, stage.channels, out, out)
+        rows.append(Row(stage, channels, side, out, first + others))
+        channels, side = stage.channels, out
+    rows[-1] = replace(rows[-1], budget=rows[-1].budget + _dense(channels, classes))
+    return tuple(rows)
+
+
+def budget(
+    stages: Sequence[Stage], resolution: int, *, in_channels: int = 3, classes: int = 1000
+) -> Budget:
+    """Parameters, multiply-adds and activations of a network; raises what ``table`` raises."""
+    rows = table(stages, resolution, in_channels=in_channels, classes=classes)
+    return sum((row.budget for row in rows), Budget())
+
+
+def _layer(stage: Stage, c_in: int, side: int, out: int) -> Budget:
+    """One layer of a stage, from ``c_in`` channels of side x side to its own of out x out."""
+    if stage.operator == "conv":
+        return _conv(c_in, stage.channels, stage.kernel, out)
+    inner, squeezed = stage.expansion * c_in, squeezed_channels(c_in)
+    expand = _conv(c_in, inner, 1, side) if stage.expansion > 1 else Budget()
+    depthwise = _conv(1, inner, stage.kernel, out)
+    squeeze = _conv(inner, squeezed, 1, 1, per_channel=1)
+    excite = _conv(squeezed, inner, 1, 1, per_channel=1)
+    project = _conv(inner, stage.channels, 1, out)
+    return expand + depthwise + squeeze + excite + project
+
+
+def squeezed_channels(c_in: int) -> int:
+    """Channels between squeeze and excitation: a quarter of the block's input, at least 1."""
+    return max(1, c_in // 4)
+
+
+def _conv(c_in: int, c_out: int, kernel: int, out: int, per_channel: int = 2) -> Budget:
+    """A convolution; ``c_in`` counts per group. Per channel: scale and shift, or a bias alone."""
+    weights = c_in * c_out * kernel**2
+    return Budget(weights + per_channel * c_out, weights * out**2, c_out * out**2)
+
+
+def _dense(c_in: int, classes: int) -> Budget:
+    classes = whole_number("classes", classes)
+    return Budget(c_in * classes + classes, c_in * classes)
+
+
+def _ceil_div(a: int, b: int) -> int:
+    return -(-a // b)
+
+
+def round_filters(channels: int, width: float, divisor: int = 8) -> int:
+    """Channels times ``width``, as a multiple of ``divisor``: ``round_filters`` of the reference.
+
+    The nearest multiple, but at least one, and the next one where that would lose more than 10%.
+    """
+    wanted = channels * width
+    rounded = max(divisor, int(wanted + divisor / 2) // divisor * divisor)
+    return rounded + divisor if rounded < 0.9 * wanted else rounded
+
+
+def round_repeats(layers: int, depth: float) -> int:
+    """Layers times ``depth``, rounded up: ``round_repeats`` of the reference."""
+    return math.ceil(depth * layers)
+
+
+def scale(
+    stages: Sequence[Stage], *, width: float = 1.0, depth: float = 1.0, divisor: int = 8
+) -> tuple[Stage, ...]:
+    """Widen every stage, and repeat the layers of every ``mbconv``.
+
+    Args:
+        stages: the base network.
+        width, depth: factors of at least 1.
+        divisor: what channels are a multiple of; 1 suits networks of few channels.
+
+    Raises:
+        TypeError: ``width`` or ``depth`` is no number.
+        ValueError: a factor is below 1 or not finite, or there are no stages.
+    """
+    width, depth = factor("width", width), factor("depth", depth)
+    divisor = whole_number("divisor", divisor)
+    return tuple(
+        replace(
+            stage,
+            channels=round_filters(stage.channels, width, divisor),
+            layers=round_repeats(stage.layers, depth)
+            if stage.operator == "mbconv"
+            else stage.layers,
+        )
+        for stage in check_stages(stages)
+    )
+
+
+def compound(
+    stages: Sequence[Stage],
+    resolution: int,
+    phi: float,
+    alpha: float,
+    beta: float,
+    gamma: float,
+    *,
+    divisor: int = 8,
+) -> tuple[tuple[Stage, ...], int]:
+    """Scale depth by alpha^phi, width by beta^phi and resolution by gamma^phi (equation 3).
+
+    Args:
+        stages: the base network.
+        resolution: side of its images, in pixels.
+        phi: how much more to spend, 0 or more; multiply-adds grow about (alpha beta^2 gamma^2)^phi
+            times.
+        alpha, beta, gamma: 1 or more.
+        divisor: what channels are a multiple of.
+
+    Returns:
+        The scaled stages, and the side of their images, rounded to the nearest whole number.
+
+    Raises:
+        TypeError: an argument is no number, or the resolution no whole number.
+        ValueError: there are no stages, the image is smaller than their total stride, phi is
+            negative, a coefficient is below 1, or one of them is NaN, infinite or beyond counting.
+    """
+    stages, side = check_stages(stages), check_resolution(stages, resolution)
+    depth, width, larger = (
+        power_of(name, base, phi)
+        for name, base in (("alpha", alpha), ("beta", beta), ("gamma", gamma))
+    )
+    return scale(stages, width=width, depth=depth, divisor=divisor), int(side * larger + 0.5)
+
+
+def fit_phi(
+    stages: Sequence[Stage],
+    resolution: int,
+    macs: float,
+    alpha: float,
+    beta: float,
+    gamma: float,
+    *,
+    in_channels: int = 3,
+    classes: int = 1000,
+    divisor: int = 8,
+) -> float:
+    """The phi, in thousandths, whose network comes nearest to a budget of multiply-adds.
+
+    Layers, channels and pixels are whole, so the multiply-adds of ``compound`` jump, and 2^phi is
+    only near them. This finds the phi on the better side of the jump, by ratio.
+
+    Raises:
+        TypeError, ValueError: what ``compound`` raises; no coefficient is above 1; or the base
+            network is over the budget already.
+    """
+
+    def counted(thousandths: int) -> int:
+        scaled = compound(
+            stages, resolution, thousandths / 1000, alpha, beta, gamma, divisor=divisor
+        )
+        return budget(*scaled, in_channels=in_channels, classes=classes).macs
+
+    target, base = number("macs", macs), counted(0)
+    if not base <= target < math.inf:
+        raise ValueError(f"macs={macs}: the base network alone has {base:,}, a budget has more")
+    if product(alpha, beta, gamma) == 1:
+        raise ValueError("alpha, beta and gamma are all 1, so no phi makes the network larger")
+    beyond = next(1000 * 2**i for i in count() if counted(1000 * 2**i) > target)
+    over = bisect_right(range(beyond), target, key=counted)
+    nearer = min((over - 1, over), key=lambda k: abs(math.log(counted(k) / target)))
+    return nearer / 1000
+
+
+class Published(NamedTuple):
+    """What table 2 of the paper prints: top-1 accuracy on ImageNet, parameters, multiply-adds."""
+
+    accuracy: float
+    params: float
+    macs: float
+
+
+class Phi(NamedTuple):
+    """The phi that each dimension alone points to; all three are equal where the rule is kept."""
+
+    depth: float
+    width: float
+    resolution: float
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One of the published EfficientNets.
+
+    Attributes:
+        name: "b0" to "b7".
+        width, depth: factors on the channels and layers of B0.
+        resolution: side of its images, in pixels.
+        dropout: share of features that is dropped before the dense layer in training.
+        published: what the paper's table 2 says of it.
+
+    Factors, resolution and dropout are those of ``efficientnet_params`` in the reference.
+    """
+
+    name: str
+    width: float
+    depth: float
+    resolution: int
+    dropout: float
+    published: Published
+
+    @cached_property
+    def stages(self) -> tuple[Stage, ...]:
+        """B0's stages, scaled by ``width`` and ``depth``."""
+        return scale(B0, width=self.width, depth=self.depth)
+
+    @property
+    def table(self) -> tuple[Row, ...]:
+        """Its stage table, for 1000 classes."""
+        return table(self.stages, self.resolution)
+
+    @cached_property
+    def budget(self) -> Budget:
+        """Counted, for 1000 classes at its resolution."""
+        return budget(self.stages, self.resolution)
+
+    @property
+    def params(self) -> int:
+        """Trainable parameters, counted."""
+        return self.budget.params
+
+    @property
+    def macs(self) -> int:
+        """Multiply-adds for one image, counted."""
+        return self.budget.macs
+
+    @property
+    def phi(self) -> Phi:
+        """The phi at which equation 3 gives its depth, its width, its resolution."""
+        return Phi(
+            math.log(self.depth) / math.log(ALPHA),
+            math.log(self.width) / math.log(BETA),
+            math.log(self.resolution / B0_RESOLUTION) / math.log(GAMMA),
+        )
+
+
+EFFICIENTNETS: Mapping[str, Variant] = {
+    variant.name: variant
+    for variant in (
+        Variant("b0", 1.0, 1.0, 224, 0.2, Published(0.771, 5.3e6, 0.39e9)),
+        Variant("b1", 1.0, 1.1, 240, 0.2, Published(0.791, 7.8e6, 0.70e9)),
+        Variant("b2", 1.1, 1.2, 260, 0.3, Published(0.801, 9.2e6, 1.0e9)),
+        Variant("b3", 1.2, 1.4, 300, 0.3, Published(0.816, 12e6, 1.8e9)),
+        Variant("b4", 1.4, 1.8, 380, 0.4, Published(0.829, 19e6, 4.2e9)),
+        Variant("b5", 1.6, 2.2, 456, 0.4, Published(0.836, 30e6, 9.9e9)),
+        Variant("b6", 1.8, 2.6, 528, 0.5, Published(0.840, 43e6, 19e9)),
+        Variant("b7", 2.0, 3.1, 600, 0.5, Published(0.843, 66e6, 37e9)),
+    )
+}
+"""The published networks. No single phi gives them: compare ``variant.phi`` and ``rule``."""
+
+
+class Factors(NamedTuple):
+    """Depth and width over B0's, and the side of the images, not rounded."""
+
+    depth: float
+    width: float
+    resolution: float
+
+
+def rule(phi: float) -> Factors:
+    """What equation 3 asks for at ``phi``, with the paper's alpha, beta and gamma, before rounding.
+
+    Raises:
+        TypeError, ValueError: phi is no number, negative, NaN or too large.
+    """
+    depth, width, larger = (
+        power_of(name, base, phi)
+        for name, base in (("alpha", ALPHA), ("beta", BETA), ("gamma", GAMMA))
+    )
+    return Factors(depth, width, B0_RESOLUTION * larger)
