@@ -6,7 +6,7 @@ import pytest
 from nas_lab import plots, spaces
 from nas_lab.strategies import Hyperband
 from nas_lab.widgets.budget import EPOCHS, ETAS, MOST, BudgetState
-from nas_lab.workflow.cluster import Stay
+from nas_lab.workflow.cluster import Interval
 
 
 @pytest.fixture(autouse=True)
@@ -41,8 +41,8 @@ def test_the_widget_has_room_for_all_brackets():
 
 
 def test_trials_are_in_the_row_of_their_worker():
-    stays = [Stay(0, 0, 0.0, 1.0), Stay(1, 1, 0.0, 2.0), Stay(2, 0, 1.0, 2.5)]
-    ax = plots.workers(stays, batch=2, lost=1.5)
+    intervals = [Interval(0, 0, 0.0, 1.0), Interval(1, 1, 0.0, 2.0), Interval(2, 0, 1.0, 2.5)]
+    ax = plots.workers(intervals, batch=2, lost=1.5)
     boxes = [c.get_paths()[0].get_extents() for c in ax.collections]
     found = sorted((box.x0, box.x1, round((box.y0 + box.y1) / 2)) for box in boxes)
     assert found == [(0.0, 1.0, 0), (0.0, 2.0, 1), (1.0, 2.5, 0)]

@@ -58,7 +58,7 @@ class Task(Protocol):
         """How good an answer's find is."""
 
 
-class Desk:
+class QueryBudget:
     """Where an answer asks in one case. It counts here, where no answer can reach.
 
     Attributes:
@@ -126,8 +126,8 @@ class OpenQuestion:
     def trial(self, answer: Callable[..., Any], seed: int) -> Result:
         """Put an answer to work on one case in this process."""
         task = self.draw(np.random.default_rng(seed))
-        desk = Desk(task)
-        return task.result(self.drive(answer, desk.ask, *task.inputs), desk.asked)
+        query_budget = QueryBudget(task)
+        return task.result(self.drive(answer, query_budget.ask, *task.inputs), query_budget.asked)
 
 
 def way(results: Sequence[Result]) -> float:

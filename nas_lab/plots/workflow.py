@@ -16,7 +16,7 @@ from nas_lab.plots.figures import TEXT, chart
 
 if TYPE_CHECKING:
     from nas_lab.strategies.halving import Rung
-    from nas_lab.workflow.cluster import Stay
+    from nas_lab.workflow.cluster import Interval
 
 _DEPTHS = ("#BFDCEF", "#86BBDD", "#4C97C6", "#277AB3", "#0B5C97", "#003A63", "#001F38")
 _TURNS = ("#277AB3", "#E48E00", "#009F72", "#BD4400", "#691D6A", "#6B6B6B")
@@ -31,7 +31,7 @@ class BracketBoxes:
     boxes are trained longer.
 
     Args:
-        ax: where to draw; its limits stay as they are made here.
+        ax: where to draw; its limits interval as they are made here.
         rows: the most brackets to show; one spends as many whole trainings at most.
         title: what the picture asks or finds.
     """
@@ -95,7 +95,7 @@ def _box(left: float, right: float, row: int, half: float) -> list[tuple[float, 
 
 
 def workers(
-    stays: Sequence[Stay],
+    intervals: Sequence[Interval],
     ax: Axes | None = None,
     *,
     batch: int,
@@ -105,25 +105,25 @@ def workers(
     """Draw trials as boxes in the row of their worker; a batch has a colour of its own.
 
     Args:
-        stays: trials on workers, as of ``nas_lab.workflow.timeline``.
+        intervals: trials on workers, as of ``nas_lab.workflow.timeline``.
         ax: where to draw; None makes a new figure.
         batch: trials that were asked for together.
         title: what the picture asks or finds.
         lost: the second in which a worker was killed.
     """
-    rows = 1 + max(stay.worker for stay in stays)
+    rows = 1 + max(interval.worker for interval in intervals)
     ax = chart(ax, title, "seconds since the first trial began", "", 1.2 + 0.55 * rows)
-    end = max(stay.ended for stay in stays)
-    for stay in stays:
-        hue = _TURNS[stay.trial // batch % len(_TURNS)]
-        span = [(stay.began, stay.ended - stay.began)]
+    end = max(interval.ended for interval in intervals)
+    for interval in intervals:
+        hue = _TURNS[interval.trial // batch % len(_TURNS)]
+        span = [(interval.began, interval.ended - interval.began)]
         ax.broken_barh(
-            span, (stay.worker - 0.36, 0.72), color=hue, edgecolor="white", linewidth=0.8
+            span, (interval.worker - 0.36, 0.72), color=hue, edgecolor="white", linewidth=0.8
         )
-        if stay.ended - stay.began > 0.03 * end:
-            middle = (stay.began + stay.ended) / 2
+        if interval.ended - interval.began > 0.03 * end:
+            middle = (interval.began + interval.ended) / 2
             look: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": TEXT - 2}
-            ax.text(middle, stay.worker, str(stay.trial), color=text_on(hue), **look)
+            ax.text(middle, interval.worker, str(interval.trial), color=text_on(hue), **look)
     if lost is not None:
         ax.axvline(lost, color=INK, linewidth=1.8, linestyle="--")
         beside: dict[str, Any] = {"xytext": (4, 0), "textcoords": "offset points"}

@@ -121,7 +121,7 @@ class NSGA2(SeededStrategy):
 
     Parents and their children compete for the places of the next generation: first those that
     none beats in both score and cost, then those that only these beat, and so on; of the last
-    front that fits in part, those with the most room around them. Parents are the better of two
+    front that fits in part, those with the largest crowding distance. Parents are the better of two
     drawn at random, children a mixture of two parents' tokens with one mutation.
 
     Args:
@@ -143,7 +143,7 @@ class NSGA2(SeededStrategy):
         self.cost = cost
         self._parents: list[Trial] = []
         self._children: list[Trial] = []
-        self._standing: dict[int, tuple[int, float]] = {}
+        self._rank_and_crowding: dict[int, tuple[int, float]] = {}
         self._asked = 0
 
     def ask(self, n: int) -> list[Arch]:
@@ -164,9 +164,11 @@ class NSGA2(SeededStrategy):
         everyone = [*self._parents, *self._children]
         points = np.array([_point(trial, self.cost) for trial in everyone])
         survivors = survive(points, self.population)
-        ranks, room = standing(points[survivors])
+        ranks, crowding = rank_and_crowding(points[survivors])
         self._parents = [everyone[i] for i in survivors]
-        self._standing = dict(enumerate(zip(ranks.tolist(), (-room).tolist(), strict=True)))
+        self._rank_and_crowding = dict(
+            enumerate(zip(ranks.tolist(), (-crowding).tolist(), strict=True))
+        )
         self._children = []
 
     def _propose(self, rng: np.random.Generator) -> Arch:
@@ -177,9 +179,9 @@ class NSGA2(SeededStrategy):
         return self.space.mutate(self._mixture(mother, father, rng), rng)
 
     def _tournament(self, rng: np.random.Generator) -> Arch:
-        """The better of two by rank, then by room: the crowded comparison of section III-B."""
+        """The better of two by rank, then by crowding distance (section III-B)."""
         entrants = rng.integers(len(self._parents), size=2).tolist()
-        return self._parents[min(entrants, key=self._standing.__getitem__)].arch
+        return self._parents[min(entrants, key=self._rank_and_crowding.__getitem__)].arch
 
     def _mixture(self, mother: Arch, father: Arch, rng: np.random.Generator) -> Arch:
         """Each token from either parent; the mother where the space has no such architecture."""
@@ -196,18 +198,18 @@ def _point(trial: Trial, cost: str) -> tuple[float, float]:
 
 def survive(points: np.ndarray, n: int) -> list[int]:
     """Places of the ``n`` points that live on, best first; points [N, M] are minimised."""
-    ranks, room = standing(points)
-    return np.lexsort((-room, ranks))[:n].tolist()
+    ranks, crowding = rank_and_crowding(points)
+    return np.lexsort((-crowding, ranks))[:n].tolist()
 
 
-def standing(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def rank_and_crowding(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Front of each point, from 0, and its crowding distance within that front, each [N]."""
     ranks = nondominated_ranks(points)
-    room = np.zeros(len(points))
+    crowding = np.zeros(len(points))
     for rank in range(ranks.max(initial=-1) + 1):
         front = np.flatnonzero(ranks == rank)
-        room[front] = crowding_distance(points[front])
-    return ranks, room
+        crowding[front] = crowding_distance(points[front])
+    return ranks, crowding
 
 
 def nondominated_ranks(points: np.ndarray) -> np.ndarray:
@@ -229,15 +231,15 @@ def nondominated_ranks(points: np.ndarray) -> np.ndarray:
 def crowding_distance(points: np.ndarray) -> np.ndarray:
     """Room around each point of a front [N]: the gap between its neighbours, in every coordinate.
 
-    Gaps are shares of the front's extent and are added up; the ends have infinite room.
+    Gaps are shares of the front's extent and are added up; the ends have an infinite distance.
     """
-    room = np.zeros(len(points))
+    crowding = np.zeros(len(points))
     for column in points.T:
         if not np.isfinite(column).all():  # failed trials, none of which has a place
             continue
         order = np.argsort(column, kind="stable")
         extent = column[order[-1]] - column[order[0]]
-        room[order[[0, -1]]] = math.inf
+        crowding[order[[0, -1]]] = math.inf
         if extent > 0:
-            room[order[1:-1]] += (column[order[2:]] - column[order[:-2]]) / extent
-    return room
+            crowding[order[1:-1]] += (column[order[2:]] - column[order[:-2]]) / extent
+    return crowding

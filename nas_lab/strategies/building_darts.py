@@ -1,4 +1,4 @@
-"""Search by gradient in several ways and with several seeds, and keep what they chose.
+"""Search by gradient in several methods and with several seeds, and keep what they chose.
 
 Each search is a job with a file of its own, written when it is finished; a build that was stopped
 does those that are missing.
@@ -76,13 +76,13 @@ class Plan:
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """What a way chose, and the CPU time until then."""
+    """What a method chose, and the CPU time until then."""
 
     arch: Arch
     seconds: float
 
 
-class Way(ABC):
+class Method(ABC):
     """A way to choose architectures.
 
     Attributes:
@@ -99,8 +99,8 @@ class Way(ABC):
 
 
 @dataclass(frozen=True)
-class Gradient(Way):
-    """A search by gradient, and perhaps other ways to read it."""
+class Gradient(Method):
+    """A search by gradient, and perhaps other methods to read it."""
 
     name: str
     order: Literal[1, 2, "joint"] = 1
@@ -143,7 +143,7 @@ class Gradient(Way):
 
 
 @dataclass(frozen=True)
-class SinglePath(Way):
+class SinglePath(Method):
     """One-shot: a supernet trained on single architectures ranks random candidates."""
 
     names: tuple[str, ...] = ("one-shot",)
@@ -160,7 +160,7 @@ class SinglePath(Way):
         return [Choice(best, one_shot.seconds + time.thread_time() - start)], np.empty(0)
 
 
-WAYS: tuple[Way, ...] = (
+METHODS: tuple[Method, ...] = (
     Gradient(
         "first order",
         rules={
@@ -178,27 +178,27 @@ WAYS: tuple[Way, ...] = (
     Gradient("edge weights", relaxation=EdgeNormalisation()),
     SinglePath(),
 )
-"""What is compared. The names of their first choices are those of the ways."""
+"""What is compared. The names of their first choices are those of the methods."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """A way with a seed, on all images or on few."""
+    """A method with a seed, on all images or on few."""
 
-    way: Way
+    method: Method
     data: FashionMNIST
     seed: int
 
     def path(self, folder: Path) -> Path:
         """Where its result is kept."""
-        name = self.way.names[0].replace(" ", "-")
+        name = self.method.names[0].replace(" ", "-")
         return folder / f"{name}-{images_of(self.data)}-{self.seed}.npz"
 
     def finish(self, plan: Plan, folder: Path) -> Path:
         """Run it, if it has not been, and return where its result is."""
         path = self.path(folder)
         if not path.is_file():
-            choices, w = self.way.run(plan, self.data, self.seed)
+            choices, w = self.method.run(plan, self.data, self.seed)
             arrays: dict[str, np.ndarray] = {
                 "w": w.round(3).astype(np.float16),
                 "chosen": np.array([choice.arch for choice in choices], dtype=np.int8),
@@ -223,9 +223,9 @@ def default_plan() -> Plan:
     return Plan(400, 10, skeleton, data, seeds=tuple(range(6)), paths=1_500, candidates=150)
 
 
-def recipe_of(plan: Plan, ways: Sequence[Way]) -> dict[str, Any]:
+def recipe_of(plan: Plan, methods: Sequence[Method]) -> dict[str, Any]:
     """All that decides the numbers in the file, as plain values."""
-    searches, others = names_of(ways)
+    searches, others = names_of(methods)
     return {
         "searches": searches,
         "others": others,
@@ -241,10 +241,10 @@ def recipe_of(plan: Plan, ways: Sequence[Way]) -> dict[str, Any]:
     }
 
 
-def names_of(ways: Sequence[Way]) -> tuple[list[str], list[str]]:
+def names_of(methods: Sequence[Method]) -> tuple[list[str], list[str]]:
     """Names of the searches, and those of all other choices."""
-    searches = [way.names[0] for way in ways if way.search]
-    return searches, [n for way in ways for n in way.names if n not in searches]
+    searches = [method.names[0] for method in methods if method.search]
+    return searches, [n for method in methods for n in method.names if n not in searches]
 
 
 def build(
@@ -253,7 +253,7 @@ def build(
     output: Path,
     *,
     executor: Executor | None = None,
-    ways: Sequence[Way] = WAYS,
+    methods: Sequence[Method] = METHODS,
 ) -> None:
     """Run what is missing, then write the file.
 
@@ -262,13 +262,15 @@ def build(
         folder: where results are kept; it belongs to one recipe.
         output: the file.
         executor: who searches; None searches here.
-        ways: how to search.
+        methods: how to search.
     """
-    runs = [Run(way, data, seed) for seed in plan.seeds for data in plan.data for way in ways]
+    runs = [
+        Run(method, data, seed) for seed in plan.seeds for data in plan.data for method in methods
+    ]
     for _ in tqdm(_finish_all(runs, plan, folder, executor), total=len(runs), unit="run"):
         pass
-    about = {**recipe_of(plan, ways), "versions": building.versions()}
-    archives.write(output, assemble(plan, folder, ways), about)
+    about = {**recipe_of(plan, methods), "versions": building.versions()}
+    archives.write(output, assemble(plan, folder, methods), about)
 
 
 def _finish_all(
@@ -280,10 +282,10 @@ def _finish_all(
     return (future.result() for future in as_completed(futures))
 
 
-def assemble(plan: Plan, folder: Path, ways: Sequence[Way]) -> dict[str, np.ndarray]:
+def assemble(plan: Plan, folder: Path, methods: Sequence[Method]) -> dict[str, np.ndarray]:
     """The arrays of the file, out of those of the runs: images, names, seeds, and the rest."""
-    searches, others = names_of(ways)
-    place = {name: (way, i) for way in ways for i, name in enumerate(way.names)}
+    searches, others = names_of(methods)
+    place = {name: (method, i) for method in methods for i, name in enumerate(method.names)}
 
     def collect(array: str, names: Sequence[str]) -> np.ndarray:
         return np.array(
@@ -292,8 +294,8 @@ def assemble(plan: Plan, folder: Path, ways: Sequence[Way]) -> dict[str, np.ndar
         )  # fmt: skip
 
     def found(name: str, data: FashionMNIST, seed: int, array: str) -> np.ndarray:
-        way, i = place[name]
-        values = archives.read(Run(way, data, seed).path(folder))[0][array]
+        method, i = place[name]
+        values = archives.read(Run(method, data, seed).path(folder))[0][array]
         return values if array == "w" else values[i]
 
     return {
@@ -308,7 +310,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser, _ = commands.build_command("darts_runs", main.__doc__, stored.FILE, "strategies")
     options = parser.parse_args(arguments)
     plan = default_plan()
-    folder = commands.parts_folder(options, building.fingerprint(recipe_of(plan, WAYS)))
+    folder = commands.parts_folder(options, building.fingerprint(recipe_of(plan, METHODS)))
     with commands.open_executor(options.workers, options.scheduler) as pool:
         build(plan, folder, options.output, executor=pool)
     sys.stdout.write(f"{options.output}: written\n")

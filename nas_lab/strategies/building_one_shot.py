@@ -1,6 +1,6 @@
-"""Train supernets in several ways, and look at their rankings while they learn.
+"""Train supernets in several methods, and look at their rankings while they learn.
 
-What is seen is kept like the trials of a search, in histories, one for each way and seed. A
+What is seen is kept like the trials of a search, in histories, one for each method and seed. A
 training itself is not kept: a build that was stopped trains the interrupted run anew, which gives
 the same weights, and goes on looking where it was.
 """
@@ -52,7 +52,7 @@ class Skewed:
 
 
 @dataclass(frozen=True)
-class Way:
+class Method:
     """How a supernet is trained and evaluated.
 
     Args:
@@ -73,13 +73,13 @@ class Way:
         return made
 
 
-WAYS: dict[str, Way] = {
-    "uniform": Way(),
-    "distinct": Way(sampler=Distinct),
-    "fair": Way(sampler=Fair),
-    "unfair": Way(sampler=Skewed),
-    "learnt scales": Way(scales=True),
-    "averaged statistics": Way(estimate=AveragedStatistics),
+METHODS: dict[str, Method] = {
+    "uniform": Method(),
+    "distinct": Method(sampler=Distinct),
+    "fair": Method(sampler=Fair),
+    "unfair": Method(sampler=Skewed),
+    "learnt scales": Method(scales=True),
+    "averaged statistics": Method(estimate=AveragedStatistics),
 }
 """From a name to what it means. Each but the first changes one thing of the first."""
 
@@ -90,7 +90,7 @@ class Plan:
 
     Args:
         archs: n architectures.
-        steps: of training before each look, rising; the last ends the training. A step of a way
+        steps: of training before each look, rising; the last ends the training. A step of a method
             whose sampler gives m architectures counts as m steps.
         skeleton: what surrounds the cells.
         data: images as it takes them.
@@ -106,10 +106,10 @@ class Plan:
 
 @dataclass(frozen=True)
 class Run:
-    """A way with a seed, and the history of what was seen."""
+    """A method with a seed, and the history of what was seen."""
 
     name: str
-    way: Way
+    method: Method
     seed: int
 
     def history(self, folder: Path) -> History:
@@ -121,13 +121,13 @@ class Run:
         history = self.history(folder)
         if len(history) == len(plan.steps) * len(plan.archs):
             return len(history)
-        one_shot = self.way.one_shot(plan, self.seed)
+        one_shot = self.method.one_shot(plan, self.seed)
         paths = len(one_shot.sampler(np.random.default_rng(0)))
         looks = {max(1, step // paths): look for look, step in enumerate(plan.steps)}
         for step in one_shot.train(steps=max(looks)):
             if step.number in looks:
                 net = one_shot.estimator().net
-                estimate = WithSeconds(self.way.estimate(net, plan.data), step.seconds)
+                estimate = WithSeconds(self.method.estimate(net, plan.data), step.seconds)
                 first = looks[step.number] * len(plan.archs)
                 ids = {first + i: arch for i, arch in enumerate(plan.archs)}
                 missing = {id: arch for id, arch in ids.items() if id not in history}
@@ -157,7 +157,7 @@ def default_plan() -> Plan:
 
 def recipe_of(plan: Plan, names: Sequence[str]) -> dict[str, Any]:
     """All that decides the numbers in the file, as plain values."""
-    plain = WAYS["uniform"].one_shot(plan, 0)
+    plain = METHODS["uniform"].one_shot(plan, 0)
     settings = ("learning_rate", "momentum", "weight_decay", "clip")
     return {
         "names": list(names),
@@ -182,7 +182,7 @@ def build(
     output: Path,
     *,
     executor: Executor | None = None,
-    ways: Mapping[str, Way] = WAYS,
+    methods: Mapping[str, Method] = METHODS,
 ) -> None:
     """Train and look at what is missing, then write the file.
 
@@ -191,12 +191,12 @@ def build(
         folder: where histories are kept; it belongs to one recipe.
         output: the file.
         executor: who trains; None trains here.
-        ways: how to train, by name.
+        methods: how to train, by name.
     """
-    runs = [Run(name, way, seed) for name, way in ways.items() for seed in plan.seeds]
+    runs = [Run(name, method, seed) for name, method in methods.items() for seed in plan.seeds]
     for _ in tqdm(_finish_all(runs, plan, folder, executor), total=len(runs), unit="run"):
         pass
-    about = {**recipe_of(plan, tuple(ways)), "versions": building.versions()}
+    about = {**recipe_of(plan, tuple(methods)), "versions": building.versions()}
     trials = [run.history(folder).trials for run in runs]
     archives.write(output, assemble(plan, trials, about), about)
 
@@ -213,7 +213,7 @@ def _finish_all(
 def assemble(
     plan: Plan, trials: Sequence[Sequence[Trial]], about: Mapping[str, Any]
 ) -> dict[str, np.ndarray]:
-    """The arrays of the file, out of the complete trials of each run: ways, and seeds in each."""
+    """The arrays of the file, out of complete runs: methods, and seeds in each."""
     shape = (-1, len(plan.seeds), len(plan.steps), len(plan.archs))
     scores = np.array([[trial.result.score for trial in run] for run in trials]).reshape(shape)
     trained = [[trial.result.metrics["trained"] for trial in run] for run in trials]
@@ -231,7 +231,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     plan = default_plan()
-    folder = commands.parts_folder(options, building.fingerprint(recipe_of(plan, tuple(WAYS))))
+    folder = commands.parts_folder(options, building.fingerprint(recipe_of(plan, tuple(METHODS))))
     with commands.open_executor(options.workers, options.scheduler) as pool:
         build(plan, folder, options.output, executor=pool)
     sys.stdout.write(f"{options.output}: written\n")

@@ -90,7 +90,7 @@ class DartsRuns:
 
     def _array(self, array: str, name: str, images: int | None) -> np.ndarray:
         if name not in self.names:
-            raise ValueError(f"no way is called {name!r}; choose from {_list(self.names)}")
+            raise ValueError(f"no method is called {name!r}; choose from {_list(self.names)}")
         images = self.images[0] if images is None else images
         if images not in self.images:
             raise ValueError(f"images={images}: searches had {_list(map(str, self.images))}")

@@ -356,9 +356,9 @@ class EAS(PolicyGradient):
             A scalar whose gradient is minus the estimate of the policy gradient, and rewards [B].
         """
         log_ps = [self.controller(arch)[None] for arch in archs]
-        surprise = torch.cat([entropy(log_p) for log_p in log_ps])
+        entropies = torch.cat([entropy(log_p) for log_p in log_ps])
         log_p = torch.cat([chosen(p, [g]) for p, g in zip(log_ps, growths, strict=True)])
-        return self.policy_loss(log_p, surprise, gains)
+        return self.policy_loss(log_p, entropies, gains)
 
 
 def _score(curve: Curve) -> float:

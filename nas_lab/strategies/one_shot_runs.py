@@ -73,7 +73,7 @@ class OneShotRuns:
 
     def _place(self, name: str) -> int:
         if name not in self.names:
-            raise ValueError(f"no way is called {name!r}; choose from {', '.join(self.names)}")
+            raise ValueError(f"no method is called {name!r}; choose from {', '.join(self.names)}")
         return self.names.index(name)
 
 

@@ -215,13 +215,13 @@ class PolicyGradient:
     entropy: float
 
     def policy_loss(
-        self, log_p: torch.Tensor, surprise: torch.Tensor, scores: Sequence[float]
+        self, log_p: torch.Tensor, entropies: torch.Tensor, scores: Sequence[float]
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """What gradient descent descends, and the rewards.
 
         Args:
             log_p: log-probabilities of the samples, [B].
-            surprise: entropies of their decisions, in nats, [B].
+            entropies: entropies of their decisions, in nats, [B].
             scores: how good they are, finite.
 
         Returns:
@@ -229,10 +229,10 @@ class PolicyGradient:
             a baseline, the rewards' own mean takes its place: for that one step, what comes from
             the rewards is smaller by 1/B in the mean.
         """
-        rewards = torch.tensor(scores) + self.entropy * surprise.detach()
+        rewards = torch.tensor(scores) + self.entropy * entropies.detach()
         baseline = rewards.mean() if math.isnan(self.baseline) else self.baseline
         # J depends on the weights through what is drawn, and through the entropy in R.
-        gain = (rewards - baseline) * log_p + self.entropy * surprise
+        gain = (rewards - baseline) * log_p + self.entropy * entropies
         return -gain.mean(), rewards
 
     def descend(self, loss: torch.Tensor, rewards: torch.Tensor) -> None:

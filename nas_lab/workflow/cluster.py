@@ -90,7 +90,7 @@ class Replay:
 
 
 @dataclass(frozen=True)
-class Stay:
+class Interval:
     """One trial on one worker, in seconds after the first trial began."""
 
     trial: int
@@ -99,7 +99,7 @@ class Stay:
     ended: float
 
 
-def timeline(trials: Iterable[Trial]) -> list[Stay]:
+def timeline(trials: Iterable[Trial]) -> list[Interval]:
     """Who did what when, by the metrics of ``OnWorker``; workers are numbered as they come.
 
     Raises:
@@ -112,25 +112,27 @@ def timeline(trials: Iterable[Trial]) -> list[Stay]:
     noted = sorted(trials, key=lambda trial: trial.result.metrics[BEGAN])
     first = noted[0].result.metrics[BEGAN] if noted else 0.0
     workers: dict[float, int] = {}
-    stays = []
+    intervals = []
     for trial in noted:
         said: Mapping[str, float] = trial.result.metrics
         worker = workers.setdefault(said[PROCESS], len(workers))
-        stays.append(Stay(trial.id, worker, said[BEGAN] - first, said[ENDED] - first))
-    return stays
+        intervals.append(Interval(trial.id, worker, said[BEGAN] - first, said[ENDED] - first))
+    return intervals
 
 
-def busy(stays: Iterable[Stay], workers: int) -> float:
+def busy(intervals: Iterable[Interval], workers: int) -> float:
     """Share of the workers' time, from the first beginning to the last end, in which they worked.
 
     Raises:
         ValueError: there is no trial.
     """
-    stays = list(stays)
-    if not stays:
+    intervals = list(intervals)
+    if not intervals:
         raise ValueError("no trials: run a search first")
-    whole = max(stay.ended for stay in stays) - min(stay.began for stay in stays)
-    return sum(stay.ended - stay.began for stay in stays) / (whole * workers)
+    whole = max(interval.ended for interval in intervals) - min(
+        interval.began for interval in intervals
+    )
+    return sum(interval.ended - interval.began for interval in intervals) / (whole * workers)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from nas_lab.homework.grading import boxes, exam, leaderboard
 from nas_lab.homework.grading.grading import Grade, Mark
 from nas_lab.homework.homeworks import HOMEWORKS, OPEN
 from nas_lab.homework.homeworks.capstone import Hunt, _first_found
-from nas_lab.homework.open_question import Desk, Result
+from nas_lab.homework.open_question import QueryBudget, Result
 
 QUESTION = OPEN["capstone.q1"]
 TABLE = Table.load()
@@ -173,10 +173,10 @@ def test_the_best_has_gone_all_the_way(hunt):
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=9))
 @settings(max_examples=50)
 def test_what_is_no_architecture_is_refused_and_counted(value):
-    desk = Desk(Hunt.draw(np.random.default_rng(5)))
-    assert "refused" in desk.reply(value)
-    assert desk.asked == 1
-    assert desk.task.result(value, 1).way == -1
+    query_budget = QueryBudget(Hunt.draw(np.random.default_rng(5)))
+    assert "refused" in query_budget.reply(value)
+    assert query_budget.asked == 1
+    assert query_budget.task.result(value, 1).way == -1
 
 
 @pytest.mark.parametrize("arch", [[True] * 6, [0.0] * 6, [0] * 5, [0, 0, 0, 0, 0, 5], [-1] * 6])
@@ -186,12 +186,12 @@ def test_tokens_are_strict(hunt, arch):
 
 
 def test_the_budget_is_kept(hunt):
-    desk = Desk(hunt)
+    query_budget = QueryBudget(hunt)
     for _ in range(hunt.budget):
-        desk.ask([0] * 6)
+        query_budget.ask([0] * 6)
     with pytest.raises(RuntimeError, match="budget of 60 queries is spent"):
-        desk.ask([0] * 6)
-    assert desk.asked == hunt.budget
+        query_budget.ask([0] * 6)
+    assert query_budget.asked == hunt.budget
 
 
 def test_points_by_hand():

@@ -9,7 +9,7 @@ from nas_lab.data import FashionMNIST
 from nas_lab.spaces import Skeleton, nasbench201
 from nas_lab.strategies import Darts, DartsRuns, OneShot
 from nas_lab.strategies.building_darts import (
-    WAYS,
+    METHODS,
     Gradient,
     Plan,
     Run,
@@ -35,7 +35,7 @@ SOME = (FIRST, Gradient("Gumbel", relaxation=Gumbel()), SinglePath())
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
-    build(PLAN, folder / "parts", folder / "tiny.npz", ways=SOME)
+    build(PLAN, folder / "parts", folder / "tiny.npz", methods=SOME)
     return folder
 
 
@@ -86,7 +86,7 @@ def test_a_build_goes_on_where_it_stopped(built):
     missing = Run(SOME[1], DATA[0], 0).path(built / "parts")
     before, lost = kept.stat().st_mtime_ns, missing.read_bytes()
     missing.unlink()
-    build(PLAN, built / "parts", built / "again.npz", ways=SOME)
+    build(PLAN, built / "parts", built / "again.npz", methods=SOME)
     assert kept.stat().st_mtime_ns == before
     assert missing.is_file()
     assert lost
@@ -99,7 +99,7 @@ def test_what_is_not_there_is_said(built):
     runs = DartsRuns.load(built / "tiny.npz")
     with pytest.raises(ValueError, match="choose from first order, Gumbel"):
         runs.w("one-shot")
-    with pytest.raises(ValueError, match="no way is called 'best'"):
+    with pytest.raises(ValueError, match="no method is called 'best'"):
         runs.chosen("best")
     with pytest.raises(ValueError, match="searches had 200, 80"):
         runs.seconds("Gumbel", 100)
@@ -109,8 +109,8 @@ def test_the_plan_of_the_kit_can_be_sent_to_other_processes():
     import pickle
 
     plan = default_plan()
-    for way in WAYS:
-        again = pickle.loads(pickle.dumps(Run(way, plan.data[1], 0)))
-        assert again.way.names == way.names
-    searches, others = names_of(WAYS)
+    for method in METHODS:
+        again = pickle.loads(pickle.dumps(Run(method, plan.data[1], 0)))
+        assert again.method.names == method.names
+    searches, others = names_of(METHODS)
     assert len({*searches, *others}) == len(searches) + len(others) == 12

@@ -9,8 +9,8 @@ from nas_lab.estimation.averaged_statistics import BATCH, AveragedStatistics
 from nas_lab.spaces import Skeleton
 from nas_lab.strategies import OneShot, OneShotRuns, Uniform
 from nas_lab.strategies.building_one_shot import (
+    METHODS,
     SPACE,
-    WAYS,
     Plan,
     Run,
     Skewed,
@@ -33,7 +33,7 @@ def built(tmp_path_factory):
 
 def test_what_was_seen_is_read_back(built):
     runs = OneShotRuns.load(built / "tiny.npz")
-    assert runs.names == tuple(WAYS)
+    assert runs.names == tuple(METHODS)
     assert runs.steps == PLAN.steps
     assert [tuple(arch) for arch in runs.archs.tolist()] == list(ARCHS)
     one_shot = OneShot(SPACE, SKELETON, DATA, seed=3, sampler=Uniform)
@@ -48,21 +48,21 @@ def test_what_was_seen_is_read_back(built):
 
 
 def test_only_the_estimate_differs_where_statistics_are_averaged(built):
-    plain, other = (WAYS[name].one_shot(PLAN, 0).fit(steps=10) for name in ("uniform", "unfair"))
-    same = WAYS["averaged statistics"].one_shot(PLAN, 0).fit(steps=10)
+    plain, other = (METHODS[name].one_shot(PLAN, 0).fit(steps=10) for name in ("uniform", "unfair"))
+    same = METHODS["averaged statistics"].one_shot(PLAN, 0).fit(steps=10)
     weights = [s.net.classifier.weight for s in (plain, same, other)]
     assert weights[0].equal(weights[1])
     assert not weights[0].equal(weights[2])
 
 
 def test_a_build_goes_on_where_it_stopped(built):
-    path = Run("unfair", WAYS["unfair"], 3).history(built / "parts").path
+    path = Run("unfair", METHODS["unfair"], 3).history(built / "parts").path
     kept = b"".join(path.read_bytes().splitlines(keepends=True)[:5])  # a look, and one of the next
     path.write_bytes(kept)
     build(PLAN, built / "parts", built / "again.npz")
     assert path.read_bytes().startswith(kept)
     whole, again = (OneShotRuns.load(built / f"{name}.npz") for name in ("tiny", "again"))
-    for name in WAYS:
+    for name in METHODS:
         assert np.array_equal(whole.scores(name), again.scores(name))
 
 

@@ -9,7 +9,7 @@ from nas_lab import checks
 from nas_lab.estimation import Table
 from nas_lab.spaces import nasbench201
 from nas_lab.strategies import DartsRuns
-from nas_lab.strategies.building_darts import WAYS, default_plan, recipe_of
+from nas_lab.strategies.building_darts import METHODS, default_plan, recipe_of
 
 PLAN, SPACE = default_plan(), nasbench201()
 
@@ -21,7 +21,7 @@ def runs():
 
 def test_it_is_small_and_made_by_this_recipe(runs):
     assert checks.dataset("darts_runs.npz").stat().st_size < 400_000
-    recipe = json.loads(json.dumps(recipe_of(PLAN, WAYS)))
+    recipe = json.loads(json.dumps(recipe_of(PLAN, METHODS)))
     assert recipe.items() <= dict(runs.about).items()
     for images in runs.images:
         for name in runs.names:
@@ -40,7 +40,7 @@ def test_weights_are_shares_that_move_slowly(runs, name):
 
 def test_run_again_a_search_begins_the_same_way(runs):
     """Another machine adds in another order; after a few steps that is still unseen."""
-    darts = WAYS[0].darts(PLAN, PLAN.data[1], 0)
+    darts = METHODS[0].darts(PLAN, PLAN.data[1], 0)
     for step in darts.train(steps=PLAN.steps):
         if step.number == PLAN.kept[1]:
             break

@@ -7,7 +7,7 @@ from scipy import stats
 from nas_lab import checks
 from nas_lab.estimation import Table
 from nas_lab.strategies import OneShotRuns
-from nas_lab.strategies.building_one_shot import WAYS, default_plan, recipe_of
+from nas_lab.strategies.building_one_shot import METHODS, default_plan, recipe_of
 from nas_lab.widgets import Rankings
 
 PLAN = default_plan()
@@ -20,9 +20,9 @@ def runs():
 
 def test_it_is_small_and_made_by_this_recipe(runs):
     assert checks.dataset("one_shot_runs.npz").stat().st_size < 300_000
-    assert recipe_of(PLAN, tuple(WAYS)).items() <= dict(runs.about).items()
+    assert recipe_of(PLAN, tuple(METHODS)).items() <= dict(runs.about).items()
     assert [tuple(arch) for arch in runs.archs.tolist()] == list(PLAN.archs)
-    for name in WAYS:
+    for name in METHODS:
         scores, seconds = runs.scores(name), runs.seconds(name)
         assert scores.shape == (len(PLAN.seeds), len(PLAN.steps), len(PLAN.archs))
         assert ((scores >= 0) & (scores <= 1)).all()
@@ -31,7 +31,7 @@ def test_it_is_small_and_made_by_this_recipe(runs):
 
 def test_trained_again_a_run_comes_out_within_the_noise(runs):
     """Another machine adds in another order, so it may differ as much as another seed does."""
-    one_shot = WAYS["uniform"].one_shot(PLAN, 0)
+    one_shot = METHODS["uniform"].one_shot(PLAN, 0)
     for step in one_shot.train(steps=PLAN.steps[-1]):
         if step.number == PLAN.steps[0]:
             break

@@ -15,7 +15,7 @@ from nas_lab.history import Evaluation, Trial
 from nas_lab.spaces import nasbench201
 from nas_lab.strategies import RegularizedEvolution, search
 from nas_lab.workflow import OnWorker, Plan, Recorded, Replay, busy, timeline
-from nas_lab.workflow.cluster import Stay
+from nas_lab.workflow.cluster import Interval
 from tests import estimates
 
 SPACE = nasbench201()
@@ -76,9 +76,13 @@ def noted(id, process, began, ended):
 
 def test_a_timeline_by_hand():
     trials = [noted(0, 70, 5.0, 6.0), noted(1, 50, 4.5, 7.0), noted(2, 70, 6.5, 8.5)]
-    stays = timeline(trials)
-    assert stays == [Stay(1, 0, 0.0, 2.5), Stay(0, 1, 0.5, 1.5), Stay(2, 1, 2.0, 4.0)]
-    assert busy(stays, 2) == pytest.approx((2.5 + 1 + 2) / (2 * 4))
+    intervals = timeline(trials)
+    assert intervals == [
+        Interval(1, 0, 0.0, 2.5),
+        Interval(0, 1, 0.5, 1.5),
+        Interval(2, 1, 2.0, 4.0),
+    ]
+    assert busy(intervals, 2) == pytest.approx((2.5 + 1 + 2) / (2 * 4))
     with pytest.raises(ValueError, match="trial 3 does not say who made it"):
         timeline([*trials, Trial(3, (0,) * 6, Evaluation(0.5))])
     with pytest.raises(ValueError, match="no trials"):

@@ -81,7 +81,7 @@ class BoxKind(Protocol):
         """Start a box; leaving the context ends every process in it."""
 
 
-def kit(folder: Path) -> Path:
+def copy_runner(folder: Path) -> Path:
     """Copy the runner and the drivers, which hold no answers, into ``folder``."""
     shutil.copy(Path(box.__file__).parent / "runner.py", folder / "runner.py")
     lent = folder / "nas_lab" / "homework" / "drivers"
@@ -143,7 +143,7 @@ class Bubblewrap:
         """Start a box; leaving the context ends every process in it."""
         with (
             tempfile.TemporaryDirectory() as folder,
-            _running(self.command(kit(Path(folder)), limits)) as process,
+            _running(self.command(copy_runner(Path(folder)), limits)) as process,
         ):
             yield process
 
@@ -203,11 +203,11 @@ def hidden_folders() -> list[str]:
     if shown(package):
         found.append(package)
         if os.path.isdir(os.path.join(clone, "homework", "masters")):
-            found += [os.path.join(clone, name) for name in BESIDE]
+            found += [os.path.join(clone, name) for name in SECRET_FOLDERS]
     return sorted({*filter(os.path.isdir, found)})
 
 
-BESIDE = ("homework", "notebooks", "datasets", "tests", "build", ".git")
+SECRET_FOLDERS = ("homework", "notebooks", "datasets", "tests", "build", ".git")
 """Folders of a clone that hold solutions or what they can be made of."""
 
 
@@ -235,7 +235,7 @@ class Container:
         with tempfile.TemporaryDirectory() as folder:
             label = f"nas-lab-{os.getpid()}-{next(_users)}"
             try:
-                with _running(self.command(kit(Path(folder)), limits, label)) as process:
+                with _running(self.command(copy_runner(Path(folder)), limits, label)) as process:
                     yield process
             finally:
                 subprocess.run([self.engine, "rm", "--force", label], capture_output=True)
@@ -286,7 +286,7 @@ class Plain:
             scratch.mkdir()
             # Here the limit counts all processes of the user, not only those of the hand-in.
             own = replace(limits, processes=limits.processes + processes.of_this_user())
-            command = [sys.executable, str(kit(lent) / "runner.py"), own.for_runner()]
+            command = [sys.executable, str(copy_runner(lent) / "runner.py"), own.for_runner()]
             try:
                 with _running(command, cwd=scratch) as process:
                     yield process

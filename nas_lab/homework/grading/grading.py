@@ -11,9 +11,9 @@ from nas_lab.homework.grading import reading
 from nas_lab.homework.grading.boxes import BoxKind, Limits
 from nas_lab.homework.grading.exam import Exam, OpenSheet, Sheet
 from nas_lab.homework.grading.searching import lost, searched, verdict
-from nas_lab.homework.grading.talking import Talk, Trouble, as_text, call
+from nas_lab.homework.grading.talking import Channel, Trouble, as_text, call
 from nas_lab.homework.grading.template import Template
-from nas_lab.homework.open_question import Desk, Result, in_words
+from nas_lab.homework.open_question import QueryBudget, Result, in_words
 
 LEFT_OUT = "left out:"
 MOST_NOTES = 12
@@ -170,13 +170,13 @@ class Run:
                 self._stop("timed out", "the whole notebook took too long")
                 return
             with box.start(self.limits) as process:
-                talk = Talk(process, self.limits.memory, 2 * self.limits.processes)
+                channel = Channel(process, self.limits.memory, 2 * self.limits.processes)
                 try:
-                    talk.ask({"do": "load", "modules": self.exam.modules}, START_SECONDS)
+                    channel.ask({"do": "load", "modules": self.exam.modules}, START_SECONDS)
                 except Trouble as trouble:
                     raise RuntimeError(f"the box does not start: {trouble}") from trouble
-                if self._cells_ran(talk):
-                    self._ask_answers(talk)
+                if self._cells_ran(channel):
+                    self._ask_answers(channel)
 
     def _todo(self) -> list[Sheet | OpenSheet]:
         return [sheet for sheet in self.exam.sheets if sheet.question.name not in self.marks]
@@ -194,12 +194,12 @@ class Run:
             else:
                 self._mark(sheet, status, words)
 
-    def _cells_ran(self, talk: Talk) -> bool:
+    def _cells_ran(self, channel: Channel) -> bool:
         """Run all cells, those that failed a second time; False when one broke the box."""
-        failed = self._run(talk, range(len(self.cells)))
+        failed = self._run(channel, range(len(self.cells)))
         if failed is not None:
             # A cell may need what a later one defines, when cells were moved.
-            failed = self._run(talk, [i for i in failed if i >= self.given])
+            failed = self._run(channel, [i for i in failed if i >= self.given])
         if failed is None:
             return False
         self.notes = [note for note in self.notes if note.startswith(LEFT_OUT)]
@@ -209,7 +209,7 @@ class Run:
             self.notes.append(f"{len(why) - MOST_NOTES} more cells failed")
         return True
 
-    def _run(self, talk: Talk, places: Iterable[int]) -> dict[int, str] | None:
+    def _run(self, channel: Channel, places: Iterable[int]) -> dict[int, str] | None:
         failed = {}
         for place in places:
             if place in self.broken:
@@ -217,7 +217,7 @@ class Run:
             request = {"do": "run", "cell": place, "source": self.cells[place]}
             try:
                 seconds = self._seconds() if place >= self.given else START_SECONDS
-                error = talk.ask(request, seconds).get("error")
+                error = channel.ask(request, seconds).get("error")
             except Trouble as trouble:
                 self.broken.add(place)
                 self.troubles.add(trouble.kind)
@@ -234,33 +234,33 @@ class Run:
         first = self.cells[place].strip().splitlines()[0][:60]
         return f"the cell that begins with {first!r}"
 
-    def _ask_answers(self, talk: Talk) -> None:
+    def _ask_answers(self, channel: Channel) -> None:
         for sheet in self._todo():
             ask = self._ask_search if isinstance(sheet, OpenSheet) else self._ask_answer
-            if not ask(talk, sheet):  # type: ignore[arg-type]
+            if not ask(channel, sheet):  # type: ignore[arg-type]
                 return
 
-    def _ask_answer(self, talk: Talk, sheet: Sheet) -> bool:
+    def _ask_answer(self, channel: Channel, sheet: Sheet) -> bool:
         """Mark one answer; False when it broke the box."""
         cases = list(map(json.loads, sheet.inputs))
         try:
-            reply = talk.ask(call(sheet.question, cases), self._seconds())
+            reply = channel.ask(call(sheet.question, cases), self._seconds())
         except Trouble as trouble:
             self._mark(sheet, trouble.kind, str(trouble))
             return False
         self._judge(sheet, reply)
         return True
 
-    def _ask_search(self, talk: Talk, sheet: OpenSheet) -> bool:
+    def _ask_search(self, channel: Channel, sheet: OpenSheet) -> bool:
         """Score one search in the cases that are left; False when it broke the box."""
         done = self.results.setdefault(sheet.question.name, [])
         for task in sheet.tasks[len(done) :]:
-            desk = Desk(task)
+            query_budget = QueryBudget(task)
             try:
-                done.append(searched(talk, sheet.question, desk, self._seconds()))
+                done.append(searched(channel, sheet.question, query_budget, self._seconds()))
             except Trouble as trouble:
                 self.troubles.add(trouble.kind)
-                done.append(lost(task, desk.asked, str(trouble)))
+                done.append(lost(task, query_budget.asked, str(trouble)))
                 return False
         self._score(sheet, done)
         return True

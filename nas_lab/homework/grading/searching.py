@@ -5,33 +5,37 @@ from __future__ import annotations
 from dataclasses import replace
 
 from nas_lab.homework.grading.exam import OpenSheet
-from nas_lab.homework.grading.talking import Talk, Trouble, as_text, call
-from nas_lab.homework.open_question import Desk, OpenQuestion, Result, Task
+from nas_lab.homework.grading.talking import Channel, Trouble, as_text, call
+from nas_lab.homework.open_question import OpenQuestion, QueryBudget, Result, Task
 
 NOT_THERE = "there is no such function"
 
 
-def searched(talk: Talk, question: OpenQuestion, desk: Desk, seconds: float) -> Result:
+def searched(
+    channel: Channel, question: OpenQuestion, query_budget: QueryBudget, seconds: float
+) -> Result:
     """What the search of a hand-in finds in one case.
 
     Args:
-        talk: with a box in which the hand-in has run.
+        channel: with a box in which the hand-in has run.
         question: names the function.
-        desk: of the case.
+        query_budget: of the case.
         seconds: until it must be found.
 
     Raises:
         Trouble: there was no proper reply.
     """
-    reply = talk.ask(call(question, [desk.task.inputs], asks=True), seconds, desk.reply)
+    reply = channel.ask(
+        call(question, [query_budget.task.inputs], asks=True), seconds, query_budget.reply
+    )
     if reply.get("missing") is True:
-        return lost(desk.task, desk.asked, NOT_THERE)
+        return lost(query_budget.task, query_budget.asked, NOT_THERE)
     cases = reply.get("cases")
     if not isinstance(cases, list) or len(cases) != 1 or not isinstance(cases[0], dict):
         raise Trouble("tampered", "a reply has not the form of one")
     if "error" in cases[0]:
-        return lost(desk.task, desk.asked, as_text(cases[0]["error"]))
-    return desk.task.result(cases[0].get("value"), desk.asked)
+        return lost(query_budget.task, query_budget.asked, as_text(cases[0]["error"]))
+    return query_budget.task.result(cases[0].get("value"), query_budget.asked)
 
 
 def lost(task: Task, asked: int, why: str) -> Result:

@@ -1,4 +1,4 @@
-"""Talk to a box: a line of JSON there, a line back, and a limit on everything."""
+"""Channel to a box: a line of JSON there, a line back, and a limit on everything."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MOST_DIGITS = 400
 """Of a whole number in a reply."""
 LOOK_SECONDS = 0.25
 """How often processes, their memory and their time are looked at."""
-MORE = 1.2
+CPU_FACTOR = 1.2
 """A request may compute this many times its seconds, all processes together."""
 
 
@@ -33,7 +33,7 @@ class Trouble(Exception):
         self.kind = kind
 
 
-class Talk:
+class Channel:
     """A conversation with one box.
 
     Args:
@@ -69,7 +69,7 @@ class Talk:
             Trouble: there was no proper reply.
         """
         nonce, deadline = secrets.token_hex(16), time.monotonic() + seconds
-        self._most_computed = self._computed + MORE * seconds
+        self._most_computed = self._computed + CPU_FACTOR * seconds
         line = json.dumps({"nonce": nonce, **request}).encode() + b"\n"
         while True:
             reply = self._exchange(line, deadline, nonce)
