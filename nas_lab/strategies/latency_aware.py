@@ -15,7 +15,7 @@ from nas_lab.estimation.latency import LookupTable
 from nas_lab.spaces.base import Skeleton, Space
 from nas_lab.strategies.darts.relaxations import Moment
 from nas_lab.strategies.darts.search import Darts
-from nas_lab.strategies.darts.steps import Batch
+from nas_lab.strategies.darts.updates import Batch
 
 Trade = Callable[[Tensor, Tensor], Tensor]
 """From a loss and expected seconds to what is minimised; both are scalars with gradients."""

@@ -10,7 +10,7 @@ from nas_lab.data import FashionMNIST
 from nas_lab.spaces import Skeleton, darts, nasbench201
 from nas_lab.strategies import Darts
 from nas_lab.strategies.darts import SHORT, HardGumbel, Schedule
-from nas_lab.strategies.darts.turns import InTurns
+from nas_lab.strategies.darts.updates import InTurns
 
 SPACE = nasbench201()
 SKELETON = Skeleton(channels=4, cells=1, stages=1, stem_stride=2, resolution=8, in_channels=1)

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from nas_lab.nets import supernet
 from nas_lab.spaces import Skeleton, darts, nasbench201
-from nas_lab.strategies.darts.gradients import (
+from nas_lab.strategies.darts.updates import (
     first_order,
     gradient,
     mixed_product,

@@ -18,7 +18,7 @@ from nas_lab.strategies.darts import (
     RisingCurvature,
     TooManySkips,
     curvature,
-    stopping,
+    selection,
     top_eigenvalue,
 )
 
@@ -135,7 +135,7 @@ def brute_force(values, window, ratio):
 def test_rising_curvature_against_a_loop(values, window, ratio, every):
     rule, left = RisingCurvature(every, window, ratio), iter(values)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stopping, "curvature", lambda _: next(left))
+        patch.setattr(selection, "curvature", lambda _: next(left))
         stopped = None
         for number in range(1, every * len(values) + 1):
             if rule(SimpleNamespace(log=[SimpleNamespace(number=number)])):

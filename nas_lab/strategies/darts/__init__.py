@@ -5,10 +5,10 @@
         step.w                             # [D, K], a row of softmax(alpha) for each decision
     darts.arch()                           # the strongest option of each
 
-``simple`` is the lecture's form on one page, on a chain of layers. The other files hold an idea
-each: ``gradients`` (first and second order), ``turns`` (who moves when), ``relaxations`` (how w
-comes from the parameters), ``discretising`` and ``perturbation`` (how an architecture comes from
-w), ``hessian`` and ``stopping`` (when to stop).
+``simple`` is the lecture's form on one page, on a chain of layers. ``updates`` has the two updates
+in first and second order, and who moves when; ``search`` the whole, and what is kept at the end;
+``relaxations`` says how w comes from the parameters, ``selection`` when to stop and what else to
+keep.
 """
 
 import lazy_loader
@@ -16,9 +16,6 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "hessian": ["curvature", "top_eigenvalue"],
-        "discretising": ["strongest"],
-        "perturbation": ["Perturbation"],
         "relaxations": [
             "AuxiliarySkip",
             "EdgeNormalisation",
@@ -28,10 +25,15 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "Relaxation",
             "Softmax",
         ],
-        "schedule": ["PAPER", "SHORT", "Schedule"],
-        "search": ["Darts"],
+        "search": ["PAPER", "SHORT", "Darts", "Schedule", "strongest"],
+        "selection": [
+            "Perturbation",
+            "RisingCurvature",
+            "TooManySkips",
+            "curvature",
+            "top_eigenvalue",
+        ],
         "simple": ["CANDIDATES", "MixedChain", "MixedLayer"],
-        "steps": ["Step"],
-        "stopping": ["RisingCurvature", "TooManySkips"],
+        "updates": ["Step"],
     },
 )

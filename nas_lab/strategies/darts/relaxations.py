@@ -1,18 +1,11 @@
-"""Relaxations: from the architecture's parameters to a matrix w that gradients go through.
-
-    Softmax()                                  # DARTS
-    AuxiliarySkip(Softmax())                   # DARTS-
-    EdgeNormalisation(Gumbel())                # each edge weighed too, as in PC-DARTS; sampled
-
-A relaxation is a map from parameters to w, and the supernet takes any w. So what these papers
-change in the network can be said here, in a line of arithmetic.
-"""
+"""How the mixture w comes from the parameters: softmax, Gumbel-softmax, an auxiliary skip."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import singledispatch
 
 import torch
 from torch import Tensor
@@ -21,7 +14,49 @@ from torch.nn import functional
 from nas_lab import runtime
 from nas_lab.checks import number_in
 from nas_lab.spaces.base import Space
-from nas_lab.strategies.darts.edges import nodes, skips
+from nas_lab.spaces.cell_201 import EDGES_201, NasBench201
+from nas_lab.spaces.cell_darts import CELLS_DARTS, EDGES_DARTS, Darts
+
+
+@singledispatch
+def nodes(space: Space) -> tuple[int, ...]:
+    """For each decision, the number of the node that its edge leads to.
+
+    Edges with the same number are those that a node sums. For ``darts()`` nodes of the reduction
+    cell have numbers of their own.
+
+    Raises:
+        TypeError: the decisions of this kind of space are no edges.
+    """
+    raise TypeError(
+        f"the decisions of {space.name} are no edges of a cell: use nasbench201() or darts()"
+    )
+
+
+@nodes.register
+def _nodes_201(space: NasBench201) -> tuple[int, ...]:
+    return tuple(node for _, node in EDGES_201)
+
+
+@nodes.register
+def _nodes_darts(space: Darts) -> tuple[int, ...]:
+    per_cell = 1 + max(node for _, node in EDGES_DARTS)
+    return tuple(i * per_cell + node for i in range(len(CELLS_DARTS)) for _, node in EDGES_DARTS)
+
+
+def incoming(space: Space) -> list[list[int]]:
+    """For each node, the positions of the edges that lead to it; TypeError as ``nodes``."""
+    reached = nodes(space)
+    return [[i for i, n in enumerate(reached) if n == node] for node in sorted(set(reached))]
+
+
+def skips(space: Space) -> list[int | None]:
+    """For each decision, the token of its ``skip_connect``; None where it has none."""
+    return [
+        decision.options.index("skip_connect") if "skip_connect" in decision.options else None
+        for decision in space.decisions
+    ]
+
 
 Parameters = Mapping[str, Tensor]
 """What is learnt of the architecture, by name: ``alpha`` [D, K], and what a relaxation adds."""

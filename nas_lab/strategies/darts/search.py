@@ -1,11 +1,12 @@
-"""DARTS: make the choice differentiable, and descend."""
+"""DARTS: search by gradient descent on a mixture, then keep the strongest operations."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import singledispatch
 from typing import Literal
 
 import numpy as np
@@ -14,15 +15,133 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nas_lab import nets, runtime
-from nas_lab.checks import whole_number
+from nas_lab.checks import number_in, whole_number
 from nas_lab.data import FashionMNIST, Loader
 from nas_lab.estimation.training import check_fits
 from nas_lab.spaces.base import Arch, Skeleton, Space
-from nas_lab.strategies.darts.discretising import strongest
-from nas_lab.strategies.darts.relaxations import SOFTMAX, Moment, Relaxation
-from nas_lab.strategies.darts.schedule import PAPER, Schedule
-from nas_lab.strategies.darts.steps import Batch, Step, endless
-from nas_lab.strategies.darts.turns import ORDERS
+from nas_lab.spaces.cell_darts import Darts as DartsSpace
+from nas_lab.strategies.darts.relaxations import SOFTMAX, Moment, Relaxation, incoming
+from nas_lab.strategies.darts.updates import ORDERS, Batch, Step, endless
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Two optimisers and their rates; the defaults are those of Liu et al. 2019, appendix A.1.1.
+
+    Those are meant for 50 passes over half of CIFAR-10. Adam moves a parameter by its rate at
+    most, so in a search of a few hundred steps alphas hardly leave zero, clear as their order may
+    be: ``SHORT`` is a schedule for such searches.
+
+    Args:
+        weight_rate: learning rate of the weights in the first step: gradient descent with
+            momentum, along a cosine. It is also xi, the rate of the virtual step.
+        last_weight_rate: rate in the last step. The paper says zero, the authors' code has this.
+        momentum: of the weights, in [0, 1).
+        weight_decay: of the weights.
+        clip: largest norm of their gradient; from the authors' code.
+        alpha_rate: learning rate of the architecture: Adam.
+        alpha_betas: Adam's two decay rates, in [0, 1).
+        alpha_decay: weight decay of the architecture, as in ``torch.optim.Adam``.
+        warmup: share of the search in which only weights learn, in [0, 1). The paper has none;
+            15 of 50 passes in PC-DARTS (Xu et al. 2020).
+
+    Raises:
+        ValueError: a value is out of its range.
+    """
+
+    weight_rate: float = 0.025
+    last_weight_rate: float = 0.001
+    momentum: float = 0.9
+    weight_decay: float = 3e-4
+    clip: float = 5.0
+    alpha_rate: float = 3e-4
+    alpha_betas: tuple[float, float] = (0.5, 0.999)
+    alpha_decay: float = 1e-3
+    warmup: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("weight_rate", "last_weight_rate", "weight_decay", "alpha_rate"):
+            number_in(name, getattr(self, name))
+        number_in("alpha_decay", self.alpha_decay)
+        for name in ("momentum", "warmup"):
+            number_in(name, getattr(self, name), below=1)
+        for beta in self.alpha_betas:
+            number_in("alpha_betas", beta, below=1)
+        if not self.clip > 0:
+            raise ValueError(f"clip is a number above 0, not {self.clip!r}; math.inf clips nothing")
+
+    def rate(self, progress: float) -> float:
+        """Learning rate of the weights at a share of the search, in [0, 1]."""
+        fall = (1 + math.cos(math.pi * progress)) / 2
+        return self.last_weight_rate + (self.weight_rate - self.last_weight_rate) * fall
+
+    def weight_optimiser(self, weights: Iterable[Tensor]) -> torch.optim.SGD:
+        """Momentum begins at zero for all weights, for some may rest in the first step."""
+        optimiser = torch.optim.SGD(
+            weights,
+            lr=self.weight_rate,
+            momentum=self.momentum,
+            weight_decay=self.weight_decay,
+            fused=True,
+        )
+        for weight in optimiser.param_groups[0]["params"]:
+            optimiser.state[weight]["momentum_buffer"] = torch.zeros_like(weight)
+        return optimiser
+
+    def alpha_optimiser(self, alphas: Iterable[Tensor]) -> torch.optim.Adam:
+        """Adam."""
+        return torch.optim.Adam(
+            alphas, lr=self.alpha_rate, betas=self.alpha_betas, weight_decay=self.alpha_decay
+        )
+
+
+PAPER = Schedule()
+"""Rates of the paper."""
+
+SHORT = Schedule(weight_rate=0.1, alpha_rate=0.02)
+"""Rates for searches of a few hundred steps, found by trial on the cell of NAS-Bench-201."""
+
+
+NONE = 0
+"""Token of 'none' in a DARTS cell."""
+
+
+@singledispatch
+def strongest(space: Space, w: np.ndarray) -> Arch:
+    """The strongest option of each decision, the lecture's argmax.
+
+    On ``nasbench201()`` 'none' is an option like any other, as in the experiments of its authors
+    (Dong & Yang 2020). On ``darts()`` each node keeps its two strongest inputs, where the
+    strength of an edge is its largest weight but that of 'none' (Liu et al. 2019, section 2.4).
+    Of equal weights the first wins.
+
+    Args:
+        space: of the architecture.
+        w: weights [D, K].
+
+    Raises:
+        ValueError: ``w`` has another shape, or the space excludes the combination.
+    """
+    return space.check(np.where(space.mask, _checked(space, w), -np.inf).argmax(axis=1).tolist())
+
+
+@strongest.register
+def _two_inputs(space: DartsSpace, w: np.ndarray) -> Arch:
+    candidates = _checked(space, w).copy()
+    candidates[:, NONE] = -np.inf
+    tokens, strength = candidates.argmax(axis=1), candidates.max(axis=1)
+    arch = np.full(len(w), NONE)
+    for edges in incoming(space):
+        kept = sorted(edges, key=lambda edge: -strength[edge])[:2]
+        arch[kept] = tokens[kept]
+    return space.check(arch.tolist())
+
+
+def _checked(space: Space, w: np.ndarray) -> np.ndarray:
+    w = np.asarray(w, dtype=float)
+    if w.shape != space.mask.shape:
+        raise ValueError(f"{space.name} takes w of shape {space.mask.shape}, not {w.shape}")
+    return w
 
 
 class Darts:
