@@ -54,7 +54,7 @@ LIGHT = {
     "nas_lab.strategies.one_shot_runs": "from nas_lab.strategies import OneShotRuns",
     "nas_lab.strategies.racing": "from nas_lab.strategies import band, race",
     "nas_lab.explain": "from nas_lab.explain import rank_correlation",
-    "nas_lab.workflow.checks": "from nas_lab.workflow import check_data, split",
+    "nas_lab.workflow.images": "from nas_lab.workflow import check_data, split",
     "nas_lab.workflow.cluster": "from nas_lab.workflow import OnWorker, Plan, Replay",
     "nas_lab.workflow.joint": "from nas_lab.workflow import JointSpace",
     "nas_lab.workflow.studies": "from nas_lab.workflow import OptunaSearch, open_study",

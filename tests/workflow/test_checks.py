@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nas_lab.workflow import Images, Splits, check_data
-from nas_lab.workflow.checks import NEIGHBOURS
+from nas_lab.workflow.images import NEIGHBOURS
 
 CLASSES = ("a", "b", "c")
 

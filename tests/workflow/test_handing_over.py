@@ -7,7 +7,7 @@ import torch
 from nas_lab.history import Evaluation, Trial
 from nas_lab.training import evaluate
 from nas_lab.workflow import ModelCard, Stopwatch, export, finish, largest_difference, run_onnx
-from nas_lab.workflow.pipeline import spread_of_test
+from nas_lab.workflow.handover import spread_of_test
 from tests.workflow import made
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of onnx's protobuf about itself
@@ -97,7 +97,7 @@ def test_the_spread_of_a_test_covers_the_truth_as_often_as_it_says():
 
 def test_a_stopwatch_adds_up_and_survives_an_error(monkeypatch):
     ticks = iter([0.0, 1.0, 5.0, 7.0, 9.0, 9.5])
-    monkeypatch.setattr("nas_lab.workflow.pipeline.time.perf_counter", lambda: next(ticks))
+    monkeypatch.setattr("nas_lab.workflow.handover.time.perf_counter", lambda: next(ticks))
     watch = Stopwatch()
     with watch("a"):
         pass

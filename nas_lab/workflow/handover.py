@@ -1,24 +1,50 @@
-"""The end of a search: the winner trained again, tested once, written down and handed over."""
+"""The end of a search: the winner trained again, tested once, exported, with a model card.
+
+Needs ``pip install nas-lab[edge]``. M. Mitchell et al., "Model Cards for Model Reporting", FAT*
+2019, arXiv:1810.03993.
+"""
 
 from __future__ import annotations
 
 import math
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import torch
 from torch import nn
 
+from nas_lab import runtime
 from nas_lab.checks import whole_number
+from nas_lab.estimation.onnx import INPUT, OUTPUT, export, session
 from nas_lab.history import Trial
 from nas_lab.spaces.base import Arch
 from nas_lab.training import evaluate
-from nas_lab.workflow.deployment import export, largest_difference
 from nas_lab.workflow.training import TrainJointly
+
+TOLERANCE = 1e-4
+"""Largest difference of two logits that is rounding: float32 holds about seven digits."""
+
+
+def run_onnx(path: Path | str, images: np.ndarray) -> np.ndarray:
+    """Logits [B, classes] of images [B, C, r, r], float32, by onnxruntime on one thread.
+
+    Raises:
+        ImportError: onnx or onnxruntime is not installed.
+    """
+    return session(path).run([OUTPUT], {INPUT: images})[0]
+
+
+@torch.no_grad()
+def largest_difference(net: nn.Module, path: Path | str, images: torch.Tensor) -> float:
+    """How far the file's logits are from the network's, at most, on images [B, C, r, r]."""
+    with runtime.evaluation_mode(net):
+        expected = net(images).numpy()
+    return float(np.abs(run_onnx(path, images.numpy()) - expected).max())
 
 
 @dataclass
@@ -125,3 +151,68 @@ def _pruned(trial: Trial) -> bool:
 def spread_of_test(accuracy: float, images: int) -> float:
     """Half of a 95 % interval for an accuracy on so many images (normal approximation)."""
     return float(1.96 * np.sqrt(accuracy * (1 - accuracy) / images))
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """Lines under headings, as markdown.
+
+    Attributes:
+        name: of the model.
+        purpose: what it is for, in a sentence.
+        data: what it was trained and tested on.
+        results: figures by name, each with its spread.
+        search: how it was found, and what that cost.
+        settings: architecture and training.
+        limits: what it is not for, and what was not tested.
+        seeds: all that were used.
+
+    Raises:
+        ValueError: purpose, data or limits are empty; those cannot be computed.
+    """
+
+    name: str
+    purpose: str
+    data: Sequence[str]
+    results: Mapping[str, str]
+    search: Mapping[str, str]
+    settings: Mapping[str, str]
+    limits: Sequence[str]
+    seeds: Mapping[str, int | Sequence[int]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for what in ("purpose", "data", "limits"):
+            if not getattr(self, what):
+                raise ValueError(
+                    f"a card without {what} is none: no search can find it, so write it yourself"
+                )
+
+    @property
+    def markdown(self) -> str:
+        """The card."""
+        seeds = {name: str(value).strip("()[]") for name, value in self.seeds.items()}
+        parts = {
+            "Data": [f"- {line}" for line in self.data],
+            "Results": _table(self.results),
+            "How it was found": _table(self.search),
+            "Architecture and training": _table(self.settings),
+            "Limits": [f"- {line}" for line in self.limits],
+            "Seeds": _table(seeds),
+        }
+        lines = [f"# {self.name}", "", self.purpose]
+        for heading, body in parts.items():
+            if body:
+                lines += ["", f"## {heading}", "", *body]
+        return "\n".join(lines) + "\n"
+
+
+def _table(rows: Mapping[str, str]) -> list[str]:
+    if not rows:
+        return []
+    cells = [f"| {name} | {_plain(value)} |" for name, value in rows.items()]
+    return ["| | |", "|---|---|", *cells]
+
+
+def _plain(text: str) -> str:
+    """A text that does not end a field of the table."""
+    return text.replace("|", "\\|").replace("\n", " ")
