@@ -17,7 +17,7 @@ import numpy as np
 from nas_lab.devices.device import Device
 from nas_lab.devices.kernels import Bill, network_bill
 from nas_lab.spaces.base import Arch, Skeleton
-from nas_lab.spaces.cell_201 import EDGES_201, OPERATIONS_201, nasbench201
+from nas_lab.spaces.cells import EDGES_201, OPERATIONS_201, nasbench201
 from nas_lab.spaces.network import Network
 
 NONE, SKIP, CONV_1X1, CONV_3X3, POOL = range(len(OPERATIONS_201))

@@ -12,7 +12,7 @@ from nas_lab.devices.cells_201 import bills, code
 from nas_lab.devices.device import Device, find
 from nas_lab.devices.kernels import Bill, Kernel, Timed, kernels, network_bill, timed
 from nas_lab.spaces.base import Arch, Skeleton, Space
-from nas_lab.spaces.cell_201 import NasBench201
+from nas_lab.spaces.cells import NasBench201
 from nas_lab.spaces.network import Network
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from nas_lab.estimation import archives
-from nas_lab.spaces.cell_201 import nasbench201
+from nas_lab.spaces.cells import nasbench201
 
 FILE = "fashion201_shortcuts.npz"
 ARRAYS = ("archs", "val_correct", "thread_seconds")

@@ -18,7 +18,7 @@ import numpy as np
 from nas_lab.estimation import archives
 from nas_lab.history import Evaluation
 from nas_lab.spaces.base import Arch, Skeleton, Space
-from nas_lab.spaces.cell_201 import nasbench201
+from nas_lab.spaces.cells import nasbench201
 
 FILE = "fashion201.npz"
 ARRAYS = (

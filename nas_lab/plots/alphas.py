@@ -18,7 +18,7 @@ from nas_lab.plots.colors import INK, color, label, style
 from nas_lab.plots.figures import TEXT, WIDEST, chart
 from nas_lab.plots.words import decision_labels
 from nas_lab.spaces.base import Space
-from nas_lab.spaces.cell_darts import EDGES_DARTS, NODES_DARTS, Darts
+from nas_lab.spaces.cells import EDGES_DARTS, NODES_DARTS, Darts
 
 _MOST = 240
 """Points of a line: more are not seen."""

@@ -8,8 +8,7 @@ from nas_lab.plots.cells import cell
 from nas_lab.plots.cells_darts import darts
 from nas_lab.plots.chains import chain
 from nas_lab.spaces.base import Arch, Space
-from nas_lab.spaces.cell_201 import NasBench201
-from nas_lab.spaces.cell_darts import Darts
+from nas_lab.spaces.cells import Darts, NasBench201
 
 
 def architecture(space: Space, arch: Arch, ax: Axes | None = None) -> Axes:

@@ -17,8 +17,7 @@ from matplotlib.patches import Circle, FancyArrowPatch, Patch
 from nas_lab.plots.colors import COLORS, INK, MUTED, color, label, text_on
 from nas_lab.plots.figures import TEXT, box, canvas
 from nas_lab.spaces.base import Arch, Space
-from nas_lab.spaces.cell_201 import EDGES_201, NasBench201
-from nas_lab.spaces.cell_darts import CELLS_DARTS, EDGES_DARTS, Darts
+from nas_lab.spaces.cells import CELLS_DARTS, EDGES_201, EDGES_DARTS, Darts, NasBench201
 
 _POINTS = 32
 _HALF_BOX, _RADIUS = (0.36, 0.19), 0.19

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from nas_lab.spaces.base import Space
-from nas_lab.spaces.cell_201 import EDGES_201, NasBench201
-from nas_lab.spaces.cell_darts import EDGES_DARTS, Darts
+from nas_lab.spaces.cells import EDGES_201, EDGES_DARTS, Darts, NasBench201
 
 _NODES_201 = ("input", "1", "2", "output")
 _NODES_DARTS = ("k−2", "k−1", "0", "1", "2", "3")

@@ -7,12 +7,11 @@ Five families, each a function that returns a ``Space``::
     space.to_string(arch), space.cost(arch, Skeleton())
 """
 
-from nas_lab.spaces.base import Arch, Cost, Decision, Skeleton, Space
-from nas_lab.spaces.cell_201 import nasbench201
-from nas_lab.spaces.cell_darts import DARTS_V1, DARTS_V2, darts
+from nas_lab.spaces.base import Arch, Decision, Skeleton, Space
+from nas_lab.spaces.cells import DARTS_V1, DARTS_V2, darts, nasbench201
 from nas_lab.spaces.chains import conv_chain, mlp, plain_chain, rnn
 from nas_lab.spaces.mobile import mobile
-from nas_lab.spaces.network import Network, Op
+from nas_lab.spaces.network import Cost, Network, Op
 
 __all__ = [
     "DARTS_V1",

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 import lazy_loader
 
 from nas_lab.checks import whole_number
+from nas_lab.spaces.network import Cost, Network
 
 if TYPE_CHECKING:
     import networkx
@@ -41,18 +42,6 @@ class Decision:
     def __post_init__(self) -> None:
         if not self.options:
             raise ValueError(f"decision {self.name!r} has no options: give it at least one")
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Size of a network: trainable parameters, and multiply-adds for one image.
-
-    Multiply-adds (``macs``) are what the papers call FLOPs. Convolutions, dense layers and
-    recurrent layers count; normalisation, activation, pooling, addition and biases do not.
-    """
-
-    params: int
-    macs: int
 
 
 @dataclass(frozen=True)

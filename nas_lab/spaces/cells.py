@@ -1,8 +1,31 @@
-"""Building blocks that the cells of NAS-Bench-201 and of DARTS share."""
+"""Cells: NAS-Bench-201 (Dong & Yang 2020) and DARTS (Liu et al. 2019)."""
 
 from __future__ import annotations
 
-from nas_lab.spaces.network import Network
+import itertools
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from nas_lab.spaces.base import (
+    Arch,
+    Cost,
+    Decision,
+    Skeleton,
+    Space,
+    as_generator,
+    as_text,
+    token_of,
+)
+from nas_lab.spaces.network import Network, classifier
+from nas_lab.spaces.ordering import smallest_order
+
+if TYPE_CHECKING:
+    import networkx
+    import numpy as np
 
 
 def relu_conv_norm(net: Network, x: int, channels: int, kernel: int, stride: int = 1) -> int:
@@ -33,3 +56,444 @@ def factorized_reduce(net: Network, x: int, channels: int) -> int:
         net.conv(net.shift(x), channels - channels // 2, 1, stride=2),
     )
     return net.norm(net.concat(*halves))
+
+
+OPERATIONS_201 = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
+EDGES_201 = tuple((source, node) for node in (1, 2, 3) for source in range(node))
+
+
+@dataclass(frozen=True)
+class NasBench201(Space):
+    """The cell of NAS-Bench-201 (Dong & Yang 2020): 4 nodes, 6 edges, 5 operations.
+
+    Node 0 is the input, node 3 the output. A node is the sum of its incoming edges. Tokens follow
+    the order of the text form, ``|op~0|+|op~0|op~1|+|op~0|op~1|op~2|``.
+    """
+
+    def to_string(self, arch: Arch) -> str:
+        """The text form of the paper."""
+        operations = self.decode(arch).values()
+        edges = [f"{op}~{source}" for op, (source, _) in zip(operations, EDGES_201, strict=True)]
+        return "|" + "|+|".join("|".join(part) for part in _triangle(edges)) + "|"
+
+    def from_string(self, text: str) -> Arch:
+        """Read the text form of the paper."""
+        found = re.findall(r"([^|~+]+)~(\d)", as_text(text))
+        sources = [int(source) for _, source in found]
+        tokens = [token_of(d, op) for d, (op, _) in zip(self.decisions, found, strict=False)]
+        if sources != [source for source, _ in EDGES_201] or self.to_string(tuple(tokens)) != text:
+            raise ValueError(
+                f"{text!r} is not of the form |op~0|+|op~0|op~1|+|op~0|op~1|op~2| "
+                f"with operations {', '.join(OPERATIONS_201)}"
+            )
+        return tuple(tokens)
+
+    def canonical(self, arch: Arch) -> Arch:
+        """The first architecture, in the order of tokens, with the same ``expression``."""
+        return _first_with_expression()[expression_201(self.check(arch))]
+
+    def network(self, arch: Arch, skeleton: Skeleton) -> Network:
+        """Stem, stages of equal cells with a residual reduction between them, classifier."""
+        operations = list(self.decode(arch).values())
+        net = Network(skeleton.image)
+        with net.scope("stem"):
+            x = net.norm(net.conv(net.image, skeleton.channels, 3, stride=skeleton.stem_stride))
+        for stage in range(skeleton.stages):
+            if stage:
+                with net.scope(f"reduction_{stage}"):
+                    x = residual_reduction(net, x, skeleton.channels * 2**stage)
+            for cell in range(skeleton.cells):
+                with net.scope(f"stage_{stage + 1}.cell_{cell + 1}"):
+                    x = self.cell(net, x, operations)
+        with net.scope("head"):
+            x = net.relu(net.norm(x))
+        classifier(net, x, skeleton.classes)
+        return net
+
+    def cell(self, net: Network, x: int, operations: Sequence[str]) -> int:
+        """Write one cell that reads ``x``; six operations in the order of the edges."""
+        nodes = [x]
+        for node in (1, 2, 3):
+            terms = []
+            for op, (source, target) in zip(operations, EDGES_201, strict=True):
+                if target == node and op != "none":
+                    with net.scope(f"edge_{source}{target}"):
+                        terms.append(operation_201(net, nodes[source], op))
+            with net.scope(f"node_{node}"):
+                nodes.append(net.add(*terms) if terms else net.zeros(x))
+        return nodes[3]
+
+    def cost(self, arch: Arch, skeleton: Skeleton) -> Cost:
+        """Parameters and multiply-adds; every edge sees the same shapes, so they add up."""
+        empty, extra = _operation_costs(self, skeleton)
+        chosen = [extra[token] for token in self.check(arch)]
+        return Cost(
+            empty.params + sum(cost.params for cost in chosen),
+            empty.macs + sum(cost.macs for cost in chosen),
+        )
+
+    def graph(self, arch: Arch) -> networkx.DiGraph:
+        """Nodes 0 to 3; edges carry their ``operation``. Edges with 'none' are left out."""
+        import networkx
+
+        graph = networkx.DiGraph(name=self.to_string(arch))
+        for node, label in enumerate(("input", "1", "2", "output")):
+            graph.add_node(node, label=label)
+        for op, (source, node) in zip(self.decode(arch).values(), EDGES_201, strict=True):
+            if op != "none":
+                graph.add_edge(source, node, operation=op)
+        return graph
+
+
+def residual_reduction(net: Network, x: int, channels: int) -> int:
+    """NAS-Bench-201's block between stages: half the resolution, twice the channels."""
+    with net.scope("residual"):
+        branch = relu_conv_norm(net, x, channels, 3, stride=2)
+        branch = relu_conv_norm(net, branch, channels, 3)
+    with net.scope("shortcut"):
+        shortcut = net.conv(net.halve(x), channels, 1)
+    return net.add(branch, shortcut)
+
+
+def operation_201(net: Network, x: int, op: str) -> int:
+    """One of the four operations that give something; channels and size stay."""
+    channels = net.shape(x)[0]
+    if op == "skip_connect":
+        return x
+    if op == "avg_pool_3x3":
+        return net.avg_pool(x, 3)
+    return relu_conv_norm(net, x, channels, 1 if op == "nor_conv_1x1" else 3)
+
+
+def expression_201(arch: Arch) -> str:
+    """What a cell computes, as a text; cells with the same text count as the same network.
+
+    ``0`` is the cell's input and ``#`` is zero. 'none', and any operation on zero, gives zero; a
+    skip is what it reads; the terms of a sum are sorted. These are the rules of the authors' code
+    (``to_unique_str``), which leave 6,466 texts.
+
+    With one fixed map for each operation, cells with equal texts compute the same function. The
+    reverse fails where a zero stays in a sum, a sum in a sum is not merged, or a pooled sum is not
+    the sum of what is pooled: 4,660 functions are behind the texts. And a text does not tell
+    whether two equal terms come from two convolutions or from one that is read twice.
+    """
+    nodes = ["0"]
+    for tokens in _triangle(arch):
+        terms = []
+        for token, source in zip(tokens, nodes, strict=True):
+            op = OPERATIONS_201[token]
+            if op == "none" or source == "#":
+                terms.append("#")
+            else:
+                terms.append(source if op == "skip_connect" else f"({source})@{op}")
+        nodes.append("+".join(sorted(terms)))
+    return nodes[3]
+
+
+def _triangle(edges: Sequence) -> tuple[Sequence, Sequence, Sequence]:
+    """Six edges, grouped by the node that they lead to."""
+    return edges[:1], edges[1:3], edges[3:]
+
+
+@lru_cache(maxsize=1)
+def _first_with_expression() -> dict[str, Arch]:
+    first: dict[str, Arch] = {}
+    for arch in itertools.product(range(len(OPERATIONS_201)), repeat=len(EDGES_201)):
+        first.setdefault(expression_201(arch), arch)
+    return first
+
+
+@lru_cache(maxsize=64)
+def _operation_costs(space: NasBench201, skeleton: Skeleton) -> tuple[Cost, tuple[Cost, ...]]:
+    """Cost of the network without operations, and what each operation on an edge adds."""
+    empty = space.network((0,) * 6, skeleton).cost
+    with_one = [space.network((token, 0, 0, 0, 0, 0), skeleton).cost for token in range(5)]
+    extra = (Cost(one.params - empty.params, one.macs - empty.macs) for one in with_one)
+    return empty, tuple(extra)
+
+
+@lru_cache(maxsize=1)
+def nasbench201() -> NasBench201:
+    """The cell space of NAS-Bench-201 (Dong & Yang 2020, arXiv:2001.00326), 15,625 cells."""
+    decisions = (Decision(f"edge_{a}{b}", OPERATIONS_201) for a, b in EDGES_201)
+    return NasBench201("nasbench201", tuple(decisions))
+
+
+OPERATIONS_DARTS = (
+    "none",
+    "max_pool_3x3",
+    "avg_pool_3x3",
+    "skip_connect",
+    "sep_conv_3x3",
+    "sep_conv_5x5",
+    "dil_conv_3x3",
+    "dil_conv_5x5",
+)
+CELLS_DARTS = ("normal", "reduce")
+NODES_DARTS = 4
+EDGES_DARTS = tuple((source, node) for node in range(2, 6) for source in range(node))
+
+
+@dataclass(frozen=True)
+class Darts(Space):
+    """The cells of DARTS (Liu et al. 2019, section 2.1): a normal and a reduction cell.
+
+    A cell reads the two cells before it (states 0 and 1) and has four nodes (states 2 to 5). Each
+    node sums two edges from different earlier states; the cell's output is the four nodes, one
+    after the other. A decision is an edge, so ``w`` is the paper's alpha: of the edges into a
+    node exactly two are not 'none'.
+    """
+
+    @property
+    def size(self) -> int:
+        """Two inputs and two of 7 operations for each node, two cells: 1.08e18."""
+        return math.prod(math.comb(node, 2) * 7**2 for node in range(2, 6)) ** 2
+
+    def allowed(self, prefix: Arch) -> Sequence[int]:
+        """'none' while two inputs can still be found, operations until two have been."""
+        source, node = EDGES_DARTS[len(prefix) % len(EDGES_DARTS)]
+        chosen = sum(token != 0 for token in prefix[len(prefix) - source :])
+        later = node - source - 1
+        none = range(1) if chosen + later >= 2 else range(0)
+        operations = range(1, 8) if chosen < 2 else range(0)
+        return (*none, *operations)
+
+    def sample(self, rng: np.random.Generator) -> Arch:
+        """Draw two inputs and two operations for each node, uniformly."""
+        tokens: list[int] = []
+        for node in (2, 3, 4, 5) * 2:
+            row = [0] * node
+            for source in as_generator(rng).choice(node, size=2, replace=False):
+                row[source] = int(rng.integers(1, 8))
+            tokens += row
+        return tuple(tokens)
+
+    def neighbors(self, arch: Arch) -> list[Arch]:
+        """All architectures with one other operation, or with one edge moved to another input."""
+        arch = self.check(arch)
+        found = []
+        for edge, token in enumerate(arch):
+            if token:
+                others = (_replaced(arch, {edge: op}) for op in range(1, 8) if op != token)
+                moved = (_replaced(arch, {edge: 0, to: token}) for to in self._free(arch, edge))
+                found += [*others, *moved]
+        return found
+
+    def _free(self, arch: Arch, edge: int) -> list[int]:
+        """Positions of the unused edges into the node that ``edge`` leads to."""
+        source, node = EDGES_DARTS[edge % len(EDGES_DARTS)]
+        first = edge - source
+        return [i for i in range(first, first + node) if not arch[i]]
+
+    def canonical(self, arch: Arch) -> Arch:
+        """The first tokens, in their order, that renumbering the four nodes can give."""
+        arch = self.check(arch)
+        half = len(EDGES_DARTS)
+        return _renumbered(arch[:half]) + _renumbered(arch[half:])
+
+    def genotype(self, arch: Arch) -> dict[str, list[tuple[str, int]]]:
+        """The paper's notation: for each cell, eight pairs of an operation and its input."""
+        arch = self.check(arch)
+        half = len(EDGES_DARTS)
+        return {
+            cell: [
+                (OPERATIONS_DARTS[token], source)
+                for token, (source, _) in zip(arch[i * half :], EDGES_DARTS, strict=False)
+                if token
+            ]
+            for i, cell in enumerate(CELLS_DARTS)
+        }
+
+    def from_genotype(
+        self, normal: Sequence[tuple[str, int]], reduce: Sequence[tuple[str, int]]
+    ) -> Arch:
+        """Read the paper's notation: pairs of an operation and its input, two for each node.
+
+        Raises:
+            ValueError: not eight pairs, an unknown operation, an input that does not come before
+                its node, or one input twice.
+        """
+        chosen = {decision.name: "none" for decision in self.decisions}
+        for cell, pairs in zip(CELLS_DARTS, (normal, reduce), strict=True):
+            if len(pairs) != 2 * NODES_DARTS:
+                raise ValueError(f"{cell} has {len(pairs)} pairs of operation and input, not 8")
+            for i, (op, source) in enumerate(pairs):
+                chosen[f"{cell}_{source}_{i // 2 + 2}"] = op
+        return self.encode(chosen)
+
+    def to_string(self, arch: Arch) -> str:
+        """``normal|op~0|op~1|+|...|;reduce|...|``, two edges for each node."""
+        parts = []
+        for cell, pairs in self.genotype(arch).items():
+            edges = [f"{op}~{source}" for op, source in pairs]
+            nodes = ("|".join(edges[i : i + 2]) for i in range(0, 8, 2))
+            parts.append(f"{cell}|" + "|+|".join(nodes) + "|")
+        return ";".join(parts)
+
+    def from_string(self, text: str) -> Arch:
+        """Read the form that ``to_string`` writes; the two edges of a node in any order."""
+        node = r"\|\w+~\d\|\w+~\d\|"
+        cell = rf"{node}(?:\+{node}){{3}}"
+        if not re.fullmatch(f"normal{cell};reduce{cell}", as_text(text)):
+            raise ValueError(
+                f"{text!r} is not of the form "
+                "normal|op~0|op~1|+|...|;reduce|op~0|op~1|+|...|, with two edges for each node"
+            )
+        pairs = [(op, int(source)) for op, source in re.findall(r"(\w+)~(\d)", text)]
+        return self.from_genotype(pairs[:8], pairs[8:])
+
+    def network(self, arch: Arch, skeleton: Skeleton) -> Network:
+        """A stem of three times the channels, then cells; reductions at a third and two thirds."""
+        genotype = self.genotype(arch)
+        net = Network(skeleton.image)
+        with net.scope("stem"):
+            stem = net.conv(net.image, 3 * skeleton.channels, 3, stride=skeleton.stem_stride)
+            before = last = net.norm(stem)
+        channels, reduced = skeleton.channels, False
+        for i in range(skeleton.cells):
+            reduction = i in (skeleton.cells // 3, 2 * skeleton.cells // 3)
+            channels *= 2 if reduction else 1
+            with net.scope(f"cell_{i + 1}"):
+                states = self.read(net, before, last, channels, reduced)
+                pairs = genotype["reduce" if reduction else "normal"]
+                before, last = last, self.cell(net, states, pairs, 2 if reduction else 1)
+            reduced = reduction
+        classifier(net, last, skeleton.classes)
+        return net
+
+    def read(
+        self, net: Network, before: int, last: int, channels: int, reduced: bool
+    ) -> tuple[int, int]:
+        """Bring the outputs of the two cells before to the same channels and size."""
+        with net.scope("read_0"):
+            if reduced:
+                before = factorized_reduce(net, before, channels)
+            else:
+                before = relu_conv_norm(net, before, channels, 1)
+        with net.scope("read_1"):
+            return before, relu_conv_norm(net, last, channels, 1)
+
+    def cell(
+        self, net: Network, states: tuple[int, int], pairs: Sequence[tuple[str, int]], stride: int
+    ) -> int:
+        """Write one cell; in a reduction, edges from the two inputs have stride 2."""
+        values = list(states)
+        for node in range(2, 2 + NODES_DARTS):
+            terms = []
+            for op, source in pairs[2 * (node - 2) : 2 * (node - 1)]:
+                with net.scope(f"edge_{source}{node}"):
+                    step = stride if source < 2 else 1
+                    terms.append(operation_darts(net, values[source], op, step))
+            with net.scope(f"node_{node}"):
+                values.append(net.add(*terms))
+        return net.concat(*values[2:])
+
+    def graph(self, arch: Arch) -> networkx.DiGraph:
+        """Both cells, side by side; nodes carry their ``cell``, edges their ``operation``."""
+        import networkx
+
+        graph = networkx.DiGraph(name=self.to_string(arch))
+        for cell, pairs in self.genotype(arch).items():
+            for state, label in enumerate(("cell k-2", "cell k-1", "0", "1", "2", "3")):
+                graph.add_node((cell, state), label=label, cell=cell)
+            graph.add_node((cell, 6), label="output", cell=cell)
+            for i, (op, source) in enumerate(pairs):
+                graph.add_edge((cell, source), (cell, i // 2 + 2), operation=op)
+            for state in range(2, 6):
+                graph.add_edge((cell, state), (cell, 6), operation="concat")
+        return graph
+
+
+def operation_darts(net: Network, x: int, op: str, stride: int) -> int:
+    """One of the seven operations that give something; channels stay."""
+    channels = net.shape(x)[0]
+    if op == "skip_connect":
+        return x if stride == 1 else factorized_reduce(net, x, channels)
+    if op == "max_pool_3x3":
+        return net.max_pool(x, 3, stride=stride)
+    if op == "avg_pool_3x3":
+        return net.avg_pool(x, 3, stride=stride)
+    kernel = int(op[-1])
+    if op.startswith("sep_conv"):
+        return separable_twice(net, x, channels, kernel, stride)
+    return depthwise_separable(net, x, channels, kernel, stride, dilation=2)
+
+
+def _replaced(arch: Arch, changes: dict[int, int]) -> Arch:
+    return tuple(changes.get(i, token) for i, token in enumerate(arch))
+
+
+def _renumbered(tokens: Arch) -> Arch:
+    """One cell's tokens in the smallest numbering of its four nodes."""
+    op = dict(zip(EDGES_DARTS, tokens, strict=True))
+    nodes = range(NODES_DARTS)
+    inputs = [frozenset(s for s in nodes if op.get((s + 2, n + 2))) for n in nodes]
+
+    def row(node: int, placed: tuple[int, ...]) -> Arch:
+        states = (0, 1, *(p + 2 for p in placed))
+        return tuple(op.get((state, node + 2), 0) for state in states)
+
+    def readers(node: int) -> tuple[tuple[int, int], ...]:
+        return tuple((n, op[node + 2, n + 2]) for n in nodes if op.get((node + 2, n + 2)))
+
+    order = smallest_order(inputs, row, readers)
+    rows = (row(node, order[:i]) for i, node in enumerate(order))
+    return tuple(itertools.chain.from_iterable(rows))
+
+
+@lru_cache(maxsize=1)
+def darts() -> Darts:
+    """The cell space of DARTS (Liu et al. 2019, arXiv:1806.09055), about 10^18 pairs of cells."""
+    decisions = (
+        Decision(f"{cell}_{source}_{node}", OPERATIONS_DARTS)
+        for cell in CELLS_DARTS
+        for source, node in EDGES_DARTS
+    )
+    return Darts("darts", tuple(decisions))
+
+
+# The genotypes that the authors publish with their code, for CIFAR-10.
+DARTS_V1 = darts().from_genotype(  # first order
+    normal=[
+        ("sep_conv_3x3", 1),
+        ("sep_conv_3x3", 0),
+        ("skip_connect", 0),
+        ("sep_conv_3x3", 1),
+        ("skip_connect", 0),
+        ("sep_conv_3x3", 1),
+        ("sep_conv_3x3", 0),
+        ("skip_connect", 2),
+    ],
+    reduce=[
+        ("max_pool_3x3", 0),
+        ("max_pool_3x3", 1),
+        ("skip_connect", 2),
+        ("max_pool_3x3", 0),
+        ("max_pool_3x3", 0),
+        ("skip_connect", 2),
+        ("skip_connect", 2),
+        ("avg_pool_3x3", 0),
+    ],
+)
+DARTS_V2 = darts().from_genotype(  # second order
+    normal=[
+        ("sep_conv_3x3", 0),
+        ("sep_conv_3x3", 1),
+        ("sep_conv_3x3", 0),
+        ("sep_conv_3x3", 1),
+        ("sep_conv_3x3", 1),
+        ("skip_connect", 0),
+        ("skip_connect", 0),
+        ("dil_conv_3x3", 2),
+    ],
+    reduce=[
+        ("max_pool_3x3", 0),
+        ("max_pool_3x3", 1),
+        ("skip_connect", 2),
+        ("max_pool_3x3", 1),
+        ("max_pool_3x3", 0),
+        ("skip_connect", 2),
+        ("skip_connect", 2),
+        ("max_pool_3x3", 1),
+    ],
+)

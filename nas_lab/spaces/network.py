@@ -13,10 +13,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from nas_lab.spaces.base import Cost
-
 GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 """Matrix products of input and of state in one step of each recurrent cell."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Size of a network: trainable parameters, and multiply-adds for one image.
+
+    Multiply-adds (``macs``) are what the papers call FLOPs. Convolutions, dense layers and
+    recurrent layers count; normalisation, activation, pooling, addition and biases do not.
+    """
+
+    params: int
+    macs: int
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,7 @@ from nas_lab.estimation import Table
 from nas_lab.plots import decision_labels, label
 from nas_lab.plots.figures import TEXT
 from nas_lab.spaces import Arch, Space, nasbench201
-from nas_lab.spaces.cell_201 import NasBench201
-from nas_lab.spaces.cell_darts import CELLS_DARTS, Darts
+from nas_lab.spaces.cells import CELLS_DARTS, Darts, NasBench201
 from nas_lab.strategies.darts import strongest
 from nas_lab.widgets.base import Clock, MovingPicture, State, View, Words, button, row
 

@@ -6,8 +6,7 @@ They read the weights of a ``Supernet``, and share none of its ways of computing
 import torch
 from torch.nn import functional
 
-from nas_lab.spaces.cell_201 import EDGES_201, OPERATIONS_201
-from nas_lab.spaces.cell_darts import EDGES_DARTS, OPERATIONS_DARTS
+from nas_lab.spaces.cells import EDGES_201, EDGES_DARTS, OPERATIONS_201, OPERATIONS_DARTS
 
 
 def plain_201(net, x, w):

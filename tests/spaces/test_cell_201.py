@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from nas_lab.spaces import Skeleton, nasbench201
-from nas_lab.spaces.cell_201 import EDGES_201, OPERATIONS_201
+from nas_lab.spaces.cells import EDGES_201, OPERATIONS_201
 
 SPACE = nasbench201()
 

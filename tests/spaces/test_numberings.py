@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nas_lab.spaces import DARTS_V1, DARTS_V2, Skeleton, conv_chain, darts
-from nas_lab.spaces.cell_darts import EDGES_DARTS
+from nas_lab.spaces.cells import EDGES_DARTS
 
 SPACE = darts()
 CHAIN = conv_chain(4, True, heights=(1, 3), widths=(1,), strides=(1,), filters=(4,))

@@ -16,7 +16,7 @@ import numpy as np
 
 from nas_lab.estimation import archives
 from nas_lab.spaces.base import Skeleton
-from nas_lab.spaces.cell_201 import nasbench201
+from nas_lab.spaces.cells import nasbench201
 
 FILE = "fashion201_proxies.npz"
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from nas_lab.homework.question import Plain, Question
-from nas_lab.spaces.cell_201 import EDGES_201, OPERATIONS_201
+from nas_lab.spaces.cells import EDGES_201, OPERATIONS_201
 
 
 def _draw_counts(rng: np.random.Generator) -> list[Plain]:

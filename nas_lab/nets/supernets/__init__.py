@@ -19,8 +19,7 @@ from nas_lab.nets.supernets.base import Statistics, Supernet
 from nas_lab.nets.supernets.cell_201 import Supernet201
 from nas_lab.nets.supernets.cell_darts import SupernetDarts
 from nas_lab.spaces.base import Skeleton, Space
-from nas_lab.spaces.cell_201 import NasBench201
-from nas_lab.spaces.cell_darts import Darts
+from nas_lab.spaces.cells import Darts, NasBench201
 
 __all__ = ["Statistics", "Supernet", "supernet"]
 

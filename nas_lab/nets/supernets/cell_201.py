@@ -20,7 +20,7 @@ from nas_lab.nets.supernets.cells import (
     identity,
 )
 from nas_lab.spaces.base import Skeleton
-from nas_lab.spaces.cell_201 import EDGES_201, OPERATIONS_201, NasBench201
+from nas_lab.spaces.cells import EDGES_201, OPERATIONS_201, NasBench201
 
 KERNELS = {"nor_conv_1x1": 1, "nor_conv_3x3": 3}
 

@@ -23,7 +23,7 @@ from nas_lab.nets.supernets.cells import (
     max_pool,
 )
 from nas_lab.spaces.base import Skeleton
-from nas_lab.spaces.cell_darts import EDGES_DARTS, NODES_DARTS, OPERATIONS_DARTS, Darts
+from nas_lab.spaces.cells import EDGES_DARTS, NODES_DARTS, OPERATIONS_DARTS, Darts
 
 NODES = tuple(range(2, 2 + NODES_DARTS))
 

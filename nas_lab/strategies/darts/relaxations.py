@@ -14,8 +14,7 @@ from torch.nn import functional
 from nas_lab import runtime
 from nas_lab.checks import number_in
 from nas_lab.spaces.base import Space
-from nas_lab.spaces.cell_201 import EDGES_201, NasBench201
-from nas_lab.spaces.cell_darts import CELLS_DARTS, EDGES_DARTS, Darts
+from nas_lab.spaces.cells import CELLS_DARTS, EDGES_201, EDGES_DARTS, Darts, NasBench201
 
 
 @singledispatch

@@ -19,7 +19,7 @@ from nas_lab.checks import number_in, whole_number
 from nas_lab.data import FashionMNIST, Loader
 from nas_lab.estimation.training import check_fits
 from nas_lab.spaces.base import Arch, Skeleton, Space
-from nas_lab.spaces.cell_darts import Darts as DartsSpace
+from nas_lab.spaces.cells import Darts as DartsSpace
 from nas_lab.strategies.darts.relaxations import SOFTMAX, Moment, Relaxation, incoming
 from nas_lab.strategies.darts.updates import ORDERS, Batch, Step, endless
 

@@ -15,7 +15,7 @@ from torch.nn import functional
 from nas_lab import runtime
 from nas_lab.checks import number_in, whole_number
 from nas_lab.spaces.base import Arch
-from nas_lab.spaces.cell_darts import Darts as DartsSpace
+from nas_lab.spaces.cells import Darts as DartsSpace
 from nas_lab.strategies.darts.relaxations import incoming
 from nas_lab.strategies.darts.search import NONE
 from nas_lab.strategies.darts.updates import Loss, endless
