@@ -95,8 +95,40 @@ class Loader:
         return replace(self, seed=(*(self.seed or ()), seed))
 
 
-class FashionMNIST(d2l.DataModule):
+class ImageModule(d2l.DataModule):
+    """Images in memory as a d2l data module: `_split(name)` gives a split's images and labels.
+
+    A subclass sets `batch_size`, `seed`, `resolution`, `channels` and `classes`.
+    """
+
+    images: int | None = None
+
+    def _split(self, split: str) -> tuple[torch.Tensor, torch.Tensor]:
+        raise NotImplementedError
+
+    def train_dataloader(self) -> Loader:
+        """Return the training images as a `Loader`, in a new order every time it is iterated."""
+        images, labels = self._split("train")
+        rows = slice(self.images)
+        return Loader(images[rows], labels[rows], self.batch_size, (self.seed,))
+
+    def val_dataloader(self) -> Loader:
+        """Return the validation images as a `Loader`."""
+        return Loader(*self._split("validation"), self.batch_size)
+
+    def test_dataloader(self) -> Loader:
+        """Return the test images as a `Loader`. Look at them once, when all is decided."""
+        return Loader(*self._split("test"), self.batch_size)
+
+    def get_dataloader(self, train: bool) -> Loader:
+        """Return the training images as a `Loader`, or the validation images."""
+        return self.train_dataloader() if train else self.val_dataloader()
+
+
+class FashionMNIST(ImageModule):
     """Fashion-MNIST as normalised float32 tensors [N, 1, r, r], read once a process.
+
+    Validation images are 4,000 of the official training set.
 
     Args:
         resolution: height and width r of the images; they are resized from 28 with
@@ -149,24 +181,6 @@ class FashionMNIST(d2l.DataModule):
 
     def __reduce__(self) -> tuple:
         return partial(type(self), **(self.hparams | {"download": False})), ()
-
-    def train_dataloader(self) -> Loader:
-        """Return the training images as a `Loader`, in a new order every time it is iterated."""
-        images, labels = self._split("train")
-        rows = slice(self.images)
-        return Loader(images[rows], labels[rows], self.batch_size, (self.seed,))
-
-    def val_dataloader(self) -> Loader:
-        """Return the validation images (4,000 of the official training set) as a `Loader`."""
-        return Loader(*self._split("validation"), self.batch_size)
-
-    def test_dataloader(self) -> Loader:
-        """Return the test images as a `Loader`. Look at them once, when all is decided."""
-        return Loader(*self._split("test"), self.batch_size)
-
-    def get_dataloader(self, train: bool) -> Loader:
-        """Return the training images as a `Loader`, or the validation images."""
-        return self.train_dataloader() if train else self.val_dataloader()
 
     def text_labels(self, indices: Iterable[int] | torch.Tensor) -> list[str]:
         """Return the name of the class of every label in `indices`."""
@@ -224,14 +238,16 @@ def normalise(images: torch.Tensor, resolution: int) -> torch.Tensor:
 
     Resizing is bilinear with antialiasing: each new pixel averages the old ones it covers.
     """
-    size = (resolution, resolution)
-    chunks = []
-    for chunk in images.unsqueeze(1).split(10_000):
-        pixels = chunk.float().div_(255)
-        if pixels.shape[-2:] != size:
-            pixels = F.interpolate(pixels, size, mode="bilinear", antialias=True)
-        chunks.append(pixels.sub_(MEAN).div_(STD))
-    return torch.cat(chunks)
+    chunks = images.unsqueeze(1).split(10_000)
+    return torch.cat([resize(c, resolution).sub_(MEAN).div_(STD) for c in chunks])
+
+
+def resize(images: torch.Tensor, resolution: int) -> torch.Tensor:
+    """Return uint8 images [N, C, H, W] as float32 [N, C, r, r] in [0, 1]."""
+    pixels, size = images.float().div_(255), (resolution, resolution)
+    if pixels.shape[-2:] == size:
+        return pixels.contiguous()
+    return F.interpolate(pixels, size, mode="bilinear", antialias=True)
 
 
 def load(path: Path) -> Arrays:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -26,6 +26,8 @@ from torch.optim.lr_scheduler import LRScheduler
 from nas_lab import runtime
 from nas_lab.checks import whole_number
 from nas_lab.data import Loader
+from nas_lab.history import Evaluation
+from nas_lab.spaces.base import Arch
 
 Batches = Iterable[tuple[torch.Tensor, torch.Tensor]]
 
@@ -136,6 +138,16 @@ class Curve:
     def accuracy(self) -> float:
         """Validation accuracy after the last finished epoch; nan when there is none."""
         return self.val_accuracy[-1] if self.val_accuracy else math.nan
+
+    def evaluation(self, arch: Arch, metrics: Mapping[str, float]) -> Evaluation:
+        """Return the training as an estimate: its accuracy, or nan where it diverged; its seconds.
+
+        Raises KeyboardInterrupt for an interrupted training: half a training is no result.
+        """
+        if self.status == "interrupted":
+            raise KeyboardInterrupt(f"training of {arch} was interrupted")
+        score = self.accuracy if self.status == "finished" else math.nan
+        return Evaluation(score, self.seconds[-1] if len(self) else 0.0, metrics)
 
 
 @dataclass(frozen=True)

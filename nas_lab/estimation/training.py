@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -46,13 +45,7 @@ class TrainFromScratch:
     def __call__(self, arch: Arch, seed: int) -> Evaluation:
         """Train `arch` from scratch and return its validation accuracy with its cost."""
         _, curve = self.fit(arch, seed)
-        if curve.status == "interrupted":
-            raise KeyboardInterrupt(f"training of {arch} was interrupted")
-        return Evaluation(
-            score=curve.accuracy if curve.status == "finished" else math.nan,
-            cost=curve.seconds[-1] if len(curve) else 0.0,
-            metrics=self._metrics(arch, curve),
-        )
+        return curve.evaluation(arch, self._metrics(arch, curve))
 
     def fit(self, arch: Arch, seed: int, **options: Any) -> tuple[nn.Module, Curve]:
         """Return the trained network and its curve; `options` are those of `training.train`."""

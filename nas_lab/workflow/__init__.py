@@ -21,8 +21,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             *("read_csv", "read_folder", "split", "without_copies"),
         ],
         "joint": ["AUGMENTATIONS", "JointSpace", "Settings"],
-        "loading": ["ImageData"],
         "studies": ["OptunaSearch", "StrategySampler", "open_study", "run_study"],
-        "training": ["TrainJointly"],
+        "training": ["ImageData", "TrainJointly"],
     },
 )
