@@ -1,5 +1,31 @@
-"""One thread for each test process: the processes are the parallelism."""
+"""One thread for each test process, and at the end a line for each thing that was not tested."""
 
 import os
+from collections import Counter
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+MISSING = {
+    "bubblewrap": "attacks on the grader and its box: sudo apt-get install bubblewrap",
+    "chromium": "widgets and notebooks in a browser: sudo apt-get install chromium",
+    "nas-lab[edge]": "ONNX files: pip install 'nas-lab[edge]'",
+    "the site is not built": "pages of the site: make site",
+}
+"""What the reason of a skip names, and what it leaves untested, with the command that brings it."""
+
+
+def not_tested(reasons):
+    """A line for each kind of skipped tests, those that most tests wait for first."""
+    lines = Counter(
+        next((line for word, line in MISSING.items() if word in reason), reason)
+        for reason in reasons
+    )
+    return [f"not tested, {count} times: {line}" for line, count in lines.most_common()]
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say what was skipped in place of a list of paths."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    reasons = [report.longrepr[2].removeprefix("Skipped: ") for report in skipped]
+    for line in not_tested(reasons):
+        terminalreporter.write_line(line, yellow=True)

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -75,6 +76,24 @@ def test_readme_names_both_commands_and_all_notebooks():
     assert "make test" in readme
     for notebook in (ROOT / "notebooks").glob("*.ipynb"):
         assert f"(notebooks/{notebook.name})" in readme
+
+
+def test_the_end_of_a_test_run_says_what_was_not_tested(tmp_path):
+    """As seen where bubblewrap and chromium are missing: a line each, with the command."""
+    write(
+        tmp_path / "test_some.py",
+        "import pytest\n"
+        "@pytest.mark.parametrize('n', range(3))\n"
+        "def test_box(n):\n    pytest.skip('bubblewrap is not there or does not work')\n"
+        "def test_page():\n    pytest.skip('no chromium is on the path')\n",
+    )
+    command = [sys.executable, "-m", "pytest", "-p", "tests.conftest", "-c", os.devnull]
+    command += [f"--rootdir={tmp_path}", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    found = [line for line in done.stdout.splitlines() if line.startswith("not tested")]
+    assert len(found) == 2
+    assert re.match(r"not tested, 3 times: .*apt-get install bubblewrap", found[0])
+    assert re.match(r"not tested, 1 times: .*apt-get install chromium", found[1])
 
 
 needs_make = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
