@@ -85,7 +85,8 @@ def test_the_end_of_a_test_run_says_what_was_not_tested(tmp_path):
         "import pytest\n"
         "@pytest.mark.parametrize('n', range(3))\n"
         "def test_box(n):\n    pytest.skip('bubblewrap is not there or does not work')\n"
-        "def test_page():\n    pytest.skip('no chromium is on the path')\n",
+        "def test_page():\n    pytest.skip('no chromium is on the path')\n"
+        "def test_lecture():\n    pytest.skip('tests/browser/test_notebooks.py runs it')\n",
     )
     command = [sys.executable, "-m", "pytest", "-p", "tests.conftest", "-c", os.devnull]
     command += [f"--rootdir={tmp_path}", str(tmp_path)]

@@ -171,7 +171,7 @@ def test_the_best_has_gone_all_the_way(hunt):
 
 
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=9))
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 def test_what_is_no_architecture_is_refused_and_counted(value):
     query_budget = QueryBudget(Hunt.draw(np.random.default_rng(5)))
     assert "refused" in query_budget.reply(value)
