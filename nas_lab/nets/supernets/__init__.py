@@ -3,9 +3,8 @@
     net = supernet(space, skeleton)
     net(images, w)                         # w[D, K]: one-hot rows choose, soft rows mix
 
-``base`` says what all of them do, ``branches`` computes together what several edges do with one
-node, ``cells`` runs a cell node by node. There are supernets of the NAS-Bench-201 cell and of the
-DARTS cell.
+``base`` says what all of them do; ``cells`` runs a cell node by node, and computes together what
+several edges do with one node. There are supernets of the NAS-Bench-201 cell and of the DARTS cell.
 """
 
 from __future__ import annotations

@@ -278,7 +278,7 @@ class Darts:
                 the steps do not count. How many steps it is worth differs from run to run.
             steps: budget in steps. The same seed and steps give the same search.
             until: asked after each step; the search ends early when it says so. Rules are in
-                ``stopping``.
+                ``selection``.
 
         Yields:
             A ``Step`` after each.
