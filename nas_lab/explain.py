@@ -1,7 +1,12 @@
 """Explanations: does an estimate rank as the truth does, and which decision mattered?
 
-Rank correlations with their intervals; functional ANOVA, Shapley values and swaps; the nearest
-better neighbour; motifs of the best.
+Ranking: M. G. Kendall, "The treatment of ties in ranking problems", Biometrika 33, 1945; B. Efron
+and R. J. Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13.
+
+Functional analysis of variance: G. Hooker, "Generalized functional ANOVA diagnostics", JCGS 16,
+2007; F. Hutter, H. Hoos, K. Leyton-Brown, "An Efficient Approach for Assessing Hyperparameter
+Importance", ICML 2014, for searches; L. S. Shapley, "A value for n-person games", 1953; A. B. Owen,
+"Sobol' indices and Shapley value", SIAM/ASA JUQ 2, 2014, for how the two belong together.
 """
 
 from __future__ import annotations

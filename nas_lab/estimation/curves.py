@@ -1,4 +1,12 @@
-"""Learning curves: trainings that are stopped early, and what extrapolates them."""
+"""Learning curves: trainings that are stopped early, and what extrapolates them.
+
+Sources: T. Domhan, J. T. Springenberg, F. Hutter, "Speeding up Automatic Hyperparameter
+Optimization of Deep Neural Networks by Extrapolation of Learning Curves", IJCAI 2015; B. Baker,
+O. Gupta, R. Raskar, N. Naik, "Accelerating Neural Architecture Search using Performance
+Prediction", 2018, arXiv:1705.10823.
+
+The baseline that both have to beat is the last accuracy seen, ``EarlyStopped``.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +33,7 @@ class EarlyStopped:
     the recorded seconds: every epoch takes as long as the other ones.
 
     A table's training lowers its learning rate over all E epochs. Stopped after a few of them, it
-    is at a rate that is still high. A training that is short by plan, as ``fidelity.fewer_epochs``
+    is at a rate that is still high. A training that is short by plan, as ``fewer_epochs``
     makes it, lowers its rate within these few epochs: for the same cost another number, which
     ranks architectures in another way. Only the long training can be continued where it promises
     well.

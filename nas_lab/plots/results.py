@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -20,9 +20,6 @@ from nas_lab.history import History, Trial, pareto, price
 from nas_lab.plots.colors import COLORS, INK, color, label, style
 from nas_lab.plots.figures import TEXT, chart
 from nas_lab.plots.words import unit_of
-
-if TYPE_CHECKING:
-    pass
 
 Trials: TypeAlias = History | Sequence[Trial]
 

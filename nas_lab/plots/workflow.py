@@ -31,7 +31,7 @@ class BracketBoxes:
     boxes are trained longer.
 
     Args:
-        ax: where to draw; its limits interval as they are made here.
+        ax: where to draw; its limits stay as they are made here.
         rows: the most brackets to show; one spends as many whole trainings at most.
         title: what the picture asks or finds.
     """

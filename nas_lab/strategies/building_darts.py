@@ -1,4 +1,4 @@
-"""Search by gradient in several methods and with several seeds, and keep what they chose.
+"""Search by gradient with several methods and with several seeds, and keep what they chose.
 
 Each search is a job with a file of its own, written when it is finished; a build that was stopped
 does those that are missing.

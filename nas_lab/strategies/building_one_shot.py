@@ -1,4 +1,4 @@
-"""Train supernets in several methods, and look at their rankings while they learn.
+"""Train supernets with several methods, and look at their rankings while they learn.
 
 What is seen is kept like the trials of a search, in histories, one for each method and seed. A
 training itself is not kept: a build that was stopped trains the interrupted run anew, which gives

@@ -1,4 +1,8 @@
-"""One-shot: train one network that contains them all, a path at a time, then rank its parts."""
+"""One-shot: train one network that contains them all, a path at a time, then rank its parts.
+
+A sampler says which architectures a step takes out of the supernet. It is made for a space and its
+skeleton; called with a random generator, it gives the architectures of one step.
+"""
 
 from __future__ import annotations
 

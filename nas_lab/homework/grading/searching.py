@@ -19,7 +19,7 @@ def searched(
     Args:
         channel: with a box in which the hand-in has run.
         question: names the function.
-        query_budget: of the case.
+        query_budget: counts the queries of the case.
         seconds: until it must be found.
 
     Raises:

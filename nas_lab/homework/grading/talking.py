@@ -1,4 +1,4 @@
-"""Channel to a box: a line of JSON there, a line back, and a limit on everything."""
+"""A channel to a box: a line of JSON there, a line back, and a limit on everything."""
 
 from __future__ import annotations
 

@@ -1,4 +1,12 @@
-"""How the mixture w comes from the parameters: softmax, Gumbel-softmax, an auxiliary skip."""
+"""Relaxations: from the architecture's parameters to a matrix w that gradients go through.
+
+    Softmax()                                  # DARTS
+    AuxiliarySkip(Softmax())                   # DARTS-
+    EdgeNormalisation(Gumbel())                # each edge weighed too, as in PC-DARTS; sampled
+
+A relaxation is a map from parameters to w, and the supernet takes any w. So what these papers
+change in the network can be said here, in a line of arithmetic.
+"""
 
 from __future__ import annotations
 

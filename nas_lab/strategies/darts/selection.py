@@ -1,4 +1,8 @@
-"""When to stop and what to keep: curvature, skip connections, selection by perturbation."""
+"""When to stop and what to keep: curvature, skip connections, selection by perturbation.
+
+A stopping rule is a function of the search that says whether it is over, for
+``darts.fit(..., until=rule)``. Both rules stop a search before it collapses to skip connections.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,13 @@
-"""The two updates of DARTS: alpha on a validation batch, w on a training batch, and their order."""
+"""The two updates of DARTS: alpha on a validation batch, w on a training batch, and their order.
+
+The gradient in first and second order (Liu et al. 2019, section 2.3):
+
+    minimise over alpha   L_val(w*(alpha), alpha)                                     (eq. 3)
+    where                 w*(alpha) = argmin over w of L_train(w, alpha)              (eq. 4)
+
+Here the weights of the network are ``weights``, for w is the matrix of the options' weights. A
+loss is a function without arguments, which reads the parameters as they are when it is called.
+"""
 
 from __future__ import annotations
 
