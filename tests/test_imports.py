@@ -42,6 +42,7 @@ LIGHT = {
         "from nas_lab.estimation import CurveRegression, EarlyStopped, PowerLaw"
     ),
     "nas_lab.estimation.objectives": "from nas_lab.estimation import objectives",
+    "nas_lab.estimation.on_device": "from nas_lab.estimation import LookupTable, OnDevice",
     "nas_lab.estimation.predictors": "from nas_lab.estimation import NeuralPredictor",
     "nas_lab.estimation.scaling_grid": "import nas_lab.estimation.scaling_grid",
     "nas_lab.estimation.proxies": "from nas_lab.estimation import proxies; proxies.ProxyTable",

@@ -17,6 +17,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "commands",
         "latency",
         "objectives",
+        "on_device",
         "predictors",
         "proxies",
         "table",
@@ -25,7 +26,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
     ],
     submod_attrs={
         "curves": ["CurveRegression", "EarlyStopped", "PowerLaw"],
-        "latency": ["LookupTable", "OnDevice"],
+        "on_device": ["LookupTable", "OnDevice"],
         "base": ["Estimator", "Evaluation"],
         "predictors": ["ForestPredictor", "NeuralPredictor", "RidgePredictor"],
         "table": ["Table"],

@@ -1,0 +1,150 @@
+"""Cost on a device: looked up by option, or counted; free of torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import nnls
+
+from nas_lab import devices
+from nas_lab.checks import number_in
+from nas_lab.devices import Device
+from nas_lab.estimation.base import Estimator
+from nas_lab.estimation.objectives import check_costs
+from nas_lab.history import Evaluation
+from nas_lab.spaces.base import Arch, Skeleton, Space
+
+
+@dataclass(frozen=True, eq=False)
+class LookupTable:
+    """Latency as a sum over decisions: ``base + sum of seconds[d, option of d]``.
+
+    So FBNet and ProxylessNAS tell a search what a network costs (Wu et al. 2019,
+    arXiv:1812.03443, eq. 7; Cai et al. 2019, arXiv:1812.00332, section 3.3). It leaves out what
+    options do to each other, such as sharing a ReLU; how much that matters, a comparison with
+    ``latencies`` shows. The cheapest option of each decision adds 0.
+
+    Attributes:
+        space: what the architectures are from; it has D decisions with at most K options.
+        base: seconds of the network with the cheapest options.
+        seconds: what an option adds to that, float64 [D, K]; 0 where there is no option.
+    """
+
+    space: Space
+    base: float
+    seconds: np.ndarray
+
+    @classmethod
+    def fit(
+        cls,
+        space: Space,
+        archs: Sequence[Arch] | np.ndarray,
+        seconds: npt.ArrayLike,
+        *,
+        floor: float = 0.0,
+    ) -> LookupTable:
+        """Fit to N architectures and their latencies, counted or measured.
+
+        The squares of relative errors are least, so that small networks count as much as large
+        ones; nothing takes less than no time.
+
+        Args:
+            space: what the architectures are from.
+            archs: enough of them for every option to come up.
+            seconds: their latencies, [N].
+            floor: seconds that ``base`` is not below. Where options make others superfluous, as
+                'none' does, a sum would promise less than the network around them takes.
+
+        Raises:
+            ValueError: an option that no architecture has, a latency that is not positive,
+                numbers of architectures and latencies that differ, or a negative floor.
+        """
+        target = np.asarray(seconds, dtype=float)
+        check_costs("latency", target)
+        floor = number_in("floor", floor)
+        if target.shape != (len(archs),):
+            raise ValueError(f"{len(archs)} architectures have latencies of shape {target.shape}")
+        chosen = np.array([space.one_hot(arch) for arch in archs], dtype=float)
+        chosen = chosen.reshape(len(archs), *space.mask.shape)
+        _check_all_seen(space, chosen)
+        columns = np.column_stack([np.ones(len(archs)), chosen[:, space.mask]])
+        solution, _ = nnls(columns / target[:, None], 1 - floor / target)
+        added = np.full(space.mask.shape, np.inf)
+        added[space.mask] = solution[1:]
+        cheapest = added.min(axis=1, keepdims=True)
+        base = float(floor + solution[0] + cheapest.sum())
+        return cls(space, base, np.where(space.mask, added - cheapest, 0.0))
+
+    def __call__(self, arch: Arch) -> float:
+        """Seconds of one architecture; it raises what ``space.check`` raises."""
+        rows = np.arange(len(self.seconds))
+        return self.base + float(self.seconds[rows, list(self.space.check(arch))].sum())
+
+    def latencies(self, archs: Iterable[Arch] | np.ndarray) -> np.ndarray:
+        """Seconds of each architecture, float64 [N]."""
+        return np.array([self(arch) for arch in archs], dtype=float)
+
+    def expected(self, w: Any) -> Any:
+        """Expected seconds of ``w`` [D, K], whose rows are probabilities; an array or a tensor.
+
+        It is linear in ``w``, so a gradient reaches what ``w`` comes from.
+        """
+        table = w.new_tensor(self.seconds) if hasattr(w, "new_tensor") else self.seconds
+        return self.base + (w * table).sum()
+
+
+def _check_all_seen(space: Space, chosen: np.ndarray) -> None:
+    missing = np.argwhere(space.mask & ~chosen.any(axis=0))
+    if len(missing):
+        d, k = missing[0].tolist()
+        decision = space.decisions[d]
+        raise ValueError(
+            f"{len(missing)} options are in none of the {len(chosen)} architectures, the first is "
+            f"{decision.name}={decision.options[k]}: give more architectures"
+        )
+
+
+Objective = Callable[[float, float], float]
+"""From a score and seconds to what a search should maximise."""
+
+
+@dataclass(frozen=True)
+class OnDevice:
+    """Estimate an architecture for a device: ``estimate(arch, seed) -> Evaluation``.
+
+    The score is what ``objective`` makes of the other estimate's score and of the latency; without
+    an objective it stays the other's, for a search that keeps the two apart. Metrics: those of
+    the other estimate, and ``accuracy`` (its score), ``latency`` in seconds, ``energy`` in joules.
+
+    Args:
+        estimate: how good an architecture is, on no device.
+        space: where the architectures are from.
+        skeleton: what surrounds a cell on the device.
+        device: a device or the name of one.
+        objective: called as ``objective(score, seconds)``, both plain numbers.
+
+    Raises:
+        ValueError: an unknown device.
+    """
+
+    estimate: Estimator
+    space: Space
+    skeleton: Skeleton
+    device: Device | str
+    objective: Objective | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "device", devices.find(self.device))
+
+    def __call__(self, arch: Arch, seed: int) -> Evaluation:
+        """Estimate ``arch``, and say what it costs on the device."""
+        found = self.estimate(arch, seed)
+        where = (self.space, arch, self.skeleton, self.device)
+        seconds, joules = devices.latency(*where), devices.energy(*where)
+        score = self.objective(found.score, seconds) if self.objective else found.score
+        metrics = {"accuracy": found.score, "latency": seconds, "energy": joules}
+        return Evaluation(float(score), found.cost, {**found.metrics, **metrics})
