@@ -138,15 +138,15 @@ class TimeBars:
 
 def part_label(part: Part) -> str:
     """What a picture calls a part: ``input → 1: conv 3×3``, with how often it is there."""
-    kernel = part.kernels[0].kernel
-    kind = kernel.kind.replace("_", " ")
-    size = kernel.op.settings.get("kernel_size")
+    first = part.kernels[0]
+    kind = first.kernel.kind.replace("_", " ")
+    size = first.op.settings.get("kernel_size")
     if size is not None:
         height, width = (size, size) if isinstance(size, int) else size
         kind = f"{kind} {height}×{width}"
     kind = {"add": "sum", "relu": "ReLU", "linear": "dense"}.get(kind, kind)
     times = f" (×{len(part.kernels)})" if len(part.kernels) > 1 else ""
-    return f"{_where(part.name, kernel.kind)}{kind}{times}"
+    return f"{_where(part.name, first.kernel.kind)}{kind}{times}"
 
 
 def _where(name: str, kind: str) -> str:

@@ -8,6 +8,7 @@ and ``nas_lab.nets.modules`` turns each entry into a torch module.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -61,9 +62,9 @@ class Network:
 
     def __init__(self, image: tuple[int, int, int]) -> None:
         self.ops: list[Op] = []
-        self._scope: list[str] = []
+        self._scope = ""
         self._shared: dict[tuple, int] = {}
-        self._names: set[str] = set()
+        self._names: Counter[str] = Counter()
         self.image = self._add("image", (), image)
 
     @property
@@ -78,11 +79,11 @@ class Network:
     @contextmanager
     def scope(self, name: str) -> Iterator[None]:
         """Operations added inside carry ``name.`` in front of their own."""
-        self._scope.append(name)
+        outside, self._scope = self._scope, f"{self._scope}{name}."
         try:
             yield
         finally:
-            self._scope.pop()
+            self._scope = outside
 
     # ---- operations with parameters ----------------------------------------------------------
 
@@ -239,19 +240,13 @@ class Network:
         key = (kind, inputs, *settings.items())
         if not params and key in self._shared:
             return self._shared[key]
-        name = self._unique_name(kind)
+        name = self._scope + kind
+        self._names[name] += 1
+        if self._names[name] > 1:
+            name = f"{name}_{self._names[name]}"
         self.ops.append(Op(kind, name, inputs, tuple(shape), params, macs, settings))
         self._shared[key] = len(self.ops) - 1
         return len(self.ops) - 1
-
-    def _unique_name(self, kind: str) -> str:
-        base = ".".join([*self._scope, kind])
-        numbered = (f"{base}_{i}" for i in range(2, len(self.ops) + 3))
-        name = (
-            base if base not in self._names else next(n for n in numbered if n not in self._names)
-        )
-        self._names.add(name)
-        return name
 
 
 def classifier(net: Network, x: int, classes: int) -> int:
