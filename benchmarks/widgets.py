@@ -38,7 +38,7 @@ WIDGETS = {
 """Each widget, how a notebook makes it, and what a reader moves."""
 SOURCE = """
 from nas_lab.estimation import Table
-from nas_lab.strategies import DartsRuns
+from nas_lab.estimation import DartsRuns
 from nas_lab import widgets
 w = widgets.{call}
 w

@@ -20,8 +20,8 @@ import numpy as np
 from _report import report
 
 from nas_lab import spaces
+from nas_lab.build.cells import RECIPE, SKELETON
 from nas_lab.estimation import Table
-from nas_lab.estimation.building import RECIPE, SKELETON
 from nas_lab.estimation.training import TrainFromScratch
 from nas_lab.history import Evaluation
 from nas_lab.strategies import RandomSearch, RegularizedEvolution, Reinforce, search

@@ -11,6 +11,7 @@ import lazy_loader as _lazy
 __version__ = "0.1.0"
 
 _submodules = [
+    "build",
     "checks",
     "data",
     "devices",

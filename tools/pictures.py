@@ -13,7 +13,7 @@ from pathlib import Path
 import nbformat
 from PIL import Image
 
-from nas_lab.strategies import DartsRuns
+from nas_lab.estimation import DartsRuns
 from nas_lab.widgets import AlphaPlayer
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -1,22 +1,100 @@
-"""Arrays in one file that tells when it is damaged: NPZ without pickle, checksum inside."""
+"""A stored result: arrays in one file that tells when it is damaged, read without torch.
+
+The file is an NPZ without pickle. What is known of the arrays (``about``) stands in it as JSON,
+with a checksum over all.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import io
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from nas_lab import checks
 from nas_lab.checks import DamagedFileError
+from nas_lab.spaces.base import Space
+from nas_lab.spaces.cells import nasbench201
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 MISSING = -1
 """Stands in an array of counts for a training, or an epoch, that is not there."""
 REMEDY = "restore it with 'git checkout -- datasets', or reinstall nas-lab"
+
+
+class Archive:
+    """A stored result. Subclasses name the file and what it holds, and give access to it.
+
+    Attributes:
+        about: recipe, versions and sizes of the data, as plain values.
+    """
+
+    FILE: ClassVar[str]
+    HOLDS: ClassVar[str]
+    ARRAYS: ClassVar[tuple[str, ...]]
+    SPACE: ClassVar[Space] = nasbench201()
+
+    def __init__(self, arrays: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> None:
+        self._arrays, self.about = arrays, about
+
+    @classmethod
+    def load(cls, path: str | Path | None = None) -> Self:
+        """Read a file; None reads the one that comes with the kit.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            checks.DamagedFileError: it cannot be read, or does not fit its checksum; or it holds
+                other arrays, or another space's.
+        """
+        path = checks.dataset(cls.FILE) if path is None else Path(path)
+        arrays, about = read(path)
+        if set(arrays) != set(cls._expected(about)):
+            raise DamagedFileError(f"{path} holds no {cls.HOLDS}: {REMEDY}")
+        if about.get("fingerprint") != cls.SPACE.fingerprint:
+            raise DamagedFileError(f"{path} is about another space than this one: {REMEDY}")
+        return cls(arrays, about)
+
+    @classmethod
+    def _expected(cls, about: Mapping[str, Any]) -> Iterable[str]:
+        """Names of the arrays, given what is known of them."""
+        return cls.ARRAYS
+
+
+class ArchArchive(Archive):
+    """A stored result with a row for each of N architectures."""
+
+    @property
+    def archs(self) -> np.ndarray:
+        """The architectures, int8 [N, D], in the order of every other array."""
+        return self._arrays["archs"]
+
+    def __len__(self) -> int:
+        return len(self.archs)
+
+
+def place(what: str, name: str, names: Sequence[str]) -> int:
+    """Index of a name.
+
+    Raises:
+        ValueError: it is not among the names.
+    """
+    if name not in names:
+        raise ValueError(f"no {what} is called {name!r}; choose from {', '.join(names)}")
+    return names.index(name)
+
+
+def share(correct: np.ndarray, images: int) -> np.ndarray:
+    """Accuracies in [0, 1] out of counts; NaN for ``MISSING``."""
+    return np.where(correct == MISSING, np.nan, correct / images)
+
+
+# ---- the file --------------------------------------------------------------------------------
 
 
 def write(path: Path, arrays: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> None:
@@ -46,40 +124,6 @@ def read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     if checksum(arrays, {k: v for k, v in about.items() if k != "sha256"}) != expected:
         raise DamagedFileError(f"{path} does not fit its checksum: {REMEDY}")
     return arrays, about
-
-
-def load(
-    path: str | Path | None,
-    file: str,
-    what: str,
-    fingerprint: str,
-    names: Callable[[Mapping[str, Any]], Iterable[str]],
-) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """Read the results about one space; a path of None takes the file that comes with the kit.
-
-    Args:
-        path: of the file, or None.
-        file: its name in the kit.
-        what: it holds, in words.
-        fingerprint: of the space.
-        names: of the arrays, given what is known of them.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        checks.DamagedFileError: as for ``read``; or it holds other arrays, or another space's.
-    """
-    path = checks.dataset(file) if path is None else Path(path)
-    arrays, about = read(path)
-    if set(arrays) != set(names(about)):
-        raise DamagedFileError(f"{path} holds no {what}: {REMEDY}")
-    if about.get("fingerprint") != fingerprint:
-        raise DamagedFileError(f"{path} is about another space than this one: {REMEDY}")
-    return arrays, about
-
-
-def share(correct: np.ndarray, images: int) -> np.ndarray:
-    """Accuracies in [0, 1] out of counts; NaN for ``MISSING``."""
-    return np.where(correct == MISSING, np.nan, correct / images)
 
 
 def checksum(arrays: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> str:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nas_lab.checks import whole_number
-from nas_lab.estimation.table import Table
+from nas_lab.estimation.tables import Table
 from nas_lab.history import Evaluation
 from nas_lab.spaces.base import Arch
 

@@ -1,8 +1,8 @@
 """Does compound scaling pay? A small network scaled in every direction, each trained for real.
 
-``python -m nas_lab.estimation.scaling_grid build`` trains them; the datasheet is
-``datasets/scaling_grid.md``. Read here, and searched as M. Tan and Q. V. Le (2019,
-arXiv:1905.11946, section 4) search for alpha, beta and gamma, without torch.
+``python -m nas_lab.build scaling_grid`` trains them; the datasheet is ``datasets/scaling_grid.md``.
+Read here, and searched as M. Tan and Q. V. Le (2019, arXiv:1905.11946, section 4) search for alpha,
+beta and gamma, without torch.
 
     grid = ScalingGrid.load()
     best = grid_search(grid)[0]               # of all directions, at twice the multiply-adds
@@ -12,25 +12,17 @@ arXiv:1905.11946, section 4) search for alpha, beta and gamma, without torch.
 from __future__ import annotations
 
 import math
-import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from nas_lab.estimation import archives
+from nas_lab.estimation.archives import ArchArchive, share
 from nas_lab.scaling import Coefficients, Stage, compound, fit_phi
 from nas_lab.scaling import budget as count
 from nas_lab.spaces.base import Arch, Decision, Space
 
-FILE = "scaling_grid.npz"
-ARRAYS = (
-    *("archs", "thousandths", "params", "macs"),
-    *("val_correct", "test_correct", "train_loss", "thread_seconds"),
-)
 STEPS = 4
 """Steps to a doubling: a quarter of it at a time goes to depth, width or resolution."""
 DOUBLINGS = 3
@@ -138,48 +130,42 @@ Eight times the multiply-adds by resolution alone are 29 pixels, and the images 
 """
 
 
-@dataclass(frozen=True, eq=False)
-class ScalingGrid:
+class ScalingGrid(ArchArchive):
     """N networks in 15 directions at 2, 4 and 8 times the base's macs; S seeds, E epochs.
 
-    Attributes:
-        archs: int8 [N, 3], quarters of a doubling spent on depth, width, resolution; the base
-            network is all 0.
-        phi: float64 [N], at which the multiply-adds come nearest to the budget.
-        params: int32 [N], trainable parameters.
-        macs: int32 [N], multiply-adds for one image.
-        about: base network, recipe, seeds and versions, as plain values.
+    ``archs[N, 3]`` are quarters of a doubling spent on depth, width and resolution; the base
+    network is all 0.
     """
 
-    archs: np.ndarray
-    phi: np.ndarray
-    params: np.ndarray
-    macs: np.ndarray
-    about: Mapping[str, Any]
-    _arrays: Mapping[str, np.ndarray] = field(repr=False)
+    FILE, HOLDS, SPACE = "scaling_grid.npz", "scaled networks", SPACE
+    ARRAYS = (
+        *("archs", "thousandths", "params", "macs"),
+        *("val_correct", "test_correct", "train_loss", "thread_seconds"),
+    )
 
-    @classmethod
-    def load(cls, path: str | Path | None = None) -> ScalingGrid:
-        """Read a grid; None reads the one that comes with the kit.
+    @property
+    def phi(self) -> np.ndarray:
+        """Phi at which the multiply-adds come nearest to the budget, float64 [N]."""
+        return self._arrays["thousandths"] / 1000
 
-        Raises:
-            FileNotFoundError: there is no such file.
-            checks.DamagedFileError: it cannot be read, or does not fit its checksum.
-        """
-        arrays, about = archives.load(
-            path, FILE, "scaled networks", SPACE.fingerprint, lambda _: ARRAYS
-        )
-        phi = arrays["thousandths"] / 1000
-        return cls(arrays["archs"], phi, arrays["params"], arrays["macs"], about, arrays)
+    @property
+    def params(self) -> np.ndarray:
+        """Trainable parameters, int32 [N]."""
+        return self._arrays["params"]
+
+    @property
+    def macs(self) -> np.ndarray:
+        """Multiply-adds for one image, int32 [N]."""
+        return self._arrays["macs"]
 
     def scores(self, epoch: int = -1) -> np.ndarray:
         """Validation accuracy in [0, 1] after an epoch (from 0), [S, N]; NaN where it diverged."""
         correct = self._arrays["val_correct"][:, :, epoch]
-        return archives.share(correct, self.about["images"]["validation"])
+        return share(correct, self.about["images"]["validation"])
 
     def test_scores(self) -> np.ndarray:
         """Test accuracy in [0, 1], [S, N]; NaN where it diverged. Not for a search to see."""
-        return archives.share(self._arrays["test_correct"], self.about["images"]["test"])
+        return share(self._arrays["test_correct"], self.about["images"]["test"])
 
     @property
     def train_loss(self) -> np.ndarray:
@@ -227,9 +213,6 @@ class ScalingGrid:
     def network(self, row: int) -> tuple[tuple[Stage, ...], int]:
         """Stages and resolution of a network, as ``scaling.budget`` and ``nets`` take them."""
         return self.base.scaled(tuple(self.archs[row].tolist()), float(self.phi[row]))
-
-    def __len__(self) -> int:
-        return len(self.archs)
 
     @cached_property
     def _rows(self) -> dict[Arch, int]:
@@ -324,9 +307,3 @@ def path(grid: ScalingGrid, direction: Direction) -> list[Choice]:
     """
     steps = range(int(grid.doublings.max()) + 1)
     return [choice(grid, grid.row(direction, doublings)) for doublings in steps]
-
-
-if __name__ == "__main__":
-    from nas_lab.estimation.building_scaling_grid import main
-
-    sys.exit(main())

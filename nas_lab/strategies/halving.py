@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from nas_lab.checks import whole_number
-from nas_lab.estimation.table import Table
+from nas_lab.estimation.tables import Table
 from nas_lab.history import Evaluation, Trial
 from nas_lab.spaces.base import Arch, Space
 from nas_lab.strategies.base import SeededStrategy

@@ -10,7 +10,7 @@ import numpy as np
 from scipy import stats
 
 from nas_lab.checks import whole_number
-from nas_lab.estimation.table import Table
+from nas_lab.estimation.tables import Table
 from nas_lab.spaces.base import Arch
 from nas_lab.strategies.base import Strategy, search
 from nas_lab.strategies.halving import Continued

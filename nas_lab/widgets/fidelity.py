@@ -10,8 +10,7 @@ import numpy as np
 import traitlets
 
 from nas_lab import explain, plots
-from nas_lab.estimation import Table
-from nas_lab.estimation.shortcuts import ShortcutTable
+from nas_lab.estimation import ShortcutTable, Table
 from nas_lab.widgets.base import MovingPicture, State, View, Words, pair, row
 
 TOP = 0.1

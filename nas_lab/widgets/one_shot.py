@@ -11,8 +11,7 @@ import numpy as np
 import traitlets
 
 from nas_lab import explain, plots
-from nas_lab.estimation import Table
-from nas_lab.strategies.one_shot_runs import OneShotRuns
+from nas_lab.estimation import OneShotRuns, Table
 from nas_lab.widgets.base import MovingPicture, State, View, Words, pair, row
 
 TOP = 0.1

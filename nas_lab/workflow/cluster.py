@@ -17,7 +17,7 @@ from functools import lru_cache
 
 from nas_lab.checks import number_in, whole_number
 from nas_lab.estimation.base import Estimator
-from nas_lab.estimation.table import Table
+from nas_lab.estimation.tables import Table
 from nas_lab.history import Evaluation, Trial
 from nas_lab.spaces.base import Arch
 

@@ -12,7 +12,7 @@ HEAD = f"""
 import sys
 sys.path.insert(0, {str(ROOT)!r})
 from nas_lab.estimation import Table
-from nas_lab.strategies import DartsRuns, OneShotRuns
+from nas_lab.estimation import DartsRuns, OneShotRuns
 from nas_lab.widgets import *
 table, runs = Table.load(), DartsRuns.load()
 """

@@ -4,11 +4,11 @@ from functools import lru_cache
 
 import numpy as np
 
-from nas_lab.estimation import Table, archives, building
+from nas_lab.estimation import Table, archives
 from nas_lab.spaces import nasbench201
 
 SPACE = nasbench201()
-ARCHS = building.canonical_archs(SPACE)
+ARCHS = sorted({SPACE.canonical(arch) for arch in SPACE})
 IMAGES = 10**9
 """So many that an accuracy is rounded in the ninth digit."""
 
@@ -24,14 +24,14 @@ def table_of(curves, seconds=None):
     curves = np.asarray(curves, dtype=float)
     missing = np.isnan(curves)
     correct = np.where(missing, archives.MISSING, np.rint(np.nan_to_num(curves) * IMAGES))
-    archs = np.array(ARCHS, dtype=np.int8)
-    sizes = np.random.default_rng(0).integers(100, 9_999, (2, len(archs)))
+    sizes = np.random.default_rng(0).integers(100, 9_999, (2, len(ARCHS)))
     arrays = {
-        "archs": archs,
+        "archs": np.array(ARCHS, dtype=np.int8),
         "row_of_code": rows_of_codes(),
+        "params": sizes[0],
+        "macs": sizes[1],
         "val_correct": correct.astype(np.int64),
         "test_correct": correct[:, :, -1].astype(np.int64),
         "thread_seconds": np.ones(curves.shape[:2]) if seconds is None else seconds,
     }
-    about = {"images": {"validation": IMAGES, "test": IMAGES}}
-    return Table(archs, sizes[0], sizes[1], about, arrays)
+    return Table(arrays, {"images": {"validation": IMAGES, "test": IMAGES}})

@@ -1,32 +1,15 @@
-"""The scaling study: what is planned, trained, kept and read, and what is asked of it."""
+"""The scaling study: how a network is scaled, and what is asked of the trainings."""
 
-import json
 import math
-import pickle
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nas_lab.checks import DamagedFileError
-from nas_lab.data import FashionMNIST
-from nas_lab.estimation import archives
-from nas_lab.estimation.building_scaling_grid import (
-    BASE,
-    SEEDS,
-    TrainScaled,
-    build,
-    history_of,
-    main,
-    plan,
-    recipe_of,
-)
+from nas_lab.build.scaling_grid import plan
 from nas_lab.estimation.scaling_grid import (
-    Base,
+    BASE,
     Direction,
     ScalingGrid,
     best_by_dimensions,
@@ -34,44 +17,11 @@ from nas_lab.estimation.scaling_grid import (
     grid_search,
     path,
 )
-from nas_lab.history import Evaluation
-from nas_lab.nets import EfficientNet
-from nas_lab.scaling import Stage, budget, residual
-from nas_lab.training import Recipe, evaluate, train
+from nas_lab.scaling import budget, residual
 
 ARCHS = plan()
-TINY = Base((Stage("conv", 2, stride=2), Stage("mbconv", 3, layers=2, expansion=2)), 8)
-REAL = TrainScaled(TINY, Recipe(epochs=2), batch_size=64, images=200)
-THREE = ((0, 0, 0), (4, 0, 0), (0, 2, 2))
-
-
-@dataclass(frozen=True)
-class Invented:
-    """Trainings that nobody ran: accuracy by a rule, one of them diverged."""
-
-    rule: object
-    base: Base = BASE
-    recipe: Recipe = REAL.recipe
-    batch_size: int = 64
-
-    def __call__(self, arch, seed):
-        sizes = {"phi": 1.25, "params": 7, "macs": self.base.macs * 2 ** (sum(arch) // 4)}
-        val, test = self.rule(arch, seed)
-        if math.isnan(val):
-            return Evaluation(val, 2.0, {**sizes, "val_1": 0.25, "loss_1": 2.5})
-        measured = {"val_1": val / 2, "val_2": val, "loss_1": 2.5, "loss_2": 1.5, "test": test}
-        return Evaluation(val, 3.0, {**sizes, **measured})
-
-    def data(self, resolution):
-        return FashionMNIST(resolution, self.batch_size, images=200)
-
-
-def invented(folder, rule, **options):
-    build(Invented(rule), ARCHS, folder / "parts", folder / "grid.npz", **options)
-    return ScalingGrid.load(folder / "grid.npz")
-
-
-# ---- the plan ------------------------------------------------------------------------------------
+SEEDS = (0, 1, 2)
+IMAGES = {"validation": 4_000, "test": 4_000}
 
 
 def test_the_plan_is_every_way_to_share_out_1_2_and_3_doublings_in_quarters():
@@ -114,140 +64,20 @@ def test_every_direction_is_on_the_constraint(arch):
     assert direction.dimensions == sum(n > 0 for n in arch)
 
 
-# ---- training ------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def real(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("grid")
-    build(REAL, THREE, folder / "parts", folder / "grid.npz", seeds=(0, 1))
-    return folder
-
-
-def test_what_was_trained_is_read_back(real):
-    """Trained again here, by hand, from the network that the grid describes."""
-    grid = ScalingGrid.load(real / "grid.npz")
-    row, seed = 2, 1
-    stages, resolution = grid.network(row)
-    net = EfficientNet(stages, in_channels=1, classes=10, dropout=0, drop_depth=0, seed=seed)
-    data = FashionMNIST(resolution, 64, images=200)
-    curve = train(net, data, Recipe(epochs=2), seed=seed, device="cpu", num_threads=1)
-    assert [grid.scores(epoch)[seed, row] for epoch in (0, 1)] == list(curve.val_accuracy)
-    assert grid.train_loss[seed, row] == pytest.approx(curve.train_loss, rel=1e-3)
-    assert grid.test_scores()[seed, row] == evaluate(net, data.test_dataloader())
-    assert grid.params[row] == sum(p.numel() for p in net.parameters())
-    assert grid.scores().shape == grid.seconds.shape == (2, len(grid)) == (2, 3)
-    assert (grid.seconds > 0).all()
-    assert grid.base == TINY
-    assert grid.doublings.tolist() == [0, 1, 1]
-
-
-def test_counted_and_stored_sizes_agree(real):
-    grid = ScalingGrid.load(real / "grid.npz")
-    for row in range(len(grid)):
-        size = budget(*grid.network(row), in_channels=1, classes=10)
-        assert (size.params, size.macs) == (grid.params[row], grid.macs[row])
-
-
-def test_a_build_goes_on_where_it_stopped(real, tmp_path):
-    for seed in (0, 1):
-        whole = history_of(seed, real / "parts").path.read_bytes()
-        kept = history_of(seed, tmp_path).path
-        kept.write_bytes(b"".join(whole.splitlines(keepends=True)[: 2 + seed]))
-    build(REAL, THREE, tmp_path, tmp_path / "grid.npz", seeds=(0, 1))
-    one, two = (ScalingGrid.load(folder / "grid.npz") for folder in (real, tmp_path))
-    assert np.array_equal(one.scores(), two.scores())
-    assert np.array_equal(one.test_scores(), two.test_scores())
-    lines = history_of(0, tmp_path).path.read_text().splitlines()[1:]
-    assert sorted(json.loads(line)["id"] for line in lines) == [0, 1, 2]
-
-
-def test_nothing_is_trained_twice(real):
-    class Never(TrainScaled):
-        def __call__(self, arch, seed):
-            raise AssertionError("trained again")
-
-    never = Never(TINY, REAL.recipe, batch_size=64, images=200)
-    build(never, THREE, real / "parts", real / "again.npz", seeds=(0, 1))
-    assert (real / "again.npz").read_bytes() == (real / "grid.npz").read_bytes()
-
-
-def test_an_interrupt_is_no_result(monkeypatch):
-    """Half a training is not kept: what is raised goes on."""
-
-    def step(self, batch):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("nas_lab.training.Classifier.training_step", step)
-    with pytest.raises(KeyboardInterrupt, match="was interrupted"):
-        REAL((0, 0, 0), 0)
-
-
-def test_a_training_that_diverges_scores_nan(monkeypatch):
-    def step(self, batch):
-        return self.net(batch[0]).sum() * torch.nan
-
-    monkeypatch.setattr("nas_lab.training.Classifier.training_step", step)
-    result = REAL((0, 0, 0), 0)
-    assert math.isnan(result.score)
-    assert "test" not in result.metrics
-
-
-def test_workers_change_nothing(tmp_path):
-    def rule(arch, seed):
-        return (np.random.default_rng([seed, *arch]).integers(0, 4001) / 4000, 0.5)
-
-    alone = invented(tmp_path / "1", rule)
-    with ThreadPoolExecutor(2) as pool:
-        two = invented(tmp_path / "2", rule, executor=pool)
-    assert alone.about["sha256"] == two.about["sha256"]
-
-
-def test_the_command_goes_on_with_what_is_there(tmp_path, capsys):
-    """Everything is, so it only writes."""
-    invented(tmp_path, quality)
-    output = tmp_path / "shipped.npz"
-    assert main(["build", "--parts", str(tmp_path / "parts"), "--output", str(output)]) == 0
-    assert capsys.readouterr().out == f"{output}: written\n"
-    grid = ScalingGrid.load(output)
-    assert grid.about["recipe"]["epochs"] == TrainScaled().recipe.epochs
-    assert grid.base == BASE
-
-
-def test_the_estimate_travels_to_workers():
-    assert pickle.loads(pickle.dumps(REAL)) == REAL
-
-
-def test_another_recipe_has_another_fingerprint():
-    others = [TrainScaled(TINY), TrainScaled(recipe=Recipe(epochs=5)), TrainScaled(batch_size=64)]
-    recipes = [recipe_of(estimate, ARCHS) for estimate in (TrainScaled(), *others)]
-    assert len({json.dumps(recipe, sort_keys=True) for recipe in recipes}) == 4
-    assert recipes[0]["seeds"] == list(SEEDS)
-
-
-# ---- reading -------------------------------------------------------------------------------------
-
-
-def test_a_damaged_or_foreign_file_is_refused(real, tmp_path):
-    content = bytearray((real / "grid.npz").read_bytes())
-    for place in range(len(content) // 4, len(content) // 2):  # more than a file's date in the zip
-        content[place] ^= 1
-    (tmp_path / "bad.npz").write_bytes(bytes(content))
-    archives.write(tmp_path / "other.npz", {"archs": np.zeros(3)}, {"fingerprint": "0"})
-    for name in ("bad", "other"):
-        with pytest.raises(DamagedFileError):
-            ScalingGrid.load(tmp_path / f"{name}.npz")
-
-
-def test_a_network_that_was_not_trained_is_explained(real):
-    grid = ScalingGrid.load(real / "grid.npz")
-    with pytest.raises(ValueError, match="no network was trained for 2 doublings"):
-        grid.row(Direction(1, 0, 0), 2)
-    with pytest.raises(ValueError, match="the grid has 0 to 1"):
-        grid_search(grid, 2)
-
-
-# ---- questions -----------------------------------------------------------------------------------
+def invented(rule):
+    """A grid of trainings that nobody ran: accuracies by a rule, NaN for one that diverged."""
+    val, test = np.moveaxis([[rule(arch, seed) for arch in ARCHS] for seed in SEEDS], 2, 0)
+    counts = [np.where(np.isnan(a), -1, np.rint(np.nan_to_num(a) * 4_000)) for a in (val, test)]
+    arrays = {
+        "archs": np.array(ARCHS),
+        "thousandths": np.full(len(ARCHS), 1_250),
+        "macs": np.array([BASE.macs * 2 ** (sum(arch) // 4) for arch in ARCHS]),
+        "val_correct": np.stack([np.full(val.shape, 1_000), counts[0]], axis=2),
+        "test_correct": counts[1],
+    }
+    stages = [vars(stage) if hasattr(stage, "__dict__") else stage for stage in BASE.stages]
+    base = {"stages": stages, "resolution": BASE.resolution, "in_channels": 1, "classes": 10}
+    return ScalingGrid(arrays, {"images": IMAGES, "base": base})
 
 
 def quality(arch, seed):
@@ -265,8 +95,8 @@ def quality(arch, seed):
 
 
 @pytest.fixture(scope="module")
-def grid(tmp_path_factory):
-    return invented(tmp_path_factory.mktemp("grid"), quality)
+def grid():
+    return invented(quality)
 
 
 def test_the_grid_search_finds_the_peak_and_the_path_leads_past_the_other(grid):
@@ -308,11 +138,10 @@ def test_directions_are_the_fifteen(grid):
     assert {d.dimensions for d in grid.directions} == {1, 2, 3}
 
 
-def test_a_diverged_network_comes_last(tmp_path):
-    def rule(arch, seed):
-        return (math.nan, math.nan) if arch == (4, 0, 0) and seed == 1 else (0.5, 0.5)
-
-    grid = invented(tmp_path, rule)
+def test_a_diverged_network_comes_last():
+    grid = invented(
+        lambda arch, seed: (math.nan,) * 2 if arch == (4, 0, 0) and seed == 1 else (0.5, 0.5)
+    )
     last = grid_search(grid)[-1]
     assert last.direction == (1, 0, 0)
     assert math.isnan(last.mean)
@@ -320,3 +149,10 @@ def test_a_diverged_network_comes_last(tmp_path):
     assert np.isnan(last.test_scores).tolist() == [False, True, False]
     assert grid.scores(0)[1, last.row] == 0.25
     assert best_by_dimensions(grid, 1)[1].mean == 0.5
+
+
+def test_a_network_that_was_not_trained_is_explained(grid):
+    with pytest.raises(ValueError, match="no network was trained for 4 doublings"):
+        grid.row(Direction(1, 0, 0), 4)
+    with pytest.raises(ValueError, match="the grid has 0 to 3"):
+        grid_search(grid, 4)

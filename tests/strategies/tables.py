@@ -43,7 +43,7 @@ def invented() -> Table:
         "images": {"validation": IMAGES, "test": IMAGES},
         "skeleton": SKELETON,
     }
-    return Table(arrays["archs"], arrays["params"], arrays["macs"], about, arrays)
+    return Table(arrays, about)
 
 
 def _quality(codes: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from nas_lab.estimation.shortcuts import ShortcutTable
+from nas_lab.estimation import ShortcutTable
 from nas_lab.widgets.fidelity import Fidelities, FidelityState
 from tests.widgets.fidelities import EPOCHS, IMAGES, N, invented
 
@@ -62,8 +62,8 @@ def test_rows_are_aligned_and_cost_is_a_share():
         "val_correct": np.array([[[1, 2], [3, 4]], [[5, -1], [6, -1]]]),
         "thread_seconds": np.array([[1.0, 3.0], [1.0, 1.0]]),
     }
-    about = {"images": {"validation": 10}}
-    shortcuts = ShortcutTable(archs, ("100 images", "1 epoch"), 1, about, arrays)
+    about = {"images": {"validation": 10}, "names": ["100 images", "1 epoch"], "seed": 1}
+    shortcuts = ShortcutTable(arrays, about)
     found = Fidelities.of(Made(), shortcuts)
     assert found.images == (100, 400)
     assert found.scores == pytest.approx(

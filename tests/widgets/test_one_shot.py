@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from nas_lab.strategies import OneShotRuns
+from nas_lab.estimation import OneShotRuns
 from nas_lab.widgets import OneShotRanks
 from nas_lab.widgets.one_shot import OneShotState, Rankings
 from tests.widgets.reading import find
@@ -86,8 +86,8 @@ def test_stored_runs_are_aligned_with_the_table():
         "correct": np.arange(2 * 3 * 2 * 2).reshape(2, 3, 2, 2),
         "seconds": np.array([[[1.0, 4.0], [2.0, 5.0], [3.0, 6.0]]] * 2),
     }
-    about = {"images": {"validation": 10}}
-    known = Rankings.of(Made(), OneShotRuns(archs, ("a", "b"), (5, 9), about, arrays))
+    about = {"images": {"validation": 10}, "names": ["a", "b"], "steps": [5, 9]}
+    known = Rankings.of(Made(), OneShotRuns(arrays, about))
     assert known.truth == pytest.approx(np.array([0.3, 0.1]))
     assert known.methods["b"].seconds == pytest.approx(np.array([2.0, 5.0]))
     assert known.methods["b"].scores[0] == pytest.approx(np.array([[1.2, 1.3], [1.4, 1.5]]))

@@ -5,8 +5,7 @@
 
 A proxy is a function ``score(net, batch) -> float``; more is better, by the claim of its paper.
 Two estimates need no network at all: ``Params`` and ``Flops``, the baselines to beat.
-``ProxyTable.load()`` gives the values of all architectures of the table, without torch;
-``python -m nas_lab.estimation.proxies build`` makes that file.
+``nas_lab.estimation.ProxyTable`` has the values of all architectures of the table.
 """
 
 import lazy_loader as _lazy
@@ -14,7 +13,7 @@ import lazy_loader as _lazy
 __getattr__, __dir__, __all__ = _lazy.attach(
     __name__,
     submodules=[
-        *("building", "counting", "gaussian", "kernels", "passes", "saliency", "stored"),
+        *("counting", "gaussian", "kernels", "passes", "saliency"),
         "zero_cost",
     ],
     submod_attrs={
@@ -22,7 +21,6 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "gaussian": ["zen"],
         "kernels": ["jacob_cov", "naswot"],
         "saliency": ["fisher", "grad_norm", "grasp", "snip", "synflow"],
-        "stored": ["ProxyTable"],
         "passes": ["LOWEST", "Batch"],
         "zero_cost": ["PROXIES", "ZeroCost", "estimates", "prepare"],
     },

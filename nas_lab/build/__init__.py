@@ -1,0 +1,152 @@
+"""Build the stored results in ``datasets/``: ``python -m nas_lab.build NAME``.
+
+A ``Job`` is planned as units of work, its units are run, and what they kept is assembled into one
+file. Every unit keeps its results in a file of its own, in a folder that bears the recipe's
+fingerprint: a build that was stopped or killed goes on where it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from tqdm.auto import tqdm
+
+from nas_lab.estimation import archives
+from nas_lab.estimation.base import Estimator, estimate_all
+from nas_lab.history import History, Trial
+from nas_lab.spaces import Arch, Space, nasbench201
+
+CELLS = nasbench201()
+
+
+@dataclass(frozen=True)
+class Trials:
+    """A unit of work: architectures that one estimate evaluates with one seed.
+
+    Each is kept as soon as it is there, so an executor's workers share one unit.
+
+    Args:
+        name: of the file, without its suffix.
+        estimate: what evaluates; picklable.
+        archs: in the order of the trials.
+        seed: of every evaluation.
+        space: where the architectures are from.
+    """
+
+    name: str
+    estimate: Estimator
+    archs: tuple[Arch, ...]
+    seed: int
+    space: Space = CELLS
+
+    def history(self, folder: Path) -> History:
+        """What is there of it; the file appears with its first trial."""
+        return History(folder / f"{self.name}.jsonl", self.space)
+
+    def left(self, folder: Path) -> int:
+        """How many evaluations are missing."""
+        return len(self.archs) - len(self.history(folder))
+
+    def finish(self, folder: Path, executor: Executor | None) -> Iterator[Trial]:
+        """Evaluate what is missing, and yield each trial when it is kept."""
+        history = self.history(folder)
+        missing = {i: arch for i, arch in enumerate(self.archs) if i not in history}
+        return estimate_all(self.estimate, missing, history, executor=executor, seed=self.seed)
+
+
+class Run(Protocol):
+    """A unit of work that one worker does as a whole, from its beginning."""
+
+    def left(self, folder: Path) -> int:
+        """1, or 0 when its result is there."""
+        ...
+
+    def finish(self, folder: Path) -> None:
+        """Do it, unless it is done, and keep its result."""
+        ...
+
+
+@dataclass(frozen=True)
+class Job:
+    """A stored result to be made.
+
+    Args:
+        recipe: all that decides the numbers in the file, as plain values.
+        units: of work.
+        assemble: called as ``assemble(units, folder, recipe)`` when all units are finished; returns
+            the arrays of the file.
+    """
+
+    recipe: Mapping[str, Any]
+    units: Sequence[Any]
+    assemble: Callable[[Sequence[Any], Path, Mapping[str, Any]], dict[str, np.ndarray]]
+
+    @property
+    def fingerprint(self) -> str:
+        """8 hexadecimal digits that change when the recipe does."""
+        return hashlib.sha256(json.dumps(self.recipe, sort_keys=True).encode()).hexdigest()[:8]
+
+    def run(
+        self,
+        folder: Path,
+        output: Path,
+        *,
+        executor: Executor | None = None,
+        shard: tuple[int, int] = (1, 1),
+    ) -> bool:
+        """Do what is missing of a shard; write the file if nothing is missing of any shard.
+
+        Args:
+            folder: where units keep their results; shards share it, or theirs are copied together.
+            output: the file.
+            executor: who works; None works here.
+            shard: ``(k, n)``: take every n-th unit, beginning with the k-th.
+
+        Returns:
+            Whether the file was written.
+        """
+        k, n = shard
+        mine = self.units[k - 1 :: n]
+        left = sum(unit.left(folder) for unit in mine)
+        for _ in tqdm(_finish(mine, folder, executor), total=left, smoothing=0.02):
+            pass
+        if any(unit.left(folder) for unit in self.units):
+            return False
+        arrays = self.assemble(self.units, folder, self.recipe)
+        archives.write(output, arrays, {**self.recipe, "versions": versions()})
+        return True
+
+
+def _finish(
+    units: Sequence[Trials | Run], folder: Path, executor: Executor | None
+) -> Iterator[object]:
+    submitted = []
+    for unit in units:
+        if not unit.left(folder):
+            continue
+        if isinstance(unit, Trials):
+            yield from unit.finish(folder, executor)
+        elif executor is None:
+            yield unit.finish(folder)
+        else:
+            submitted.append(executor.submit(unit.finish, folder))
+    yield from (run.result() for run in as_completed(submitted))
+
+
+def versions() -> dict[str, str]:
+    """What a file was made with."""
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "machine": platform.machine(),
+    }

@@ -1,0 +1,256 @@
+"""``darts_runs.npz``: searches by gradient with several methods and seeds, and what they chose."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from nas_lab.build import Job
+from nas_lab.build.cells import SKELETON, SPACE
+from nas_lab.data import FashionMNIST
+from nas_lab.estimation import archives
+from nas_lab.spaces import Arch, Skeleton
+from nas_lab.strategies.darts import (
+    SHORT,
+    AuxiliarySkip,
+    Darts,
+    EdgeNormalisation,
+    Gumbel,
+    HardGumbel,
+    Perturbation,
+    Relaxation,
+    RisingCurvature,
+    Schedule,
+    Softmax,
+    TooManySkips,
+)
+from nas_lab.strategies.one_shot import OneShot, Uniform
+
+BATCH_SIZE = 64
+"""As in the paper."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long to search, and on what.
+
+    Args:
+        steps: of every search by gradient.
+        every: weights are kept after every so many steps.
+        skeleton: what surrounds the cells.
+        data: images as it takes them: all, and few of them.
+        seeds: of the searches.
+        paths: steps of the one-shot supernet, each of a single architecture.
+        candidates: how many architectures are then ranked by its weights.
+    """
+
+    steps: int
+    every: int
+    skeleton: Skeleton
+    data: tuple[FashionMNIST, ...]
+    seeds: tuple[int, ...]
+    paths: int
+    candidates: int
+
+    @property
+    def kept(self) -> tuple[int, ...]:
+        """Numbers of the steps whose weights are kept."""
+        return tuple(range(self.every, self.steps + 1, self.every))
+
+
+def default_plan() -> Plan:
+    """The table's network; all of its images, and a tenth of them."""
+    data = tuple(FashionMNIST(SKELETON.resolution, BATCH_SIZE, images=n) for n in (10_000, 1_000))
+    return Plan(400, 10, SKELETON, data, seeds=tuple(range(6)), paths=1_500, candidates=150)
+
+
+Choices = list[tuple[Arch, float]]
+"""What was chosen, with the CPU time until then; one for each name of a method."""
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """A method: a search by gradient, and perhaps other rules to read it.
+
+    Its names are its own, for the argmax at the end, then those of the stopping rules and of the
+    selections.
+    """
+
+    name: str
+    order: Literal[1, 2, "joint"] = 1
+    relaxation: Relaxation = field(default_factory=Softmax)
+    schedule: Schedule = SHORT
+    rules: Mapping[str, Callable[[], Any]] = field(default_factory=dict)
+    selections: Mapping[str, Perturbation] = field(default_factory=dict)
+    keeps_weights = True
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the choices that it makes."""
+        return (self.name, *self.rules, *self.selections)
+
+    def darts(self, plan: Plan, data: FashionMNIST, seed: int) -> Darts:
+        """The search before its first step."""
+        options: dict[str, Any] = {"relaxation": self.relaxation, "schedule": self.schedule}
+        return Darts(SPACE, plan.skeleton, data, order=self.order, seed=seed, **options)
+
+    def run(self, plan: Plan, data: FashionMNIST, seed: int) -> tuple[Choices, np.ndarray]:
+        """Search to the end, whatever the rules say, noting when each would have stopped.
+
+        Returns the choices, and the weights after each kept step [T, D, K].
+        """
+        darts = self.darts(plan, data, seed)
+        rules = {name: make() for name, make in self.rules.items()}
+        asking = dict.fromkeys(rules, 0.0)
+        stopped: dict[str, tuple[Arch, float]] = {}
+        for step in darts.train(steps=plan.steps):
+            for name in set(rules) - set(stopped):
+                start = time.thread_time()
+                over = rules[name](darts)
+                asking[name] += time.thread_time() - start
+                if over or step.progress == 1:
+                    kept = getattr(rules[name], "keep", -1)
+                    stopped[name] = (darts.arch(kept), step.seconds + asking[name])
+        choices = [(darts.arch(), darts.seconds), *(stopped[name] for name in rules)]
+        for selection in self.selections.values():
+            start = time.thread_time()
+            arch = replace(selection, seed=seed)(darts)
+            choices.append((arch, darts.seconds + time.thread_time() - start))
+        return choices, darts.w[np.array(plan.kept) - 1]
+
+
+@dataclass(frozen=True)
+class SinglePath:
+    """A method: a supernet trained on single architectures ranks random candidates."""
+
+    names = ("one-shot",)
+    keeps_weights = False
+
+    def run(self, plan: Plan, data: FashionMNIST, seed: int) -> tuple[Choices, np.ndarray]:
+        """Train, rank, and choose the first; there are no weights to keep."""
+        one_shot = OneShot(SPACE, plan.skeleton, data, seed=seed, sampler=Uniform)
+        one_shot.fit(steps=plan.paths)
+        start, estimate = time.thread_time(), one_shot.estimator()
+        rng = np.random.default_rng(seed)
+        archs = [SPACE.canonical(SPACE.sample(rng)) for _ in range(plan.candidates)]
+        best = max(dict.fromkeys(archs), key=lambda arch: estimate(arch, seed).score)
+        return [(best, one_shot.seconds + time.thread_time() - start)], np.empty(0)
+
+
+Method = Gradient | SinglePath
+
+METHODS: tuple[Method, ...] = (
+    Gradient(
+        "first order",
+        rules={
+            "stopped at two skips": TooManySkips,
+            "stopped by curvature": partial(RisingCurvature, every=50, window=3),
+        },
+        selections={"perturbation": Perturbation()},
+    ),
+    Gradient("second order", order=2),
+    Gradient("joint", order="joint"),
+    Gradient("warm-up", schedule=replace(SHORT, warmup=0.3)),
+    Gradient("Gumbel", relaxation=Gumbel()),
+    Gradient("hard Gumbel", relaxation=HardGumbel()),
+    Gradient("auxiliary skip", relaxation=AuxiliarySkip()),
+    Gradient("edge weights", relaxation=EdgeNormalisation()),
+    SinglePath(),
+)
+"""What is compared. The names of their first choices are those of the methods."""
+
+
+@dataclass(frozen=True)
+class DartsRun:
+    """A unit of work: a method with a seed, on all images or on few."""
+
+    plan: Plan
+    method: Method
+    data: FashionMNIST
+    seed: int
+
+    def path(self, folder: Path) -> Path:
+        """Where its result is kept."""
+        name = self.method.names[0].replace(" ", "-")
+        return folder / f"{name}-{images_of(self.data)}-{self.seed}.npz"
+
+    def left(self, folder: Path) -> int:
+        """1, or 0 when its result is there."""
+        return int(not self.path(folder).is_file())
+
+    def finish(self, folder: Path) -> None:
+        """Search, and keep what was chosen."""
+        choices, w = self.method.run(self.plan, self.data, self.seed)
+        arrays: dict[str, np.ndarray] = {
+            "w": w.round(3).astype(np.float16),
+            "chosen": np.array([arch for arch, _ in choices], dtype=np.int8),
+            "seconds": np.array([seconds for _, seconds in choices], dtype=np.float32),
+        }
+        folder.mkdir(parents=True, exist_ok=True)
+        archives.write(self.path(folder), arrays, {"seed": self.seed})
+
+
+def images_of(data: FashionMNIST) -> int:
+    """How many training images there are."""
+    return len(data.train_dataloader().labels)
+
+
+def darts_runs(plan: Plan | None = None, methods: Sequence[Method] = METHODS) -> Job:
+    """The job; by default the one of the kit."""
+    plan = plan or default_plan()
+    searches = [method.names[0] for method in methods if method.keeps_weights]
+    others = [n for method in methods for n in method.names if n not in searches]
+    recipe = {
+        "searches": searches,
+        "others": others,
+        "steps": list(plan.kept),
+        "seeds": list(plan.seeds),
+        "skeleton": dataclasses.asdict(plan.skeleton),
+        "batch_size": plan.data[0].batch_size,
+        "images": [images_of(data) for data in plan.data],
+        "paths": plan.paths,
+        "candidates": plan.candidates,
+        "schedule": dataclasses.asdict(SHORT),
+        "fingerprint": SPACE.fingerprint,
+    }
+    runs = [
+        DartsRun(plan, method, data, seed)
+        for seed in plan.seeds
+        for data in plan.data
+        for method in methods
+    ]
+    return Job(recipe, runs, assemble)
+
+
+def assemble(
+    runs: Sequence[DartsRun], folder: Path, recipe: Mapping[str, Any]
+) -> dict[str, np.ndarray]:
+    """Arrays by number of images, name and seed."""
+    found = {}
+    for run in runs:
+        arrays, _ = archives.read(run.path(folder))
+        for i, name in enumerate(run.method.names):
+            kept = {
+                "w": arrays["w"],
+                "chosen": arrays["chosen"][i],
+                "seconds": arrays["seconds"][i],
+            }
+            found[images_of(run.data), name, run.seed] = kept
+
+    def collect(array: str, names: Sequence[str]) -> np.ndarray:
+        images, seeds = recipe["images"], recipe["seeds"]
+        return np.array([[[found[i, n, s][array] for s in seeds] for n in names] for i in images])
+
+    names = [*recipe["searches"], *recipe["others"]]
+    return {
+        "w": collect("w", recipe["searches"]),
+        "chosen": collect("chosen", names),
+        "seconds": collect("seconds", names),
+    }

@@ -1,0 +1,204 @@
+"""The stored results give back what was written into them, and refuse what is damaged."""
+
+import pickle
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nas_lab import checks
+from nas_lab.checks import DamagedFileError
+from nas_lab.estimation import (
+    DartsRuns,
+    OneShotRuns,
+    ProxyTable,
+    ScalingGrid,
+    ShortcutTable,
+    Table,
+    archives,
+)
+from nas_lab.history import Evaluation
+from nas_lab.spaces import Skeleton, nasbench201
+from tests.estimation.tables import ARCHS, rows_of_codes
+
+SPACE = nasbench201()
+ROWS = {arch: i for i, arch in enumerate(ARCHS)}
+SKELETON = {"channels": 4, "cells": 1, "stages": 1, "resolution": 8, "in_channels": 1}
+READERS = (Table, ProxyTable, ShortcutTable, ScalingGrid, OneShotRuns, DartsRuns)
+
+
+# ---- every file ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_a_damaged_file_is_refused(reader, tmp_path):
+    content = checks.dataset(reader.FILE).read_bytes()
+    middle = len(content) // 2
+    for name, damaged in {
+        "cut": content[:middle],
+        "empty": b"",
+        "text": b"this is no archive",
+        "bit": content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :],
+    }.items():
+        (tmp_path / name).write_bytes(damaged)
+        with pytest.raises(DamagedFileError, match="restore it with"):
+            reader.load(tmp_path / name)
+    with pytest.raises(FileNotFoundError):
+        reader.load(tmp_path / "missing.npz")
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_another_file_and_another_space_are_refused(reader, tmp_path):
+    arrays, about = archives.read(checks.dataset(reader.FILE))
+    about.pop("sha256")
+    archives.write(tmp_path / "space.npz", arrays, {**about, "fingerprint": "0" * 16})
+    with pytest.raises(DamagedFileError, match="another space"):
+        reader.load(tmp_path / "space.npz")
+    for other in set(READERS) - {reader}:
+        with pytest.raises(DamagedFileError, match=f"holds no {reader.HOLDS}|another space"):
+            reader.load(checks.dataset(other.FILE))
+
+
+def test_numbers_changed_after_the_checksum_are_noticed(tmp_path):
+    with np.load(checks.dataset(ShortcutTable.FILE)) as archive:
+        content = {name: archive[name] for name in archive.files}
+    content["val_correct"][0, 3, 1] += 1
+    np.savez(tmp_path / "changed.npz", **content)
+    with pytest.raises(DamagedFileError, match="does not fit its checksum"):
+        ShortcutTable.load(tmp_path / "changed.npz")
+
+
+@pytest.mark.parametrize(
+    ("reader", "ask", "message"),
+    [
+        (ProxyTable, lambda t: t.scores("magic"), "no proxy is called 'magic'; .* params, flops"),
+        (ProxyTable, lambda t: t.seconds("magic"), "no proxy is called 'magic'"),
+        (ProxyTable, lambda t: t.scores("snip", -1), "seed=-1: there are seeds 0 to 2"),
+        (ProxyTable, lambda t: t.scores("snip", 3), "seed=3: there are seeds 0 to 2"),
+        (ShortcutTable, lambda t: t.scores("1 epoch", 1), "'1 epoch' has epochs 0 to 0"),
+        (ShortcutTable, lambda t: t.scores("1 day"), "no shortcut is .* choose from 1250 images"),
+        (ShortcutTable, lambda t: t.seconds("1 day"), "no shortcut is called '1 day'"),
+        (OneShotRuns, lambda t: t.scores("best"), "choose from uniform, distinct, fair"),
+        (OneShotRuns, lambda t: t.seconds("best"), "no method is called 'best'"),
+        (DartsRuns, lambda t: t.w("one-shot"), "no search is .* choose from first order, second"),
+        (DartsRuns, lambda t: t.chosen("best"), "no method is called 'best'"),
+        (DartsRuns, lambda t: t.seconds("Gumbel", 100), "searches had 10000, 1000"),
+    ],
+)
+def test_what_is_not_there_is_said(reader, ask, message):
+    with pytest.raises(ValueError, match=message):
+        ask(reader.load())
+
+
+@pytest.mark.parametrize(
+    ("reader", "ask"),
+    [
+        (Table, lambda t: t.scores()),
+        (Table, lambda t: t.test_scores()),
+        (Table, lambda t: t.curve(ARCHS[0])),
+        (ProxyTable, lambda t: t.scores("snip")),
+        (ShortcutTable, lambda t: t.scores("1 epoch")),
+        (OneShotRuns, lambda t: t.seconds("fair")),
+        (DartsRuns, lambda t: t.w("joint")),
+    ],
+)
+def test_what_is_handed_out_can_be_changed_without_harm(reader, ask):
+    archive = reader.load()
+    before = ask(archive).copy()
+    ask(archive)[:] = 7
+    np.testing.assert_array_equal(ask(archive), before)
+
+
+# ---- the table -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def arrays():
+    """Of the right form with invented numbers; a third of the rows has seed 1 too."""
+    rng = np.random.default_rng(0)
+    n = len(ARCHS)
+    arrays = {
+        "archs": np.array(ARCHS, dtype=np.int8),
+        "row_of_code": rows_of_codes(),
+        "val_correct": rng.integers(0, 401, (2, n, 3)).astype(np.int16),
+        "test_correct": rng.integers(0, 201, (2, n)).astype(np.int16),
+        "train_loss": rng.random((2, n, 3)).astype(np.float16),
+        "thread_seconds": rng.random((2, n)).astype(np.float16),
+        "params": rng.integers(1, 9999, n).astype(np.int32),
+        "macs": rng.integers(1, 9999, n).astype(np.int32),
+    }
+    for name in ("val_correct", "test_correct"):
+        arrays[name][1, n // 3 :] = archives.MISSING
+    return arrays
+
+
+@pytest.fixture(scope="module")
+def loaded(arrays, tmp_path_factory):
+    path = tmp_path_factory.mktemp("table") / "table.npz"
+    images = {"train": 100, "validation": 400, "test": 200}
+    about = {"fingerprint": SPACE.fingerprint, "images": images, "skeleton": SKELETON}
+    archives.write(path, arrays, about)
+    return Table.load(path)
+
+
+def test_arrays_are_in_one_order(loaded, arrays):
+    assert len(loaded) == len(loaded.archs) == 6_466
+    np.testing.assert_array_equal(loaded.params, arrays["params"])
+    np.testing.assert_array_equal(loaded.macs, arrays["macs"])
+    np.testing.assert_allclose(loaded.scores(), arrays["val_correct"][0, :, -1] / 400)
+    np.testing.assert_allclose(loaded.scores(0, 1), arrays["val_correct"][0, :, 1] / 400)
+    np.testing.assert_allclose(loaded.test_scores(), arrays["test_correct"][0] / 200)
+    np.testing.assert_allclose(loaded.seconds, arrays["thread_seconds"][0])
+    assert loaded.skeleton == Skeleton(**SKELETON)
+
+
+@given(code=st.integers(0, 15_624))
+def test_any_form_of_an_architecture_finds_its_row(loaded, code):
+    arch = tuple(code // 5**i % 5 for i in range(6))
+    row = ROWS[SPACE.canonical(arch)]
+    for form in (arch, list(arch), np.array(arch), SPACE.to_string(arch), SPACE.canonical(arch)):
+        assert loaded.row(form) == row
+    assert tuple(loaded.archs[row]) == SPACE.canonical(arch)
+
+
+@pytest.mark.parametrize("row", [0, 17, 6_465])
+def test_an_evaluation_is_the_recorded_one(loaded, arrays, row):
+    result = loaded(ARCHS[row], 0)
+    assert result == Evaluation(
+        arrays["val_correct"][0, row, -1] / 400,
+        float(arrays["thread_seconds"][0, row]),
+        {"params": arrays["params"][row], "macs": arrays["macs"][row]},
+    )
+    np.testing.assert_allclose(loaded.curve(ARCHS[row]), arrays["val_correct"][0, row] / 400)
+    assert loaded.test(ARCHS[row]) == arrays["test_correct"][0, row] / 200
+
+
+def test_seeds_that_were_not_trained_are_told(loaded):
+    first, last = ARCHS[0], ARCHS[-1]
+    assert loaded.seeds(first) == [0, 1]
+    assert loaded.seeds(last) == [0]
+    assert np.isnan(loaded.scores(1)).sum() == len(ARCHS) - len(ARCHS) // 3
+    for ask in (loaded, loaded.curve, loaded.test):
+        with pytest.raises(ValueError, match=r"trained with seeds \[0\], not with 1"):
+            ask(last, 1)
+        with pytest.raises(ValueError, match=r"trained with seeds \[0, 1\], not with 7"):
+            ask(first, 7)
+    with pytest.raises(ValueError, match="the table holds seeds 0 to 1"):
+        loaded.scores(2)
+
+
+def test_what_is_no_architecture_is_explained(loaded):
+    with pytest.raises(ValueError, match="6 tokens"):
+        loaded((1, 2))
+    with pytest.raises(ValueError, match="choose from 0 to 4"):
+        loaded((9, 0, 0, 0, 0, 0))
+    with pytest.raises(TypeError, match="whole numbers"):
+        loaded(None)
+    with pytest.raises(ValueError, match="not of the form"):
+        loaded("|nothing|")
+
+
+def test_a_table_goes_to_workers(loaded):
+    again = pickle.loads(pickle.dumps(loaded))
+    assert again(ARCHS[17], 0) == loaded(ARCHS[17], 0)

@@ -1,0 +1,517 @@
+"""A build of any stored result can be stopped anywhere, shared out and resumed; nothing is lost."""
+
+import math
+import pickle
+import subprocess
+import sys
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import pytest
+from torch.nn import functional
+
+from nas_lab.build import __main__ as command
+from nas_lab.build import cells, darts_runs, one_shot_runs, scaling_grid
+from nas_lab.data import FashionMNIST
+from nas_lab.estimation import (
+    DartsRuns,
+    OneShotRuns,
+    ProxyTable,
+    ScalingGrid,
+    ShortcutTable,
+    Table,
+    TrainFromScratch,
+    archives,
+    fewer_epochs,
+    fewer_images,
+    proxies,
+)
+from nas_lab.estimation.averaged_statistics import BATCH, AveragedStatistics
+from nas_lab.estimation.scaling_grid import Base
+from nas_lab.nets import EfficientNet
+from nas_lab.scaling import Stage, budget
+from nas_lab.spaces import Skeleton, nasbench201
+from nas_lab.strategies import Darts, OneShot, Uniform
+from nas_lab.strategies.darts import SHORT, Gumbel, Perturbation, TooManySkips
+from nas_lab.training import Recipe, evaluate, train
+
+ROOT = Path(__file__).parents[1]
+SPACE = nasbench201()
+ARCHS = cells.canonical_archs()
+SKELETON = Skeleton(channels=2, cells=1, stages=1, stem_stride=2, resolution=8, in_channels=1)
+DATA = FashionMNIST(8, 64, images=200)
+FULL = TrainFromScratch(SPACE, SKELETON, DATA, Recipe(epochs=2))
+SOME = {0: ARCHS[100:103], 1: ARCHS[101:103]}
+ALL_PROXIES = cells.AllProxies(SPACE, SKELETON, FashionMNIST(8, 16, images=160))
+SHORTCUTS = {
+    "100 images": partial(fewer_images, images=100),
+    "1 epoch": partial(fewer_epochs, epochs=1),
+}
+BASE = Base((Stage("conv", 2, stride=2), Stage("mbconv", 3, layers=2, expansion=2)), 8)
+SCALED = scaling_grid.TrainScaled(BASE, Recipe(epochs=2), batch_size=64, images=200)
+ONE_SHOT = one_shot_runs.Plan(tuple(ARCHS[100:103]), (5, 10), SKELETON, DATA, seeds=(0, 3))
+METHODS = {name: one_shot_runs.METHODS[name] for name in ("uniform", "fair")}
+IMAGES = tuple(FashionMNIST(8, 16, images=images) for images in (200, 80))
+DARTS = darts_runs.Plan(6, 2, SKELETON, IMAGES, seeds=(0, 3), paths=4, candidates=3)
+
+
+def at_once(darts):
+    return True
+
+
+SEARCHES = (
+    darts_runs.Gradient(
+        "first order",
+        rules={"never": partial(TooManySkips, limit=7), "at once": partial(partial, at_once)},
+        selections={"perturbation": Perturbation(tune=0, images=20)},
+    ),
+    darts_runs.Gradient("Gumbel", relaxation=Gumbel()),
+    darts_runs.SinglePath(),
+)
+TINY = {
+    "fashion201": partial(cells.table, FULL, SOME),
+    "fashion201_proxies": partial(cells.proxies, ALL_PROXIES, SOME),
+    "fashion201_shortcuts": partial(cells.shortcuts, FULL, tuple(ARCHS[100:103]), SHORTCUTS),
+    "scaling_grid": partial(
+        scaling_grid.scaling_grid, SCALED, ((0, 0, 0), (4, 0, 0), (0, 2, 2)), (0, 1)
+    ),
+    "one_shot_runs": partial(one_shot_runs.one_shot_runs, ONE_SHOT, METHODS),
+    "darts_runs": partial(darts_runs.darts_runs, DARTS, SEARCHES),
+}
+"""Jobs of each kind, small enough to be done for real in a second or two."""
+each = pytest.mark.parametrize("name", TINY)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """The folder where every tiny job was done, alone and at once."""
+    folder = tmp_path_factory.mktemp("built")
+    for name, job in TINY.items():
+        assert job().run(folder / name, folder / f"{name}.npz")
+    return folder
+
+
+def kept(folder):
+    return {path.relative_to(folder): path.read_bytes() for path in sorted(folder.rglob("*.*"))}
+
+
+def assert_same(one, two):
+    """The same numbers, seconds aside."""
+    (ours, about), (theirs, other) = archives.read(one), archives.read(two)
+    assert list(ours) == list(theirs)
+    for name in set(ours) - {"seconds", "thread_seconds"}:
+        np.testing.assert_array_equal(ours[name], theirs[name])
+    assert {**about, "sha256": ""} == {**other, "sha256": ""}
+
+
+# ---- stopped, resumed, shared out ----------------------------------------------------------------
+
+
+@each
+def test_nothing_is_done_or_written_twice(name, built):
+    before = kept(built / name)
+    assert TINY[name]().run(built / name, built / "again.npz")
+    assert kept(built / name) == before
+    assert (built / "again.npz").read_bytes() == (built / f"{name}.npz").read_bytes()
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from tests.test_build import TINY
+
+folder, writes = Path(sys.argv[1]), 0
+
+def killed_at(goal):
+    def hook(event, arguments):
+        global writes
+        if event == "open" and str(arguments[0]).startswith(str(folder)) and arguments[1] != "rb":
+            writes += 1
+            if writes == goal:
+                os.kill(os.getpid(), signal.SIGKILL)
+    return hook
+
+for name, job in TINY.items():
+    for goal in (2, 3, 99):  # each time a little further
+        child = os.fork()
+        if not child:
+            sys.addaudithook(killed_at(goal))
+            os._exit(not job().run(folder / name, folder / f"{name}.npz"))
+        _, status = os.waitpid(child, 0)
+        print(name, goal, os.waitstatus_to_exitcode(status))
+"""
+
+
+def test_killed_and_resumed_every_job_comes_to_the_same_end(built, tmp_path):
+    command = [sys.executable, "-W", "error", "-c", KILLED, str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    ends = [line.split() for line in done.stdout.splitlines()]
+    assert ends == [[n, g, e] for n in TINY for g, e in (("2", "-9"), ("3", "-9"), ("99", "0"))]
+    for name in TINY:
+        assert_same(tmp_path / f"{name}.npz", built / f"{name}.npz")
+        assert sorted(kept(tmp_path / name)) == sorted(kept(built / name))
+        for path in (tmp_path / name).rglob("*.jsonl"):
+            ids = [line.split(b",")[0] for line in path.read_bytes().splitlines()]
+            assert len(ids) == len(set(ids))
+
+
+@pytest.mark.filterwarnings("ignore::nas_lab.history.HistoryWarning")
+@each
+def test_a_part_that_was_cut_off_or_lost_is_done_again(name, built, tmp_path):
+    cut, *others = sorted(kept(built / name))
+    for path in [cut, *others[1:]]:
+        content = (built / name / path).read_bytes()
+        (tmp_path / path).parent.mkdir(exist_ok=True, parents=True)
+        if path == cut and path.suffix == ".jsonl":  # header, a trial, and half of the next
+            content = b"".join(content.splitlines(keepends=True)[:2]) + b'{"id":'
+        elif path == cut:  # written under another name first
+            path = path.with_suffix(".npz.part")
+        (tmp_path / path).write_bytes(content)
+    assert TINY[name]().run(tmp_path, tmp_path / "file.npz")
+    assert_same(tmp_path / "file.npz", built / f"{name}.npz")
+
+
+@each
+def test_shards_share_the_work_and_the_last_one_writes(name, built, tmp_path):
+    job, output = TINY[name](), tmp_path / "file.npz"
+    assert not job.run(tmp_path / "parts", output, shard=(2, 2))
+    assert not output.exists()
+    assert [bool(unit.left(tmp_path / "parts")) for unit in job.units] == [
+        i % 2 == 0 for i in range(len(job.units))
+    ]
+    assert job.run(tmp_path / "parts", output, shard=(1, 2))
+    assert_same(output, built / f"{name}.npz")
+
+
+@each
+def test_workers_change_nothing(name, built, tmp_path):
+    with ThreadPoolExecutor(2) as pool:
+        assert TINY[name]().run(tmp_path / "parts", tmp_path / "file.npz", executor=pool)
+    assert_same(tmp_path / "file.npz", built / f"{name}.npz")
+
+
+def test_processes_and_a_dask_cluster_do_the_same(built, tmp_path):
+    """One job whose workers share its units, and one whose units go to a worker as a whole."""
+    from dask.distributed import LocalCluster
+
+    options = {"n_workers": 1, "threads_per_worker": 2, "dashboard_address": "127.0.0.1:0"}
+    with (
+        ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool,
+        LocalCluster(processes=False, protocol="tcp://", **options) as cluster,
+        command.open_executor(1, cluster.scheduler_address) as dask,
+    ):
+        for name in ("fashion201", "one_shot_runs"):
+            for executor in (pool, dask):
+                parts, output = tmp_path / f"{name}{id(executor)}", tmp_path / "file.npz"
+                assert TINY[name]().run(parts, output, executor=executor)
+                assert_same(output, built / f"{name}.npz")
+
+
+def test_units_are_sent_to_workers_without_images():
+    for job in TINY.values():
+        for unit in job().units:
+            assert len(pickle.dumps(unit)) < 20_000
+    for unit in darts_runs.darts_runs().units[:9]:
+        assert pickle.loads(pickle.dumps(unit)).method.names == unit.method.names
+
+
+# ---- the command ---------------------------------------------------------------------------------
+
+
+@each
+def test_the_command_goes_on_with_what_is_there(name, built, tmp_path, monkeypatch, capsys):
+    """Everything is, so it only writes."""
+    monkeypatch.setitem(command.JOBS, name, TINY[name])
+    output = tmp_path / "file.npz"
+    assert command.main([name, "--parts", str(built / name), "--output", str(output)]) == 0
+    assert capsys.readouterr().out == f"{output}: written\n"
+    assert output.read_bytes() == (built / f"{name}.npz").read_bytes()
+
+
+def test_the_command_keeps_parts_by_recipe_and_takes_workers(tmp_path, monkeypatch, capsys):
+    """Threads here, for processes start slowly."""
+    monkeypatch.setattr(command, "ProcessPoolExecutor", lambda n, mp_context: ThreadPoolExecutor(n))
+    monkeypatch.chdir(tmp_path)
+    Path("datasets").mkdir()
+    monkeypatch.setitem(command.JOBS, "scaling_grid", TINY["scaling_grid"])
+    fingerprint = TINY["scaling_grid"]().fingerprint
+    command.main(["scaling_grid", "--workers", "2", "--shard", "1/2"])
+    assert "not written: other shards are not complete" in capsys.readouterr().out
+    assert Path(f"datasets/parts/scaling_grid-{fingerprint}/seed0.jsonl").is_file()
+    command.main(["scaling_grid"])
+    assert len(ScalingGrid.load("datasets/scaling_grid.npz")) == 3
+
+
+@pytest.mark.parametrize("wrong", ["0/2", "3/2", "1", "a/b", "1/x"])
+def test_a_bad_shard_is_explained(wrong, capsys):
+    with pytest.raises(SystemExit):
+        command.main(["fashion201", "--shard", wrong])
+    assert "not of the form k/n" in capsys.readouterr().err
+
+
+def test_bad_workers_and_names_are_explained(capsys):
+    with pytest.raises(SystemExit):
+        command.main(["fashion201", "--workers", "0"])
+    assert "the number of workers must be at least 1, not 0" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        command.main(["fashion"])
+    assert "scaling_grid" in capsys.readouterr().err
+
+
+def test_another_recipe_has_another_folder():
+    other = TrainFromScratch(SPACE, SKELETON, DATA, Recipe(epochs=3))
+    jobs = [
+        TINY["fashion201"](),
+        cells.table(other, SOME),
+        TINY["fashion201_proxies"](),
+        cells.proxies(cells.AllProxies(SPACE, SKELETON, DATA), SOME),
+        TINY["fashion201_shortcuts"](),
+        cells.shortcuts(other, tuple(ARCHS[:3]), SHORTCUTS),
+        *map(
+            scaling_grid.scaling_grid,
+            (
+                SCALED,
+                scaling_grid.TrainScaled(BASE),
+                scaling_grid.TrainScaled(batch_size=64),
+                scaling_grid.TrainScaled(recipe=Recipe(epochs=5)),
+            ),
+        ),
+        TINY["one_shot_runs"](),
+        one_shot_runs.one_shot_runs(ONE_SHOT),
+        TINY["darts_runs"](),
+        darts_runs.darts_runs(DARTS),
+    ]
+    assert len({job.fingerprint for job in jobs}) == len(jobs)
+
+
+# ---- what is trained is read back ----------------------------------------------------------------
+
+
+def test_the_plan_has_every_architecture_once_and_500_with_two_more_seeds():
+    archs = cells.plan()
+    assert sorted(archs[0]) == ARCHS
+    assert len(set(ARCHS)) == len(ARCHS) == 6_466
+    assert archs[1] == archs[2] == archs[0][:500]
+    assert len(set(archs[1])) == 500
+    units = cells.units_of(FULL, archs)
+    for seed, some in archs.items():
+        assert [arch for unit in units if unit.seed == seed for arch in unit.archs] == some
+    assert [unit.name for unit in units[:4]] == [
+        *("seed0/0000", "seed1/0000", "seed2/0000", "seed0/0001")
+    ]
+    assert set(cells.sample()) <= set(archs[cells.SHORTCUT_SEED])
+
+
+def test_the_table_holds_what_its_trainings_gave(built):
+    table = Table.load(built / "fashion201.npz")
+    arch = ARCHS[102]
+    net, curve = FULL.fit(arch, 1, device="cpu", num_threads=1)
+    assert table(arch, 1).score == curve.accuracy
+    assert table.curve(arch, 1).tolist() == list(curve.val_accuracy)
+    assert table.test(arch, 1) == evaluate(net, DATA.test_dataloader())
+    assert (table.seeds(arch), table.seeds(ARCHS[100]), table.seeds(ARCHS[0])) == ([0, 1], [0], [])
+    assert table.about["recipe"]["epochs"] == 2
+    assert table.skeleton == SKELETON
+    assert table.params[102] == sum(p.numel() for p in net.parameters())
+
+
+@pytest.mark.parametrize("name", cells.NAMES)
+def test_proxies_are_those_of_their_estimates(name, built):
+    table = ProxyTable.load(built / "fashion201_proxies.npz")
+    assert table.names == ("params", "flops", *proxies.PROXIES)
+    assert [tuple(arch) for arch in table.archs.tolist()] == ARCHS
+    estimate = proxies.estimates(SPACE, SKELETON, ALL_PROXIES.data)[name]
+    for seed, archs in SOME.items():
+        rows = np.flatnonzero(~np.isnan(table.scores(name, seed))).tolist()
+        assert [ARCHS[row] for row in rows] == archs
+        expected = [estimate(arch, seed).score for arch in archs]
+        assert table.scores(name, seed)[rows] == pytest.approx(expected, rel=1e-3)
+    assert (table.seconds(name)[100:103] > 0).all()
+    assert np.isnan(table.seconds(name)).sum() == len(ARCHS) - 3
+
+
+def test_the_lowest_score_of_a_proxy_survives(tmp_path):
+    """The cell without a path from input to output."""
+    job = cells.proxies(ALL_PROXIES, {0: [(0,) * 6]})
+    job.run(tmp_path, tmp_path / "scores.npz")
+    table = ProxyTable.load(tmp_path / "scores.npz")
+    for name in ("naswot", "zen"):
+        assert table.scores(name)[0] == proxies.LOWEST
+
+
+def test_one_network_serves_all_proxies(monkeypatch):
+    built = []
+    prepare = cells.prepare
+    monkeypatch.setattr(cells, "prepare", lambda *given: built.append(given) or prepare(*given))
+    result = ALL_PROXIES(ARCHS[-1], 0)
+    assert len(built) == 1
+    for name in proxies.PROXIES:
+        assert 0 < result.metrics[f"{name}_seconds"] < result.cost
+    assert result.score == result.metrics["params"]
+
+
+def test_shortcuts_hold_what_their_trainings_gave(built):
+    table = ShortcutTable.load(built / "fashion201_shortcuts.npz")
+    assert table.names == tuple(SHORTCUTS)
+    assert [tuple(arch) for arch in table.archs.tolist()] == ARCHS[100:103]
+    for name, shortcut in SHORTCUTS.items():
+        expected = [shortcut(FULL)(arch, table.seed).score for arch in ARCHS[100:103]]
+        assert table.scores(name) == pytest.approx(expected)
+        assert (table.seconds(name) > 0).all()
+    assert np.array_equal(table.scores("100 images", 1), table.scores("100 images"))
+    assert table.scores("1 epoch", 0).shape == (3,)
+
+
+def test_every_shortcut_of_the_kit_is_less_work_than_the_whole():
+    whole = cells.default_estimate()
+
+    def work(estimate):
+        images = len(estimate.data.train_dataloader().labels)
+        return images * estimate.recipe.epochs * SPACE.cost(ARCHS[-1], estimate.skeleton).macs
+
+    for shortcut in cells.SHORTCUTS.values():
+        assert work(shortcut(whole)) < work(whole)
+
+
+def test_the_grid_holds_what_its_trainings_gave(built):
+    """Trained again here, by hand, from the network that the grid describes."""
+    grid = ScalingGrid.load(built / "scaling_grid.npz")
+    row, seed = 2, 1
+    stages, resolution = grid.network(row)
+    net = EfficientNet(stages, in_channels=1, classes=10, dropout=0, drop_depth=0, seed=seed)
+    data = FashionMNIST(resolution, 64, images=200)
+    curve = train(net, data, Recipe(epochs=2), seed=seed, device="cpu", num_threads=1)
+    assert [grid.scores(epoch)[seed, row] for epoch in (0, 1)] == list(curve.val_accuracy)
+    assert grid.train_loss[seed, row] == pytest.approx(curve.train_loss, rel=1e-3)
+    assert grid.test_scores()[seed, row] == evaluate(net, data.test_dataloader())
+    assert grid.params[row] == sum(p.numel() for p in net.parameters())
+    assert grid.scores().shape == grid.seconds.shape == (2, len(grid)) == (2, 3)
+    assert (grid.seconds > 0).all()
+    assert (grid.base, grid.doublings.tolist()) == (BASE, [0, 1, 1])
+    for row in range(len(grid)):
+        size = budget(*grid.network(row), in_channels=1, classes=10)
+        assert (size.params, size.macs) == (grid.params[row], grid.macs[row])
+
+
+@pytest.mark.parametrize("estimate", [SCALED, cells.Record(FULL)])
+def test_an_interrupt_is_no_result_and_a_divergence_scores_nan(estimate, monkeypatch):
+    arch = (0,) * len(ARCHS[0]) if isinstance(estimate, cells.Record) else (0, 0, 0)
+
+    def interrupt(self, batch):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("nas_lab.training.Classifier.training_step", interrupt)
+    with pytest.raises(KeyboardInterrupt, match="half a training"):
+        estimate(arch, 0)
+    monkeypatch.setattr(
+        "nas_lab.training.Classifier.training_step", lambda self, b: self.net(b[0]).sum() * math.nan
+    )
+    result = estimate(arch, 0)
+    assert math.isnan(result.score)
+    assert "test" not in result.metrics
+    arrays = cells.arrays_of(
+        [((0, 0), result)], (1, 1), {"recipe": {"epochs": 2}, "images": {"validation": 9}}
+    )
+    assert arrays["test_correct"] == archives.MISSING
+
+
+def test_supernets_are_evaluated_at_their_checkpoints(built):
+    runs = OneShotRuns.load(built / "one_shot_runs.npz")
+    assert (runs.names, runs.steps) == (tuple(METHODS), ONE_SHOT.steps)
+    assert [tuple(arch) for arch in runs.archs.tolist()] == list(ONE_SHOT.archs)
+    one_shot = OneShot(SPACE, SKELETON, DATA, seed=3, sampler=Uniform)
+    for step in one_shot.train(steps=10):
+        if step.number in ONE_SHOT.steps:
+            expected = [one_shot.estimator()(arch, 3).score for arch in ONE_SHOT.archs]
+            found = runs.scores("uniform")[1, ONE_SHOT.steps.index(step.number)]
+            assert found == pytest.approx(expected)
+    assert (np.diff(runs.seconds("fair"), axis=1) > 0).all()
+
+
+def test_only_the_estimate_differs_where_statistics_are_averaged():
+    plain, same, other = (
+        one_shot_runs.METHODS[name].one_shot(ONE_SHOT, 0).fit(steps=10).net.classifier.weight
+        for name in ("uniform", "averaged statistics", "unfair")
+    )
+    assert plain.equal(same)
+    assert not plain.equal(other)
+
+
+def test_the_unfair_sampler_halves():
+    rng, draw = np.random.default_rng(0), one_shot_runs.Skewed(SPACE, SKELETON)
+    tokens = np.array([draw(rng)[0] for _ in range(4_000)])
+    shares = np.bincount(tokens.ravel(), minlength=5) / tokens.size
+    assert shares == pytest.approx(np.array([16, 8, 4, 2, 1]) / 31, abs=0.01)
+
+
+def test_averaged_statistics_are_means_over_architectures():
+    """The stem comes before all choices, so its statistics can be computed by hand."""
+    net = OneShot(SPACE, SKELETON, DATA, seed=0).fit(steps=3).estimator().net
+    averaged = AveragedStatistics(net, DATA, archs=2)
+    batches = [averaged._training_images(seed)[:BATCH] for seed in (0, 1)]
+    outputs = [functional.conv2d(x, net.stem.conv.weight, stride=2, padding=1) for x in batches]
+    mean, variance = averaged.averages[net.stem.norm]
+    means = sum(y.mean(dim=(0, 2, 3)) for y in outputs) / 2
+    variances = sum(y.var(dim=(0, 2, 3)) for y in outputs) / 2
+    assert mean.numpy() == pytest.approx(means.numpy(), abs=1e-5)
+    assert variance.numpy() == pytest.approx(variances.numpy(), rel=1e-4)
+
+
+def test_averaged_statistics_of_one_architecture_are_its_own():
+    net = OneShot(SPACE, SKELETON, DATA, seed=0).fit(steps=3).estimator().net
+    averaged = AveragedStatistics(net, DATA, archs=1)
+    arch = SPACE.sample(np.random.default_rng(0))  # the only one that is averaged
+    w, images = net.one_hot(arch), averaged._training_images(0)[:BATCH]
+    statistics = net.statistics(images, w)
+    network = averaged._network(arch, seed=5)
+    assert network(images).numpy() == pytest.approx(net(images, w, statistics).numpy(), abs=1e-5)
+
+
+@pytest.fixture(scope="module")
+def searched(built):
+    return DartsRuns.load(built / "darts_runs.npz")
+
+
+def test_names_of_searches_are_told_from_other_choices(searched):
+    assert searched.searches == ("first order", "Gumbel")
+    assert searched.names == (
+        *("first order", "Gumbel"),
+        *("never", "at once", "perturbation", "one-shot"),
+    )
+    assert (searched.images, searched.steps) == ((200, 80), (2, 4, 6))
+
+
+@pytest.mark.parametrize(("images", "data"), [(None, IMAGES[0]), (80, IMAGES[1])])
+@pytest.mark.parametrize(
+    ("name", "relaxation"), [("first order", {}), ("Gumbel", {"relaxation": Gumbel()})]
+)
+def test_weights_are_those_of_a_search_by_hand(searched, images, data, name, relaxation):
+    for place, seed in enumerate(DARTS.seeds):
+        darts = Darts(SPACE, SKELETON, data, seed=seed, schedule=SHORT, **relaxation).fit(steps=6)
+        np.testing.assert_allclose(searched.w(name, images)[place], darts.w[[1, 3, 5]], atol=1e-3)
+        assert tuple(searched.chosen(name, images)[place]) == darts.arch()
+
+
+def test_rules_stop_where_they_say(searched):
+    np.testing.assert_array_equal(searched.chosen("never"), searched.chosen("first order"))
+    for place, seed in enumerate(DARTS.seeds):
+        darts = Darts(SPACE, SKELETON, IMAGES[0], seed=seed, schedule=SHORT).fit(steps=6)
+        assert tuple(searched.chosen("at once")[place]) == darts.arch(0)
+        perturbed = Perturbation(tune=0, images=20, seed=seed)(darts)
+        assert tuple(searched.chosen("perturbation")[place]) == perturbed
+    assert (searched.seconds("at once") < searched.seconds("first order")).all()
+    assert (searched.seconds("perturbation") > searched.seconds("first order")).all()
+
+
+def test_one_shot_chooses_the_best_of_its_candidates(searched):
+    for place, seed in enumerate(DARTS.seeds):
+        estimate = OneShot(SPACE, SKELETON, IMAGES[0], seed=seed).fit(steps=4).estimator()
+        rng = np.random.default_rng(seed)
+        archs = [SPACE.canonical(SPACE.sample(rng)) for _ in range(3)]
+        chosen = tuple(searched.chosen("one-shot")[place].tolist())
+        assert chosen in archs
+        assert estimate(chosen, seed).score == max(estimate(arch, seed).score for arch in archs)
