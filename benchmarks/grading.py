@@ -12,7 +12,7 @@ from pathlib import Path
 
 from _report import report
 
-from nas_lab.homework import releasing
+from nas_lab.homework import notebooks
 from nas_lab.homework.grading import batch, boxes, exam, reading
 from nas_lab.homework.grading.template import Template
 from nas_lab.homework.homeworks import HOMEWORKS
@@ -51,8 +51,8 @@ def megabytes() -> float:
 
 def write(folder: Path, number: int) -> None:
     """Write hand-ins, no two alike: right, wrong, broken, empty, and a few that attack."""
-    master = json.loads(releasing.master("hw1").read_text("utf-8"))
-    empty = json.loads(releasing.released("hw1").read_text("utf-8"))
+    master = json.loads(notebooks.master("hw1").read_text("utf-8"))
+    empty = json.loads(notebooks.released("hw1").read_text("utf-8"))
     for student in range(number):
         cells = [dict(cell) for cell in (empty if student % 10 == 0 else master)["cells"]]
         source = answer(student)
@@ -93,7 +93,7 @@ def grading(number: int) -> list[dict]:
         submissions.mkdir()
         write(submissions, number)
         questions = exam.Exam.draw(HOMEWORKS["hw1"], b"a secret of this benchmark")
-        template = Template.load(releasing.released("hw1"))
+        template = Template.load(notebooks.released("hw1"))
         whole = batch.Batch(questions, template, kind, boxes.Limits(), Path(folder, "pages"))
         began = time.perf_counter()
         run = whole.run(reading.hand_ins(submissions, "hw1"), jobs)

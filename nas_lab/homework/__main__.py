@@ -65,14 +65,14 @@ BOXES = ["auto", "bubblewrap", "docker", "podman", "plain"]
 
 
 def _release(options: argparse.Namespace) -> int:
-    from nas_lab.homework import releasing
+    from nas_lab.homework import notebooks
 
     if options.check:
-        drifted = releasing.drifted(options.homework)
+        drifted = notebooks.drifted(options.homework)
         words = "has drifted from its master: release it" if drifted else "is as its master"
-        print(f"{releasing.released(options.homework).name} {words}")
+        print(f"{notebooks.released(options.homework).name} {words}")
         return int(drifted)
-    print(releasing.release(options.homework, options.out))
+    print(notebooks.release(options.homework, options.out))
     return 0
 
 
@@ -142,9 +142,9 @@ def _similarity(options: argparse.Namespace) -> int:
 
 
 def _template(options: argparse.Namespace) -> Template:
-    from nas_lab.homework import releasing
+    from nas_lab.homework import notebooks
 
-    return Template.load(options.template or releasing.released(options.homework))
+    return Template.load(options.template or notebooks.released(options.homework))
 
 
 def _at_least_one(text: str) -> int:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import copy
 import html
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from nas_lab.homework import homeworks, lessons
 from nas_lab.homework.comparing import difference, explained
-from nas_lab.homework.open_question import OpenQuestion, in_words
-from nas_lab.homework.question import Plain, Question
+from nas_lab.homework.drivers import Plain
+from nas_lab.homework.question import Question, earned, in_words, trial
 
 PUBLIC_SEEDS = range(20)
+PUBLIC_TRIALS = range(6)
+"""The same for an open question, whose cases take longer."""
 QUESTIONS: dict[str, Question] = {**lessons.QUESTIONS, **homeworks.QUESTIONS}
 
 _right: dict[str, bool] = {}
@@ -66,21 +69,13 @@ class Report:
         )
 
 
-@dataclass(frozen=True)
-class Case:
-    """One call of an answer.
+class Case(NamedTuple):
+    """One call of an answer: the result as plain data, and how it differs, in words."""
 
-    Attributes:
-        unlike: how the result differs from what was expected, in words; empty when it agrees.
-        problem: the same with the call and what it returned.
-        got: the result as plain data; None when the answer raised.
-        raised: whether the answer raised.
-    """
-
-    unlike: str
-    problem: str
     got: Plain
+    problem: str = ""
     raised: bool = False
+    hinted: bool = False
 
 
 def check(name: str, answer: Callable[..., Any]) -> Report:
@@ -94,48 +89,76 @@ def check(name: str, answer: Callable[..., Any]) -> Report:
         ValueError: there is no such question.
         TypeError: ``answer`` is not a function.
     """
-    if name not in QUESTIONS and name not in homeworks.OPEN:
-        known = ", ".join([*QUESTIONS, *homeworks.OPEN])
-        raise ValueError(f"there is no question {name!r}; there are: {known}")
+    if name not in QUESTIONS:
+        raise ValueError(f"there is no question {name!r}; there are: {', '.join(QUESTIONS)}")
     if not callable(answer):
         raise TypeError(
             f"check({name!r}, ...) takes the function itself, not {answer!r}: "
             "write its name without parentheses"
         )
-    if name in homeworks.OPEN:
-        return _tried(homeworks.OPEN[name], answer)
     question = QUESTIONS[name]
-    cases = [_case(question, answer, seed) for seed in PUBLIC_SEEDS]
-    wrong = [case for case in cases if case.unlike or case.raised]
-    _right[name] = not wrong
-    return Report(
-        name,
-        passed=len(cases) - len(wrong),
-        cases=len(cases),
-        problem=_in_words(question, cases, wrong),
-        answered=any(case.raised or case.got is not None for case in cases),
-        progress=progress(name.split(".")[0]) if name in homeworks.QUESTIONS else "",
-    )
+    report = _compare(question, answer) if question.reference else _search(question, answer)
+    _right[name] = bool(report)
+    if name in homeworks.QUESTIONS:
+        report = replace(report, progress=progress(name.split(".")[0]))
+    return report
 
 
-def _tried(question: OpenQuestion, answer: Callable[..., Any]) -> Report:
+def _search(question: Question, answer: Callable[..., Any]) -> Report:
     """Put a search to work on the public cases, and say how good it is."""
     try:
-        results = [question.trial(answer, seed) for seed in range(question.public)]
+        results = [trial(question, answer, seed) for seed in PUBLIC_TRIALS]
     except Exception as error:  # whatever a student's function raises belongs in the report
-        raised = f"{getattr(answer, '__name__', 'your function')}(query, ...) {_raised(error)}"
-        return Report(question.name, 0, question.public, found=raised)
-    earned = question.earned(results)
-    _right[question.name] = earned == question.points
+        raised = f"{_name(answer)}(query, ...) {_raised(error)}"
+        return Report(question.name, 0, question.points, found=raised)
+    points = earned(question.points, results)
     return Report(
         question.name,
-        passed=earned,
+        passed=points,
         cases=question.points,
-        problem="" if earned == question.points else f"Hint: {question.hint}",
+        problem="" if points == question.points else f"Hint: {question.hint}",
         answered=any(result.asked or not result.problem for result in results),
-        progress=progress(question.name.split(".")[0]),
-        found=f"{earned} of {question.points} points on public cases. {in_words(results)}",
+        found=f"{points} of {question.points} points on public cases. {in_words(results)}",
     )
+
+
+def _compare(question: Question, answer: Callable[..., Any]) -> Report:
+    cases = [_case(question, answer, seed) for seed in PUBLIC_SEEDS]
+    wrong = [case for case in cases if case.problem]
+    return Report(
+        question.name,
+        passed=len(cases) - len(wrong),
+        cases=len(cases),
+        problem=_problem(question, cases, wrong[0]) if wrong else "",
+        answered=any(case.raised or case.got is not None for case in cases),
+    )
+
+
+def _case(question: Question, answer: Callable[..., Any], seed: int) -> Case:
+    """Put an answer to work in one public case, and say what is wrong with it in words."""
+    inputs = question.draw(np.random.default_rng(seed))
+    call = f"{_name(answer)}({_short(', '.join(map(_short, inputs)), 400, str)})"
+    expected = question.normal(question.drive(question.reference, *copy.deepcopy(inputs)))
+    try:
+        got = question.normal(question.drive(answer, *inputs))
+    except Exception as error:  # whatever a student's function raises belongs in the report
+        return Case(None, f"{call} {_raised(error)}", raised=True)
+    unlike = difference(got, expected)
+    if not unlike:
+        return Case(got)
+    kind_is_right = "expected" not in unlike
+    return Case(got, f"{call} returned {_short(got)}: {unlike}.", hinted=kind_is_right)
+
+
+def _problem(question: Question, cases: list[Case], first: Case) -> str:
+    """The first wrong case, with the hint of the mistake that explains all of them."""
+    if first.raised:
+        return first.problem
+    inputs = [question.draw(np.random.default_rng(seed)) for seed in PUBLIC_SEEDS]
+    hint = explained(question, [case.got for case in cases], inputs)
+    if first.hinted:
+        hint = hint or question.hint
+    return f"{first.problem}\nHint: {hint}" if hint else first.problem
 
 
 def progress(homework: str) -> str:
@@ -147,55 +170,23 @@ def progress(homework: str) -> str:
     if homework not in homeworks.HOMEWORKS:
         known = ", ".join(homeworks.HOMEWORKS)
         raise ValueError(f"there is no homework {homework!r}; there are: {known}")
-    questions = homeworks.HOMEWORKS[homework].questions
-    right = [question for question in questions if _right.get(question.name)]
-    marks = " ".join(
-        f"{question.name.split('.')[1]} {_mark(question.name)}" for question in questions
-    )
+    whole = homeworks.HOMEWORKS[homework]
+    right = [question for question in whole.questions if _right.get(question.name)]
+    words = {True: "✓", False: "✗", None: "–"}
+    marks = [f"{q.name.split('.')[1]} {words[_right.get(q.name)]}" for q in whole.questions]
     return (
-        f"{homework} so far: {len(right)} of {len(questions)} questions, "
-        f"{sum(q.points for q in right)} of {sum(q.points for q in questions)} points ({marks})"
+        f"{homework} so far: {len(right)} of {len(whole.questions)} questions, "
+        f"{sum(q.points for q in right)} of {whole.points} points ({' '.join(marks)})"
     )
 
 
-def _mark(name: str) -> str:
-    return {True: "✓", False: "✗", None: "–"}[_right.get(name)]
-
-
-def _case(question: Question, answer: Callable[..., Any], seed: int) -> Case:
-    """Put an answer to work in one public case, and say what is wrong with it in words."""
-    expected = _result(question, question.reference, seed)
-    arguments = ", ".join(_short(entry) for entry in question.draw(np.random.default_rng(seed)))
-    call = f"{getattr(answer, '__name__', 'your function')}({_short(arguments, 400, str)})"
-    try:
-        got = _result(question, answer, seed)
-    except Exception as error:  # whatever a student's function raises belongs in the report
-        return Case("", f"{call} {_raised(error)}", None, raised=True)
-    unlike = difference(got, expected) or ""
-    return Case(unlike, f"{call} returned {_short(got)}: {unlike}.", got)
+def _name(answer: Callable[..., Any]) -> str:
+    return getattr(answer, "__name__", "your function")
 
 
 def _raised(error: Exception) -> str:
     line = traceback.extract_tb(error.__traceback__)[-1].lineno
     return f"raised {type(error).__name__} in line {line}: {error}"
-
-
-def _result(question: Question, answer: Callable[..., Any], seed: int) -> Plain:
-    return question.normal(question.driver(answer, np.random.default_rng(seed)))
-
-
-def _in_words(question: Question, cases: list[Case], wrong: list[Case]) -> str:
-    """The first wrong case, with the hint of the mistake that explains all of them."""
-    if not wrong:
-        return ""
-    first = wrong[0]
-    if first.raised:
-        return first.problem
-    inputs = [question.draw(np.random.default_rng(seed)) for seed in PUBLIC_SEEDS]
-    hint = explained(question, [case.got for case in cases], inputs)
-    if not hint and "expected" not in first.unlike:  # the kind is right, the value is not
-        hint = question.hint
-    return f"{first.problem}\nHint: {hint}" if hint else first.problem
 
 
 def _short(value: Any, most: int = 120, form: Callable[[Any], str] = repr) -> str:

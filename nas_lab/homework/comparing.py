@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import math
 
-from nas_lab.homework.question import Plain, Question
+from nas_lab.homework.drivers import Plain
+from nas_lab.homework.question import Question
 
 TOLERANCE = 1e-6
 """Floats agree when they differ by less than this share of the larger one, or by this much."""
@@ -19,29 +20,23 @@ def difference(got: Plain, expected: Plain, where: str = "the result") -> str | 
     if type(got) is not type(expected):
         return f"{where} is {_a(got)}; {_a(expected)} was expected"
     if isinstance(expected, list):
-        return _of_lists(got, expected, where)
-    if isinstance(expected, dict):
-        return _of_dicts(got, expected, where)
-    if isinstance(expected, float):
-        close = math.isclose(got, expected, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
-        same = close or (math.isnan(got) and math.isnan(expected))
-        return None if same else f"{where} should have another value"
-    return None if got == expected else f"{where} should have another value"
-
-
-def _of_lists(got: list, expected: list, where: str) -> str | None:
-    if len(got) != len(expected):
-        return f"{where} has length {len(got)}; length {len(expected)} was expected"
-    pairs = enumerate(zip(got, expected, strict=True))
-    found = (difference(g, e, f"entry {i} of {where}") for i, (g, e) in pairs)
+        if len(got) != len(expected):
+            return f"{where} has length {len(got)}; length {len(expected)} was expected"
+        parts = [(i, f"entry {i} of {where}") for i in range(len(expected))]
+    elif isinstance(expected, dict):
+        if set(got) != set(expected):
+            return f"{where} has the keys {sorted(got)}; {sorted(expected)} were expected"
+        parts = [(key, f"{key!r} of {where}") for key in expected]
+    else:
+        agree = got == expected or (isinstance(expected, float) and _close(got, expected))
+        return None if agree else f"{where} should have another value"
+    found = (difference(got[key], expected[key], name) for key, name in parts)
     return next(filter(None, found), None)
 
 
-def _of_dicts(got: dict, expected: dict, where: str) -> str | None:
-    if set(got) != set(expected):
-        return f"{where} has the keys {sorted(got)}; {sorted(expected)} were expected"
-    found = (difference(got[key], expected[key], f"{key!r} of {where}") for key in expected)
-    return next(filter(None, found), None)
+def _close(got: float, expected: float) -> bool:
+    close = math.isclose(got, expected, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+    return close or (math.isnan(got) and math.isnan(expected))
 
 
 KINDS = {
@@ -67,9 +62,10 @@ def explained(question: Question, got: list[Plain], cases: list[list[Plain]]) ->
         got: the result of each case.
         cases: the inputs of each case.
     """
-    for usual in question.mistakes:
-        given = (question.drive(usual.answer, *copy.deepcopy(inputs)) for inputs in cases)
-        pairs = zip(map(question.normal, got), map(question.normal, given), strict=True)
-        if all(difference(result, mistaken) is None for result, mistaken in pairs):
-            return usual.hint
+    got = list(map(question.normal, got))
+    for hint, wrong in question.mistakes.items():
+        given = (question.drive(wrong, *copy.deepcopy(inputs)) for inputs in cases)
+        pairs = zip(got, map(question.normal, given), strict=True)
+        if all(difference(*pair) is None for pair in pairs):
+            return hint
     return ""

@@ -14,15 +14,15 @@ from sklearn.gaussian_process import GaussianProcessRegressor, kernels
 
 from nas_lab import devices
 from nas_lab.estimation import Table
-from nas_lab.homework import check, releasing
+from nas_lab.homework import check, notebooks
 from nas_lab.homework.__main__ import main
 from nas_lab.homework.grading import boxes, exam, leaderboard
 from nas_lab.homework.grading.grading import Grade, Mark
-from nas_lab.homework.homeworks import HOMEWORKS, OPEN
-from nas_lab.homework.homeworks.capstone import Hunt, _first_found
-from nas_lab.homework.open_question import QueryBudget, Result
+from nas_lab.homework.homeworks import HOMEWORKS, QUESTIONS
+from nas_lab.homework.homeworks.capstone import HiddenTask, _first_found
+from nas_lab.homework.question import QueryBudget, Result, earned, trial
 
-QUESTION = OPEN["capstone.q1"]
+QUESTION = QUESTIONS["capstone.q1"]
 TABLE = Table.load()
 RANDOM = """
 def find_network(query, options, budget, limit, seed):
@@ -37,13 +37,13 @@ needs_box = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
-def hunt():
-    return Hunt.draw(np.random.default_rng(5))
+def task():
+    return HiddenTask.draw(np.random.default_rng(5))
 
 
 @pytest.fixture(scope="module")
 def master():
-    return json.loads(releasing.master("capstone").read_text("utf-8"))
+    return json.loads(notebooks.master("capstone").read_text("utf-8"))
 
 
 def functions(path):
@@ -56,23 +56,23 @@ def functions(path):
 
 
 def test_the_master_earns_all_points_on_public_cases_and_what_is_given_out_none():
-    assert check("capstone.q1", functions(releasing.master("capstone"))["find_network"])
-    report = check("capstone.q1", functions(releasing.released("capstone"))["find_network"])
+    assert check("capstone.q1", functions(notebooks.master("capstone"))["find_network"])
+    report = check("capstone.q1", functions(notebooks.released("capstone"))["find_network"])
     assert not report
     assert "not answered yet" in repr(report)
 
 
 def drawn(search, secret):
     """Results in all cases that the grader draws by a secret."""
-    cases = exam.seeds(secret, QUESTION.name, QUESTION.hidden)
-    return [QUESTION.trial(search, seed) for seed in cases]
+    cases = exam.seeds(secret, QUESTION.name)
+    return [trial(QUESTION, search, seed) for seed in cases]
 
 
 @pytest.mark.parametrize("number", range(4))
 def test_the_master_earns_all_points_by_any_secret(number):
-    search = functions(releasing.master("capstone"))["find_network"]
+    search = functions(notebooks.master("capstone"))["find_network"]
     results = drawn(search, f"secret number {number}, long enough".encode())
-    assert QUESTION.earned(results) == QUESTION.points
+    assert earned(20, results) == 20
     assert not [r for r in results if r.problem or r.asked > 60]
 
 
@@ -110,41 +110,41 @@ def searching(model):
 )
 def test_other_good_searches_earn_all_points_too(model):
     results = drawn(searching(model), b"any secret that is long enough")
-    assert QUESTION.earned(results) == QUESTION.points
+    assert earned(20, results) == 20
 
 
-def test_a_shuffled_case_is_the_table(hunt):
+def test_a_shuffled_case_is_the_table(task):
     """Every network of the table is there once more, under another spelling."""
     rng = np.random.default_rng(0)
     spelled = rng.integers(5, size=(200, 6)).tolist()
     for arch in spelled:
-        accuracy, milliseconds = hunt.told(arch)
+        accuracy, milliseconds = task.evaluate(arch)
         tokens = [0] * 6
-        for place, edge in enumerate(hunt.edges):
-            tokens[edge] = hunt.operations[place][arch[place]]
+        for place, edge in enumerate(task.edges):
+            tokens[edge] = task.operations[place][arch[place]]
         canonical = TABLE.space.canonical(tuple(tokens))
         assert accuracy == TABLE(tuple(tokens)).score
-        seconds = devices.latency(TABLE.space, canonical, TABLE.skeleton, hunt.device)
+        seconds = devices.latency(TABLE.space, canonical, TABLE.skeleton, task.device)
         assert math.isclose(milliseconds, 1e3 * seconds, abs_tol=1e-5)
-    assert len({tuple(hunt.told(arch)) for arch in spelled}) > 100
+    assert len({tuple(task.evaluate(arch)) for arch in spelled}) > 100
 
 
 def test_the_limit_lets_the_given_share_through():
     for seed in range(3):
-        hunt = Hunt.draw(np.random.default_rng(seed))
-        within = np.mean([hunt.milliseconds[TABLE.row(a)] <= hunt.limit for a in TABLE.space])
-        assert abs(within - hunt.share) < 0.05
+        task = HiddenTask.draw(np.random.default_rng(seed))
+        within = np.mean([task.milliseconds[TABLE.row(a)] <= task.limit for a in TABLE.space])
+        assert abs(within - task.share) < 0.05
 
 
-def test_random_search_is_scored_as_simulation_says(hunt):
+def test_random_search_is_scored_as_simulation_says(task):
     rng = np.random.default_rng(1)
     row = np.array([TABLE.row(arch) for arch in TABLE.space])
-    drawn = row[rng.integers(len(row), size=(4_000, hunt.budget))]
-    seen = np.where(hunt.milliseconds[drawn] <= hunt.limit, TABLE.scores()[drawn], -1)
+    drawn = row[rng.integers(len(row), size=(4_000, task.budget))]
+    seen = np.where(task.milliseconds[drawn] <= task.limit, TABLE.scores()[drawn], -1)
     best = drawn[np.arange(len(drawn)), seen.argmax(axis=1)]
     test = TABLE.test_scores()[best]
     error = test.std() / math.sqrt(len(test))
-    assert abs(hunt.result([0] * 6, 0).low - test.mean()) < 4 * error
+    assert abs(task.result([0] * 6, 0).low - test.mean()) < 4 * error
 
 
 def test_the_chance_to_be_found_first_by_hand():
@@ -153,56 +153,56 @@ def test_the_chance_to_be_found_first_by_hand():
     assert _first_found(np.array([0.5, 0.25]), 1) == pytest.approx([2 / 3, 1 / 3])
 
 
-def test_the_best_has_gone_all_the_way(hunt):
+def test_the_best_has_gone_all_the_way(task):
     inverse = {}
     for arch in TABLE.space:
         inverse.setdefault(TABLE.row(arch), arch)
-    within = np.flatnonzero(hunt.milliseconds <= hunt.limit)
-    for row, way in [
+    within = np.flatnonzero(task.milliseconds <= task.limit)
+    for row, score in [
         (within[TABLE.test_scores()[within].argmax()], 1),
-        (hunt.milliseconds.argmax(), -1),
+        (task.milliseconds.argmax(), -1),
     ]:
         arch = inverse[row]
         spelled = [
-            hunt.operations[place].index(arch[edge]) for place, edge in enumerate(hunt.edges)
+            task.operations[place].index(arch[edge]) for place, edge in enumerate(task.edges)
         ]
-        assert hunt.result(spelled, 0).way == way
-    assert "the limit is" in hunt.result(spelled, 0).problem
+        assert task.result(spelled, 0).normalized_score == score
+    assert "the limit is" in task.result(spelled, 0).problem
 
 
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=9))
 @settings(max_examples=50, deadline=None)
 def test_what_is_no_architecture_is_refused_and_counted(value):
-    query_budget = QueryBudget(Hunt.draw(np.random.default_rng(5)))
+    query_budget = QueryBudget(HiddenTask.draw(np.random.default_rng(5)))
     assert "refused" in query_budget.reply(value)
     assert query_budget.asked == 1
-    assert query_budget.task.result(value, 1).way == -1
+    assert query_budget.task.result(value, 1).normalized_score == -1
 
 
 @pytest.mark.parametrize("arch", [[True] * 6, [0.0] * 6, [0] * 5, [0, 0, 0, 0, 0, 5], [-1] * 6])
-def test_tokens_are_strict(hunt, arch):
+def test_tokens_are_strict(task, arch):
     with pytest.raises(ValueError, match="a list of 6 tokens"):
-        hunt.told(arch)
+        task.evaluate(arch)
 
 
-def test_the_budget_is_kept(hunt):
-    query_budget = QueryBudget(hunt)
-    for _ in range(hunt.budget):
+def test_the_budget_is_kept(task):
+    query_budget = QueryBudget(task)
+    for _ in range(task.budget):
         query_budget.ask([0] * 6)
     with pytest.raises(RuntimeError, match="budget of 60 queries is spent"):
         query_budget.ask([0] * 6)
-    assert query_budget.asked == hunt.budget
+    assert query_budget.asked == task.budget
 
 
 def test_points_by_hand():
     def result(score, problem=""):
         return Result(score, 0.80, 0.90, 60, problem)
 
-    assert QUESTION.earned([result(0.84)] * 4) == 20
-    assert QUESTION.earned([result(0.82)] * 4) == 12  # 5 and half of 15, rounded to even
-    assert QUESTION.earned([result(0.80)] * 4) == 5
-    assert QUESTION.earned([result(0.75)] * 4) == 5
-    assert QUESTION.earned([result(0.0, "too slow")] * 4) == 0
+    assert earned(20, [result(0.84)] * 4) == 20
+    assert earned(20, [result(0.82)] * 4) == 12  # 5 and half of 15, rounded to even
+    assert earned(20, [result(0.80)] * 4) == 5
+    assert earned(20, [result(0.75)] * 4) == 5
+    assert earned(20, [result(0.0, "too slow")] * 4) == 0
 
 
 def test_places_are_shared_by_equals_and_names_break_no_picture(tmp_path):
@@ -247,7 +247,7 @@ def test_grading_gives_a_leaderboard_and_the_same_grades_again(master, tmp_path)
         found = tmp_path / place / "in"
         (found / "ann_capstone.ipynb").write_text(json.dumps(master))
         (found / "bob_capstone.ipynb").write_text(written(master, RANDOM))
-        (found / "cyd_capstone.ipynb").write_bytes(releasing.released("capstone").read_bytes())
+        (found / "cyd_capstone.ipynb").write_bytes(notebooks.released("capstone").read_bytes())
     first, second = grade(tmp_path / "one"), grade(tmp_path / "two")
     assert first == second
     assert (first["ann"]["points"], first["ann"]["status"]) == ("20", "right")

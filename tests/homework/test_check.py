@@ -12,8 +12,8 @@ from scipy import stats
 from nas_lab.estimation.objectives import pareto_front
 from nas_lab.homework import check
 from nas_lab.homework.comparing import difference
+from nas_lab.homework.drivers import plain
 from nas_lab.homework.lessons import QUESTIONS
-from nas_lab.homework.question import plain
 
 RUNGS = QUESTIONS["02.q3"].reference
 LATENCY = QUESTIONS["07.q1"].reference

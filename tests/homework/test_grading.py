@@ -9,7 +9,7 @@ import zipfile
 
 import pytest
 
-from nas_lab.homework import releasing
+from nas_lab.homework import notebooks
 from nas_lab.homework.__main__ import main
 from nas_lab.homework.grading import batch, boxes, feedback, reading
 from nas_lab.homework.grading.exam import read_secret
@@ -27,7 +27,7 @@ needs_box = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def master():
-    return json.loads(releasing.master("hw1").read_text("utf-8"))
+    return json.loads(notebooks.master("hw1").read_text("utf-8"))
 
 
 def changed(notebook, **cells):
@@ -42,7 +42,7 @@ def changed(notebook, **cells):
 def untidy(master):
     """Hand-ins by file name, with the points that they earn."""
     bare = [{"cell_type": c["cell_type"], "source": c["source"]} for c in master["cells"]]
-    released = json.loads(releasing.released("hw1").read_text("utf-8"))
+    released = json.loads(notebooks.released("hw1").read_text("utf-8"))
     code = [cell for cell in master["cells"] if cell["cell_type"] == "code"]
     unknown = changed(master, hw1_q6="def mine(ops, channels, side):\n    return 1")
     renamed = "".join(next(c["source"] for c in code if c["id"] == "hw1-q1"))
@@ -198,7 +198,7 @@ def test_secret_and_grades_are_kept_out_of_the_folder_of_hand_ins(tmp_path, caps
 
 
 def test_a_clone_inside_a_folder_of_the_system_shows_no_solutions(monkeypatch):
-    clone = releasing.checkout()
+    clone = notebooks.checkout()
     assert not {str(clone / "homework"), str(clone / "datasets")} & set(boxes.hidden_folders())
     monkeypatch.setattr(boxes, "system_folders", lambda: [str(clone.parent)])
     hidden = {str(clone / name) for name in ("nas_lab", "homework", "notebooks", "datasets")}
@@ -237,7 +237,7 @@ def test_an_unknown_box_is_explained():
 
 
 def test_copies_are_found_whatever_their_names(master):
-    template = Template.load(releasing.released("hw1"))
+    template = Template.load(notebooks.released("hw1"))
     cells = reading.cells(json.dumps(master).encode())
     own = template.own(cells)
     renamed = [re.sub(r"\b(\w+)_(\w+)\b", r"\2\1", source) + "  # mine" for source in own]
@@ -251,7 +251,7 @@ def test_similarity_writes_a_table(master, tmp_path):
     (tmp_path / "in").mkdir()
     for name in ("ann", "bob"):
         (tmp_path / "in" / f"{name}_hw1.ipynb").write_text(json.dumps(master))
-    (tmp_path / "in" / "cyd_hw1.ipynb").write_bytes(releasing.released("hw1").read_bytes())
+    (tmp_path / "in" / "cyd_hw1.ipynb").write_bytes(notebooks.released("hw1").read_bytes())
     table = tmp_path / "pairs.csv"
     assert main(["similarity", "hw1", str(tmp_path / "in"), "--csv", str(table)]) == 0
     assert table.read_text().splitlines()[1].startswith("ann,bob,1.00,")

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nas_lab.homework import check, progress, releasing
+from nas_lab.homework import check, notebooks, progress
 from nas_lab.homework.checking import PUBLIC_SEEDS
 from nas_lab.homework.comparing import difference
 from nas_lab.homework.grading import boxes
@@ -18,7 +18,8 @@ from nas_lab.homework.homeworks import HOMEWORKS, QUESTIONS
 SECRETS = [f"a secret of the tests, number {n}".encode() for n in range(20)]
 CLOSED = [name for name in HOMEWORKS if name != "capstone"]
 """Homeworks whose questions have right answers; the capstone has tests of its own."""
-MISTAKES = [(q, m) for q in QUESTIONS.values() for m in q.mistakes]
+REFERENCES = {name: q for name, q in QUESTIONS.items() if q.reference}
+MISTAKES = [(q.name, hint) for q in QUESTIONS.values() for hint in q.mistakes]
 
 needs_box = pytest.mark.skipif(
     not boxes._working("bubblewrap", ""), reason="bubblewrap is not there or does not work"
@@ -44,7 +45,7 @@ def answers():
     return {
         (kind, name): run(place(name))
         for name in CLOSED
-        for kind, place in [("master", releasing.master), ("released", releasing.released)]
+        for kind, place in [("master", notebooks.master), ("released", notebooks.released)]
     }
 
 
@@ -83,12 +84,12 @@ def test_released_notebooks_earn_nothing_and_raise_nothing(answers, name):
 @pytest.mark.parametrize("name", HOMEWORKS)
 def test_the_box_agrees(name):
     exam = Exam.draw(HOMEWORKS[name], SECRETS[0])
-    template = Template.load(releasing.released(name))
+    template = Template.load(notebooks.released(name))
     box, limits = boxes.Bubblewrap(), boxes.Limits(cell_seconds=120, wall_seconds=600)
-    full = grade(releasing.master(name).read_bytes(), exam, template, box, limits)
+    full = grade(notebooks.master(name).read_bytes(), exam, template, box, limits)
     assert (full.points, full.status, full.notes) == (full.of, "graded", ())
     assert full.written
-    none = grade(releasing.released(name).read_bytes(), exam, template, box, limits)
+    none = grade(notebooks.released(name).read_bytes(), exam, template, box, limits)
     assert (none.points, none.status, none.notes) == (0, "partly", ())
     assert none.written == ""
     assert {mark.status for mark in none.marks} == {"missing"}
@@ -97,7 +98,7 @@ def test_the_box_agrees(name):
 @pytest.mark.parametrize("name", CLOSED)
 def test_a_homework_has_the_agreed_size(name):
     homework = HOMEWORKS[name]
-    text = releasing.released(name).read_text("utf-8")
+    text = notebooks.released(name).read_text("utf-8")
     assert 5 <= len(homework.questions) - text.count("(bonus) |") <= 7
     assert [q.name for q in homework.questions if f'check(\\"{q.name}\\"' not in text] == []
     table = [line.split("|") for line in json.loads(text)["cells"][0]["source"] if "|" in line]
@@ -109,39 +110,39 @@ def test_a_homework_has_the_agreed_size(name):
 @pytest.mark.parametrize("name", HOMEWORKS)
 def test_committed_notebooks_are_as_their_masters(name):
     pytest.importorskip("nbgrader", reason="nbgrader is for instructors")
-    assert not releasing.drifted(name)
+    assert not notebooks.drifted(name)
 
 
 @pytest.mark.parametrize("name", HOMEWORKS)
 def test_no_solution_is_given_out(name):
-    text = releasing.released(name).read_text("utf-8")
+    text = notebooks.released(name).read_text("utf-8")
     assert "SOLUTION" not in text
     for question in HOMEWORKS[name].questions:
-        (source,) = [s for s in code(releasing.released(name)) if f"def {question.answer}(" in s]
+        (source,) = [s for s in code(notebooks.released(name)) if f"def {question.answer}(" in s]
         assert '"""' in source
         assert "return None  # your code" in source
 
 
 @pytest.mark.parametrize(
-    ("question", "mistake"), MISTAKES, ids=[f"{q.name}-{m.hint[:40]}" for q, m in MISTAKES]
+    ("name", "hint"), MISTAKES, ids=[f"{name}-{hint[:40]}" for name, hint in MISTAKES]
 )
-def test_a_usual_mistake_gets_its_own_hint(question, mistake):
-    report = check(question.name, mistake.answer)
+def test_a_usual_mistake_gets_its_own_hint(name, hint):
+    report = check(name, QUESTIONS[name].mistakes[hint])
     assert not report
-    assert report.problem.endswith(f"Hint: {mistake.hint}")
+    assert report.problem.endswith(f"Hint: {hint}")
 
 
-@pytest.mark.parametrize("name", QUESTIONS)
+@pytest.mark.parametrize("name", REFERENCES)
 def test_mistakes_stay_wrong_for_every_secret(name):
     for secret in SECRETS:
         sheet = Sheet.draw(QUESTIONS[name], secret)
         cases = list(map(json.loads, sheet.inputs))
-        for mistake in sheet.question.mistakes:
-            got = [sheet.question.drive(mistake.answer, *case) for case in cases]
-            assert not all(sheet.agrees(got)), mistake.hint
+        for hint, wrong in sheet.question.mistakes.items():
+            got = [sheet.question.drive(wrong, *case) for case in cases]
+            assert not all(sheet.agrees(got)), hint
 
 
-@pytest.mark.parametrize("name", QUESTIONS)
+@pytest.mark.parametrize("name", REFERENCES)
 def test_no_constant_answer_is_right_often(name):
     """A function that always gives what fits the first case fits few others."""
     question = QUESTIONS[name]
@@ -163,5 +164,5 @@ def test_hidden_cases_depend_on_the_secret_and_on_nothing_else():
 
 
 def test_there_is_a_homework_for_each_topic():
-    assert Path(releasing.released("hw1")).is_file()
-    assert {path.stem for path in releasing.master("hw1").parent.glob("*.ipynb")} == {*HOMEWORKS}
+    assert Path(notebooks.released("hw1")).is_file()
+    assert {path.stem for path in notebooks.master("hw1").parent.glob("*.ipynb")} == {*HOMEWORKS}

@@ -84,10 +84,9 @@ class BoxKind(Protocol):
 def copy_runner(folder: Path) -> Path:
     """Copy the runner and the drivers, which hold no answers, into ``folder``."""
     shutil.copy(Path(box.__file__).parent / "runner.py", folder / "runner.py")
-    lent = folder / "nas_lab" / "homework" / "drivers"
+    lent = folder / "nas_lab" / "homework"
     lent.mkdir(parents=True)
-    for source in Path(drivers.__file__).parent.glob("*.py"):
-        shutil.copy(source, lent)
+    shutil.copy(drivers.__file__, lent)
     for path in [folder, *folder.rglob("*")]:
         path.chmod(0o755 if path.is_dir() else 0o644)
     return folder

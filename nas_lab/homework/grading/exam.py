@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from nas_lab.homework.comparing import difference, explained
-from nas_lab.homework.open_question import OpenQuestion, Task
-from nas_lab.homework.question import Homework, Plain, Question
+from nas_lab.homework.drivers import Plain
+from nas_lab.homework.question import FULL_POINTS_AT, Homework, Question, Task
 
 HIDDEN_CASES = 40
 LEAST_SECRET = 16
@@ -37,9 +37,9 @@ def read_secret(path: Path) -> bytes:
     return secret
 
 
-def seeds(secret: bytes, question: str, cases: int = HIDDEN_CASES) -> Iterator[int]:
+def seeds(secret: bytes, question: str) -> Iterator[int]:
     """Seeds that nobody knows who does not know the secret."""
-    for case in range(cases):
+    for case in range(HIDDEN_CASES):
         code = hmac.new(secret, f"{question}/{case}".encode(), hashlib.sha256)
         yield int.from_bytes(code.digest()[:16], "big")
 
@@ -94,20 +94,20 @@ class Sheet:
 class OpenSheet:
     """The hidden cases of one open question."""
 
-    question: OpenQuestion
+    question: Question
     tasks: tuple[Task, ...]
 
     @classmethod
-    def draw(cls, question: OpenQuestion, secret: bytes) -> OpenSheet:
+    def draw(cls, question: Question, secret: bytes) -> OpenSheet:
         """Draw the cases."""
-        drawn = seeds(secret, question.name, question.hidden)
-        return cls(question, tuple(question.draw(np.random.default_rng(seed)) for seed in drawn))
+        generators = map(np.random.default_rng, seeds(secret, question.name))
+        return cls(question, tuple(map(question.draw, generators)))
 
     @property
     def content(self) -> str:
         """Changes when the cases do, or what can be found in them."""
         worst = [task.result(None, 0) for task in self.tasks]
-        about = self.question.name, self.question.points, self.question.enough
+        about = self.question.name, self.question.points, FULL_POINTS_AT
         return f"{about}{[task.inputs for task in self.tasks]}{worst}"
 
 
@@ -134,7 +134,5 @@ class Exam:
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def _sheet(question: Question | OpenQuestion, secret: bytes) -> Sheet | OpenSheet:
-    if isinstance(question, OpenQuestion):
-        return OpenSheet.draw(question, secret)
-    return Sheet.draw(question, secret)
+def _sheet(question: Question, secret: bytes) -> Sheet | OpenSheet:
+    return (Sheet if question.reference else OpenSheet).draw(question, secret)

@@ -13,7 +13,7 @@ from nas_lab.homework.grading.exam import Exam, OpenSheet, Sheet
 from nas_lab.homework.grading.searching import lost, searched, verdict
 from nas_lab.homework.grading.talking import Channel, Trouble, as_text, call
 from nas_lab.homework.grading.template import Template
-from nas_lab.homework.open_question import QueryBudget, Result, in_words
+from nas_lab.homework.question import QueryBudget, Result, earned, in_words
 
 LEFT_OUT = "left out:"
 MOST_NOTES = 12
@@ -267,11 +267,11 @@ class Run:
 
     def _score(self, sheet: OpenSheet, results: list[Result]) -> None:
         question = sheet.question
-        earned = question.earned(results)
-        found, words = verdict(sheet, results, earned), in_words(results)
+        points = earned(question.points, results)
+        found, words = verdict(sheet, results, points), in_words(results)
         if found == "scored":
             words += f". Hint: {question.hint}"
-        mark = Mark(question.name, earned, question.points, found, words, tuple(results))
+        mark = Mark(question.name, points, question.points, found, words, tuple(results))
         self.marks[question.name] = mark
 
     def _judge(self, sheet: Sheet, reply: dict) -> None:

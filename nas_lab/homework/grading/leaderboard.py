@@ -13,7 +13,7 @@ import numpy as np
 
 from nas_lab.homework.grading import tables
 from nas_lab.homework.grading.grading import Grade
-from nas_lab.homework.open_question import Result, way
+from nas_lab.homework.question import Result, normalized_score
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -44,9 +44,9 @@ class Place:
     results: tuple[Result, ...]
 
     @property
-    def way(self) -> float:
-        """Of the way from random search to the best, on average."""
-        return way(self.results)
+    def score(self) -> float:
+        """How far from random search (0) to the best (1), on average."""
+        return normalized_score(self.results)
 
 
 def ranked(grades: Sequence[Grade]) -> list[Place]:
@@ -57,11 +57,11 @@ def ranked(grades: Sequence[Grade]) -> list[Place]:
         for mark in grade.marks
         if any(not result.problem for result in mark.results)
     ]
-    found.sort(key=lambda entry: (-way(entry[0]), entry[2]))
-    ways = [way(results) for results, _, _ in found]
+    found.sort(key=lambda entry: (-normalized_score(entry[0]), entry[2]))
+    scores = [normalized_score(results) for results, _, _ in found]
     return [
-        Place(1 + ways.index(way(results)), student, points, results)
-        for results, points, student in found
+        Place(1 + scores.index(score), student, points, results)
+        for score, (results, points, student) in zip(scores, found, strict=True)
     ]
 
 
@@ -82,7 +82,7 @@ def _row(place: Place) -> list:
     means = np.mean([[r.score, r.low, r.high] for r in counting], axis=0)
     queries = np.mean([result.asked for result in place.results])
     return [
-        *(place.number, place.student, place.points, round(place.way, 3)),
+        *(place.number, place.student, place.points, round(place.score, 3)),
         *(round(float(mean), 4) for mean in means),
         *(len(counting), len(place.results), round(float(queries), 1)),
     ]
@@ -96,9 +96,9 @@ def draw(places: Sequence[Place]) -> Figure:
     figure = Figure(figsize=(7.5, 1.6 + 0.26 * len(shown)), layout="constrained")
     axes = figure.subplots()
     for height, place in enumerate(shown):
-        ways = [result.way for result in place.results if not result.problem]
-        axes.scatter(ways, [height] * len(ways), s=9, color="#56b4e9", zorder=2)
-        axes.scatter([place.way], [height], s=48, color="#0072b2", zorder=3)
+        each = [r.normalized_score for r in place.results if not r.problem]
+        axes.scatter(each, [height] * len(each), s=9, color="#56b4e9", zorder=2)
+        axes.scatter([place.score], [height], s=48, color="#0072b2", zorder=3)
     for x, name in [(0, "random search"), (1, "the best")]:
         axes.axvline(x, color="0.4", linewidth=1, zorder=1)
         axes.annotate(

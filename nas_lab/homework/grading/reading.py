@@ -16,6 +16,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from nas_lab.homework.notebooks import NOT_WRITTEN
+
 MOST_BYTES = 20 << 20
 MOST_PARTS = 2_000_000
 """Lists, dicts and entries of a notebook: each takes far more memory than its comma."""
@@ -24,8 +26,6 @@ MOST_CELLS = 1_000
 MOST_SOURCE = 200_000
 WRITTEN = "**Written answer"
 """How the cell for the written answer begins."""
-NOT_WRITTEN = "*Write here.*"
-"""What stands in it when it is given out."""
 
 BROKEN = (
     zipfile.BadZipFile,

@@ -1,4 +1,4 @@
-"""Let an answer in a box search: it asks, what it asks is told and counted out here."""
+"""Let an answer in a box search: its queries are counted and replied to out here."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from dataclasses import replace
 
 from nas_lab.homework.grading.exam import OpenSheet
 from nas_lab.homework.grading.talking import Channel, Trouble, as_text, call
-from nas_lab.homework.open_question import OpenQuestion, QueryBudget, Result, Task
+from nas_lab.homework.question import QueryBudget, Question, Result, Task
 
 NOT_THERE = "there is no such function"
 
 
 def searched(
-    channel: Channel, question: OpenQuestion, query_budget: QueryBudget, seconds: float
+    channel: Channel, question: Question, query_budget: QueryBudget, seconds: float
 ) -> Result:
     """What the search of a hand-in finds in one case.
 

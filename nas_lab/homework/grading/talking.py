@@ -11,9 +11,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from nas_lab.homework.drivers import Plain
 from nas_lab.homework.grading import processes
-from nas_lab.homework.open_question import OpenQuestion
-from nas_lab.homework.question import Plain, Question
+from nas_lab.homework.question import Question
 
 MOST_BYTES = 8 << 20
 """Of one reply: 40 cases of the runner's longest value."""
@@ -56,14 +56,14 @@ class Channel:
         self,
         request: dict,
         seconds: float,
-        told: Callable[[Any], dict] | None = None,
+        answer_query: Callable[[Any], dict] | None = None,
     ) -> dict:
         """Send a request and return the reply to it.
 
         Args:
             request: plain data; a fresh nonce is added.
             seconds: until the reply must be there.
-            told: answers what the box asks meanwhile, where it may ask.
+            answer_query: answers what the box asks meanwhile, where it may ask.
 
         Raises:
             Trouble: there was no proper reply.
@@ -73,9 +73,9 @@ class Channel:
         line = json.dumps({"nonce": nonce, **request}).encode() + b"\n"
         while True:
             reply = self._exchange(line, deadline, nonce)
-            if told is None or "ask" not in reply:
+            if answer_query is None or "ask" not in reply:
                 return reply
-            line = json.dumps(told(reply["ask"])).encode() + b"\n"
+            line = json.dumps(answer_query(reply["ask"])).encode() + b"\n"
 
     def _exchange(self, line: bytes, deadline: float, nonce: str) -> dict:
         self._read()
@@ -144,9 +144,7 @@ class Channel:
             raise Trouble("ended", "it started too many processes")
 
 
-def call(
-    question: Question | OpenQuestion, cases: list[list[Plain]], **more: bool
-) -> dict[str, Any]:
+def call(question: Question, cases: list[list[Plain]], **more: bool) -> dict[str, Any]:
     """The request that puts an answer to work on cases."""
     return {
         "do": "call",

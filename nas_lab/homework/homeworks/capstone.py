@@ -16,9 +16,8 @@ import numpy as np
 from nas_lab import devices
 from nas_lab.devices import Device
 from nas_lab.estimation import Table
-from nas_lab.homework.drivers.capstone import search
-from nas_lab.homework.open_question import OpenQuestion, Result
-from nas_lab.homework.question import Homework, Plain
+from nas_lab.homework.drivers import Plain, search
+from nas_lab.homework.question import QUESTIONS, Question, Result
 
 BUDGET = 60
 SHARE = (0.15, 0.5)
@@ -40,7 +39,7 @@ def _spellings() -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Hunt:
+class HiddenTask:
     """One case: shuffled tokens, a device and a limit.
 
     Attributes:
@@ -60,7 +59,7 @@ class Hunt:
     budget: int = BUDGET
 
     @classmethod
-    def draw(cls, rng: np.random.Generator) -> Hunt:
+    def draw(cls, rng: np.random.Generator) -> HiddenTask:
         """Draw a case."""
         sizes = [len(decision.options) for decision in _table().space.decisions]
         edges = tuple(rng.permutation(len(sizes)).tolist())
@@ -88,7 +87,7 @@ class Hunt:
         place = min(int(np.searchsorted(reached, self.share)), len(order) - 1)
         return float(self.milliseconds[order][place])
 
-    def told(self, value: Plain) -> list[float]:
+    def evaluate(self, value: Plain) -> list[float]:
         """Validation accuracy, and latency in milliseconds.
 
         Raises:
@@ -165,19 +164,12 @@ def _unheard_of(rng: np.random.Generator) -> Device:
     )
 
 
-HOMEWORK = Homework(
-    "capstone",
-    "Capstone: the best network for a device",
-    (
-        OpenQuestion(
-            "capstone.q1",
-            Hunt.draw,
-            "random search is a start. Which of the networks that you have not asked for would a "
-            "model of those that you have asked for choose, and is it within the limit?",
-            points=20,
-            answer="find_network",
-            drive=search,
-        ),
-    ),
-    written=5,
+QUESTIONS["capstone.q1"] = Question(
+    "capstone.q1",
+    draw=HiddenTask.draw,
+    hint="random search is a start. Which of the networks that you have not asked for would a "
+    "model of those that you have asked for choose, and is it within the limit?",
+    answer="find_network",
+    points=20,
+    drive=search,
 )

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nas_lab.homework.drivers.hw3 import loss_and_gradient, with_tensors
-from nas_lab.homework.question import Homework, Mistake, Plain, Question, as_floats
+from nas_lab.homework.drivers import Plain, loss_and_gradient, with_tensors
+from nas_lab.homework.question import as_floats, question
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,6 +33,29 @@ def _log_softmax(logits: Tensor, dim: int = -1) -> Tensor:
     return logits - logits.logsumexp(dim, keepdim=True)
 
 
+AXIS = "look at the axis of the softmax: the probabilities of one decision's options add up to 1."
+
+
+@question(
+    "hw3.q1",
+    draw=_draw_arch,
+    points=1,
+    hint="each decision has a softmax of its own; decisions are independent, so the logarithms of "
+    "their probabilities are added.",
+    drive=with_tensors,
+    mistakes={
+        AXIS: lambda logits, arch: _log_probability(logits, arch, 0),
+        "logits are not yet logarithms of probabilities. What is missing?": lambda logits, arch: (
+            logits.gather(-1, arch[:, None]).sum()
+        ),
+        "that is the probability. Its logarithm is asked for.": lambda logits, arch: (
+            _log_probability(logits, arch).exp()
+        ),
+        "a sum over decisions, not a mean.": lambda logits, arch: (
+            _log_probability(logits, arch) / len(arch)
+        ),
+    },
+)
 def _log_probability(logits: Tensor, arch: Tensor, dim: int = -1) -> Tensor:
     return _log_softmax(logits, dim).gather(-1, arch[:, None]).sum()
 
@@ -47,6 +70,25 @@ def _probabilities(logits: Plain, axis: int = -1) -> np.ndarray:
     return e / e.sum(axis=axis, keepdims=True)
 
 
+@question(
+    "hw3.q2",
+    draw=_draw_uniforms,
+    points=2,
+    hint="add up the probabilities of a decision from left to right; the first option at which the "
+    "sum is larger than u is drawn.",
+    mistakes={
+        "the most probable option is not always drawn. What are the uniform numbers for?": (
+            lambda logits, uniforms: np.argmax(logits, axis=1)
+        ),
+        AXIS: lambda logits, uniforms: _sample(logits, uniforms, axis=0),
+        "options are counted from 0.": lambda logits, uniforms: np.minimum(
+            np.asarray(_sample(logits, uniforms)) + 1, np.shape(logits)[1] - 1
+        ),
+        "that draws every option equally often. Where do the logits come in?": (
+            lambda logits, uniforms: (np.asarray(uniforms) * np.shape(logits)[1]).astype(int)
+        ),
+    },
+)
 def _sample(logits: Plain, uniforms: Plain, axis: int = -1) -> list[int]:
     reached = _probabilities(logits, axis).cumsum(axis=-1)
     reached[:, -1] = 1
@@ -58,19 +100,41 @@ def _draw_rewards(rng: np.random.Generator) -> list[Plain]:
     return [rewards.tolist(), float(rng.choice([0.5, 0.8, 0.95]))]
 
 
-def _advantages(rewards: list[float], decay: float) -> list[float]:
-    baseline, found = rewards[0], []
-    for reward in rewards:
-        found.append(reward - baseline)
-        baseline = decay * baseline + (1 - decay) * reward
-    return found
-
-
 def _advantages_after(rewards: list[float], decay: float) -> list[float]:
     baseline, found = rewards[0], []
     for reward in rewards:
         baseline = decay * baseline + (1 - decay) * reward
         found.append(reward - baseline)
+    return found
+
+
+BASELINE = "look at the baseline: is it subtracted from every reward?"
+
+
+@question(
+    "hw3.q3",
+    draw=_draw_rewards,
+    points=2,
+    hint="for each reward: subtract the baseline as it was before, then move the baseline towards "
+    "the reward.",
+    normal=as_floats,
+    mistakes={
+        BASELINE: lambda rewards, decay: rewards,
+        "look at the order: a reward is compared with the baseline before it is part of "
+        "the baseline.": _advantages_after,
+        "look at the decay: with a decay near 1 the baseline moves slowly.": (
+            lambda rewards, decay: _advantages(rewards, 1 - decay)
+        ),
+        "the mean over all rewards knows the future. The baseline knows earlier rewards.": (
+            lambda rewards, decay: [reward - float(np.mean(rewards)) for reward in rewards]
+        ),
+    },
+)
+def _advantages(rewards: list[float], decay: float) -> list[float]:
+    baseline, found = rewards[0], []
+    for reward in rewards:
+        found.append(reward - baseline)
+        baseline = decay * baseline + (1 - decay) * reward
     return found
 
 
@@ -90,7 +154,32 @@ def _terms(logits: Tensor, archs: Tensor, weights: Tensor, dim: int = -1) -> Ten
     return torch.stack(each)
 
 
-def _loss(logits: Tensor, archs: Tensor, rewards: Tensor, baseline: float) -> Tensor:
+@question(
+    "hw3.q4",
+    draw=_draw_batch,
+    points=3,
+    hint="the mean over architectures of (reward - baseline) times the log-probability, with a "
+    "sign that makes descent go uphill in reward.",
+    drive=loss_and_gradient,
+    mistakes={
+        BASELINE: lambda logits, archs, rewards, baseline: -_terms(logits, archs, rewards).mean(),
+        "look at the sign: an optimiser makes the loss smaller, and the reward is to grow.": (
+            lambda logits, archs, rewards, baseline: -_policy_loss(logits, archs, rewards, baseline)
+        ),
+        AXIS: lambda logits, archs, rewards, baseline: (
+            -_terms(logits, archs, rewards - baseline, 0).mean()
+        ),
+        "a mean over the batch, not a sum.": lambda logits, archs, rewards, baseline: (
+            -_terms(logits, archs, rewards - baseline).sum()
+        ),
+        "the decisions of one architecture are added up; the mean is over the batch only.": (
+            lambda logits, archs, rewards, baseline: (
+                -_terms(logits, archs, rewards - baseline).mean() / len(logits)
+            )
+        ),
+    },
+)
+def _policy_loss(logits: Tensor, archs: Tensor, rewards: Tensor, baseline: float) -> Tensor:
     return -_terms(logits, archs, rewards - baseline).mean()
 
 
@@ -98,24 +187,37 @@ def _draw_logits(rng: np.random.Generator) -> list[Plain]:
     return [_logits(rng).tolist()]
 
 
-def _entropy(logits: Plain, axis: int = -1) -> np.ndarray:
+def _entropies(logits: Plain, axis: int = -1) -> np.ndarray:
     p = _probabilities(logits, axis)
     return -(p * np.log(p)).sum(axis=axis)
+
+
+@question(
+    "hw3.q5",
+    draw=_draw_logits,
+    points=2,
+    hint="each decision has an entropy, the mean of -log p under p. Add them up.",
+    normal=as_floats,
+    mistakes={
+        AXIS: lambda logits: float(_entropies(logits, 0).sum()),
+        "look at the logarithm: nats, not bits.": lambda logits: float(
+            _entropies(logits).sum() / np.log(2)
+        ),
+        "decisions are independent: their entropies add up.": lambda logits: float(
+            _entropies(logits).mean()
+        ),
+        "look at the sign: an entropy is never below zero.": lambda logits: (
+            -float(_entropies(logits).sum())
+        ),
+    },
+)
+def _entropy(logits: Plain) -> float:
+    return float(_entropies(logits).sum())
 
 
 def _draw_step(rng: np.random.Generator) -> list[Plain]:
     logits, archs, rewards, baseline = _draw_batch(rng)
     return [logits, archs, rewards, baseline, float(rng.choice([0.1, 0.5, 1.0]))]
-
-
-def _step(
-    logits: Plain, archs: Plain, rewards: Plain, baseline: float, rate: float, axis: int = -1
-) -> list[list[float]]:
-    p = _probabilities(logits, axis)
-    one_hot = np.eye(p.shape[1])[np.asarray(archs)]  # [B, D, K]
-    advantages = np.asarray(rewards) - baseline
-    gradient = (advantages[:, None, None] * (one_hot - p)).mean(axis=0)
-    return (np.asarray(logits) + rate * gradient).tolist()
 
 
 def _step_without_probabilities(
@@ -126,190 +228,35 @@ def _step_without_probabilities(
     return np.asarray(logits) + rate * (advantages[:, None, None] * one_hot).mean(axis=0)
 
 
-AXIS = "look at the axis of the softmax: the probabilities of one decision's options add up to 1."
-BASELINE = "look at the baseline: is it subtracted from every reward?"
-
-QUESTIONS = (
-    Question(
-        "hw3.q1",
-        _draw_arch,
-        _log_probability,
-        "each decision has a softmax of its own; decisions are independent, so the logarithms of "
-        "their probabilities are added.",
-        points=1,
-        answer="log_probability",
-        drive=with_tensors,
-        mistakes=(
-            Mistake(lambda logits, arch: _log_probability(logits, arch, 0), AXIS),
-            Mistake(
-                lambda logits, arch: logits.gather(-1, arch[:, None]).sum(),
-                "logits are not yet logarithms of probabilities. What is missing?",
-            ),
-            Mistake(
-                lambda logits, arch: _log_probability(logits, arch).exp(),
-                "that is the probability. Its logarithm is asked for.",
-            ),
-            Mistake(
-                lambda logits, arch: _log_probability(logits, arch) / len(arch),
-                "a sum over decisions, not a mean.",
-            ),
+@question(
+    "hw3.q6",
+    draw=_draw_step,
+    points=3,
+    hint="the gradient of the log-probability with respect to the logits of one decision is its "
+    "one-hot form minus its probabilities.",
+    normal=as_floats,
+    mistakes={
+        BASELINE: lambda logits, archs, rewards, baseline, rate: _ascent_step(
+            logits, archs, rewards, 0.0, rate
         ),
-    ),
-    Question(
-        "hw3.q2",
-        _draw_uniforms,
-        _sample,
-        "add up the probabilities of a decision from left to right; the first option at which the "
-        "sum is larger than u is drawn.",
-        points=2,
-        answer="sample",
-        mistakes=(
-            Mistake(
-                lambda logits, uniforms: np.argmax(logits, axis=1),
-                "the most probable option is not always drawn. What are the uniform numbers for?",
-            ),
-            Mistake(lambda logits, uniforms: _sample(logits, uniforms, axis=0), AXIS),
-            Mistake(
-                lambda logits, uniforms: np.minimum(
-                    np.asarray(_sample(logits, uniforms)) + 1, np.shape(logits)[1] - 1
-                ),
-                "options are counted from 0.",
-            ),
-            Mistake(
-                lambda logits, uniforms: (np.asarray(uniforms) * np.shape(logits)[1]).astype(int),
-                "that draws every option equally often. Where do the logits come in?",
-            ),
+        "look at the sign: this is a step uphill.": lambda logits, archs, rewards, baseline, rate: (
+            _ascent_step(logits, archs, rewards, baseline, -rate)
         ),
-    ),
-    Question(
-        "hw3.q3",
-        _draw_rewards,
-        _advantages,
-        "for each reward: subtract the baseline as it was before, then move the baseline towards "
-        "the reward.",
-        points=2,
-        answer="advantages",
-        normal=as_floats,
-        mistakes=(
-            Mistake(lambda rewards, decay: rewards, BASELINE),
-            Mistake(
-                _advantages_after,
-                "look at the order: a reward is compared with the baseline before it is part of "
-                "the baseline.",
-            ),
-            Mistake(
-                lambda rewards, decay: _advantages(rewards, 1 - decay),
-                "look at the decay: with a decay near 1 the baseline moves slowly.",
-            ),
-            Mistake(
-                lambda rewards, decay: [reward - float(np.mean(rewards)) for reward in rewards],
-                "the mean over all rewards knows the future. The baseline knows earlier rewards.",
-            ),
+        AXIS: lambda logits, archs, rewards, baseline, rate: _ascent_step(
+            logits, archs, rewards, baseline, rate, axis=0
         ),
-    ),
-    Question(
-        "hw3.q4",
-        _draw_batch,
-        _loss,
-        "the mean over architectures of (reward - baseline) times the log-probability, with a "
-        "sign that makes descent go uphill in reward.",
-        points=3,
-        answer="policy_loss",
-        drive=loss_and_gradient,
-        mistakes=(
-            Mistake(
-                lambda logits, archs, rewards, baseline: -_terms(logits, archs, rewards).mean(),
-                BASELINE,
-            ),
-            Mistake(
-                lambda logits, archs, rewards, baseline: -_loss(logits, archs, rewards, baseline),
-                "look at the sign: an optimiser makes the loss smaller, and the reward is to grow.",
-            ),
-            Mistake(
-                lambda logits, archs, rewards, baseline: (
-                    -_terms(logits, archs, rewards - baseline, 0).mean()
-                ),
-                AXIS,
-            ),
-            Mistake(
-                lambda logits, archs, rewards, baseline: (
-                    -_terms(logits, archs, rewards - baseline).sum()
-                ),
-                "a mean over the batch, not a sum.",
-            ),
-            Mistake(
-                lambda logits, archs, rewards, baseline: (
-                    -_terms(logits, archs, rewards - baseline).mean() / len(logits)
-                ),
-                "the decisions of one architecture are added up; the mean is over the batch only.",
-            ),
+        "look at the softmax: raising one logit lowers the probability of the others, so "
+        "their gradient is not zero.": _step_without_probabilities,
+        "a mean over the batch, not a sum.": lambda logits, archs, rewards, baseline, rate: (
+            _ascent_step(logits, archs, rewards, baseline, rate * len(archs))
         ),
-    ),
-    Question(
-        "hw3.q5",
-        _draw_logits,
-        lambda logits: float(_entropy(logits).sum()),
-        "each decision has an entropy, the mean of -log p under p. Add them up.",
-        points=2,
-        answer="entropy",
-        normal=as_floats,
-        mistakes=(
-            Mistake(lambda logits: float(_entropy(logits, 0).sum()), AXIS),
-            Mistake(
-                lambda logits: float(_entropy(logits).sum() / np.log(2)),
-                "look at the logarithm: nats, not bits.",
-            ),
-            Mistake(
-                lambda logits: float(_entropy(logits).mean()),
-                "decisions are independent: their entropies add up.",
-            ),
-            Mistake(
-                lambda logits: -float(_entropy(logits).sum()),
-                "look at the sign: an entropy is never below zero.",
-            ),
-        ),
-    ),
-    Question(
-        "hw3.q6",
-        _draw_step,
-        _step,
-        "the gradient of the log-probability with respect to the logits of one decision is its "
-        "one-hot form minus its probabilities.",
-        points=3,
-        answer="ascent_step",
-        normal=as_floats,
-        mistakes=(
-            Mistake(
-                lambda logits, archs, rewards, baseline, rate: _step(
-                    logits, archs, rewards, 0.0, rate
-                ),
-                BASELINE,
-            ),
-            Mistake(
-                lambda logits, archs, rewards, baseline, rate: _step(
-                    logits, archs, rewards, baseline, -rate
-                ),
-                "look at the sign: this is a step uphill.",
-            ),
-            Mistake(
-                lambda logits, archs, rewards, baseline, rate: _step(
-                    logits, archs, rewards, baseline, rate, axis=0
-                ),
-                AXIS,
-            ),
-            Mistake(
-                _step_without_probabilities,
-                "look at the softmax: raising one logit lowers the probability of the others, so "
-                "their gradient is not zero.",
-            ),
-            Mistake(
-                lambda logits, archs, rewards, baseline, rate: _step(
-                    logits, archs, rewards, baseline, rate * len(archs)
-                ),
-                "a mean over the batch, not a sum.",
-            ),
-        ),
-    ),
+    },
 )
-
-HOMEWORK = Homework("hw3", "REINFORCE", QUESTIONS)
+def _ascent_step(
+    logits: Plain, archs: Plain, rewards: Plain, baseline: float, rate: float, axis: int = -1
+) -> list[list[float]]:
+    p = _probabilities(logits, axis)
+    one_hot = np.eye(p.shape[1])[np.asarray(archs)]  # [B, D, K]
+    advantages = np.asarray(rewards) - baseline
+    gradient = (advantages[:, None, None] * (one_hot - p)).mean(axis=0)
+    return (np.asarray(logits) + rate * gradient).tolist()

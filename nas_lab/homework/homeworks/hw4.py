@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from nas_lab.homework.drivers.hw4 import arrays, edge
-from nas_lab.homework.question import Homework, Mistake, Plain, Question, as_floats
+from nas_lab.homework.drivers import Plain, arrays, edge
+from nas_lab.homework.question import as_floats, question
 
 
 def _draw_uniforms(rng: np.random.Generator) -> list[Plain]:
@@ -17,7 +17,26 @@ def _draw_uniforms(rng: np.random.Generator) -> list[Plain]:
     return [uniforms.tolist(), rng.integers(2, 6, size=decisions).tolist()]
 
 
-def _path(uniforms: list[float], options: list[int]) -> list[int]:
+@question(
+    "hw4.q1",
+    draw=_draw_uniforms,
+    points=1,
+    hint="divide [0, 1) into as many equal parts as there are options. In which part does u lie?",
+    mistakes={
+        "look at the rounding: the first and the last option would be drawn half as often.": (
+            lambda uniforms, options: [
+                round(u * (k - 1)) for u, k in zip(uniforms, options, strict=True)
+            ]
+        ),
+        "options are counted from 0.": lambda uniforms, options: [
+            int(u * k) + 1 for u, k in zip(uniforms, options, strict=True)
+        ],
+        "each decision has its own number of options.": lambda uniforms, options: [
+            int(u * max(options)) for u in uniforms
+        ],
+    },
+)
+def _sample_path(uniforms: list[float], options: list[int]) -> list[int]:
     return [int(u * k) for u, k in zip(uniforms, options, strict=True)]
 
 
@@ -32,10 +51,6 @@ def _draw_edge(rng: np.random.Generator) -> list[Plain]:
     return [x.tolist(), weights.tolist(), factors.tolist()]
 
 
-def _edge(x: Any, weights: Plain, operations: list[Callable]) -> Any:
-    return sum(w * op(x) for w, op in zip(weights, operations, strict=True) if w)
-
-
 def _edge_all(x: Any, weights: Plain, operations: list[Callable]) -> Any:
     return sum(w * op(x) for w, op in zip(weights, operations, strict=True))
 
@@ -48,12 +63,46 @@ def _edge_unweighted(x: Any, weights: Plain, operations: list[Callable]) -> Any:
     return sum(op(x) for w, op in zip(weights, operations, strict=True) if w)
 
 
+@question(
+    "hw4.q2",
+    draw=_draw_edge,
+    points=2,
+    hint="the weighted sum of the outputs. What does an operation with weight 0 have to compute?",
+    drive=edge,
+    mistakes={
+        "the output is right, but operations with weight 0 were called: a path would cost "
+        "as much as the whole supernet.": _edge_all,
+        "that runs one operation. When several weights are not 0, all of those take part.": (
+            _edge_best
+        ),
+        "look at the weights: each output is multiplied by its own.": _edge_unweighted,
+    },
+)
+def _edge_output(x: Any, weights: Plain, operations: list[Callable]) -> Any:
+    return sum(w * op(x) for w, op in zip(weights, operations, strict=True) if w)
+
+
 def _draw_orders(rng: np.random.Generator) -> list[Plain]:
     """For each of D decisions an order of its K options; D and K differ."""
     decisions, k = int(rng.choice([2, 4, 6])), int(rng.choice([3, 5]))
     return [[rng.permutation(k).tolist() for _ in range(decisions)]]
 
 
+@question(
+    "hw4.q3",
+    draw=_draw_orders,
+    points=2,
+    hint="the first path takes the first option of every order, the second path the second.",
+    mistakes={
+        "a row of the result is a path: one option for each decision.": lambda orders: orders,
+        "that is fair, but all paths take the same option everywhere. Use the orders.": (
+            lambda orders: [[k] * len(orders) for k in range(len(orders[0]))]
+        ),
+        "the orders list options; where an option stands in them is not asked for.": (
+            lambda orders: np.argsort(orders, axis=1).T
+        ),
+    },
+)
 def _fair_paths(orders: Plain) -> list[list[int]]:
     return np.transpose(orders).tolist()
 
@@ -66,6 +115,21 @@ def _draw_paths(rng: np.random.Generator) -> list[Plain]:
     return [paths.tolist(), options]
 
 
+@question(
+    "hw4.q4",
+    draw=_draw_paths,
+    points=2,
+    hint="one row for each decision: how many of the paths took option 0, option 1, ...",
+    mistakes={
+        "look at the shape: a row is a decision, a column an option.": lambda paths, options: (
+            np.transpose(_updates(paths, options))
+        ),
+        "how often, not whether.": lambda paths, options: np.minimum(_updates(paths, options), 1),
+        "the same option of two decisions is two operations with weights of their own.": (
+            lambda paths, options: np.bincount(np.ravel(paths), minlength=options)
+        ),
+    },
+)
 def _updates(paths: Plain, options: int) -> list[list[int]]:
     return np.eye(options, dtype=int)[np.asarray(paths)].sum(axis=0).tolist()
 
@@ -79,7 +143,25 @@ def _draw_kernel(rng: np.random.Generator) -> list[Plain]:
     return [weight.tolist(), *wanted, int(rng.choice([1, 3, 5]))]
 
 
-def _slice(weight: np.ndarray, out: int, inner: int, kernel: int) -> np.ndarray:
+@question(
+    "hw4.q5",
+    draw=_draw_kernel,
+    points=3,
+    hint="the first channels, and the middle of each kernel.",
+    drive=arrays,
+    normal=as_floats,
+    mistakes={
+        "look at the place: a smaller kernel lies in the middle of the larger one, not in "
+        "its corner.": lambda weight, out, inner, kernel: weight[:out, :inner, :kernel, :kernel],
+        "look at the channels: the first ones are kept.": lambda weight, out, inner, kernel: (
+            _slice_weight(weight[-out:, -inner:], out, inner, kernel)
+        ),
+        "look at the channels: only some are wanted.": lambda weight, out, inner, kernel: (
+            _slice_weight(weight, weight.shape[0], weight.shape[1], kernel)
+        ),
+    },
+)
+def _slice_weight(weight: np.ndarray, out: int, inner: int, kernel: int) -> np.ndarray:
     start = (weight.shape[-1] - kernel) // 2
     return weight[:out, :inner, start : start + kernel, start : start + kernel]
 
@@ -92,11 +174,6 @@ def _draw_batches(rng: np.random.Generator) -> list[Plain]:
     return [[np.round(batch, 3).tolist() for batch in batches]]
 
 
-def _statistics(batches: Plain, ddof: int = 0) -> list[list[float]]:
-    values = np.concatenate([np.asarray(batch) for batch in batches])
-    return [values.mean(axis=0).tolist(), values.var(axis=0, ddof=ddof).tolist()]
-
-
 def _mean_of_means(batches: Plain) -> list[list[float]]:
     each = [np.asarray(batch) for batch in batches]
     means, variances = [b.mean(axis=0) for b in each], [b.var(axis=0) for b in each]
@@ -106,161 +183,30 @@ def _mean_of_means(batches: Plain) -> list[list[float]]:
 def _weighted_variances(batches: Plain) -> list[list[float]]:
     each = [np.asarray(batch) for batch in batches]
     variances = np.average([b.var(axis=0) for b in each], axis=0, weights=list(map(len, each)))
-    return [_statistics(batches)[0], variances.tolist()]
+    return [_recalibrate(batches)[0], variances.tolist()]
 
 
-QUESTIONS = (
-    Question(
-        "hw4.q1",
-        _draw_uniforms,
-        _path,
-        "divide [0, 1) into as many equal parts as there are options. In which part does u lie?",
-        points=1,
-        answer="sample_path",
-        mistakes=(
-            Mistake(
-                lambda uniforms, options: [
-                    round(u * (k - 1)) for u, k in zip(uniforms, options, strict=True)
-                ],
-                "look at the rounding: the first and the last option would be drawn half as often.",
-            ),
-            Mistake(
-                lambda uniforms, options: [
-                    int(u * k) + 1 for u, k in zip(uniforms, options, strict=True)
-                ],
-                "options are counted from 0.",
-            ),
-            Mistake(
-                lambda uniforms, options: [int(u * max(options)) for u in uniforms],
-                "each decision has its own number of options.",
-            ),
+@question(
+    "hw4.q6",
+    draw=_draw_batches,
+    points=3,
+    hint="as if all batches were one. The mean of two unequal batches is not the mean of their "
+    "means.",
+    normal=as_floats,
+    mistakes={
+        "look at the sizes of the batches: each image counts once.": _mean_of_means,
+        "look at the variance: batches have unlike means, and that is variance too.": (
+            _weighted_variances
         ),
-    ),
-    Question(
-        "hw4.q2",
-        _draw_edge,
-        _edge,
-        "the weighted sum of the outputs. What does an operation with weight 0 have to compute?",
-        points=2,
-        answer="edge_output",
-        drive=edge,
-        mistakes=(
-            Mistake(
-                _edge_all,
-                "the output is right, but operations with weight 0 were called: a path would cost "
-                "as much as the whole supernet.",
-            ),
-            Mistake(
-                _edge_best,
-                "that runs one operation. When several weights are not 0, all of those take part.",
-            ),
-            Mistake(_edge_unweighted, "look at the weights: each output is multiplied by its own."),
+        "look at the variance: batch normalisation divides by the number of images.": (
+            lambda batches: _recalibrate(batches, ddof=1)
         ),
-    ),
-    Question(
-        "hw4.q3",
-        _draw_orders,
-        _fair_paths,
-        "the first path takes the first option of every order, the second path the second.",
-        points=2,
-        answer="fair_paths",
-        mistakes=(
-            Mistake(
-                lambda orders: orders,
-                "a row of the result is a path: one option for each decision.",
-            ),
-            Mistake(
-                lambda orders: [[k] * len(orders) for k in range(len(orders[0]))],
-                "that is fair, but all paths take the same option everywhere. Use the orders.",
-            ),
-            Mistake(
-                lambda orders: np.argsort(orders, axis=1).T,
-                "the orders list options; where an option stands in them is not asked for.",
-            ),
-        ),
-    ),
-    Question(
-        "hw4.q4",
-        _draw_paths,
-        _updates,
-        "one row for each decision: how many of the paths took option 0, option 1, ...",
-        points=2,
-        answer="updates",
-        mistakes=(
-            Mistake(
-                lambda paths, options: np.transpose(_updates(paths, options)),
-                "look at the shape: a row is a decision, a column an option.",
-            ),
-            Mistake(
-                lambda paths, options: np.minimum(_updates(paths, options), 1),
-                "how often, not whether.",
-            ),
-            Mistake(
-                lambda paths, options: np.bincount(np.ravel(paths), minlength=options),
-                "the same option of two decisions is two operations with weights of their own.",
-            ),
-        ),
-    ),
-    Question(
-        "hw4.q5",
-        _draw_kernel,
-        _slice,
-        "the first channels, and the middle of each kernel.",
-        points=3,
-        answer="slice_weight",
-        drive=arrays,
-        normal=as_floats,
-        mistakes=(
-            Mistake(
-                lambda weight, out, inner, kernel: weight[:out, :inner, :kernel, :kernel],
-                "look at the place: a smaller kernel lies in the middle of the larger one, not in "
-                "its corner.",
-            ),
-            Mistake(
-                lambda weight, out, inner, kernel: _slice(
-                    weight[-out:, -inner:], out, inner, kernel
-                ),
-                "look at the channels: the first ones are kept.",
-            ),
-            Mistake(
-                lambda weight, out, inner, kernel: _slice(
-                    weight, weight.shape[0], weight.shape[1], kernel
-                ),
-                "look at the channels: only some are wanted.",
-            ),
-        ),
-    ),
-    Question(
-        "hw4.q6",
-        _draw_batches,
-        _statistics,
-        "as if all batches were one. The mean of two unequal batches is not the mean of their "
-        "means.",
-        points=3,
-        answer="recalibrate",
-        normal=as_floats,
-        mistakes=(
-            Mistake(
-                _mean_of_means,
-                "look at the sizes of the batches: each image counts once.",
-            ),
-            Mistake(
-                _weighted_variances,
-                "look at the variance: batches have unlike means, and that is variance too.",
-            ),
-            Mistake(
-                lambda batches: _statistics(batches, ddof=1),
-                "look at the variance: batch normalisation divides by the number of images.",
-            ),
-            Mistake(
-                lambda batches: [
-                    _statistics(batches)[0],
-                    np.sqrt(_statistics(batches)[1]).tolist(),
-                ],
-                "a variance, not a standard deviation.",
-            ),
-        ),
-    ),
+        "a variance, not a standard deviation.": lambda batches: [
+            _recalibrate(batches)[0],
+            np.sqrt(_recalibrate(batches)[1]).tolist(),
+        ],
+    },
 )
-
-HOMEWORK = Homework("hw4", "One-shot", QUESTIONS)
+def _recalibrate(batches: Plain, ddof: int = 0) -> list[list[float]]:
+    values = np.concatenate([np.asarray(batch) for batch in batches])
+    return [values.mean(axis=0).tolist(), values.var(axis=0, ddof=ddof).tolist()]

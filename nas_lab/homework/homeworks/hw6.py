@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import partial
 
 import numpy as np
 
-from nas_lab.homework.question import Homework, Mistake, Plain, Question, as_floats
+from nas_lab.homework.drivers import Plain
+from nas_lab.homework.question import as_floats, question
 
 
 def _draw_constraint(rng: np.random.Generator) -> list[Plain]:
@@ -18,7 +18,24 @@ def _draw_constraint(rng: np.random.Generator) -> list[Plain]:
     return [round(target**depth, 4), round(target ** (width / 2), 4), target]
 
 
-def _gamma(alpha: float, beta: float, target: float) -> float:
+@question(
+    "hw6.q1",
+    draw=_draw_constraint,
+    points=1,
+    hint="depth counts once in the cost, width and resolution count twice. Solve for gamma.",
+    mistakes={
+        "look at the power of gamma: an image has two sides.": lambda alpha, beta, target: (
+            target / (alpha * beta**2)
+        ),
+        "look at the power of beta: input and output channels both grow.": (
+            lambda alpha, beta, target: math.sqrt(target / (alpha * beta))
+        ),
+        "look at the target: it is not always 2.": lambda alpha, beta, target: math.sqrt(
+            2 / (alpha * beta**2)
+        ),
+    },
+)
+def _gamma_for(alpha: float, beta: float, target: float) -> float:
     return math.sqrt(target / (alpha * beta**2))
 
 
@@ -27,14 +44,35 @@ def _draw_width(rng: np.random.Generator) -> list[Plain]:
     return [channels, float(rng.choice([1.0, 1.1, 1.2, 1.4, 1.6, 2.0])), int(rng.choice([4, 8]))]
 
 
-def _width(channels: int, factor: float, divisor: int) -> int:
+def _width_down(channels: int, factor: float, divisor: int) -> int:
+    return max(divisor, int(channels * factor) // divisor * divisor)
+
+
+@question(
+    "hw6.q2",
+    draw=_draw_width,
+    points=2,
+    hint="the nearest multiple first, half way up, at least the divisor; then compare it with 90% "
+    "of what was wanted.",
+    mistakes={
+        "look at the rounding: the width was rounded down. The nearest multiple is asked "
+        "for, and never less than 90% of the wanted width.": _width_down,
+        "look at the 90%: the nearest multiple may lose too much of a narrow layer.": (
+            lambda channels, factor, divisor: max(
+                divisor, math.floor(channels * factor / divisor + 0.5) * divisor
+            )
+        ),
+        "look at the rounding: the nearest multiple, not always the next larger one.": (
+            lambda channels, factor, divisor: max(
+                divisor, math.ceil(channels * factor / divisor) * divisor
+            )
+        ),
+    },
+)
+def _round_width(channels: int, factor: float, divisor: int) -> int:
     wanted = channels * factor
     rounded = max(divisor, math.floor(wanted / divisor + 0.5) * divisor)
     return rounded + divisor if rounded < 0.9 * wanted else rounded
-
-
-def _width_down(channels: int, factor: float, divisor: int) -> int:
-    return max(divisor, int(channels * factor) // divisor * divisor)
 
 
 def _draw_compound(rng: np.random.Generator) -> list[Plain]:
@@ -46,6 +84,34 @@ def _draw_compound(rng: np.random.Generator) -> list[Plain]:
     return [stages, int(32 * rng.integers(3, 8)), int(rng.integers(0, 5)), alpha, beta, gamma]
 
 
+@question(
+    "hw6.q3",
+    draw=_draw_compound,
+    points=3,
+    hint="the factors are alpha^phi, beta^phi and gamma^phi. What is rounded up, what to a "
+    "multiple of 8, and what to the nearest whole number?",
+    mistakes={
+        "look at the depth: a part of a layer counts as a whole one.": lambda *given: _compound(
+            *given, depth=math.floor
+        ),
+        "look at the width: it is rounded as in question 2, not down.": lambda *given: _compound(
+            *given, width=_width_down
+        ),
+        "look at the width: multiples of 8.": lambda *given: _compound(
+            *given, width=lambda w, f, _: round(w * f)
+        ),
+        "which factor is for the depth, and which for the width?": (
+            lambda stages, resolution, phi, alpha, beta, gamma: _compound(
+                stages, resolution, phi, beta, alpha, gamma
+            )
+        ),
+        "where is phi? With phi = 0 nothing changes.": (
+            lambda stages, resolution, phi, alpha, beta, gamma: _compound(
+                stages, resolution, 1, alpha, beta, gamma
+            )
+        ),
+    },
+)
 def _compound(
     stages: Plain,
     resolution: int,
@@ -54,18 +120,12 @@ def _compound(
     beta: float,
     gamma: float,
     depth: Callable = math.ceil,
-    width: Callable = _width,
+    width: Callable = _round_width,
 ) -> list:
     scaled = [
         [depth(round(d * alpha**phi, 9)), width(w, round(beta**phi, 9), 8)] for d, w in stages
     ]
     return [scaled, round(resolution * gamma**phi)]
-
-
-def _compound_linear(
-    stages: Plain, resolution: int, phi: int, alpha: float, beta: float, gamma: float
-) -> list:
-    return _compound(stages, resolution, 1, max(1, alpha * phi), max(1, beta * phi), gamma * phi)
 
 
 def _draw_layers(rng: np.random.Generator) -> list[Plain]:
@@ -79,6 +139,28 @@ def _draw_layers(rng: np.random.Generator) -> list[Plain]:
     return [layers, peak, bandwidth]
 
 
+@question(
+    "hw6.q4",
+    draw=_draw_layers,
+    points=2,
+    hint="each layer waits for the slower of two things: arithmetic and memory.",
+    normal=as_floats,
+    mistakes={
+        "a device computes and moves data at the same time: not the sum of both.": (
+            lambda layers, peak, bandwidth: sum(m / peak + b / bandwidth for m, b in layers)
+        ),
+        "look at the order of sum and maximum: layers run one after the other, each with "
+        "a bottleneck of its own.": lambda layers, peak, bandwidth: max(
+            sum(m for m, _ in layers) / peak, sum(b for _, b in layers) / bandwidth
+        ),
+        "look at the bytes: a layer can wait for memory.": lambda layers, peak, bandwidth: (
+            sum(m for m, _ in layers) / peak
+        ),
+        "the slower one decides, not the faster one.": lambda layers, peak, bandwidth: sum(
+            min(m / peak, b / bandwidth) for m, b in layers
+        ),
+    },
+)
 def _latency(layers: Plain, peak: float, bandwidth: float) -> float:
     return sum(max(macs / peak, size / bandwidth) for macs, size in layers)
 
@@ -90,7 +172,33 @@ def _draw_points(rng: np.random.Generator) -> list[Plain]:
     return [[[int(p) // 6 / 10 + 0.2, float(5 + p % 6)] for p in places]]
 
 
-def _front(points: Plain) -> list[int]:
+def _weak_front(points: Plain) -> list[int]:
+    return [
+        i
+        for i, (loss, latency) in enumerate(points)
+        if not any(l < loss and t < latency for l, t in points)  # noqa: E741
+    ]
+
+
+@question(
+    "hw6.q5",
+    draw=_draw_points,
+    points=3,
+    hint="a point is dominated when another one is at least as good in both and better in one.",
+    mistakes={
+        "look at ties: with an equal loss, the faster one dominates.": _weak_front,
+        "a front has more than one point. Who beats the fastest one?": lambda points: [
+            _pareto_front(points)[0]
+        ],
+        "both a loss and a latency are better when they are smaller.": lambda points: _pareto_front(
+            [[-a, -b] for a, b in points]
+        ),
+        "look at the first number: it is a loss, so smaller is better.": lambda points: (
+            _pareto_front([[-a, b] for a, b in points])
+        ),
+    },
+)
+def _pareto_front(points: Plain) -> list[int]:
     return [
         i
         for i, (loss, latency) in enumerate(points)
@@ -98,14 +206,6 @@ def _front(points: Plain) -> list[int]:
             other_loss <= loss and other <= latency and j != i
             for j, (other_loss, other) in enumerate(points)
         )
-    ]
-
-
-def _weak_front(points: Plain) -> list[int]:
-    return [
-        i
-        for i, (loss, latency) in enumerate(points)
-        if not any(l < loss and t < latency for l, t in points)  # noqa: E741
     ]
 
 
@@ -124,10 +224,6 @@ def _choose(scores: list[float], losses: Plain) -> list:
     return [int(np.argmin(scores)), scores]
 
 
-def _objective(losses: Plain, latencies: Plain, beta: float) -> list:
-    return _choose(_scores(losses, latencies, beta), losses)
-
-
 def _power_inside(losses: Plain, latencies: Plain, beta: float) -> list:
     return _choose(
         [loss * math.log(t**beta) for loss, t in zip(losses, latencies, strict=True)], losses
@@ -136,6 +232,33 @@ def _power_inside(losses: Plain, latencies: Plain, beta: float) -> list:
 
 def _without_log(losses: Plain, latencies: Plain, beta: float) -> list:
     return _choose([loss * t**beta for loss, t in zip(losses, latencies, strict=True)], losses)
+
+
+@question(
+    "hw6.q6",
+    draw=_draw_objective,
+    points=3,
+    hint="the logarithm of the latency in milliseconds, then the power, then times the loss. Which "
+    "network has the smallest value?",
+    mistakes={
+        "look at the power: it is taken of the logarithm, not inside it.": _power_inside,
+        "look at the latency: its logarithm counts.": _without_log,
+        "look at the choice: a loss is better when it is smaller.": (
+            lambda losses, latencies, beta: [
+                int(np.argmax(_scores(losses, latencies, beta))),
+                _scores(losses, latencies, beta),
+            ]
+        ),
+        "the network with the smallest loss need not have the smallest product.": (
+            lambda losses, latencies, beta: [
+                int(np.argmin(losses)),
+                _scores(losses, latencies, beta),
+            ]
+        ),
+    },
+)
+def _objective(losses: Plain, latencies: Plain, beta: float) -> list:
+    return _choose(_scores(losses, latencies, beta), losses)
 
 
 def _draw_grid(rng: np.random.Generator) -> list[Plain]:
@@ -153,11 +276,6 @@ def _alone(scores: Plain, ddof: int = 0) -> np.ndarray:
     values = np.asarray(scores)
     others = ((1, 2), (0, 2), (0, 1))
     return np.array([values.mean(axis=axes).var(ddof=ddof) for axes in others])
-
-
-def _shares(scores: Plain) -> list[float]:
-    alone = _alone(scores) / np.var(scores)
-    return [*alone.tolist(), 1 - float(alone.sum())]
 
 
 def _shares_of_deviations(scores: Plain) -> list[float]:
@@ -182,208 +300,24 @@ def _shares_with_the_others_held(scores: Plain) -> list[float]:
     return [*alone, 1 - sum(alone)]
 
 
-QUESTIONS = (
-    Question(
-        "hw6.q1",
-        _draw_constraint,
-        _gamma,
-        "depth counts once in the cost, width and resolution count twice. Solve for gamma.",
-        points=1,
-        answer="gamma_for",
-        mistakes=(
-            Mistake(
-                lambda alpha, beta, target: target / (alpha * beta**2),
-                "look at the power of gamma: an image has two sides.",
-            ),
-            Mistake(
-                lambda alpha, beta, target: math.sqrt(target / (alpha * beta)),
-                "look at the power of beta: input and output channels both grow.",
-            ),
-            Mistake(
-                lambda alpha, beta, target: math.sqrt(2 / (alpha * beta**2)),
-                "look at the target: it is not always 2.",
-            ),
+@question(
+    "hw6.q7",
+    draw=_draw_grid,
+    points=2,
+    hint="for each factor, the mean score for each of its values, and the variance of these means; "
+    "then divide by the variance of all scores. What is left to 1?",
+    mistakes={
+        "look at the square: variances add up, standard deviations do not.": _shares_of_deviations,
+        "the grid is complete, no sample: divide by the number, not by the number minus 1.": (
+            _shares_of_samples
         ),
-    ),
-    Question(
-        "hw6.q2",
-        _draw_width,
-        _width,
-        "the nearest multiple first, half way up, at least the divisor; then compare it with 90% "
-        "of what was wanted.",
-        points=2,
-        answer="round_width",
-        mistakes=(
-            Mistake(
-                _width_down,
-                "look at the rounding: the width was rounded down. The nearest multiple is asked "
-                "for, and never less than 90% of the wanted width.",
-            ),
-            Mistake(
-                lambda channels, factor, divisor: max(
-                    divisor, math.floor(channels * factor / divisor + 0.5) * divisor
-                ),
-                "look at the 90%: the nearest multiple may lose too much of a narrow layer.",
-            ),
-            Mistake(
-                lambda channels, factor, divisor: max(
-                    divisor, math.ceil(channels * factor / divisor) * divisor
-                ),
-                "look at the rounding: the nearest multiple, not always the next larger one.",
-            ),
+        "look at the last number: the whole is the variance of all scores, and what the "
+        "factors do alone need not be all of it.": _shares_of_the_parts,
+        "look at the order: first the mean over the other two factors, then the variance.": (
+            _shares_with_the_others_held
         ),
-    ),
-    Question(
-        "hw6.q3",
-        _draw_compound,
-        _compound,
-        "the factors are alpha^phi, beta^phi and gamma^phi. What is rounded up, what to a "
-        "multiple of 8, and what to the nearest whole number?",
-        points=3,
-        answer="compound",
-        mistakes=(
-            Mistake(
-                partial(_compound, depth=math.floor),
-                "look at the depth: a part of a layer counts as a whole one.",
-            ),
-            Mistake(
-                partial(_compound, width=_width_down),
-                "look at the width: it is rounded as in question 2, not down.",
-            ),
-            Mistake(
-                partial(_compound, width=lambda w, f, _: round(w * f)),
-                "look at the width: multiples of 8.",
-            ),
-            Mistake(
-                lambda stages, resolution, phi, alpha, beta, gamma: _compound(
-                    stages, resolution, phi, beta, alpha, gamma
-                ),
-                "which factor is for the depth, and which for the width?",
-            ),
-            Mistake(
-                lambda stages, resolution, phi, alpha, beta, gamma: _compound(
-                    stages, resolution, 1, alpha, beta, gamma
-                ),
-                "where is phi? With phi = 0 nothing changes.",
-            ),
-        ),
-    ),
-    Question(
-        "hw6.q4",
-        _draw_layers,
-        _latency,
-        "each layer waits for the slower of two things: arithmetic and memory.",
-        points=2,
-        answer="latency",
-        normal=as_floats,
-        mistakes=(
-            Mistake(
-                lambda layers, peak, bandwidth: sum(m / peak + b / bandwidth for m, b in layers),
-                "a device computes and moves data at the same time: not the sum of both.",
-            ),
-            Mistake(
-                lambda layers, peak, bandwidth: max(
-                    sum(m for m, _ in layers) / peak, sum(b for _, b in layers) / bandwidth
-                ),
-                "look at the order of sum and maximum: layers run one after the other, each with "
-                "a bottleneck of its own.",
-            ),
-            Mistake(
-                lambda layers, peak, bandwidth: sum(m for m, _ in layers) / peak,
-                "look at the bytes: a layer can wait for memory.",
-            ),
-            Mistake(
-                lambda layers, peak, bandwidth: sum(
-                    min(m / peak, b / bandwidth) for m, b in layers
-                ),
-                "the slower one decides, not the faster one.",
-            ),
-        ),
-    ),
-    Question(
-        "hw6.q5",
-        _draw_points,
-        _front,
-        "a point is dominated when another one is at least as good in both and better in one.",
-        points=3,
-        answer="pareto_front",
-        mistakes=(
-            Mistake(
-                _weak_front,
-                "look at ties: with an equal loss, the faster one dominates.",
-            ),
-            Mistake(
-                lambda points: [_front(points)[0]],
-                "a front has more than one point. Who beats the fastest one?",
-            ),
-            Mistake(
-                lambda points: _front([[-a, -b] for a, b in points]),
-                "both a loss and a latency are better when they are smaller.",
-            ),
-            Mistake(
-                lambda points: _front([[-a, b] for a, b in points]),
-                "look at the first number: it is a loss, so smaller is better.",
-            ),
-        ),
-    ),
-    Question(
-        "hw6.q6",
-        _draw_objective,
-        _objective,
-        "the logarithm of the latency in milliseconds, then the power, then times the loss. Which "
-        "network has the smallest value?",
-        points=3,
-        answer="objective",
-        mistakes=(
-            Mistake(
-                _power_inside,
-                "look at the power: it is taken of the logarithm, not inside it.",
-            ),
-            Mistake(_without_log, "look at the latency: its logarithm counts."),
-            Mistake(
-                lambda losses, latencies, beta: [
-                    int(np.argmax(_scores(losses, latencies, beta))),
-                    _scores(losses, latencies, beta),
-                ],
-                "look at the choice: a loss is better when it is smaller.",
-            ),
-            Mistake(
-                lambda losses, latencies, beta: [
-                    int(np.argmin(losses)),
-                    _scores(losses, latencies, beta),
-                ],
-                "the network with the smallest loss need not have the smallest product.",
-            ),
-        ),
-    ),
-    Question(
-        "hw6.q7",
-        _draw_grid,
-        _shares,
-        "for each factor, the mean score for each of its values, and the variance of these means; "
-        "then divide by the variance of all scores. What is left to 1?",
-        points=2,
-        answer="shares",
-        mistakes=(
-            Mistake(
-                _shares_of_deviations,
-                "look at the square: variances add up, standard deviations do not.",
-            ),
-            Mistake(
-                _shares_of_samples,
-                "the grid is complete, no sample: divide by the number, not by the number minus 1.",
-            ),
-            Mistake(
-                _shares_of_the_parts,
-                "look at the last number: the whole is the variance of all scores, and what the "
-                "factors do alone need not be all of it.",
-            ),
-            Mistake(
-                _shares_with_the_others_held,
-                "look at the order: first the mean over the other two factors, then the variance.",
-            ),
-        ),
-    ),
+    },
 )
-
-HOMEWORK = Homework("hw6", "Scaling and edge devices", QUESTIONS)
+def _shares(scores: Plain) -> list[float]:
+    alone = _alone(scores) / np.var(scores)
+    return [*alone.tolist(), 1 - float(alone.sum())]

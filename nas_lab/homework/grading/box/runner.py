@@ -100,7 +100,7 @@ class Runner:
             reply = json.loads(self.requests.readline())
             if "refused" in reply:
                 raise RuntimeError(reply["refused"])
-            return reply["told"]
+            return reply["value"]
 
         return ask
 

@@ -1,0 +1,190 @@
+"""Drivers: put an answer to work, ``drive(answer, *inputs) -> plain data``.
+
+Drivers run in the student's own notebook and inside the box where hand-ins are graded. So nothing
+here knows a right answer, and nothing here imports from the rest of the package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+
+Plain: TypeAlias = Any
+"""None, bool, int, float, str, and lists and dicts (with str keys) of these."""
+
+
+def call(answer: Callable[..., Any], *inputs: Plain) -> Plain:
+    """Call an answer with its inputs: the driver of most questions."""
+    return plain(answer(*inputs))
+
+
+def plain(value: Any) -> Plain:
+    """Numpy's and torch's numbers and arrays, and tuples, as plain numbers and lists.
+
+    Raises:
+        TypeError: a dict has a key that is no text.
+    """
+    library = type(value).__module__.split(".")[0]
+    if isinstance(value, np.generic | np.ndarray) or (library == "torch" and _is_tensor(value)):
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        return [plain(entry) for entry in value]
+    if isinstance(value, dict):
+        return {_text(key): plain(entry) for key, entry in value.items()}
+    return value
+
+
+def _is_tensor(value: Any) -> bool:
+    import torch
+
+    return isinstance(value, torch.Tensor)
+
+
+def _text(key: Any) -> str:
+    if not isinstance(key, str):
+        raise TypeError(f"the keys of a dict must be texts, not {key!r}")
+    return key
+
+
+# ---- homework 3: answers get tensors, gradients are taken here
+
+
+def with_tensors(answer: Callable[..., Any], *inputs: Plain) -> Plain:
+    """Call an answer with each list of floats as a tensor of doubles, and whole numbers as such."""
+    return plain(answer(*(_tensor(x) if isinstance(x, list) else x for x in inputs)))
+
+
+def _tensor(values: Plain) -> Any:
+    import torch
+
+    tensor = torch.tensor(values)
+    return tensor.double() if tensor.is_floating_point() else tensor
+
+
+def loss_and_gradient(
+    answer: Callable[..., Any], logits: Plain, archs: Plain, rewards: Plain, baseline: float
+) -> Plain:
+    """The loss of a batch, and its gradient with respect to the logits.
+
+    Raises:
+        TypeError: the answer gives no tensor.
+        ValueError: what it gives is no single number, or does not depend on the logits.
+    """
+    import torch
+
+    given = torch.tensor(logits, dtype=torch.float64, requires_grad=True)
+    loss = answer(given, torch.tensor(archs), torch.tensor(rewards).double(), baseline)
+    if loss is None:
+        return None
+    if not isinstance(loss, torch.Tensor):
+        raise TypeError(f"the loss must be a tensor, not {type(loss).__name__}")
+    if loss.numel() != 1:
+        raise ValueError(f"the loss must be one number; it has the shape {tuple(loss.shape)}")
+    if not loss.requires_grad:
+        raise ValueError("the loss does not depend on the logits: was it detached?")
+    (gradient,) = torch.autograd.grad(loss.reshape(()), given)
+    return {"loss": float(loss.detach()), "gradient": gradient.tolist()}
+
+
+# ---- homework 4: operations that count how often they are called
+
+
+def edge(answer: Callable[..., Any], x: Plain, weights: Plain, factors: Plain) -> Plain:
+    """The output of an edge with operations x -> factor * x^2, and which of them were called."""
+    called = [0] * len(factors)
+
+    def operation(place: int) -> Callable[[Any], Any]:
+        def run(x: Any) -> Any:
+            called[place] += 1
+            return factors[place] * np.square(x)
+
+        return run
+
+    output = answer(np.array(x), weights, [operation(place) for place in range(len(factors))])
+    if output is None:
+        return None
+    return {"output": plain(output), "called": called}
+
+
+def arrays(answer: Callable[..., Any], *inputs: Plain) -> Plain:
+    """Call an answer with lists as arrays."""
+    return plain(answer(*(np.array(x) if isinstance(x, list) else x for x in inputs)))
+
+
+# ---- homework 5: operations and losses that answers are given as functions
+
+
+def mixture(answer: Callable[..., Any], x: Plain, alphas: Plain, factors: Plain) -> Plain:
+    """The mixed output of operations x -> tanh(factor * x), and its gradient in alpha."""
+    import torch
+
+    given, a = torch.tensor(x).double(), torch.tensor(alphas).double().requires_grad_()
+    operations = [lambda x, f=factor: torch.tanh(f * x) for factor in factors]
+    mixed = answer(given, a, operations)
+    if not isinstance(mixed, torch.Tensor) or not mixed.requires_grad:
+        return plain(mixed)
+    (gradient,) = torch.autograd.grad(mixed.sum(), a)
+    return [mixed.detach().tolist(), gradient.tolist()]
+
+
+def losses(curvature: Plain, coupling: Plain, target: Plain) -> Callable[[Any, Any], Any]:
+    """A loss of w [n] and alpha [m] as tensors: a valley in w that alpha tilts and bends."""
+    import torch
+
+    h, b, c = (torch.tensor(part).double() for part in (curvature, coupling, target))
+
+    def loss(w: Any, alpha: Any) -> Any:
+        bend = 1 + torch.tanh(alpha).sum() ** 2
+        valley = (h * torch.cosh(0.5 * (w - c))).sum()
+        return bend * valley + w @ b @ alpha + 0.1 * (alpha**2).sum()
+
+    return loss
+
+
+def bilevel(
+    answer: Callable[..., Any], w: Plain, alpha: Plain, rate: float, train: Plain, valid: Plain
+) -> Plain:
+    """The answer's gradient in alpha, for a training and a validation loss."""
+    import torch
+
+    tensors = [torch.tensor(v).double().requires_grad_() for v in (w, alpha)]
+    found = answer(*tensors, losses(*train), losses(*valid), rate)
+    return plain(found.detach() if isinstance(found, torch.Tensor) else found)
+
+
+def hessian(
+    answer: Callable[..., Any], w: Plain, alpha: Plain, v: Plain, epsilon: float, train: Plain
+) -> Plain:
+    """The answer's product of the mixed Hessian with v, out of gradients in alpha."""
+    import torch
+
+    loss = losses(*train)
+
+    def alpha_gradient(w: Any) -> Any:
+        """The gradient of the training loss in alpha at other weights, an array."""
+        a = torch.tensor(alpha).double().requires_grad_()
+        (gradient,) = torch.autograd.grad(loss(torch.as_tensor(w).double(), a), a)
+        return gradient.numpy()
+
+    return plain(answer(alpha_gradient, np.array(w), np.array(v), epsilon))
+
+
+# ---- the capstone: a search that asks for networks one by one
+
+
+def search(answer: Callable[..., Any], ask: Callable[[Plain], Plain], *inputs: Plain) -> Plain:
+    """Call an answer with a function ``query(arch) -> (accuracy, milliseconds)`` and its inputs.
+
+    Args:
+        answer: the search.
+        ask: puts one architecture, a list of tokens, to whoever holds the table.
+        inputs: what else the search is given.
+    """
+
+    def query(arch: Any) -> tuple[float, float]:
+        accuracy, milliseconds = ask(plain(arch))
+        return accuracy, milliseconds
+
+    return plain(answer(query, *inputs))

@@ -1,0 +1,569 @@
+"""The exercises inside the notebooks."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import Counter
+
+import numpy as np
+
+from nas_lab.homework.drivers import Plain
+from nas_lab.homework.question import QUESTIONS as DECLARED
+from nas_lab.homework.question import question
+from nas_lab.scaling import round_filters
+from nas_lab.spaces.cells import EDGES_201, OPERATIONS_201
+
+# ---- notebook 01, search space
+
+
+def _draw_counts(rng: np.random.Generator) -> list[Plain]:
+    return [rng.integers(1, 9, size=int(rng.integers(1, 12))).tolist()]
+
+
+@question(
+    "01.q1",
+    draw=_draw_counts,
+    hint="every option of one decision goes together with every option of the next.",
+)
+def _count(options: list[int]) -> int:
+    return math.prod(options)
+
+
+PATHS = ((3,), (0, 4), (1, 5), (0, 2, 5))
+"""The four ways from input to output, as places of edges."""
+
+
+def _draw_cell(rng: np.random.Generator) -> list[Plain]:
+    """One path, most often the longest, whole or with one edge missing; perhaps an edge beside."""
+    path = PATHS[rng.choice(len(PATHS), p=(0.2, 0.2, 0.2, 0.4))]
+    chosen = rng.choice(len(EDGES_201), size=int(rng.integers(0, 2)), replace=False)
+    used = {*path, *chosen.tolist()}
+    if rng.random() < 0.5:
+        used -= {path[int(rng.integers(len(path)))]}
+    operations = rng.choice(OPERATIONS_201[1:], size=len(EDGES_201)).tolist()
+    return [[op if edge in used else "none" for edge, op in enumerate(operations)]]
+
+
+@question(
+    "01.q2",
+    draw=_draw_cell,
+    hint="walk along the edges in their order and keep the set of nodes that the input "
+    "has reached; an edge with 'none' leads nowhere.",
+)
+def _reaches_output(operations: list[str]) -> bool:
+    reached = {0}
+    for op, (source, node) in zip(operations, EDGES_201, strict=True):
+        if source in reached and op != "none":
+            reached.add(node)
+    return 3 in reached
+
+
+def _draw_convolution(rng: np.random.Generator) -> list[Plain]:
+    groups = int(rng.choice([1, 2, 4]))
+    c_in, c_out = (groups * rng.integers(1, 9, size=2)).tolist()
+    kernel = int(rng.choice([1, 3, 5, 7]))
+    height, width = rng.integers(4, 33, size=2).tolist()
+    return [c_in, c_out, kernel, height, width, groups]
+
+
+@question(
+    "01.q3",
+    draw=_draw_convolution,
+    hint="count the products for one output number first. With groups, an output channel "
+    "reads only its share of the input channels.",
+)
+def _conv_macs(c_in: int, c_out: int, kernel: int, height: int, width: int, groups: int) -> int:
+    return kernel**2 * (c_in // groups) * c_out * height * width
+
+
+# ---- notebook 02, performance estimation
+
+
+def _draw_rankings(rng: np.random.Generator) -> list[Plain]:
+    """Two lists without ties that agree more or less."""
+    n = int(rng.integers(2, 13))
+    truth = rng.permutation(n) / n
+    estimate = truth * rng.choice([-1, 1]) + rng.permutation(n) * rng.choice([1e-4, 0.3])
+    return [np.round(estimate, 6).tolist(), truth.tolist()]
+
+
+@question(
+    "02.q1",
+    draw=_draw_rankings,
+    hint="look at every pair once: it counts +1 when both lists put it in the same order, and "
+    "-1 otherwise. Then divide by the number of pairs.",
+)
+def _tau(a: list[float], b: list[float]) -> float:
+    pairs = list(itertools.combinations(range(len(a)), 2))
+    concordant = sum((a[i] - a[j]) * (b[i] - b[j]) > 0 for i, j in pairs)
+    return (2 * concordant - len(pairs)) / len(pairs)
+
+
+def _draw_codes(rng: np.random.Generator) -> list[Plain]:
+    images, units = rng.integers(1, 6, size=2).tolist()
+    return [rng.integers(0, 2, size=(images, units)).tolist()]
+
+
+@question(
+    "02.q2",
+    draw=_draw_codes,
+    hint="two units agree when both are 1, and also when both are 0. What stands on the diagonal?",
+)
+def _agreements(codes: list[list[int]]) -> list[list[int]]:
+    return [[sum(a == b for a, b in zip(x, y, strict=True)) for y in codes] for x in codes]
+
+
+def _draw_bracket(rng: np.random.Generator) -> list[Plain]:
+    eta = int(rng.integers(2, 5))
+    size = eta ** int(rng.integers(0, 5))
+    return [size, size, eta]
+
+
+@question(
+    "02.q3",
+    draw=_draw_bracket,
+    hint="from one rung to the next, architectures are divided by eta and epochs multiplied "
+    "by it. The last rung belongs to the list.",
+)
+def _rungs(archs: int, epochs: int, eta: int) -> list[list[int]]:
+    rungs, trained = [], 1
+    while trained <= epochs:
+        rungs.append([archs // trained, trained])
+        trained *= eta
+    return rungs
+
+
+# ---- notebook 03, REINFORCE
+
+
+def _draw_batch(rng: np.random.Generator) -> list[Plain]:
+    """Log-probabilities, rewards and a baseline."""
+    m = int(rng.integers(1, 9))
+    log_p = np.log(rng.uniform(0.01, 1, m))
+    rewards, baseline = rng.uniform(0, 1, m), rng.uniform(0, 1)
+    return [np.round(log_p, 4).tolist(), np.round(rewards, 4).tolist(), round(float(baseline), 4)]
+
+
+@question(
+    "03.q1",
+    draw=_draw_batch,
+    hint="the loss is what gradient descent makes small, so its sign is the opposite of the "
+    "gain's. Each log-probability is weighted by its reward minus the baseline; then take the "
+    "mean.",
+)
+def _loss(log_p: list[float], rewards: list[float], baseline: float) -> float:
+    gains = [(r - baseline) * lp for lp, r in zip(log_p, rewards, strict=True)]
+    return -sum(gains) / len(gains)
+
+
+def _draw_rewards(rng: np.random.Generator) -> list[Plain]:
+    """Mean rewards of some steps, and how much of the baseline stays."""
+    steps = int(rng.integers(1, 8))
+    return [np.round(rng.uniform(0, 1, steps), 4).tolist(), float(rng.choice([0, 0.5, 0.9, 0.99]))]
+
+
+@question(
+    "03.q2",
+    draw=_draw_rewards,
+    hint="the first baseline is the first reward. Then a share `decay` of the old one stays, and "
+    "the new reward fills the rest: one entry for each step.",
+)
+def _baselines(rewards: list[float], decay: float) -> list[float]:
+    found, baseline = [], rewards[0]
+    for reward in rewards:
+        baseline = decay * baseline + (1 - decay) * reward
+        found.append(baseline)
+    return found
+
+
+def _draw_search(rng: np.random.Generator) -> list[Plain]:
+    """Scores of some trials, None where one failed, and the best that there is."""
+    scores = np.round(rng.uniform(0.5, 0.9, int(rng.integers(1, 10))), 3).tolist()
+    failed = rng.random(len(scores)) < 0.2
+    failed[rng.integers(len(scores))] = False  # at least one has a score
+    told = [None if lost else score for score, lost in zip(scores, failed, strict=True)]
+    return [told, 0.9]
+
+
+@question(
+    "03.q3",
+    draw=_draw_search,
+    hint="regret belongs to the best score so far, the incumbent, and never rises. A failed trial "
+    "leaves the incumbent as it is; before the first score there is none.",
+)
+def _regrets(scores: list[float | None], best: float) -> list[float | None]:
+    found: list[float | None] = []
+    incumbent = -math.inf
+    for score in scores:
+        incumbent = max(incumbent, -math.inf if score is None else score)
+        found.append(None if incumbent == -math.inf else best - incumbent)
+    return found
+
+
+# ---- notebook 04, one-shot
+
+
+def _draw_paths(rng: np.random.Generator) -> list[Plain]:
+    """Some architectures, and the number of options of each decision; not all need be taken."""
+    options = rng.integers(1, 6, size=int(rng.integers(1, 7)))
+    paths = rng.integers(options, size=(int(rng.integers(1, 9)), len(options)))
+    return [paths.tolist(), options.tolist()]
+
+
+@question(
+    "04.q1",
+    draw=_draw_paths,
+    hint="one row for each decision, one count for each of its options, also for options that no "
+    "path takes.",
+)
+def _uses(paths: list[list[int]], options: list[int]) -> list[list[int]]:
+    return [
+        [sum(path[d] == token for path in paths) for token in range(count)]
+        for d, count in enumerate(options)
+    ]
+
+
+def _draw_batches(rng: np.random.Generator) -> list[Plain]:
+    """What was noted of some batches of one channel, most often of different sizes."""
+    batches = int(rng.integers(1, 6))
+    means = np.round(rng.normal(0, 2, batches), 3)
+    variances = np.round(rng.uniform(0.1, 3, batches), 3)
+    return [means.tolist(), variances.tolist(), rng.choice([32, 64, 128], batches).tolist()]
+
+
+@question(
+    "04.q2",
+    draw=_draw_batches,
+    hint="large batches count more. And when the means of two batches differ, all their images "
+    "together vary more than each batch does: add up the squares.",
+)
+def _pooled(means: list[float], variances: list[float], sizes: list[int]) -> list[float]:
+    total = sum(sizes)
+    mean = sum(n * m for m, n in zip(means, sizes, strict=True)) / total
+    squares = sum(n * (v + m**2) for m, v, n in zip(means, variances, sizes, strict=True)) / total
+    return [mean, squares - mean**2]
+
+
+def _draw_kernel(rng: np.random.Generator) -> list[Plain]:
+    """A kernel, [outputs][inputs][height][width], and the sizes that are wanted of it."""
+    outputs, inputs = rng.integers(1, 4, size=2).tolist()
+    size = int(rng.choice([3, 5]))
+    kernel = rng.integers(-9, 10, size=(outputs, inputs, size, size))
+    wanted = [int(rng.integers(1, n + 1)) for n in (outputs, inputs)]
+    return [kernel.tolist(), *wanted, int(rng.choice(range(1, size + 1, 2)))]
+
+
+@question(
+    "04.q3",
+    draw=_draw_kernel,
+    hint="channels are taken from the front, rows and columns from the middle. How many are left "
+    "out on each side?",
+)
+def _sliced(kernel: list, outputs: int, inputs: int, size: int) -> list:
+    edge = (len(kernel[0][0]) - size) // 2
+    middle = slice(edge, edge + size)
+    return [[[row[middle] for row in k[middle]] for k in ks[:inputs]] for ks in kernel[:outputs]]
+
+
+# ---- notebook 05, DARTS
+
+
+def _draw_layer(rng: np.random.Generator) -> list[Plain]:
+    """Parameters of some candidates, a temperature, and what each candidate gives."""
+    candidates, outputs = int(rng.integers(1, 6)), int(rng.integers(1, 5))
+    a = np.round(rng.normal(0, 2, candidates), 2)
+    given = rng.integers(-9, 10, size=(candidates, outputs))
+    return [a.tolist(), float(rng.choice([0.2, 0.5, 1, 2])), given.astype(float).tolist()]
+
+
+@question(
+    "05.q1",
+    draw=_draw_layer,
+    hint="divide every a by the temperature before the exponential. The weights add up to one, and "
+    "each multiplies all numbers of its candidate.",
+)
+def _mix(a: list[float], temperature: float, outputs: list[list[float]]) -> list[float]:
+    scores = [math.exp(value / temperature) for value in a]
+    alpha = [score / sum(scores) for score in scores]
+    return [
+        sum(w * o for w, o in zip(alpha, row, strict=True)) for row in zip(*outputs, strict=True)
+    ]
+
+
+def _draw_node(rng: np.random.Generator) -> list[Plain]:
+    """Weights of the edges into one node, different from each other; the first is 'none'."""
+    edges, operations = int(rng.integers(2, 6)), int(rng.integers(3, 9))
+    values = rng.permutation(edges * operations).reshape(edges, operations) + 1.0
+    values[:, 0] *= rng.choice([1, 3])  # 'none' is often the largest
+    return [np.round(values / values.sum(axis=1, keepdims=True), 6).tolist()]
+
+
+@question(
+    "05.q2",
+    draw=_draw_node,
+    hint="first find the best operation of each edge, without place 0; then compare the edges by "
+    "the weight of that operation. The two edges come in their own order.",
+)
+def _two_inputs(w: list[list[float]]) -> list[list[int]]:
+    best = [max(range(1, len(row)), key=row.__getitem__) for row in w]
+    strongest = sorted(range(len(w)), key=lambda edge: -w[edge][best[edge]])[:2]
+    return [[edge, best[edge]] for edge in sorted(strongest)]
+
+
+def _draw_point(rng: np.random.Generator) -> list[Plain]:
+    """A point (w, a), and the rate of the virtual step."""
+    w, a = np.round(rng.uniform(-2, 2, 2), 2).tolist()
+    return [w, a, float(rng.choice([0, 0.01, 0.1, 0.5]))]
+
+
+@question(
+    "05.q3",
+    draw=_draw_point,
+    hint="a moves L_val in two ways: directly, and through w'. With xi = 0 only the first is left.",
+)
+def _second_order(w: float, a: float, xi: float) -> float:
+    ahead = w - xi * a * (a * w - 1)  # w' = w - xi dL_train/dw
+    residual = ahead + a - 3
+    return residual - xi * (2 * a * w - 1) * residual
+
+
+# ---- notebook 06, scaling
+
+
+def _draw_mbconv(rng: np.random.Generator) -> list[Plain]:
+    c_in, c_out = (8 * rng.integers(1, 13, size=2)).tolist()
+    kernel, stride = int(rng.choice([3, 5])), int(rng.choice([1, 2]))
+    return [c_in, c_out, kernel, stride, int(rng.choice([1, 4, 6])), 2 * int(rng.integers(2, 15))]
+
+
+@question(
+    "06.q1",
+    draw=_draw_mbconv,
+    hint="which of the convolutions still sees the large image? The one in the middle has as many "
+    "groups as channels, and without expansion there is no first one.",
+)
+def _mbconv_macs(c_in: int, c_out: int, kernel: int, stride: int, expansion: int, side: int) -> int:
+    inner, out = expansion * c_in, side // stride
+    expand = c_in * inner * side**2 if expansion > 1 else 0
+    depthwise = kernel**2 * inner * out**2
+    return expand + depthwise + inner * c_out * out**2
+
+
+def _draw_compound(rng: np.random.Generator) -> list[Plain]:
+    """A phi, and an alpha and a beta that leave something to gamma."""
+    depth, width, _ = rng.dirichlet([1, 1, 1]).tolist()
+    phi = float(rng.choice([0.0, 0.5, 1.0, 2.0, 3.0]))
+    return [phi, round(2**depth, 4), round(2 ** (width / 2), 4)]
+
+
+@question(
+    "06.q2",
+    draw=_draw_compound,
+    hint="solve alpha * beta^2 * gamma^2 = 2 for gamma first. What does phi = 0 give?",
+)
+def _factors(phi: float, alpha: float, beta: float) -> list[float]:
+    gamma = math.sqrt(2 / (alpha * beta**2))
+    return [alpha**phi, beta**phi, gamma**phi]
+
+
+def _draw_widening(rng: np.random.Generator) -> list[Plain]:
+    """Few channels, where the nearest multiple may lose more than a tenth, as often as many."""
+    channels = rng.integers(1, int(rng.choice([24, 400])))
+    return [int(channels), float(rng.choice([1.0, 1.1, 1.2, 1.4, 1.5, 1.8, 2.0, 3.1]))]
+
+
+@question(
+    "06.q3",
+    draw=_draw_widening,
+    hint="take the nearest multiple of 8, at least 8; half way counts up. Then compare it with 90% "
+    "of what was asked for.",
+)
+def _round_filters(channels: int, width: float) -> int:
+    return round_filters(channels, width)
+
+
+# ---- notebook 07, edge devices
+
+
+def _draw_operations(rng: np.random.Generator) -> list[Plain]:
+    """Operations as multiply-adds and bytes, and a device with round numbers."""
+    n = int(rng.integers(1, 6))
+    macs = rng.integers(0, 40, n) * 100
+    moved = rng.integers(1, 40, n) * 10
+    peak, bandwidth = int(rng.choice([100, 500, 1000])), int(rng.choice([20, 50, 200]))
+    return [macs.tolist(), moved.tolist(), peak, bandwidth, round(float(rng.uniform(0.1, 2)), 2)]
+
+
+@question(
+    "07.q1",
+    draw=_draw_operations,
+    hint="arithmetic and memory traffic go on at the same time, so the longer of them counts, for "
+    "each operation by itself. Every operation has its overhead.",
+)
+def _latency(
+    macs: list[int], moved: list[int], peak: float, bandwidth: float, overhead: float
+) -> float:
+    pairs = zip(macs, moved, strict=True)
+    return sum(overhead + max(m / peak, b / bandwidth) for m, b in pairs)
+
+
+def _draw_points(rng: np.random.Generator) -> list[Plain]:
+    """Accuracies and latencies of which some are equal, but no two networks in both."""
+    n = int(rng.integers(1, 9))
+    codes = rng.choice(49, size=n, replace=False)
+    return [(codes // 7 / 10 + 0.3).round(1).tolist(), (codes % 7 + 1.0).tolist()]
+
+
+@question(
+    "07.q2",
+    draw=_draw_points,
+    hint="one network beats another when it is better in one and not worse in the other. Of two "
+    "that are equally quick, only the more accurate one stays.",
+)
+def _front(accuracies: list[float], latencies: list[float]) -> list[int]:
+    points = list(zip(accuracies, latencies, strict=True))
+
+    def beaten(i: int) -> bool:
+        a, t = points[i]
+        return any(b >= a and s <= t for j, (b, s) in enumerate(points) if j != i)
+
+    return [i for i in range(len(points)) if not beaten(i)]
+
+
+def _draw_mixture(rng: np.random.Generator) -> list[Plain]:
+    """Scores of the options of each decision, and what each option costs."""
+    shape = (int(rng.integers(1, 5)), int(rng.integers(2, 5)))
+    alpha = np.round(rng.normal(0, 1.5, shape), 2)
+    seconds = np.round(rng.uniform(0, 5, shape), 2)
+    return [alpha.tolist(), seconds.tolist(), round(float(rng.uniform(0.5, 2)), 2)]
+
+
+@question(
+    "07.q3",
+    draw=_draw_mixture,
+    hint="each row of alpha becomes probabilities by its own softmax. An option costs its seconds "
+    "as often as it is chosen.",
+)
+def _expected(alpha: list[list[float]], seconds: list[list[float]], base: float) -> float:
+    w = np.exp(alpha)
+    w /= w.sum(axis=1, keepdims=True)
+    return float(base + (w * np.array(seconds)).sum())
+
+
+# ---- notebook 08, explainability
+
+
+def _draw_scores(rng: np.random.Generator) -> list[Plain]:
+    """Architectures of three decisions, at least one of them with the asked option."""
+    n, decision = int(rng.integers(3, 20)), int(rng.integers(3))
+    archs = rng.integers(0, 3, size=(n, 3)).tolist()
+    option = archs[int(rng.integers(n))][decision]
+    return [archs, np.round(rng.random(n), 3).tolist(), decision, option]
+
+
+@question(
+    "08.q1",
+    draw=_draw_scores,
+    hint="two means: one over the architectures that have the option, one over all of them, those "
+    "with the option included.",
+)
+def _main_effect(archs: list[list[int]], scores: list[float], decision: int, option: int) -> float:
+    chosen = [s for arch, s in zip(archs, scores, strict=True) if arch[decision] == option]
+    return sum(chosen) / len(chosen) - sum(scores) / len(scores)
+
+
+def _draw_square(rng: np.random.Generator) -> list[Plain]:
+    return [np.round(rng.random((2, 2)), 3).tolist()]
+
+
+@question(
+    "08.q2",
+    draw=_draw_square,
+    hint="a main effect averages over the other decision, with both of its options alike. What the "
+    "swap changes beyond that is the second part.",
+)
+def _swap_parts(f: list[list[float]]) -> list[float]:
+    alone = (f[1][0] + f[1][1] - f[0][0] - f[0][1]) / 2
+    return [alone, f[1][0] - f[0][0] - alone]
+
+
+def _draw_game(rng: np.random.Generator) -> list[Plain]:
+    return [np.round(rng.normal(size=4), 3).tolist()]
+
+
+@question(
+    "08.q3",
+    draw=_draw_game,
+    hint="in one order a decision comes first and is compared with nothing known; in the other it "
+    "comes second and is compared with the other one known. Take the mean.",
+)
+def _shapley(v: list[float]) -> list[float]:
+    nothing, first, second, both = v
+    return [
+        ((first - nothing) + (both - second)) / 2,
+        ((second - nothing) + (both - first)) / 2,
+    ]
+
+
+# ---- notebook 09, the automated workflow
+
+
+def _draw_images(rng: np.random.Generator) -> list[Plain]:
+    """Two short lists of tiny images, of which some are in both, and some are there twice."""
+    known = rng.integers(0, 3, size=(6, 4)).tolist()
+    train = [known[i] for i in rng.integers(0, 4, size=int(rng.integers(1, 7)))]
+    test = [known[i] for i in rng.integers(2, 6, size=int(rng.integers(1, 7)))]
+    return [train, test]
+
+
+@question(
+    "09.q1",
+    draw=_draw_images,
+    hint="count test images, not training images: one that stands twice among the test images "
+    "leaks twice, one that stands twice among the training images does not.",
+)
+def _leaked(train: list[list[int]], test: list[list[int]]) -> int:
+    counted = Counter(map(tuple, test))
+    return sum(counted[image] for image in set(map(tuple, train)))
+
+
+def _draw_budget(rng: np.random.Generator) -> list[Plain]:
+    eta = int(rng.integers(2, 5))
+    return [eta ** int(rng.integers(0, 5)), eta]
+
+
+@question(
+    "09.q2",
+    draw=_draw_budget,
+    hint="s runs from its largest value down to 0; in bracket s, n is (s_max + 1) eta^s / (s + 1), "
+    "rounded up, and r is R / eta^s. Beware of math.log: its rounding makes s_max wrong for "
+    "some R.",
+)
+def _brackets(epochs: int, eta: int) -> list[list[int]]:
+    """First rung of each bracket: architectures and epochs (Li et al. 2018, algorithm 1)."""
+    most = 0
+    while eta ** (most + 1) <= epochs:
+        most += 1
+    return [[-(-(most + 1) * eta**s // (s + 1)), epochs // eta**s] for s in range(most, -1, -1)]
+
+
+def _draw_plan(rng: np.random.Generator) -> list[Plain]:
+    trials, batch = int(rng.integers(1, 60)), int(rng.integers(1, 25))
+    return [trials, batch, int(rng.integers(1, 12)), int(rng.integers(1, 20))]
+
+
+@question(
+    "09.q3",
+    draw=_draw_plan,
+    hint="a batch is over when its last trial is: it takes as many rounds as its size over the "
+    "workers, rounded up. The last batch may be smaller.",
+)
+def _seconds(trials: int, batch: int, workers: int, seconds: int) -> int:
+    whole, rest = divmod(trials, batch)
+    rounds = whole * math.ceil(batch / workers) + math.ceil(rest / workers)
+    return rounds * seconds
+
+
+QUESTIONS = {name: found for name, found in DECLARED.items() if name[0].isdigit()}
+"""Every question of a notebook, by name."""
