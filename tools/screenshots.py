@@ -43,9 +43,7 @@ def photograph(lab, path: Path) -> None:
 
 def main() -> None:
     """Take all pictures anew."""
-    from playwright.sync_api import sync_playwright
-
-    from tests.browser.lab import BROWSER_OPTIONS, Lab, Server, find_browser
+    from tests.browser.lab import Browser, Lab, Server, find_browser
 
     shutil.rmtree(SCREENSHOTS, ignore_errors=True)
     SCREENSHOTS.mkdir(parents=True)
@@ -54,21 +52,21 @@ def main() -> None:
         print("screenshots: no chromium is on the path; the site shows widgets without controls")
         return
     executed = sorted(EXECUTED.glob("*.ipynb"))
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        copies, data = Path(folder, "notebooks"), Path(folder, "data")
-        copies.mkdir()
-        data.mkdir()
+    with tempfile.TemporaryDirectory() as folder:
+        copies, data, profile = (Path(folder, name) for name in ("notebooks", "data", "browser"))
+        for path in (copies, data, profile):
+            path.mkdir()
         notary = NotebookNotary(data_dir=str(data))  # an unsigned notebook shows no widgets
         for path in executed:
             notary.sign(nbformat.read(shutil.copy(path, copies), as_version=4))
-        server = Server(Path(folder), copies)
-        browser = playwright.chromium.launch(executable_path=chromium, args=BROWSER_OPTIONS)
+        browser, server = Browser(chromium, profile), Server(Path(folder), copies)
         try:
-            for path in executed:
-                photograph(Lab(server, browser, SCREENSHOTS), path)
-                server.end_kernels()
+            with browser.connected() as connection:
+                lab = Lab(server, connection.contexts[0].pages[0], SCREENSHOTS)
+                for path in executed:
+                    photograph(lab, path)
         finally:
-            browser.close()
+            browser.stop()
             server.stop()
 
 

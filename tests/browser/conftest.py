@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.lab import BROWSER_OPTIONS, ROOT, Lab, Server, find_browser
+from tests.browser.lab import ROOT, Browser, Lab, Server, find_browser
 
 
 def pytest_collection_modifyitems(items):
@@ -50,17 +50,18 @@ def screenshots(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="session")
+def browser(chromium, tmp_path_factory):
+    """Run one browser."""
+    browser = Browser(chromium, tmp_path_factory.mktemp("browser"))
+    yield browser
+    browser.stop()
+
+
 @pytest.fixture
-def lab(server, chromium, screenshots):
-    """Yield a Lab with a fresh browser.
-
-    The browser ends with the test, and with it Playwright's event loop, which would
-    stand in the way of other tests that run one.
-    """
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=BROWSER_OPTIONS)
-        yield Lab(server, browser, screenshots)
-        browser.close()
-    server.end_kernels()
+def lab(server, browser, screenshots):
+    """Yield the page of JupyterLab."""
+    with browser.connected() as connection:
+        lab = Lab(server, connection.contexts[0].pages[0], screenshots)
+        yield lab
+        lab.close()

@@ -20,18 +20,28 @@ import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 BROWSERS = ["chromium", "chromium-browser", "google-chrome", "chrome"]
 BROWSER_OPTIONS = [
+    "--headless",
     "--no-sandbox",
     "--disable-gpu",
+    "--disable-dev-shm-usage",
     "--disable-background-networking",
+    "--disable-backgrounding-occluded-windows",
+    "--disable-background-timer-throttling",
+    "--disable-renderer-backgrounding",
     "--disable-component-update",
     "--disable-sync",
+    "--force-color-profile=srgb",
+    "--hide-scrollbars",
     "--no-first-run",
+    "--remote-debugging-port=0",  # any free one; it is noted down in the profile
 ]
+VIEW = {"width": 1280, "height": 900}
 OUTSIDE = re.compile(r"^(https?|wss?)://(?!127\.0\.0\.1[:/])")
 
 # What JupyterLab says to the console about itself, in runs where all is well.
@@ -63,30 +73,100 @@ FINISHED = f"""() => {{
     return now.status === "idle" && (now.left === 0 || now.errors.length > 0);
 }}"""
 
+# One page serves many tests: what a test opened is closed, and its kernel ends, before the next.
+OPEN = """async path => {
+    await window.jupyterapp.restored;
+    await window.jupyterapp.commands.execute("docmanager:open", {path});
+}"""
+CLOSE = """async () => {
+    for (const panel of [...(window.jupyterapp?.shell.widgets("main") ?? [])]) {
+        await panel.sessionContext?.shutdown();
+        panel.dispose();
+    }
+}"""
+THEME = """name => window.jupyterapp.commands.execute("apputils:change-theme", {theme: name})"""
+THEMED = """name => document.body.dataset.jpThemeName === name"""
+
 
 def find_browser() -> str | None:
     """Return the path of a browser on this machine, None where there is none."""
     return next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
-class Server:
-    """JupyterLab in a process of its own, over the files of one folder."""
+class Process:
+    """A process that serves on a loopback port, which it notes down in a file once it is up."""
+
+    def __init__(self, command: list[str], folder: Path, note: str, **options):
+        self._log = folder / "server.log"
+        with self._log.open("w") as log:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, **options
+            )
+        self._note = folder / note.format(pid=self._process.pid)
+        self.url = self._wait_until_up()
+
+    def _answering(self) -> str:
+        """Return the address that was noted down; OSError or ValueError while it is not up."""
+        raise NotImplementedError
+
+    def _wait_until_up(self, seconds: float = 120) -> str:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and self._process.poll() is None:
+            try:
+                return self._answering()
+            except (OSError, ValueError):
+                time.sleep(0.05)
+        self.stop()
+        raise RuntimeError(f"{type(self).__name__} did not start:\n{self._log.read_text()}")
+
+    def stop(self) -> None:
+        """End the process, and with it what it started."""
+        if self._process.poll() is None:
+            self._process.terminate()
+            try:
+                self._process.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+
+
+class Browser(Process):
+    """Chromium, to which tests connect one after the other.
+
+    Playwright's event loop is in a test's process only as long as the test is connected. Otherwise
+    it would stand in the way of other tests that run one.
+    """
+
+    def __init__(self, chromium: str, folder: Path):
+        command = [chromium, *BROWSER_OPTIONS, f"--user-data-dir={folder}", "about:blank"]
+        super().__init__(command, folder, "DevToolsActivePort")
+
+    def _answering(self) -> str:
+        return f"http://127.0.0.1:{int(self._note.read_text().splitlines()[0])}"
+
+    @contextmanager
+    def connected(self):
+        """Yield Playwright's browser, which is left running afterwards."""
+        from playwright.sync_api import sync_playwright
+
+        with sync_playwright() as playwright:
+            yield playwright.chromium.connect_over_cdp(self.url)
+
+
+class Server(Process):
+    """JupyterLab over the files of one folder."""
 
     def __init__(self, folder: Path, notebooks: Path):
         self.notebooks = notebooks
         self._folder = folder
-        self._log = folder / "server.log"
         self._write_settings()
-        with self._log.open("w") as log:
-            self._process = subprocess.Popen(
-                self._command(),
-                cwd=notebooks,
-                env=self._environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
-        self.url = self._wait_until_up()
+        note, env = "runtime/jpserver-{pid}.json", self._environment()
+        super().__init__(self._command(), folder, note, cwd=notebooks, env=env)
+
+    def _answering(self) -> str:
+        url = json.loads(self._note.read_text())["url"]
+        urllib.request.urlopen(f"{url}api/status", timeout=5).close()
+        return url
 
     def _command(self) -> list[str]:
         options = {
@@ -123,51 +203,19 @@ class Server:
             path = self._folder / f"settings/@jupyterlab/{name}.jupyterlab-settings"
             write_json(path, values)
 
-    def _wait_until_up(self, seconds: float = 120) -> str:
-        """Return the address that the server has noted down, once it answers there."""
-        note = self._folder / "runtime" / f"jpserver-{self._process.pid}.json"
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline and self._process.poll() is None:
-            try:
-                url = json.loads(note.read_text())["url"]
-                urllib.request.urlopen(f"{url}api/status", timeout=5).close()
-                return url
-            except (OSError, ValueError):
-                time.sleep(0.1)
-        self.stop()
-        raise RuntimeError(f"JupyterLab did not start:\n{self._log.read_text()}")
-
-    def end_kernels(self) -> None:
-        """End every kernel, so that the next notebook has the memory for itself."""
-        with urllib.request.urlopen(f"{self.url}api/sessions", timeout=30) as answer:
-            sessions = json.load(answer)
-        for session in sessions:
-            url = f"{self.url}api/sessions/{session['id']}"
-            urllib.request.urlopen(urllib.request.Request(url, method="DELETE"), timeout=30).close()
-
-    def stop(self) -> None:
-        """End the server, and with it its kernels."""
-        if self._process.poll() is None:
-            self._process.terminate()
-            try:
-                self._process.wait(timeout=30)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-
 
 class Lab:
     """One page of JupyterLab. Cells count from 0, text cells included."""
 
-    def __init__(self, server: Server, browser, screenshots: Path):
+    def __init__(self, server: Server, page, screenshots: Path):
         self.server = server
+        self.page = page
         self._screenshots = screenshots
         self._console: list[str] = []
-        context = browser.new_context(viewport={"width": 1280, "height": 900})
-        context.route(OUTSIDE, self._refuse)
-        self.page = context.new_page()
-        self.page.on("console", self._listen)
-        self.page.on("pageerror", lambda error: self._console.append(f"page: {error}"))
+        page.set_viewport_size(VIEW)
+        page.route(OUTSIDE, self._refuse)
+        page.on("console", self._listen)
+        page.on("pageerror", lambda error: self._console.append(f"page: {error}"))
 
     def _refuse(self, route) -> None:
         self._console.append(f"asked for {route.request.url}")
@@ -179,9 +227,22 @@ class Lab:
 
     def open(self, notebook: str, seconds: float = 120) -> None:
         """Open a notebook of the server's folder and wait until its kernel is idle."""
+        self.close()
+        if not self.page.url.startswith(self.server.url) or self.page.locator(".jp-Dialog").count():
+            self.page.goto(f"{self.server.url}lab?reset")
+            self.page.wait_for_function("window.jupyterapp", timeout=seconds * 1000)
         self._console.clear()
-        self.page.goto(f"{self.server.url}lab/tree/{notebook}?reset")
+        self.page.evaluate(OPEN, notebook)
         self.page.wait_for_function(READY, timeout=seconds * 1000)
+
+    def close(self) -> None:
+        """Close what is open and end its kernel, so that the next one has the memory for itself."""
+        self.page.evaluate(CLOSE)
+
+    def choose_theme(self, name: str) -> None:
+        """Show the page in a theme, and wait until it is there."""
+        self.page.evaluate(THEME, name)
+        self.page.wait_for_function(THEMED, arg=name)
 
     def run_all(self, seconds: float = 300) -> None:
         """Choose Run > Run All Cells and wait until all have run, or one has failed."""

@@ -5,7 +5,7 @@ Axe judges by WCAG 2.1 AA, contrast included; one fault of ipywidgets is excused
 
 import pytest
 
-from tests.browser.lab import ROOT, write_json
+from tests.browser.lab import ROOT
 from tests.browser.reader import save
 
 HEAD = f"""
@@ -30,7 +30,7 @@ WIDGETS = {
     "parts of a swap": "SwapParts(table)",
     "budget": "BudgetDivider()",
 }
-THEMES = "settings/@jupyterlab/apputils-extension/themes.jupyterlab-settings"
+THEMES = ["JupyterLab Light", "JupyterLab Dark"]
 LAPTOP = {"width": 1280, "height": 800}
 IN_SIGHT = 720  # pixels of a laptop's height that are left for a widget
 # ipywidgets 8 names a slider beside its handle, and a screen reader does not connect the two.
@@ -47,24 +47,16 @@ CONTROLS = """output => {
 HERE = "document.activeElement.dataset.nth"
 
 
-@pytest.fixture(params=["JupyterLab Light", "JupyterLab Dark"])
-def theme(request, server):
-    """Choose a theme for the next page that is opened."""
-    themes = server._folder / THEMES
-    write_json(themes, {"theme": request.param})
-    yield request.param
-    themes.unlink()
-
-
 @pytest.fixture
-def widgets(theme, lab):
+def widgets(lab):
     """Show all widgets in one notebook; return the locator of each output."""
     lab.page.set_viewport_size(LAPTOP)
     save(lab.server, "widgets.ipynb", HEAD, *WIDGETS.values())
     lab.open("widgets.ipynb")
     lab.run_all()
     assert lab.errors() == []
-    return {name: lab.output(n) for n, name in enumerate(WIDGETS, start=1)}
+    yield {name: lab.output(n) for n, name in enumerate(WIDGETS, start=1)}
+    lab.choose_theme(THEMES[0])
 
 
 def faults(page, output):
@@ -100,14 +92,16 @@ def out_of_sight(output):
     return [f"{name}: {over} px" for name, over in (("wide", wide), ("high", high)) if over > 0]
 
 
-def test_every_widget_fits_is_reached_and_read(lab, theme, widgets):
+def test_every_widget_fits_is_reached_and_read(lab, widgets):
     judged = {}
-    for name, output in widgets.items():
-        output.scroll_into_view_if_needed()
-        judged[name] = out_of_sight(output) + faults(lab.page, output)
-        judged[name] += unreached(lab.page, output)
-        lab.screenshot(f"{name} {theme.split()[1].lower()}".replace(" ", "-"), output)
-    assert {name: wrong for name, wrong in judged.items() if wrong} == {}
+    for theme in THEMES:
+        lab.choose_theme(theme)
+        for name, output in widgets.items():
+            output.scroll_into_view_if_needed()
+            found = out_of_sight(output) + faults(lab.page, output) + unreached(lab.page, output)
+            judged[name, theme] = found
+            lab.screenshot(f"{name} {theme.split()[1].lower()}".replace(" ", "-"), output)
+    assert {key: wrong for key, wrong in judged.items() if wrong} == {}
 
 
 def test_tab_sees_a_control_out_of_its_way(lab):

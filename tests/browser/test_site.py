@@ -7,7 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from tests.browser.lab import BROWSER_OPTIONS, ROOT
+from tests.browser.lab import ROOT
 from tools.mathjax import SCRIPT
 from tools.stills import SCREENSHOTS
 
@@ -102,22 +102,18 @@ def test_no_solution_is_shown():
 
 
 @pytest.fixture
-def tab(chromium):
+def tab(browser):
     """Yield a function that opens a page of the site at a width, without the outside."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=BROWSER_OPTIONS)
+    with browser.connected() as connection:
 
         def open_page(name, width=1280):
-            context = browser.new_context(viewport={"width": width, "height": 800})
+            context = connection.new_context(viewport={"width": width, "height": 800})
             context.route(re.compile("^https?://"), lambda route: route.abort())
             page = context.new_page()
             page.goto(f"{SITE.as_uri()}/{name}")
             return page
 
         yield open_page
-        browser.close()
 
 
 @pytest.mark.parametrize("path", [*KINDS, *PAGES], ids=lambda path: path.stem)
