@@ -1,4 +1,4 @@
-"""One thread for each test process, and at the end a line for each thing that was not tested."""
+"""One thread for each test process, the longest first, and at the end what was not tested."""
 
 import os
 from collections import Counter
@@ -18,6 +18,18 @@ MISSING = {
 
 ELSEWHERE = "tests/browser/test_notebooks.py runs it"
 """The reason of a skip that leaves nothing untested."""
+
+
+LONGEST = ["tests/browser/", "tests/notebooks/", "tests/robust/", "tests/hostile/"]
+"""Where single tests are long. Begun last, one of them would run while other processes idle."""
+
+
+def pytest_collection_modifyitems(items):
+    """Put the longest tests first, and leave the order as it is otherwise."""
+    rank = {folder: number for number, folder in enumerate(LONGEST)}
+    items.sort(
+        key=lambda item: min((n for f, n in rank.items() if item.nodeid.startswith(f)), default=9)
+    )
 
 
 def not_tested(reasons):

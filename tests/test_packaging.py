@@ -22,14 +22,8 @@ ASK = f"from nas_lab import checks; print(checks.__file__); print(checks.dataset
 def run(*command, **options):
     """Run a command that must succeed; return what it printed."""
     environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", checks.VARIABLE)}
-    done = subprocess.run(
-        [str(part) for part in command],
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        env=environment,
-        **options,
-    )
+    command = [str(part) for part in command]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, **options)
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     return done.stdout
 
@@ -64,40 +58,29 @@ def pip(python, *arguments):
 
 
 def ask(python, elsewhere, *flags):
-    """Run the installed package from another folder; return where it lies and what it found."""
+    """Run the package from another folder; return where it lies and what it found."""
     elsewhere.mkdir()
-    module, found = run(python, *flags, "-c", ASK, cwd=elsewhere).splitlines()
-    return Path(module), Path(found)
+    return tuple(map(Path, run(python, *flags, cwd=elsewhere).splitlines()))
 
 
 def test_checkout(copy, tmp_path):
-    ask_there = f"import sys; sys.path.insert(0, {str(copy)!r}); {ASK}"
-    module, found = run(sys.executable, "-c", ask_there, cwd=tmp_path).splitlines()
-    assert Path(module).is_relative_to(copy)
-    assert Path(found) == copy / "datasets" / PROBE
+    there = f"import sys; sys.path.insert(0, {str(copy)!r}); {ASK}"
+    module, found = ask(sys.executable, tmp_path / "elsewhere", "-c", there)
+    assert module.is_relative_to(copy)
+    assert found == copy / "datasets" / PROBE
 
 
 def test_editable_install(copy, environment, tmp_path):
     pip(environment, "install", "--ignore-installed", "-e", copy)
-    module, found = ask(environment, tmp_path / "elsewhere")
+    module, found = ask(environment, tmp_path / "elsewhere", "-c", ASK)
     assert module.is_relative_to(copy)
     assert found == copy / "datasets" / PROBE
 
 
 def test_wheel(copy, environment, tmp_path):
+    """It holds the whole package and the datasets, no tests, and stays small."""
     pip(sys.executable, "wheel", "--wheel-dir", tmp_path / "dist", copy)
     (wheel,) = (tmp_path / "dist").glob("*.whl")
-    check_content(wheel, copy)
-    pip(environment, "install", "--ignore-installed", wheel)
-    shutil.rmtree(copy)
-    module, found = ask(environment, tmp_path / "elsewhere", "-I")
-    assert module.is_relative_to(tmp_path / "env")
-    assert found == module.parent / "datasets" / PROBE
-    assert found.read_bytes() == b"found"
-
-
-def check_content(wheel, copy):
-    """A wheel holds the whole package and the datasets, no tests, and stays small."""
     with zipfile.ZipFile(wheel) as archive:
         size = {item.filename: item.file_size for item in archive.infolist()}
     tops = {name.split("/")[0] for name in size}
@@ -105,58 +88,47 @@ def check_content(wheel, copy):
     sources = {path.relative_to(copy).as_posix() for path in (copy / "nas_lab").rglob("*.py")}
     assert sources | {"nas_lab/py.typed", f"nas_lab/datasets/{PROBE}"} <= set(size)
     assert not [name for name in size if re.search(r"(^|/)(tests?|conftest)[/_.]", name)]
-    code = sum(n for name, n in size.items() if not name.startswith("nas_lab/datasets/"))
-    assert code < 2e6
+    assert sum(n for name, n in size.items() if not name.startswith("nas_lab/datasets/")) < 2e6
     assert wheel.stat().st_size < 40e6
+    pip(environment, "install", "--ignore-installed", wheel)
+    shutil.rmtree(copy)
+    module, found = ask(environment, tmp_path / "elsewhere", "-I", "-c", ASK)
+    assert module.is_relative_to(tmp_path / "env")
+    assert found == module.parent / "datasets" / PROBE
+    assert found.read_bytes() == b"found"
 
 
-def test_another_folder_overrides(monkeypatch, tmp_path):
-    (tmp_path / PROBE).touch()
+def test_another_folder_overrides_and_hides_the_usual_one(monkeypatch, tmp_path):
     monkeypatch.setenv(checks.VARIABLE, str(tmp_path))
+    with pytest.raises(FileNotFoundError, match=r"fashion_mnist\.npz.*unset the variable") as told:
+        checks.dataset("fashion_mnist.npz")
+    assert str(tmp_path) in str(told.value)
+    (tmp_path / "folder.npz").mkdir()
+    with pytest.raises(FileNotFoundError):
+        checks.dataset("folder.npz")
+    (tmp_path / PROBE).touch()
     assert checks.dataset(PROBE) == tmp_path / PROBE
 
 
-def test_an_override_hides_the_usual_folder(monkeypatch, tmp_path):
-    monkeypatch.setenv(checks.VARIABLE, str(tmp_path / "empty"))
-    with pytest.raises(FileNotFoundError, match=r"fashion_mnist\.npz.*empty.*unset the variable"):
-        checks.dataset("fashion_mnist.npz")
-
-
-def test_a_missing_file_of_a_checkout_says_what_to_do(monkeypatch):
+@pytest.mark.parametrize("way_out", ["git checkout", "reinstall"])
+def test_a_missing_file_of_a_checkout_or_an_install_says_what_to_do(monkeypatch, tmp_path, way_out):
     monkeypatch.delenv(checks.VARIABLE, raising=False)
-    with pytest.raises(FileNotFoundError) as caught:
+    searched = ROOT / "datasets"
+    if way_out == "reinstall":
+        monkeypatch.setattr(checks, "_PACKAGE", tmp_path / "nas_lab")
+        searched = tmp_path / "nas_lab" / "datasets"
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.npz") as told:
         checks.dataset("nowhere.npz")
-    message = str(caught.value)
-    assert "nowhere.npz" in message
-    assert str(ROOT / "datasets") in message
-    assert "git checkout" in message
+    assert str(searched) in str(told.value)
+    assert way_out in str(told.value)
 
 
-def test_a_missing_file_of_an_installed_package_says_what_to_do(monkeypatch, tmp_path):
-    monkeypatch.delenv(checks.VARIABLE, raising=False)
-    monkeypatch.setattr(checks, "_PACKAGE", tmp_path / "nas_lab")
-    with pytest.raises(FileNotFoundError) as caught:
-        checks.dataset("nowhere.npz")
-    assert str(tmp_path / "nas_lab" / "datasets") in str(caught.value)
-    assert "reinstall" in str(caught.value)
-
-
-def test_a_folder_is_no_dataset(monkeypatch, tmp_path):
-    (tmp_path / PROBE).mkdir()
-    monkeypatch.setenv(checks.VARIABLE, str(tmp_path))
-    with pytest.raises(FileNotFoundError):
-        checks.dataset(PROBE)
-
-
-def test_arrays_are_written_as_they_are_and_nothing_else(tmp_path):
+def test_arrays_are_written_as_they_are_and_python_objects_are_not(tmp_path):
     arrays = {"numbers": np.arange(6).reshape(2, 3), "words": np.array(["a", "bc"])}
     with open(tmp_path / "some.npz", "wb") as file:
         checks.save_arrays(file, arrays)
     with np.load(tmp_path / "some.npz", allow_pickle=False) as found:
         assert set(found.files) == set(arrays)
         assert all((found[name] == array).all() for name, array in arrays.items())
-
-
-def test_python_objects_are_not_written(tmp_path):
-    with open(tmp_path / "some.npz", "wb") as file, pytest.raises(ValueError, match="objects"):
+    with open(tmp_path / "bad.npz", "wb") as file, pytest.raises(ValueError, match="objects"):
         checks.save_arrays(file, {"bad": np.array([{}, None])})

@@ -1,17 +1,22 @@
 """What a reader of the repository relies on: links, targets, versions, and no stray addresses."""
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 import time
+import types
 from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 import nas_lab
+from tools import links
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -28,9 +33,21 @@ REGISTRY_HOSTS = [
     "download.py" + "torch.org",
     "conda.ana" + "conda.org",
 ]
-MACHINE_PATHS = [
-    re.compile(b"(?<![\\w.$}/-])/" + name + rb"/[\w.-]") for name in (b"home", b"root", b"work")
-]
+OF_ONE_MACHINE = re.compile(rb"(?<![\w.$}/-])/(?:home|root|work)/[\w.-]")
+
+
+def read(name):
+    return (ROOT / name).read_text("utf-8")
+
+
+def run(*command, cwd=ROOT):
+    """Run a command that must succeed; return the lines that it printed."""
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+# ---- files and links -----------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -38,63 +55,51 @@ def tracked():
     """Return {path: content} of every file in git."""
     if not shutil.which("git") or not (ROOT / ".git").exists():
         pytest.skip("not a clone")
-    listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True)
-    paths = [ROOT / name for name in listing.stdout.decode().split("\0") if name]
+    paths = [ROOT / name for name in "".join(run("git", "ls-files", "-z")).split("\0") if name]
     return {path: path.read_bytes() for path in paths if path.is_file()}
 
 
-@pytest.mark.parametrize("host", REGISTRY_HOSTS)
-def test_no_file_names_a_package_registry(tracked, host):
-    assert [str(path) for path, content in tracked.items() if host.encode() in content] == []
-
-
-def test_no_file_names_a_path_of_one_machine(tracked):
-    text = {path: content for path, content in tracked.items() if b"\0" not in content}
-    found = {
-        str(path): match.group()
-        for path, content in text.items()
-        for pattern in MACHINE_PATHS
-        if (match := pattern.search(content))
-    }
-    assert found == {}
-
-
-def test_no_file_is_large(tracked):
-    assert [str(path) for path, content in tracked.items() if len(content) > 20e6] == []
+def test_no_file_names_a_package_registry_or_a_path_of_one_machine_or_is_large(tracked):
+    hosts = [host.encode() for host in REGISTRY_HOSTS]
+    for path, content in tracked.items():
+        assert not [host for host in hosts if host in content], path
+        assert b"\0" in content or not OF_ONE_MACHINE.search(content), path
+        assert len(content) < 20e6, path
 
 
 @pytest.mark.parametrize("document", sorted(ROOT.glob("*.md")), ids=lambda path: path.name)
 def test_links_lead_to_files(document):
-    links = re.findall(r"\]\(([^)#]+)", document.read_text("utf-8"))
-    local = [link for link in links if not link.startswith(("https://", "mailto:"))]
+    found = re.findall(r"\]\(([^)#]+)", document.read_text("utf-8"))
+    local = [link for link in found if not link.startswith(("https://", "mailto:"))]
     assert [link for link in local if not (document.parent / link).exists()] == []
 
 
 def test_readme_names_both_commands_and_all_notebooks():
-    readme = (ROOT / "README.md").read_text("utf-8")
-    assert "make lab" in readme
-    assert "make test" in readme
-    for notebook in (ROOT / "notebooks").glob("*.ipynb"):
-        assert f"(notebooks/{notebook.name})" in readme
+    names = [f"(notebooks/{path.name})" for path in (ROOT / "notebooks").glob("*.ipynb")]
+    assert [n for n in ["make lab", "make test", *names] if n not in read("README.md")] == []
+
+
+def test_git_keeps_line_ends_and_binary_files():
+    assert {"*.npz binary", "* text=auto eol=lf"} <= set(read(".gitattributes").splitlines())
+
+
+# ---- commands ------------------------------------------------------------------------------------
 
 
 def test_the_end_of_a_test_run_says_what_was_not_tested(tmp_path):
     """As seen where bubblewrap and chromium are missing: a line each, with the command."""
-    write(
-        tmp_path / "test_some.py",
+    (tmp_path / "test_some.py").write_text(
         "import pytest\n"
         "@pytest.mark.parametrize('n', range(3))\n"
         "def test_box(n):\n    pytest.skip('bubblewrap is not there or does not work')\n"
         "def test_page():\n    pytest.skip('no chromium is on the path')\n"
-        "def test_lecture():\n    pytest.skip('tests/browser/test_notebooks.py runs it')\n",
+        "def test_lecture():\n    pytest.skip('tests/browser/test_notebooks.py runs it')\n"
     )
-    command = [sys.executable, "-m", "pytest", "-p", "tests.conftest", "-c", os.devnull]
-    command += [f"--rootdir={tmp_path}", str(tmp_path)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    found = [line for line in done.stdout.splitlines() if line.startswith("not tested")]
-    assert len(found) == 2
-    assert re.match(r"not tested, 3 times: .*apt-get install bubblewrap", found[0])
-    assert re.match(r"not tested, 1 times: .*apt-get install chromium", found[1])
+    options = ["-p", "tests.conftest", "-c", os.devnull, f"--rootdir={tmp_path}", str(tmp_path)]
+    said = run(sys.executable, "-m", "pytest", *options)
+    first, second = (line for line in said if line.startswith("not tested"))
+    assert re.match(r"not tested, 3 times: .*apt-get install bubblewrap", first)
+    assert re.match(r"not tested, 1 times: .*apt-get install chromium", second)
 
 
 needs_make = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
@@ -102,67 +107,49 @@ needs_make = pytest.mark.skipif(not shutil.which("make"), reason="make is not in
 
 @needs_make
 def test_make_help_lists_every_target_and_is_the_default():
-    makefile = (ROOT / "Makefile").read_text("utf-8")
-    targets = re.findall(r"^([a-z][\w-]*):(?!=)", makefile, re.MULTILINE)
-    phony = re.findall(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)[0].split()
+    targets = re.findall(r"^([a-z][\w-]*):(?!=)", read("Makefile"), re.MULTILINE)
+    phony = re.findall(r"^\.PHONY: (.*)$", read("Makefile"), re.MULTILINE)[0].split()
     assert sorted(targets) == sorted(phony)
-    shown = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert re.findall(r"^  make (\S+) +\w", shown, re.MULTILINE) == targets
+    assert re.findall(r"^  make (\S+) +\w", "\n".join(run("make")), re.MULTILINE) == targets
 
 
 @needs_make
 def test_set_up_runs_again_only_when_a_requirement_file_changed(tmp_path):
     folder = tmp_path / "a clone"
-    folder.mkdir()
+    (folder / "tools").mkdir(parents=True)
     shutil.copy(ROOT / "Makefile", folder)
-    write(folder / "tools" / "setup.sh", 'mkdir -p .venv && touch ".venv/.$1" && echo "ran $1"')
-    for name in ("requirements.txt", "pyproject.toml"):
-        write(folder / name, "")
-    assert set_up(folder) == ["ran lab", "ran dev"]
-    assert set_up(folder) == []
-    write(folder / "setup.py", "")
-    assert set_up(folder) == []
-    for name in ("requirements.txt", "pyproject.toml"):
+    script = 'mkdir -p .venv && touch ".venv/.$1" && echo "ran $1"'
+    (folder / "tools" / "setup.sh").write_text(script)
+
+    def set_up():
+        said = run("make", "--silent", ".venv/.dev", cwd=folder)
+        return [line for line in said if line.startswith("ran")]
+
+    required = [folder / name for name in ("requirements.txt", "pyproject.toml")]
+    for path in required:
+        path.touch()
+    assert set_up() == ["ran lab", "ran dev"]
+    assert set_up() == []
+    (folder / "setup.py").touch()
+    assert set_up() == []
+    for path in required:
         later = time.time() + 1
-        os.utime(folder / name, (later, later))
-        assert "ran lab" in set_up(folder)
-        os.utime(folder / name, (0, 0))
+        os.utime(path, (later, later))
+        assert "ran lab" in set_up()
+        os.utime(path, (0, 0))
 
 
-def set_up(folder):
-    done = subprocess.run(
-        ["make", "--silent", ".venv/.dev"], cwd=folder, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    return [line for line in done.stdout.splitlines() if line.startswith("ran")]
+@pytest.mark.parametrize("name", ["tools/setup.sh", ".ci/run", "binder/postBuild"])
+def test_scripts_are_for_a_shell(name):
+    shell = read(name).splitlines()[0].rsplit("/", 1)[-1].split()[-1]
+    run(shell, "-n", str(ROOT / name))
 
 
-def write(path, text):
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(text)
-
-
-def test_citation_is_valid_and_of_this_version():
-    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
-    assert citation["cff-version"] == "1.2.0"
-    assert {"message", "title", "authors"} <= set(citation)
-    assert all("name" in author or "family-names" in author for author in citation["authors"])
-    assert citation["version"] == nas_lab.__version__
-
+# ---- versions ------------------------------------------------------------------------------------
 
 EXTRAS = ("cluster", "automl", "edge")
-
-
-def test_students_install_what_the_package_and_notebook_09_need():
-    """Hold requirements.txt and pyproject.toml to the same packages and floors."""
-    student = {line for line in lines("requirements.txt") if not line.startswith("#")}
-    needed = {name for part in ("dependencies", *EXTRAS) for name in packages(part)}
-    assert needed == {line for line in student if not line.startswith("jupyterlab")}
-
-
-def test_tests_install_the_extras_that_they_test():
-    """An installation of nas-lab[dev] alone can run all tests."""
-    assert {name for part in EXTRAS for name in packages(part)} <= set(packages("dev"))
+# They come from PyTorch's index of CPU wheels, in binder/postBuild.
+TORCH = {"torch", "torchvision"}
 
 
 def packages(name):
@@ -171,21 +158,130 @@ def packages(name):
     return re.findall(r'"([^"]+)"', block[1])
 
 
-def read(name):
-    return (ROOT / name).read_text("utf-8")
+def required(name):
+    """Return the lines of a requirement file."""
+    lines = read(name).splitlines()
+    return [line for line in lines if line.strip() and not line.startswith("#")]
 
 
-def lines(name):
-    return [line for line in read(name).splitlines() if line.strip()]
+def pins(name):
+    """Return {name: version} of a file of Binder's, every line of which is exact."""
+    found = {}
+    for requirement in map(Requirement, required(f"binder/{name}")):
+        (only,) = requirement.specifier
+        assert only.operator == "==", requirement
+        assert "*" not in only.version
+        found[canonicalize_name(requirement.name)] = only.version
+    return found
 
 
-def test_git_keeps_line_ends_and_binary_files():
-    attributes = read(".gitattributes")
-    assert "*.npz binary" in attributes
-    assert "* text=auto eol=lf" in attributes
+def test_citation_is_valid_and_of_this_version():
+    citation = yaml.safe_load(read("CITATION.cff"))
+    assert citation["cff-version"] == "1.2.0"
+    assert {"message", "title", "authors"} <= set(citation)
+    assert all("name" in author or "family-names" in author for author in citation["authors"])
+    assert citation["version"] == nas_lab.__version__
 
 
-def test_scripts_are_for_a_shell():
-    for name in ("tools/setup.sh", ".ci/run"):
-        shell = read(name).splitlines()[0].rsplit("/", 1)[-1].split()[-1]
-        subprocess.run([shell, "-n", ROOT / name], check=True)
+def test_students_and_tests_install_what_is_needed():
+    """Students: the package and notebook 09, same floors; nas-lab[dev] alone runs all tests."""
+    student = {line for line in required("requirements.txt") if not line.startswith("jupyterlab")}
+    assert student == {name for part in ("dependencies", *EXTRAS) for name in packages(part)}
+    assert {name for part in EXTRAS for name in packages(part)} <= set(packages("dev"))
+
+
+def test_binders_versions_are_exact_satisfy_the_package_and_need_no_gpu():
+    image, torch = pins("requirements.txt"), pins("torch.txt")
+    assert not [name for name in image if name in TORCH or re.match("nvidia|cuda|triton", name)]
+    assert set(torch) == TORCH
+    for needed in map(Requirement, required("requirements.txt")):
+        version = (image | torch)[canonicalize_name(needed.name)]
+        assert needed.specifier.contains(version, prereleases=True)
+    assert 10 <= int(re.fullmatch(r"python-3\.(\d+)\s*", read("binder/runtime.txt"))[1]) <= 13
+
+
+def test_post_build_is_a_script_that_repo2docker_can_start():
+    assert os.access(ROOT / "binder" / "postBuild", os.X_OK)
+    copied = re.findall(r"\b(binder/[\w.]+)", read("binder/postBuild"))
+    assert copied
+    assert all((ROOT / name).is_file() for name in copied)
+    json.loads(read("binder/overrides.json"))
+
+
+# ---- one value names the repository's home, and every link to it follows -------------------------
+
+
+def contents(folder):
+    return {path: path.read_text("utf-8") for path in folder.rglob("*") if path.is_file()}
+
+
+def test_everything_links_to_the_one_home():
+    assert [path.name for path in links.changes(links.home())] == []
+
+
+def test_a_fork_follows_with_one_command_and_can_go_back(tmp_path):
+    named = [*map(ROOT.joinpath, links.DOCUMENTS), ROOT / "requirements.txt", *links.notebooks()]
+    for path in named:
+        target = tmp_path / path.relative_to(ROOT)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, target)
+    before, home = contents(tmp_path), links.home(tmp_path)
+
+    def move(to):
+        for file, text in links.changes(to, tmp_path).items():
+            file.write_text(text, "utf-8")
+
+    move("ada/my.fork")
+    after = contents(tmp_path)
+    assert links.home(tmp_path) == "ada/my.fork"
+    assert [p for p, text in after.items() if f"{home}/" in text or f"/{home}" in text] == []
+    moved = {path.name for path, text in after.items() if "ada/my.fork" in text}
+    notebooks = {path.name for path in links.notebooks()}
+    assert moved == notebooks | {"pyproject.toml", "CITATION.cff", "README.md"}
+    assert links.changes("ada/my.fork", tmp_path) == {}
+    move(home)
+    assert contents(tmp_path) == before
+
+
+def test_only_addresses_move():
+    text = "github.com/a/b, github.com/a/b-c, and a/b: mybinder.org/v2/gh/a/b/main"
+    moved = "github.com/x/y, github.com/a/b-c, and a/b: mybinder.org/v2/gh/x/y/main"
+    assert links.moved(text, "a/b", "x/y") == moved
+
+
+def test_links_to_the_home_lead_to_notebooks():
+    texts = [read(name) for name in links.DOCUMENTS]
+    for path in links.notebooks():
+        cells = json.loads(path.read_text("utf-8"))["cells"]
+        texts += ["".join(cell["source"]) for cell in cells]
+    pattern = r"(?:/blob/main/|lab/tree/)([^)\s\"]+)"
+    found = {target for text in texts for target in re.findall(pattern, text)}
+    assert len(found) >= len(links.notebooks()) // 2
+    assert [target for target in found if not (ROOT / target).exists()] == []
+
+
+def test_the_set_up_cell_installs_on_colab_what_is_missing_and_does_nothing_elsewhere(monkeypatch):
+    enabled, magics = [], []
+    magic = types.SimpleNamespace(run_line_magic=lambda name, line: magics.append((name, line)))
+
+    def set_up():
+        exec(links.set_up("ada/fork"), {"get_ipython": lambda: magic})
+
+    monkeypatch.delitem(sys.modules, "google.colab", raising=False)
+    set_up()
+    assert magics == []
+    colab = types.ModuleType("google.colab")
+    colab.output = types.SimpleNamespace(enable_custom_widget_manager=lambda: enabled.append(True))
+    monkeypatch.setitem(sys.modules, "google", types.ModuleType("google"))
+    monkeypatch.setitem(sys.modules, "google.colab", colab)
+    set_up()
+    (pip, line), load = magics
+    command, *words = line.replace("'", "").split()
+    assert (pip, command) == ("pip", "install")
+    assert "--no-deps" in words  # nothing else is resolved anew
+    asked = [word for word in words if not word.startswith("-")]
+    pinned = {pin for pin in required("requirements.txt") if pin.startswith(("d2l=", "lazy_"))}
+    assert set(asked[:-1]) == pinned
+    assert asked[-1] == "nas-lab@git+https://github.com/ada/fork@main"
+    assert load == ("load_ext", "nas_lab.order")
+    assert enabled == [True]
