@@ -6,7 +6,6 @@ import math
 import os
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +19,11 @@ from nas_lab.spaces import mlp, nasbench201
 
 SPACE = nasbench201()
 NUMBERS = st.floats(width=64)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "run.jsonl"
 
 
 def trial(id, score=0.5, cost=1.0, **metrics):
@@ -39,6 +43,9 @@ def same(one, other):
     return repr(one) == repr(other)
 
 
+# ---- the file ------------------------------------------------------------------------------------
+
+
 @given(score=NUMBERS, cost=NUMBERS, metric=NUMBERS)
 def test_what_is_written_is_read_back_exactly(tmp_path_factory, score, cost, metric):
     path = tmp_path_factory.mktemp("history") / "run.jsonl"
@@ -54,28 +61,16 @@ def test_the_file_is_json_lines_with_the_fingerprint_on_top(tmp_path):
     assert [line["id"] for line in lines] == [0, 1, 2]
 
 
-def test_trials_come_in_the_order_of_their_ids(tmp_path):
-    history = History(tmp_path / "run.jsonl", SPACE)
+def test_trials_come_in_the_order_of_their_ids(path):
+    history = History(path, SPACE)
     for id in (3, 0, 2):
         history.append(trial(id))
-    assert [t.id for t in history.trials] == [0, 2, 3]
-    assert [t.id for t in History(tmp_path / "run.jsonl", SPACE).trials] == [0, 2, 3]
+    for found in (history, History(path, SPACE)):
+        assert [t.id for t in found.trials] == [0, 2, 3]
 
 
-@pytest.mark.parametrize("cut", [1, 5, 20])
-def test_a_half_written_last_line_is_dropped_with_a_warning(tmp_path, cut):
-    path = tmp_path / "run.jsonl"
-    complete = filled(path).trials
-    path.write_bytes(path.read_bytes()[:-cut])
-    with pytest.warns(HistoryWarning, match="not finished"):
-        history = History(path, SPACE)
-    assert history.trials == complete[:-1]
-    history.append(complete[-1])
-    assert History(path, SPACE).trials == complete
-
-
-def test_a_file_cut_anywhere_keeps_its_whole_lines(tmp_path):
-    path = tmp_path / "run.jsonl"
+def test_a_file_cut_anywhere_keeps_its_whole_lines(path):
+    """The torn last line is dropped with a warning, and the history goes on."""
     complete, content = filled(path).trials, path.read_bytes()
     for length in range(len(content)):
         path.write_bytes(content[:length])
@@ -83,7 +78,7 @@ def test_a_file_cut_anywhere_keeps_its_whole_lines(tmp_path):
         if length == 0 or content[:length].endswith(b"\n"):
             history = History(path, SPACE)
         else:
-            with pytest.warns(HistoryWarning):
+            with pytest.warns(HistoryWarning, match="not finished"):
                 history = History(path, SPACE)
         assert history.trials == complete[:whole]
         for t in complete[whole:]:
@@ -91,41 +86,63 @@ def test_a_file_cut_anywhere_keeps_its_whole_lines(tmp_path):
         assert path.read_bytes() == content
 
 
-def test_a_history_of_another_space_is_refused(tmp_path):
-    filled(tmp_path / "run.jsonl")
-    with pytest.raises(ValueError, match=r"nasbench201.*this space is 'mlp'.*Choose another path"):
-        History(tmp_path / "run.jsonl", mlp())
-
-
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("hello\n", "line 1 is damaged"),
-        ('{"some": "json"}\n', "is no history"),
-        ("[1, 2]\n", "line 1 is damaged"),
-        ("\xff\xfe\n", "line 1 is damaged"),
+        (b"hello\n", "line 1 is damaged"),
+        (b'{"some": "json"}\n', "is no history"),
+        (b"[1, 2]\n", "line 1 is damaged"),
+        (b"\xff\xfe\n", "line 1 is damaged"),
     ],
 )
-def test_a_file_that_is_no_history_is_refused(tmp_path, content, message):
-    path = tmp_path / "run.jsonl"
-    path.write_bytes(content.encode("latin-1"))
+def test_a_file_that_is_no_history_is_refused_and_left(path, content, message):
+    path.write_bytes(content)
     with pytest.raises(ValueError, match=message):
         History(path, SPACE)
-    assert path.read_bytes() == content.encode("latin-1")
+    assert path.read_bytes() == content
 
 
 @pytest.mark.parametrize(
     "line",
     ['{"id": 1}', "{broken", '{"id":1,"arch":[9,0,0,0,0,0],"score":1,"cost":1,"metrics":{}}'],
 )
-def test_damage_in_the_middle_is_refused_with_its_line(tmp_path, line):
-    path = tmp_path / "run.jsonl"
+def test_damage_in_the_middle_is_refused_with_its_line(path, line):
     filled(path)
     lines = path.read_text().splitlines()
     lines[2] = line
     path.write_text("\n".join(lines) + "\n")
     with pytest.raises(ValueError, match="line 3"):
         History(path, SPACE)
+
+
+def test_a_history_of_another_space_is_refused(path):
+    filled(path)
+    with pytest.raises(ValueError, match=r"nasbench201.*this space is 'mlp'.*Choose another path"):
+        History(path, mlp())
+
+
+def test_a_second_writer_is_noticed(path):
+    first, second = filled(path, 2), History(path, SPACE)
+    second.append(trial(2))
+    with pytest.raises(RuntimeError, match="a file of its own"):
+        first.append(trial(2))
+    assert len(History(path, SPACE)) == 3
+
+
+def test_an_unreadable_path_is_an_os_error(tmp_path):
+    for path in (tmp_path, "/dev/null"):
+        with pytest.raises(OSError, match=f"{path} is no file"):
+            History(path, SPACE)
+
+
+def test_reading_needs_no_write_access(path):
+    filled(path)
+    before = path.stat().st_mtime_ns
+    assert len(History(path, SPACE)) == 5
+    assert path.stat().st_mtime_ns == before
+
+
+# ---- full disks ----------------------------------------------------------------------------------
 
 
 class FullDisk:
@@ -152,8 +169,7 @@ class FullDisk:
 
 
 @pytest.mark.parametrize("room", [0, 7])
-def test_a_full_disk_loses_nothing(tmp_path, monkeypatch, room):
-    path = tmp_path / "run.jsonl"
+def test_a_full_disk_loses_nothing(path, monkeypatch, room):
     history = filled(path, 2)
     with monkeypatch.context() as patch:
         patch.setattr(
@@ -166,58 +182,36 @@ def test_a_full_disk_loses_nothing(tmp_path, monkeypatch, room):
     assert [t.id for t in History(path, SPACE).trials] == [0, 1, 2, 3]
 
 
+LIMITED = """
+import resource, sys
+from tests.test_history import *
+history = History(sys.argv[1], SPACE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (400, resource.RLIM_INFINITY))
+failures = 0
+for id in range(10):
+    try:
+        history.append(trial(id))
+    except OSError as error:
+        failures += "still in memory" in str(error)
+kept = len(History(history.path, SPACE))
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
+history.flush()
+print(0 < kept < 10, failures == 10 - kept, len(History(history.path, SPACE)))
+"""
+
+
 @pytest.mark.skipif(os.name != "posix", reason="limits on file size are POSIX")
-def test_a_real_limit_of_the_system_loses_nothing(tmp_path):
-    script = f"""
-        import resource
-        from tests.test_history import *
-        history = History({str(tmp_path / "run.jsonl")!r}, SPACE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (400, resource.RLIM_INFINITY))
-        failures = 0
-        for id in range(10):
-            try:
-                history.append(trial(id))
-            except OSError as error:
-                failures += "still in memory" in str(error)
-        kept = len(History(history.path, SPACE))
-        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
-        history.flush()
-        print(0 < kept < 10, failures == 10 - kept, len(History(history.path, SPACE)))
-    """
-    run = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script)],
-        cwd=Path(__file__).parents[1],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+def test_a_real_limit_of_the_system_loses_nothing(path):
+    command = [sys.executable, "-c", LIMITED, str(path)]
+    root = Path(__file__).parents[1]
+    run = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
     assert run.stdout.split() == ["True", "True", "10"]
 
 
-def test_a_second_writer_is_noticed(tmp_path):
-    path = tmp_path / "run.jsonl"
-    first, second = filled(path, 2), History(path, SPACE)
-    second.append(trial(2))
-    with pytest.raises(RuntimeError, match="a file of its own"):
-        first.append(trial(2))
-    assert len(History(path, SPACE)) == 3
+# ---- what is asked of it -------------------------------------------------------------------------
 
 
-def test_an_unreadable_path_is_an_os_error(tmp_path):
-    for path in (tmp_path, "/dev/null"):
-        with pytest.raises(OSError, match=f"{path} is no file"):
-            History(path, SPACE)
-
-
-def test_reading_needs_no_write_access(tmp_path):
-    path = tmp_path / "run.jsonl"
-    filled(path)
-    before = path.stat().st_mtime_ns
-    assert len(History(path, SPACE)) == 5
-    assert path.stat().st_mtime_ns == before
-
-
-def test_an_id_is_taken_once():
+def test_an_id_is_taken_once_and_tokens_are_those_of_the_space():
     history = filled(None)
     with pytest.raises(ValueError, match="trial 2 is in this history already"):
         history.append(trial(2))
@@ -249,11 +243,8 @@ def test_pareto_front_against_its_definition(points):
     assert set(front) == {point for point in points if not dominated(*point)}
     assert front == sorted(front)
     assert [t.id for t in history.pareto("macs")] == [t.id for t in history.pareto()]
-
-
-def test_an_unknown_cost_is_explained():
     with pytest.raises(ValueError, match="no metric 'joules'; it has: cost"):
-        filled(None).pareto("joules")
+        history.pareto("joules")
 
 
 @pytest.mark.parametrize("wrong", ["high", None, True])

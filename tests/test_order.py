@@ -5,30 +5,33 @@ import sys
 import sysconfig
 import venv
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from nbclient.exceptions import CellExecutionError
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from nas_lab import order
 from tools import hints
 from tools.notebooks import ROOT, client
 
-CELLS = [
-    ("markdown", "# Lesson\n\nText."),
-    ("code", "import numpy as np, os.path as path"),
-    ("markdown", "## 1 Roots\n\nText.\n\n### Of two"),
-    ("code", "\n# Newton\n%matplotlib inline\nx = 2"),
-    ("code", "def root(x, start):\n    inside = x\n    return inside"),
-    ("code", "this is a draft"),
-    ("markdown", "## 2 Loops"),
-    ("code", "for step in range(3):\n    [n for n in range(3)], (last := step)"),
-    ("code", "with open(os.devnull) as file: class_of = type(file)\nclass Box: side = 1"),
-    ("code", "root(2, start)"),
-    ("markdown", "## 3 Later"),
-    ("code", "later = 1"),
+LESSON = [
+    new_markdown_cell("# Lesson\n\nText."),
+    new_code_cell("import numpy as np, os.path as path"),
+    new_markdown_cell("## 1 Roots\n\nText.\n\n### Of two"),
+    new_code_cell("\n# Newton\n%matplotlib inline\nx = 2"),
+    new_code_cell("def root(x, start):\n    inside = x\n    return inside"),
+    new_code_cell("this is a draft"),
+    new_markdown_cell("## 2 Loops"),
+    new_code_cell("for step in range(3):\n    [n for n in range(3)], (last := step)"),
+    new_code_cell("with open(os.devnull) as file: class_of = type(file)\nclass Box: side = 1"),
+    new_code_cell("root(2, start)"),
+    new_markdown_cell("## 3 Later"),
+    new_code_cell("later = 1"),
 ]
+WITHOUT = "If a cell further up makes it"
 
 
 class Shell(InteractiveShell):
@@ -37,22 +40,24 @@ class Shell(InteractiveShell):
     kernel = None
 
 
-@pytest.fixture
-def shell(monkeypatch):
-    monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
-    shell = Shell()
-    shell.run_cell("None", silent=True)
+def listening(shell):
     order.load_ipython_extension(shell)
     return shell
 
 
 @pytest.fixture
+def shell(monkeypatch):
+    monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
+    shell = Shell()
+    shell.run_cell("None", silent=True)
+    return listening(shell)
+
+
+@pytest.fixture
 def lesson(tmp_path, monkeypatch):
     """The file of a notebook, which Jupyter Server names."""
-    make = {"markdown": nbformat.v4.new_markdown_cell, "code": nbformat.v4.new_code_cell}
-    notebook = nbformat.v4.new_notebook(cells=[make[kind](text) for kind, text in CELLS])
     path = tmp_path / "mein Übungsblatt.ipynb"
-    nbformat.write(notebook, path)
+    nbformat.write(new_notebook(cells=LESSON), path)
     monkeypatch.setenv("JPY_SESSION_NAME", str(path))
     return path
 
@@ -109,20 +114,17 @@ def test_nothing_is_said_where_no_cell_helps(shell, lesson, source):
 
 def test_only_cells_above_count(shell, lesson):
     assert displayed(shell, "print(later)")  # a cell that the file does not have yet
-    cells = [nbformat.v4.new_code_cell(source) for source in ("y = y + z", "z = 1")]
-    nbformat.write(nbformat.v4.new_notebook(cells=cells), lesson)
-    assert displayed(shell, "y = y + z") == []
-    shell.run_cell("y = 1")
-    assert displayed(shell, "y = y + z") == []
+    cells = [new_code_cell(source) for source in ("y = y + z", "z = 1")]
+    nbformat.write(new_notebook(cells=cells), lesson)
+    for first in ("pass", "y = 1"):
+        shell.run_cell(first)
+        assert displayed(shell, "y = y + z") == []
 
 
 def test_an_edited_cell_is_known_by_its_id():
     cells = [order.Cell("code", "a = 1", "one"), order.Cell("code", "b = 1", "two")]
-
-    class Ran:
-        raw_cell, cell_id = "b = b + 1", "two"
-
-    assert order.above(cells, Ran) == cells[:1]
+    ran = SimpleNamespace(raw_cell="b = b + 1", cell_id="two")
+    assert order.above(cells, ran) == cells[:1]
 
 
 def test_code_in_a_function_counts_where_it_runs(shell, lesson):
@@ -133,67 +135,53 @@ def test_code_in_a_function_counts_where_it_runs(shell, lesson):
 
 
 @pytest.mark.parametrize("content", [None, "no JSON", "{}", '{"cells": [1]}', "[]", "\ud800"])
-def test_without_the_file_the_hint_is_an_if(shell, lesson, content):
-    lesson.unlink()
-    if content is not None:
+def test_without_the_file_the_hint_is_an_if(shell, lesson, monkeypatch, content):
+    if content is None:
+        lesson.unlink()
+    else:
         lesson.write_bytes(content.encode("utf-8", "surrogatepass"))
     (text,) = displayed(shell, "print(anything)")
     assert text.startswith("`anything` ")
-    assert "If a cell further up makes it" in text
+    assert WITHOUT in text
+    monkeypatch.delenv("JPY_SESSION_NAME")
+    assert WITHOUT in displayed(shell, "print(anything)")[0]
 
 
-def test_without_a_name_of_the_file_too(shell):
-    assert "If a cell further up makes it" in displayed(shell, "print(anything)")[0]
-
-
-def test_vs_code_names_the_file(shell, lesson, monkeypatch):
+def test_vs_code_names_the_file_and_a_terminal_has_no_cells(shell, lesson, monkeypatch):
+    assert displayed(listening(InteractiveShell()), "print(x)") == []
     monkeypatch.delenv("JPY_SESSION_NAME")
     shell.user_ns["__vsc_ipynb_file__"] = str(lesson)
     assert "Of two" in displayed(shell, "print(x)")[0]
 
 
-def test_a_terminal_has_no_cells(lesson):
-    shell = InteractiveShell()
-    order.load_ipython_extension(shell)
-    assert displayed(shell, "print(x)") == []
-
-
 def test_loading_twice_says_it_once_and_unloading_ends_it(shell, lesson):
-    order.load_ipython_extension(shell)
-    assert len(displayed(shell, "print(x)")) == 1
+    assert len(displayed(listening(shell), "print(x)")) == 1
     order.unload_ipython_extension(shell)
     assert displayed(shell, "print(x)") == []
 
 
-@pytest.mark.parametrize("script", ["tools/setup.sh", "binder/postBuild"])
-def test_set_up_adds_the_line(script):
-    assert '"$python" tools/hints.py' in (ROOT / script).read_text("utf-8")
-
-
-def test_the_line_is_added_once_and_leaves_what_is_there(tmp_path):
+def test_set_up_adds_the_line_once_and_leaves_what_is_there(tmp_path):
+    for script in ("tools/setup.sh", "binder/postBuild"):
+        assert '"$python" tools/hints.py' in (ROOT / script).read_text("utf-8")
     path = tmp_path / "etc" / "ipython" / "ipython_config.py"
     hints.add(tmp_path)
     assert path.read_text() == hints.LINE
     path.write_text("c.InteractiveShell.colors = 'nocolor'")
-    hints.add(tmp_path)
-    hints.add(tmp_path)
-    assert path.read_text() == "c.InteractiveShell.colors = 'nocolor'\n" + hints.LINE
+    for _ in range(2):
+        hints.add(tmp_path)
+        assert path.read_text() == "c.InteractiveShell.colors = 'nocolor'\n" + hints.LINE
 
 
-@pytest.fixture
-def python(tmp_path, monkeypatch):
-    """Have kernels start with an environment that set-up prepared, and that sees our libraries."""
-    prefix = tmp_path / "env"
-    venv.create(prefix)
-    hints.add(prefix)
+def test_a_late_cell_of_a_notebook_is_told_what_to_run(tmp_path, monkeypatch):
+    """In an environment that set-up prepared, and that sees our libraries."""
+    venv.create(tmp_path / "env")
+    hints.add(tmp_path / "env")
     scripts = "Scripts" if os.name == "nt" else "bin"
-    monkeypatch.setattr(sys, "executable", str(prefix / scripts / Path(sys.executable).name))
+    python = tmp_path / "env" / scripts / Path(sys.executable).name
+    path = ROOT / "notebooks" / "05_darts.ipynb"
+    monkeypatch.setattr(sys, "executable", str(python))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), sysconfig.get_path("purelib")]))
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
-
-
-def test_a_late_cell_of_a_notebook_is_told_what_to_run(python, monkeypatch):
-    path = ROOT / "notebooks" / "05_darts.ipynb"
     monkeypatch.setenv("JPY_SESSION_NAME", str(path))
     notebook = nbformat.read(path, as_version=4)
     cells = {cell.id: cell for cell in notebook.cells}

@@ -4,10 +4,12 @@ import os
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from nas_lab import runtime
 
@@ -74,65 +76,44 @@ def test_channels_come_last_but_where_that_spoils_memory(convolution, expected):
 
 def test_generators_repeat_and_differ():
     def draw(*seeds):
-        return torch.rand(4, generator=runtime.generator(*seeds)).tolist()
+        return tuple(torch.rand(4, generator=runtime.generator(*seeds)).tolist())
 
     assert draw(0, 1) == draw(0, 1)
-    assert len({tuple(draw(*seeds)) for seeds in [(0, 1), (1, 0), (0, 2), (1, 1), (2,)]}) == 5
-
-
-def test_a_negative_seed_is_refused():
+    assert len({draw(*seeds) for seeds in [(0, 1), (1, 0), (0, 2), (1, 1), (2,)]}) == 5
     with pytest.raises(ValueError, match="non-negative"):
         runtime.generator(-1)
 
 
-def test_a_seeded_block_repeats_and_leaves_no_trace():
-    before = torch.get_rng_state()
-    draws = []
-    for _ in range(2):
-        with runtime.seeded_global_generator(7):
-            draws.append(torch.rand(3).tolist())
-    assert draws[0] == draws[1]
-    assert torch.equal(before, torch.get_rng_state())
+def drawn(seed, n=50):
+    with runtime.seeded_global_generator(seed):
+        return [torch.rand(1).item() for _ in range(n)]
 
 
-def test_seeded_blocks_of_two_threads_do_not_mix():
-    inside, draws = threading.Barrier(2), {}
+def test_seeded_blocks_repeat_do_not_mix_and_leave_no_trace():
+    before, inside = torch.get_rng_state(), threading.Barrier(2)
 
     def work(seed):
         inside.wait()
-        with runtime.seeded_global_generator(seed):
-            draws[seed] = [torch.rand(1).item() for _ in range(50)]
+        return drawn(seed)
 
-    before = torch.get_rng_state()
-    workers = [threading.Thread(target=work, args=(seed,)) for seed in (1, 2)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    assert torch.equal(before, torch.get_rng_state())
-    for seed, drawn in draws.items():
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(work, (1, 2)))
+    for seed, numbers in zip((1, 2), found, strict=True):
         alone = torch.Generator().manual_seed(seed)
-        assert drawn == [torch.rand(1, generator=alone).item() for _ in range(50)]
+        assert numbers == [torch.rand(1, generator=alone).item() for _ in range(50)]
+        assert numbers == drawn(seed)
+    assert torch.equal(before, torch.get_rng_state())
 
 
 def test_multiply_adds_of_convolutions_and_dense_layers(mixed_net):
-    images = torch.zeros(3, 2, 8, 8)
-    assert runtime.count_macs(mixed_net, images) == 3 * (6 * 16 * 9 + 96 * 5)
-
-
-def test_counting_changes_nothing(mixed_net):
+    """By hand, and as torch's counter has them; counting changes nothing."""
     mixed_net[1].eval()
     modes = [module.training for module in mixed_net.modules()]
     before = {name: value.clone() for name, value in mixed_net.state_dict().items()}
-    runtime.count_macs(mixed_net, torch.ones(3, 2, 8, 8))
+    assert runtime.count_macs(mixed_net, torch.ones(3, 2, 8, 8)) == 3 * (6 * 16 * 9 + 96 * 5)
     assert [module.training for module in mixed_net.modules()] == modes
     assert all(torch.equal(before[name], value) for name, value in mixed_net.state_dict().items())
     assert not any(module._forward_hooks for module in mixed_net.modules())
-
-
-def test_it_agrees_with_torchs_counter(mixed_net):
-    from torch.utils.flop_counter import FlopCounterMode
-
     images = torch.zeros(1, 2, 8, 8)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         mixed_net.eval()(images)
