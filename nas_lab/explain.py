@@ -103,7 +103,6 @@ def _check_space(space: Space) -> None:
 
 
 Interval: TypeAlias = tuple[float, float]
-Measures: TypeAlias = tuple[float, float, float]
 _UNKNOWN: Interval = (math.nan, math.nan)
 
 
@@ -113,13 +112,12 @@ class RankCorrelation:
 
     Attributes:
         tau: Kendall's tau-b, in [-1, 1]; see ``kendall``.
-        rho: Spearman's rho, in [-1, 1]; see ``spearman``.
+        rho: Spearman's rho, in [-1, 1]: the linear correlation of the ranks.
         precision: share of the first k that belong there, in [0, 1]; see ``precision_at``.
         tau_interval, rho_interval, precision_interval: low and high end; NaN where there are no
             resamples.
         n: number of architectures, N.
         k: how many of them count as the top.
-        confidence: of the intervals.
     """
 
     tau: float
@@ -130,28 +128,20 @@ class RankCorrelation:
     precision_interval: Interval
     n: int
     k: int
-    confidence: float
 
     def __str__(self) -> str:
-        parts = [
-            f"tau = {_words(self.tau, self.tau_interval)}",
-            f"rho = {_words(self.rho, self.rho_interval)}",
-            f"precision at the top {self.k} of {self.n} = "
-            f"{_words(self.precision, self.precision_interval)}",
-        ]
-        return ", ".join(parts)
+        parts = {
+            "tau": (self.tau, self.tau_interval),
+            "rho": (self.rho, self.rho_interval),
+            f"precision at the top {self.k} of {self.n}": (self.precision, self.precision_interval),
+        }
+        return ", ".join(f"{name} = {_words(*found)}" for name, found in parts.items())
 
 
 def rank_correlation(
-    a: ArrayLike,
-    b: ArrayLike,
-    *,
-    top: float = 0.1,
-    confidence: float = 0.95,
-    resamples: int = 500,
-    seed: int = 0,
+    a: ArrayLike, b: ArrayLike, *, top: float = 0.1, resamples: int = 500, seed: int = 0
 ) -> RankCorrelation:
-    """Compare an estimate's ranking with the true one, with bootstrap intervals.
+    """Compare an estimate's ranking with the true one, with 95 % bootstrap intervals.
 
     Architectures are drawn anew with replacement, each with both of its scores; an interval holds
     the middle of what the draws give (the percentile interval). It says what another sample of
@@ -164,7 +154,6 @@ def rank_correlation(
         a: the estimate, or any other score, [N].
         b: the truth, [N], in the same order.
         top: share of the architectures that counts as the top, in (0, 1].
-        confidence: of the intervals, in (0, 1).
         resamples: how often architectures are drawn anew; 0 gives no intervals and takes
             milliseconds.
         seed: of the draws.
@@ -178,24 +167,13 @@ def rank_correlation(
     """
     a, b = _pair(a, b)
     k = top_of(top, len(a))
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence must be in (0, 1), not {confidence!r}")
     resamples = whole_number("resamples", resamples, least=0)
     rng = np.random.default_rng(whole_number("seed", seed, least=0))
-    x, y = _codes(a), _codes(b)
-    values = _measures(x, y, k)
-    draws = (rng.integers(len(x), size=len(x)) for _ in range(resamples))
-    drawn = [_measures(x[rows], y[rows], k) for rows in draws]
-    intervals = _intervals(values, np.array(drawn).reshape(-1, 3), confidence)
-    return RankCorrelation(
-        *values,
-        tau_interval=intervals[0],
-        rho_interval=intervals[1],
-        precision_interval=intervals[2],
-        n=len(x),
-        k=k,
-        confidence=confidence,
-    )
+    values = _measures(a, b, k)
+    draws = (rng.integers(len(a), size=len(a)) for _ in range(resamples))
+    drawn = np.array([_measures(a[rows], b[rows], k) for rows in draws]).reshape(-1, 3)
+    tau, rho, precision = map(_interval, values, drawn.T)
+    return RankCorrelation(*values, tau, rho, precision, len(a), k)
 
 
 def kendall(a: ArrayLike, b: ArrayLike) -> float:
@@ -208,19 +186,9 @@ def kendall(a: ArrayLike, b: ArrayLike) -> float:
     Raises:
         ValueError: as for ``rank_correlation``.
     """
-    return _kendall(*_pair(a, b))
+    from scipy.stats import kendalltau
 
-
-def spearman(a: ArrayLike, b: ArrayLike) -> float:
-    """Spearman's rho of two arrays [N]: the linear correlation of the ranks.
-
-    Equal scores share the mean of their ranks. NaN where all scores of an array are equal.
-
-    Raises:
-        ValueError: as for ``rank_correlation``.
-    """
-    a, b = _pair(a, b)
-    return _spearman(_codes(a), _codes(b))
+    return float(kendalltau(*_pair(a, b), variant="b")[0])
 
 
 def precision_at(a: ArrayLike, b: ArrayLike, top: float = 0.1) -> float:
@@ -237,30 +205,14 @@ def precision_at(a: ArrayLike, b: ArrayLike, top: float = 0.1) -> float:
     return _precision(a, b, top_of(top, len(a)))
 
 
-# ---- on checked arrays -----------------------------------------------------------------------
+def _measures(a: np.ndarray, b: np.ndarray, k: int) -> tuple[float, float, float]:
+    """tau, rho and precision of checked arrays."""
+    from scipy.stats import kendalltau, rankdata
 
-
-def _measures(a: np.ndarray, b: np.ndarray, k: int) -> Measures:
-    """The three measures of dense ranks, see ``_codes``."""
-    return _kendall(a, b), _spearman(a, b), _precision(a, b, k)
-
-
-def _kendall(a: np.ndarray, b: np.ndarray) -> float:
-    from scipy.stats import kendalltau
-
-    return float(kendalltau(a, b, variant="b")[0])
-
-
-def _spearman(a: np.ndarray, b: np.ndarray) -> float:
-    x, y = (ranks - ranks.mean() for ranks in (_mean_ranks(a), _mean_ranks(b)))
+    x, y = (ranks - ranks.mean() for ranks in (rankdata(a), rankdata(b)))
     scale = math.sqrt((x @ x) * (y @ y))
-    return float(x @ y) / scale if scale else math.nan
-
-
-def _mean_ranks(codes: np.ndarray) -> np.ndarray:
-    """Ranks from 1, equal codes sharing the mean of theirs; no sorting."""
-    count = np.bincount(codes)
-    return (np.cumsum(count) - (count - 1) / 2)[codes]
+    rho = float(x @ y) / scale if scale else math.nan
+    return float(kendalltau(a, b, variant="b")[0]), rho, _precision(a, b, k)
 
 
 def _precision(a: np.ndarray, b: np.ndarray, k: int) -> float:
@@ -271,20 +223,13 @@ def _precision(a: np.ndarray, b: np.ndarray, k: int) -> float:
     return float((sure & best).sum() + chance * (tied & best).sum()) / k
 
 
-def _codes(scores: np.ndarray) -> np.ndarray:
-    """Dense ranks from 0: equal scores have one code, larger ones a larger."""
-    return np.unique(scores, return_inverse=True)[1].reshape(-1)
-
-
-def _intervals(values: Measures, drawn: np.ndarray, confidence: float) -> list[Interval]:
-    """Percentile intervals; draws of one architecture alone have no tau and are left out."""
-    ends = [(1 - confidence) / 2, (1 + confidence) / 2]
-    intervals = []
-    for value, column in zip(values, drawn.T, strict=True):
-        known = column[~np.isnan(column)]
-        some = len(known) > 0 and not math.isnan(value)
-        intervals.append(tuple(np.quantile(known, ends).tolist()) if some else _UNKNOWN)
-    return intervals
+def _interval(value: float, drawn: np.ndarray) -> Interval:
+    """Percentile interval; draws of one architecture alone have no tau and are left out."""
+    known = drawn[~np.isnan(drawn)]
+    if not len(known) or math.isnan(value):
+        return _UNKNOWN
+    low, high = np.quantile(known, (0.025, 0.975)).tolist()
+    return low, high
 
 
 def _pair(a: ArrayLike, b: ArrayLike) -> tuple[np.ndarray, np.ndarray]:

@@ -10,7 +10,6 @@ from functools import partial
 
 import numpy as np
 import torch
-from torch import nn
 
 from nas_lab import nets, runtime
 from nas_lab.checks import whole_number
@@ -21,6 +20,9 @@ FENCE = 1.5
 
 LEAST = 3
 """Runs without which nothing is said of a scatter."""
+
+WARM_UP = 10
+"""Rounds that are not timed."""
 
 
 @dataclass(frozen=True)
@@ -69,79 +71,52 @@ class Measurement:
         return max(0.0, 1 - sum(self.busy) / sum(self.runs))
 
 
-def measure(
-    net: nn.Module, image: tuple[int, int, int], *, runs: int = 50, warm_up: int = 10
-) -> Measurement:
-    """Time a network on one image.
+def measure_archs(
+    space: Space, archs: Sequence[Arch], skeleton: Skeleton, *, runs: int = 50
+) -> list[Measurement]:
+    """Build architectures and time them on one image; weights do not change how long they take.
 
-    Args:
-        net: the network; it is put into evaluation mode for the while.
-        image: channels, height and width of what it takes.
-        runs: how often it is timed.
-        warm_up: how often it runs before, untimed: the first runs choose algorithms, fill caches
-            and wake the processor up.
+    One thread is used, as for training. Arguments and errors are those of ``in_turns``.
 
     Raises:
-        ValueError: ``runs`` below 3, or ``warm_up`` below 0.
+        TypeError, ValueError: no architecture of ``space``.
     """
-    (found,) = measure_all([net], image, runs=runs, warm_up=warm_up)
-    return found
+    networks = [nets.build(space, arch, skeleton).eval() for arch in archs]
+    x = torch.rand(1, *skeleton.image, generator=runtime.generator(0))
+    with torch.no_grad(), runtime.threads(1):
+        return in_turns([partial(net, x) for net in networks], runs)
 
 
-@torch.no_grad()
-def measure_all(
-    networks: Sequence[nn.Module],
-    image: tuple[int, int, int],
-    *,
-    runs: int = 50,
-    warm_up: int = 10,
-    seed: int = 0,
-) -> list[Measurement]:
-    """Time several networks in turns, so that a machine that slows down slows all of them.
+def in_turns(actions: Sequence[Callable[[], object]], runs: int) -> list[Measurement]:
+    """Time several actions in turns, so that a machine that slows down slows all of them.
 
-    Each round times every network once, in an order that ``seed`` draws anew. Arguments are those
-    of ``measure``, and so is what is raised. One thread is used, as for training. An interrupt
-    after the third round ends the measurement with a RuntimeWarning, and what was timed is
-    returned.
+    Each round times every action once, in an order of its own. Ten rounds before are not timed:
+    the first runs choose algorithms, fill caches and wake the processor up. An interrupt after the
+    third round ends the measurement with a RuntimeWarning, and what was timed is returned.
+
+    Args:
+        actions: what is timed.
+        runs: how often each of them is, at least 3.
+
+    Raises:
+        ValueError: ``runs`` below 3.
     """
     runs = whole_number("runs", runs, least=LEAST)
-    warm_up = whole_number("warm_up", warm_up, least=0)
-    x = torch.rand(1, *image, generator=runtime.generator(seed))
-    rng = np.random.default_rng(seed)
-    times: list[list[tuple[float, float]]] = [[] for _ in networks]
-    modes = [net.training for net in networks]
+    rng = np.random.default_rng(0)
+    times: list[list[tuple[float, float]]] = [[] for _ in actions]
     try:
-        for net in networks:
-            net.eval()
-        with runtime.threads(1):
-            for net in networks:
-                for _ in range(warm_up):
-                    net(x)
-            for _ in range(runs):
-                for i in rng.permutation(len(networks)).tolist():
-                    times[i].append(_timed(partial(networks[i], x)))
+        for turn in range(-WARM_UP, runs):
+            for i in rng.permutation(len(actions)).tolist():
+                spent = _timed(actions[i])
+                if turn >= 0:
+                    times[i].append(spent)
     except KeyboardInterrupt:
         done = min(map(len, times), default=0)
         if done < LEAST:
             raise
         said = f"interrupted: each network was timed {done} of {runs} times, or once more"
         warnings.warn(said, RuntimeWarning, stacklevel=3)
-    finally:
-        for net, mode in zip(networks, modes, strict=True):
-            net.train(mode)
     return [Measurement(*zip(*pairs, strict=True)) for pairs in times]
-
-
-def measure_archs(
-    space: Space, archs: Sequence[Arch], skeleton: Skeleton, *, runs: int = 50, seed: int = 0
-) -> list[Measurement]:
-    """Build architectures and time them in turns; weights do not change how long they take.
-
-    Raises:
-        TypeError, ValueError: no architecture of ``space``, or ``runs`` below 3.
-    """
-    networks = [nets.build(space, arch, skeleton) for arch in archs]
-    return measure_all(networks, skeleton.image, runs=runs, seed=seed)
 
 
 def _timed(run: Callable[[], object]) -> tuple[float, float]:

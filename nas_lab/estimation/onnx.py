@@ -7,9 +7,9 @@ them ``available`` is False.
 from __future__ import annotations
 
 import tempfile
-import time
 import warnings
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,11 +19,12 @@ import torch
 from torch import nn
 
 from nas_lab import runtime
-from nas_lab.checks import whole_number
 from nas_lab.data import FashionMNIST
-from nas_lab.estimation.latency import Measurement
+from nas_lab.estimation.latency import Measurement, in_turns
 
 INPUT, OUTPUT = "image", "logits"
+CALIBRATION = 200
+"""Images from which the ranges of results are taken."""
 
 
 def available() -> bool:
@@ -106,43 +107,34 @@ class Variant:
     latency: Measurement
 
 
-def compare(
-    net: nn.Module, data: FashionMNIST, *, calibration: int = 200, runs: int = 50
-) -> tuple[Variant, Variant]:
-    """The network as it is, and quantised, measured in turns.
+def compare(net: nn.Module, data: FashionMNIST) -> tuple[Variant, Variant]:
+    """The network as it is, and quantised, each timed 50 times in turns.
 
     Weights and results of operations become whole numbers of 8 bits (Jacob et al. 2018,
     arXiv:1712.05877): each weight tensor with a scale of its own for each channel, each result
-    with the range that it has on calibration images.
+    with the range that it has on ``CALIBRATION`` training images.
 
     Args:
         net: a trained network from images ``[B, C, H, W]`` to logits; it is only read.
         data: where images are from. Training images calibrate, validation images measure.
-        calibration: images for the ranges.
-        runs: how often each form is timed, after a warm-up.
 
     Raises:
         ImportError: onnx or onnxruntime is not installed.
-        ValueError: ``calibration`` below 1, or ``runs`` below 3.
     """
-    calibration, runs = whole_number("calibration", calibration), whole_number("runs", runs, 3)
     with tempfile.TemporaryDirectory() as folder:
         plain, small = Path(folder, "float32.onnx"), Path(folder, "int8.onnx")
         export(net, data, plain)
-        quantise(plain, small, data, calibration)
-        files = {"float32": plain, "int8": small}
-        sessions = {name: session(path) for name, path in files.items()}
-        sizes = {name: path.stat().st_size for name, path in files.items()}
-        times = _measured(list(sessions.values()), data, runs)
-    accuracies = {name: accuracy(session, data) for name, session in sessions.items()}
-    plain_form, small_form = (
-        Variant(name, sizes[name], accuracies[name], measured)
-        for name, measured in zip(files, times, strict=True)
-    )
-    return plain_form, small_form
+        quantise(plain, small, data)
+        sessions = [session(path) for path in (plain, small)]
+        sizes = [path.stat().st_size for path in (plain, small)]
+    image = {INPUT: data.val_dataloader().images[:1].numpy()}
+    times = in_turns([partial(each.run, [OUTPUT], image) for each in sessions], runs=50)
+    accuracies = [accuracy(each, data) for each in sessions]
+    one, other = map(Variant, ("float32", "int8"), sizes, accuracies, times)
+    return one, other
 
 
-def quantise(plain: Path, small: Path, data: FashionMNIST, calibration: int) -> None:
+def quantise(plain: Path, small: Path, data: FashionMNIST) -> None:
     """Read ``plain``, write it in whole numbers of 8 bits to ``small``."""
     from onnxruntime import quantization
     from onnxruntime.quantization import shape_inference
@@ -151,7 +143,7 @@ def quantise(plain: Path, small: Path, data: FashionMNIST, calibration: int) -> 
         """Hands one image after the other to the quantiser."""
 
         def __init__(self) -> None:
-            images = data.train_dataloader().images[:calibration].numpy()
+            images = data.train_dataloader().images[:CALIBRATION].numpy()
             self.left = iter(images[:, None])
 
         def get_next(self) -> dict[str, np.ndarray] | None:
@@ -168,16 +160,3 @@ def accuracy(session: Any, data: FashionMNIST) -> float:
     loader = data.val_dataloader()
     (logits,) = session.run([OUTPUT], {INPUT: loader.images.numpy()})
     return float((logits.argmax(axis=1) == loader.labels.numpy()).mean())
-
-
-def _measured(sessions: list[Any], data: FashionMNIST, runs: int) -> list[Measurement]:
-    image = data.val_dataloader().images[:1].numpy()
-    times: list[list[tuple[float, float]]] = [[] for _ in sessions]
-    for turn in range(-10, runs):
-        for session, kept in zip(sessions, times, strict=True):
-            wall, busy = time.perf_counter(), time.thread_time()
-            session.run([OUTPUT], {INPUT: image})
-            spent = time.perf_counter() - wall, time.thread_time() - busy
-            if turn >= 0:
-                kept.append(spent)
-    return [Measurement(*zip(*pairs, strict=True)) for pairs in times]

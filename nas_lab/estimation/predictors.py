@@ -15,19 +15,18 @@ C. White et al., "How Powerful are Performance Predictors in Neural Architecture
 from __future__ import annotations
 
 import time
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nas_lab import runtime
 from nas_lab.checks import whole_number
 from nas_lab.history import Evaluation
 from nas_lab.spaces.base import Arch, Space
 
 if TYPE_CHECKING:
-    import torch
     from numpy.typing import ArrayLike
     from typing_extensions import Self
 
@@ -35,6 +34,8 @@ FEWEST = 5
 """Architectures that a predictor learns from, at least."""
 MOST_FEATURES = 4_000
 """A ridge holds a square matrix with as many rows: 128 MB."""
+NETWORKS = 10
+"""Of a neural ensemble."""
 
 Prediction = tuple[np.ndarray, np.ndarray]
 
@@ -171,20 +172,18 @@ class ForestPredictor(Predictor):
     Args:
         space: where the architectures are from.
         seed: of samples and splits.
-        trees: how many, at least 2.
 
     Raises TypeError or ValueError for a bad argument.
     """
 
-    def __init__(self, space: Space, *, seed: int = 0, trees: int = 100) -> None:
+    def __init__(self, space: Space, *, seed: int = 0) -> None:
         super().__init__(space)
         self.seed = whole_number("seed", seed, least=0)
-        self.trees = whole_number("trees", trees, least=2)
 
     def _fit(self, x: np.ndarray, y: np.ndarray) -> None:
         from sklearn.ensemble import RandomForestRegressor
 
-        model = RandomForestRegressor(self.trees, max_features=1 / 3, random_state=self.seed)
+        model = RandomForestRegressor(max_features=1 / 3, random_state=self.seed)
         self._model = model.fit(x, y)
 
     def _predict(self, x: np.ndarray) -> Prediction:
@@ -193,7 +192,7 @@ class ForestPredictor(Predictor):
 
 
 class NeuralPredictor(Predictor):
-    """An ensemble of small dense networks with one hidden layer, trained side by side.
+    """An ensemble of ten small dense networks with one hidden layer.
 
     Ensembles of networks as predictors are those of C. White et al., "BANANAS", AAAI 2021,
     arXiv:1910.11858; here on one-hot features, not on their path encoding. Every network starts
@@ -205,103 +204,41 @@ class NeuralPredictor(Predictor):
     Args:
         space: where the architectures are from.
         seed: of weights and samples.
-        networks: how many, at least 2.
-        hidden: outputs of the hidden layer.
-        steps: of AdamW, each on the whole sample.
-        learning_rate: of AdamW.
-        weight_decay: of AdamW.
 
     Raises TypeError or ValueError for a bad argument.
     """
 
-    def __init__(
-        self,
-        space: Space,
-        *,
-        seed: int = 0,
-        networks: int = 10,
-        hidden: int = 32,
-        steps: int = 200,
-        learning_rate: float = 0.01,
-        weight_decay: float = 0.01,
-    ) -> None:
+    def __init__(self, space: Space, *, seed: int = 0) -> None:
         super().__init__(space)
         self.seed = whole_number("seed", seed, least=0)
-        self.networks = whole_number("networks", networks, least=2)
-        self.hidden = whole_number("hidden", hidden)
-        self.steps = whole_number("steps", steps)
-        if not 0 < learning_rate < np.inf or not 0 <= weight_decay < np.inf:
-            raise ValueError(
-                "learning_rate must be > 0 and weight_decay >= 0, not "
-                f"{learning_rate!r} and {weight_decay!r}"
-            )
-        self.learning_rate, self.weight_decay = learning_rate, weight_decay
 
     def _fit(self, x: np.ndarray, y: np.ndarray) -> None:
-        import torch
+        from sklearn.exceptions import ConvergenceWarning
+        from sklearn.neural_network import MLPRegressor
 
         self._mean, self._scale = y.mean(), y.std()
-        inputs = torch.from_numpy(x)
-        targets = torch.from_numpy((y - self._mean) / (self._scale or 1)).float()
+        targets = (y - self._mean) / (self._scale or 1)
         rng = np.random.default_rng(self.seed)
-        samples = rng.multinomial(len(y), np.full(len(y), 1 / len(y)), size=self.networks)
-        with runtime.threads(1):
-            self._weights = self._trained(inputs, targets, torch.from_numpy(samples).float())
-            outputs = _outputs(self._weights, inputs)
-        self._noise = _noise(outputs.numpy(), targets.numpy(), samples == 0)
+        samples = rng.integers(len(y), size=(NETWORKS, len(y)))
+        settings: dict[str, Any] = {"hidden_layer_sizes": (32,), "solver": "lbfgs"}
+        settings |= {"alpha": 0.1, "max_iter": 50}  # weight decay, and steps of L-BFGS
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            self._networks = [
+                MLPRegressor(random_state=state, **settings).fit(x[rows], targets[rows])
+                for state, rows in zip(rng.integers(2**31, size=NETWORKS), samples, strict=True)
+            ]
+        unseen = np.array([~np.isin(np.arange(len(y)), rows) for rows in samples])
+        self._noise = _noise(self._outputs(x), targets, unseen)
 
-    def _trained(
-        self, inputs: torch.Tensor, targets: torch.Tensor, samples: torch.Tensor
-    ) -> list[torch.Tensor]:
-        """Weights and biases of M networks; ``samples`` [M, n] says how often each sees what."""
-        import torch
-
-        weights = self._initial(inputs.shape[1])
-        settings: dict[str, Any] = {"lr": self.learning_rate, "weight_decay": self.weight_decay}
-        optimiser = torch.optim.AdamW(weights, **settings)
-        for _ in range(self.steps):
-            optimiser.zero_grad()
-            error = (_forward(weights, inputs) - targets) ** 2
-            (samples * error).mean(dim=1).sum().backward()
-            optimiser.step()
-        return [weight.detach() for weight in weights]
-
-    def _initial(self, features: int) -> list[torch.Tensor]:
-        """Weights that keep the variance of their inputs (He et al. 2015); D inputs are ones."""
-        import torch
-
-        generator = runtime.generator(self.seed)
-        sizes = [(features, self.hidden, len(self.space.decisions)), (self.hidden, 1, self.hidden)]
-        weights = []
-        for given, features, ones in sizes:
-            weight = torch.randn(self.networks, given, features, generator=generator)
-            bias = torch.zeros(self.networks, 1, features)
-            weights += [weight * (2 / ones) ** 0.5, bias]
-        return [weight.requires_grad_() for weight in weights]
+    def _outputs(self, x: np.ndarray) -> np.ndarray:
+        """Of each network for each architecture, [M, N]."""
+        return np.stack([network.predict(x) for network in self._networks])
 
     def _predict(self, x: np.ndarray) -> Prediction:
-        import torch
-
-        with runtime.threads(1):
-            outputs = _outputs(self._weights, torch.from_numpy(x)).numpy().astype(float)
+        outputs = self._outputs(x).astype(float)
         std = np.sqrt(outputs.var(axis=0) + self._noise)
         return self._mean + self._scale * outputs.mean(axis=0), self._scale * std
-
-
-def _forward(weights: list[torch.Tensor], inputs: torch.Tensor) -> torch.Tensor:
-    """Outputs [M, N] of M networks for inputs [N, F]."""
-    import torch
-
-    first, bias, second, shift = weights
-    hidden = torch.relu(inputs @ first + bias)  # [M, N, hidden]
-    return (hidden @ second + shift).squeeze(-1)
-
-
-def _outputs(weights: list[torch.Tensor], inputs: torch.Tensor) -> torch.Tensor:
-    import torch
-
-    with torch.no_grad():
-        return _forward(weights, inputs)
 
 
 def _noise(outputs: np.ndarray, targets: np.ndarray, unseen: np.ndarray) -> float:

@@ -191,22 +191,10 @@ class RecurrentChain(Space):
         return path_graph(self.to_string(arch), layers, start="rows")
 
 
-def rnn(
-    cells: Sequence[str] = ("rnn", "gru", "lstm"),
-    hidden: Sequence[int] = (16, 32, 64, 128),
-    layers: Sequence[int] = (1, 2, 3),
-) -> RecurrentChain:
-    """Recurrent networks: cell type, hidden outputs and number of layers.
-
-    Raises:
-        ValueError: an unknown cell type, or a size below 1.
-    """
-    positive("hidden", hidden)
-    positive("layers", layers)
-    if not set(cells) <= set(GATES):
-        raise ValueError(f"cells={cells!r}: choose from {', '.join(GATES)}")
-    options = {"cell": cells, "hidden": hidden, "layers": layers}
-    return RecurrentChain("rnn", tuple(Decision(name, tuple(o)) for name, o in options.items()))
+def rnn() -> RecurrentChain:
+    """Recurrent networks: cell type, hidden outputs and number of layers."""
+    options = {"cell": tuple(GATES), "hidden": (16, 32, 64, 128), "layers": (1, 2, 3)}
+    return RecurrentChain("rnn", tuple(Decision(name, o) for name, o in options.items()))
 
 
 def positive(name: str, options: Sequence[int]) -> None:

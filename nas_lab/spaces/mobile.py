@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from nas_lab.checks import whole_number
 from nas_lab.spaces.base import Arch, Decision, Skeleton, Space
-from nas_lab.spaces.chains import path_graph, positive
+from nas_lab.spaces.chains import path_graph
 from nas_lab.spaces.network import Network, classifier
 
 if TYPE_CHECKING:
     import networkx
 
-BLOCKS = ("resnet", "mobilenet")
+CHOICES: dict[str, tuple[Any, ...]] = {
+    "block": ("resnet", "mobilenet"),
+    "depth": (1, 2, 3),
+    "kernel": (3, 5),
+    "width": (0.5, 1.0, 1.5),
+    "expansion": (2, 4),
+}
+"""What a stage chooses."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +39,7 @@ class Mobile(Space):
     def stages(self, arch: Arch) -> list[dict[str, Any]]:
         """Block, depth, kernel, width and expansion of each stage."""
         options = list(self.decode(arch).items())
-        rows = (options[i : i + 5] for i in range(0, len(options), 5))
+        rows = (options[i : i + len(CHOICES)] for i in range(0, len(options), len(CHOICES)))
         return [{name.rpartition("_")[0]: option for name, option in row} for row in rows]
 
     def network(self, arch: Arch, skeleton: Skeleton) -> Network:
@@ -86,45 +93,13 @@ def mobilenet_block(
     return net.add(y, x) if net.shape(y) == net.shape(x) else y
 
 
-def mobile(
-    stages: int = 3,
-    *,
-    blocks: Sequence[str] = BLOCKS,
-    depths: Sequence[int] = (1, 2, 3),
-    kernels: Sequence[int] = (3, 5),
-    widths: Sequence[float] = (0.5, 1.0, 1.5),
-    expansions: Sequence[int] = (2, 4),
-) -> Mobile:
-    """Stages of resnet-ish and mobilenet-ish blocks.
-
-    Raises:
-        ValueError: an unknown block, an even kernel, or a size that is not positive.
-    """
-    for name, options in {
-        "stages": [stages],
-        "depths": depths,
-        "kernels": kernels,
-        "expansions": expansions,
-    }.items():
-        positive(name, options)
-    if not set(blocks) <= set(BLOCKS):
-        raise ValueError(f"blocks={blocks!r}: choose from {', '.join(BLOCKS)}")
-    if any(kernel % 2 == 0 for kernel in kernels):
-        raise ValueError(f"kernels={kernels!r}: have to be odd, so that the size is kept")
-    if not widths or min(widths) <= 0:
-        raise ValueError(f"widths={widths!r}: give factors above 0")
-    choices: dict[str, Sequence[Any]] = {
-        "block": blocks,
-        "depth": depths,
-        "kernel": kernels,
-        "width": widths,
-        "expansion": expansions,
-    }
+def mobile(stages: int = 3) -> Mobile:
+    """Stages of resnet-ish and mobilenet-ish blocks; ValueError below one stage."""
     return Mobile(
         "mobile",
         tuple(
-            Decision(f"{name}_{stage}", tuple(options))
-            for stage in range(1, stages + 1)
-            for name, options in choices.items()
+            Decision(f"{name}_{stage}", options)
+            for stage in range(1, whole_number("stages", stages) + 1)
+            for name, options in CHOICES.items()
         ),
     )

@@ -177,16 +177,15 @@ def _size(array: np.ndarray) -> str:
     return f"{array.shape[1]} x {array.shape[0]}"
 
 
-def read_csv(path: str | os.PathLike[str], *, shape: tuple[int, ...] | None = None) -> Images:
-    """Read a CSV: in each line a label, then the pixels row by row, from 0 to 255.
+def read_csv(path: str | os.PathLike[str]) -> Images:
+    """Read square grey images from a CSV: in each line a label, then the pixels, from 0 to 255.
 
-    Args:
-        path: the file. A first line whose second field is no number is taken for headings.
-        shape: height and width, or height, width and channels. None takes square grey images.
+    A first line whose second field is no number is taken for headings. Other shapes and colours
+    are read from a folder.
 
     Raises:
         ValueError: no such file, a line with another number of fields, or with a field that is
-            no pixel (it says which), or a number of pixels that fits no shape.
+            no pixel (it says which), or a number of pixels that makes no square.
     """
     file = Path(path)
     if not file.is_file():
@@ -198,25 +197,17 @@ def read_csv(path: str | os.PathLike[str], *, shape: tuple[int, ...] | None = No
     if not rows:
         raise ValueError(f"{file} has no line with a label and pixels")
     fields = len(rows[0][1])
-    shape = _shape(fields - 1, shape, file)
+    side = math.isqrt(fields - 1)
+    if not side or side * side != fields - 1:
+        raise ValueError(
+            f"{file} has {fields - 1} pixels a line, which make no square: write other shapes as "
+            "image files, and use read_folder"
+        )
     pixels = np.stack([_pixels(row, fields, f"{file}, line {number}") for number, row in rows])
     names = [row[0].strip() for _, row in rows]
     classes = _ordered(names)
     labels = np.array([classes.index(name) for name in names])
-    return Images(pixels.reshape(-1, *shape), labels, classes)
-
-
-def _shape(pixels: int, shape: tuple[int, ...] | None, file: Path) -> tuple[int, int, int]:
-    side = math.isqrt(max(pixels, 0))
-    if shape is None and (pixels < 1 or side * side != pixels):
-        raise ValueError(
-            f"{file} has {pixels} pixels a line, which make no square: give the shape, as "
-            "shape=(height, width) or shape=(height, width, 3)"
-        )
-    height, width, channels = (*((side, side) if shape is None else shape), 1)[:3]
-    if height * width * channels != pixels:
-        raise ValueError(f"{file} has {pixels} pixels a line, shape={shape} needs another number")
-    return height, width, channels
+    return Images(pixels.reshape(-1, side, side, 1), labels, classes)
 
 
 def _pixels(row: list[str], fields: int, where: str) -> np.ndarray:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nas_lab.spaces.base import Arch, Decision, Skeleton, Space
 from nas_lab.spaces.network import Network
@@ -20,8 +20,14 @@ if TYPE_CHECKING:
     import networkx
     import numpy as np
 
-SCHEDULES = ("one_cycle", "cosine", "constant")
 AUGMENTATIONS = ("none", "shift", "flip", "shift+flip")
+SETTINGS: dict[str, tuple[Any, ...]] = {
+    "learning_rate": (0.01, 0.03, 0.1, 0.3, 1.0),
+    "weight_decay": (1e-5, 1e-4, 1e-3),
+    "schedule": ("one_cycle", "cosine", "constant"),
+    "augmentation": AUGMENTATIONS,
+}
+"""What a training chooses."""
 
 
 @dataclass(frozen=True)
@@ -52,31 +58,9 @@ class JointSpace(Space):
     inner: Space
 
     @classmethod
-    def of(
-        cls,
-        inner: Space,
-        *,
-        learning_rates: Sequence[float] = (0.01, 0.03, 0.1, 0.3, 1.0),
-        weight_decays: Sequence[float] = (1e-5, 1e-4, 1e-3),
-        schedules: Sequence[str] = SCHEDULES,
-        augmentations: Sequence[str] = AUGMENTATIONS,
-    ) -> JointSpace:
-        """Join a space with settings; a single option fixes a setting.
-
-        Raises:
-            ValueError: no options, a learning rate of 0 or below, a weight decay below 0, or an
-                unknown schedule or augmentation.
-        """
-        _known("schedule", schedules, SCHEDULES)
-        _known("augmentation", augmentations, AUGMENTATIONS)
-        if min(learning_rates, default=1) <= 0 or min(weight_decays, default=0) < 0:
-            raise ValueError("learning rates are above 0, weight decays 0 or above")
-        decisions = (
-            Decision("learning_rate", tuple(learning_rates)),
-            Decision("weight_decay", tuple(weight_decays)),
-            Decision("schedule", tuple(schedules)),
-            Decision("augmentation", tuple(augmentations)),
-        )
+    def of(cls, inner: Space) -> JointSpace:
+        """Join a space with the settings that ``SETTINGS`` offers."""
+        decisions = (Decision(name, options) for name, options in SETTINGS.items())
         return cls(f"joint_{inner.name}", (*inner.decisions, *decisions), inner)
 
     @cached_property
@@ -126,9 +110,3 @@ class JointSpace(Space):
     def graph(self, arch: Arch) -> networkx.DiGraph:
         """The graph of the architecture."""
         return self.inner.graph(self.parts(arch)[0])
-
-
-def _known(name: str, given: Sequence[str], known: Sequence[str]) -> None:
-    unknown = [option for option in given if option not in known]
-    if unknown:
-        raise ValueError(f"unknown {name} {unknown[0]!r}: choose from {', '.join(known)}")

@@ -22,8 +22,8 @@ SMALL = {
         (1, 2), heights=(1, 3), widths=(3,), strides=(1, 2), filters=(4, 8)
     ),
     "mlp": spaces.mlp(layers=(1, 2, 3), hidden=(4, 8)),
-    "rnn": spaces.rnn(hidden=(4, 8), layers=(1, 2)),
-    "mobile": spaces.mobile(1, depths=(1, 2), kernels=(3,), widths=(1.0,)),
+    "rnn": spaces.rnn(),
+    "mobile": spaces.mobile(1),
 }
 
 SKELETON = spaces.Skeleton(channels=4, cells=2, stages=2, resolution=8, in_channels=1)

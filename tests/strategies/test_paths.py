@@ -16,7 +16,7 @@ from nas_lab.spaces.base import Decision, Space
 from nas_lab.strategies import Distinct, Fair, Uniform
 
 SKELETON = Skeleton(channels=4, cells=1, stages=2, resolution=9, in_channels=1)
-LITTLE = spaces.mobile(1, depths=(1, 2, 3), kernels=(3,), widths=(1.0,))
+LITTLE = spaces.mobile(1)
 SEEDS = st.integers(0, 10_000)
 
 

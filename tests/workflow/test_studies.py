@@ -2,13 +2,14 @@
 
 import logging
 import math
+from dataclasses import replace
 
 import numpy as np
 import optuna
 import pytest
 
 from nas_lab.history import Evaluation
-from nas_lab.spaces import darts, mlp, nasbench201
+from nas_lab.spaces import Decision, darts, mlp, nasbench201
 from nas_lab.strategies import Hyperband, RandomSearch, RegularizedEvolution, Reinforce, search
 from nas_lab.training import Curve, EpochEvent
 from nas_lab.workflow import JointSpace, OptunaSearch, StrategySampler, open_study, run_study
@@ -210,7 +211,7 @@ def test_what_does_not_belong_together_is_refused(tmp_path):
         open_study(SPACE, StrategySampler(evolution(seed=1)), path=path)
     with pytest.raises(ValueError, match="not one of"):
         run_study(study, JOINT, by_tokens, 3)
-    other = JointSpace.of(SPACE, learning_rates=(0.1,))
+    other = replace(JOINT, decisions=(*JOINT.decisions[:-1], Decision("augmentation", ("none",))))
     open_study(JOINT, optuna.samplers.RandomSampler(), path=path)
     with pytest.raises(ValueError, match="another space"):
         open_study(other, optuna.samplers.RandomSampler(), path=path)
