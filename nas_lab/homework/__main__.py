@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from nas_lab.homework.grading.template import Template
+from nas_lab.homework.grading.hand_ins import Template
 from nas_lab.homework.homeworks import HOMEWORKS
 
 
@@ -44,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     grade.add_argument("--cell-timeout", type=_positive, default=20, help="seconds for a cell")
     grade.add_argument("--wall", type=_positive, default=120, help="seconds for a hand-in")
     grade.add_argument("--memory", type=_bytes, default=2 << 30, help="of a hand-in, such as 2G")
-    grade.add_argument("--due", type=_time, help="later ones are told, such as 2026-11-30T23:59")
+    grade.add_argument("--due", type=_time, help="later ones get a note, such as 2026-11-30T23:59")
     grade.add_argument("--written", type=Path, help="table with student and points given by hand")
     grade.add_argument("--template", type=Path, help="the released notebook")
     grade.add_argument("--box", default="auto", choices=BOXES)
@@ -79,15 +79,15 @@ def _release(options: argparse.Namespace) -> int:
 def _grade(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from nas_lab.homework.grading import batch, boxes, exam, leaderboard, reading
+    from nas_lab.homework.grading import batch, boxes, grade, hand_ins, report
     from nas_lab.runtime import cpu_count
 
-    secret = exam.read_secret(options.secret_file)
+    secret = grade.read_secret(options.secret_file)
     _keep_apart(options)
-    by_hand = batch.read_marks(options.written) if options.written else {}
-    found = reading.hand_ins(options.submissions, options.homework)
+    by_hand = report.read_marks(options.written) if options.written else {}
+    found = hand_ins.find(options.submissions, options.homework)
     whole = batch.Batch(
-        exam.Exam.draw(HOMEWORKS[options.homework], secret),
+        grade.Exam.draw(HOMEWORKS[options.homework], secret),
         _template(options),
         boxes.choose(options.box, options.image),
         boxes.Limits(options.cell_timeout, options.wall, options.memory),
@@ -97,13 +97,13 @@ def _grade(options: argparse.Namespace) -> int:
     grades: list = []
     try:
         run = whole.run(found, options.jobs or cpu_count())
-        for grade in tqdm(run, total=len(batch.latest(found)), unit="hand-in"):
-            grades.append(grade)
+        for graded in tqdm(run, total=len(hand_ins.latest(found)), unit="hand-in"):
+            grades.append(graded)
     finally:
-        totals = batch.write_tables(options.csv, grades, by_hand)
+        totals = report.write_grades(options.csv, grades, by_hand)
         print(f"{len(grades)} graded in a {whole.box.name} box: {options.csv}, {totals}")
-        if leaderboard.ranked(grades):
-            print(*leaderboard.write(options.csv, grades), sep=", ")
+        if report.ranked(grades):
+            print(*report.write_leaderboard(options.csv, grades), sep=", ")
     return 0
 
 
@@ -121,14 +121,14 @@ def _keep_apart(options: argparse.Namespace) -> None:
 
 
 def _similarity(options: argparse.Namespace) -> int:
-    from nas_lab.homework.grading import batch, reading
+    from nas_lab.homework.grading import hand_ins
     from nas_lab.homework.grading.similarity import similar
 
     template, code = _template(options), {}
-    for hand_in in batch.latest(reading.hand_ins(options.submissions, options.homework)):
+    for hand_in in hand_ins.latest(hand_ins.find(options.submissions, options.homework)):
         try:
-            cells = reading.cells(reading.content(hand_in.path))
-        except reading.Unreadable as error:
+            cells = hand_ins.cells(hand_ins.content(hand_in.path))
+        except hand_ins.Unreadable as error:
             print(f"{hand_in.student}: {error}", file=sys.stderr)
             continue
         code[hand_in.student] = template.own(cells)

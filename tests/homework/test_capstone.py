@@ -16,8 +16,8 @@ from nas_lab import devices
 from nas_lab.estimation import Table
 from nas_lab.homework import check, notebooks
 from nas_lab.homework.__main__ import main
-from nas_lab.homework.grading import boxes, exam, leaderboard
-from nas_lab.homework.grading.grading import Grade, Mark
+from nas_lab.homework.grading import boxes, report
+from nas_lab.homework.grading.grade import Grade, Mark, seeds
 from nas_lab.homework.homeworks import HOMEWORKS, QUESTIONS
 from nas_lab.homework.homeworks.capstone import HiddenTask, _first_found
 from nas_lab.homework.question import QueryBudget, Result, earned, trial
@@ -64,8 +64,7 @@ def test_the_master_earns_all_points_on_public_cases_and_what_is_given_out_none(
 
 def drawn(search, secret):
     """Results in all cases that the grader draws by a secret."""
-    cases = exam.seeds(secret, QUESTION.name)
-    return [trial(QUESTION, search, seed) for seed in cases]
+    return [trial(QUESTION, search, seed) for seed in seeds(secret, QUESTION.name)]
 
 
 @pytest.mark.parametrize("number", range(4))
@@ -212,9 +211,9 @@ def test_places_are_shared_by_equals_and_names_break_no_picture(tmp_path):
 
     nothing = Mark("capstone.q1", 0, 20, "missing", "", (Result(0, 0.8, 0.9, 0, "nothing"),))
     grades = [grade("$\\frac{", 0.85), grade("=x", 0.85), grade("\u202eb\n\u0e01" * 30, 0.82)]
-    places = leaderboard.ranked([*grades, Grade("none", "", "partly", (nothing,))])
+    places = report.ranked([*grades, Grade("none", "", "partly", (nothing,))])
     assert [place.number for place in places] == [1, 1, 3]
-    table, picture = leaderboard.write(tmp_path / "grades.csv", grades)
+    table, picture = report.write_leaderboard(tmp_path / "grades.csv", grades)
     assert picture.read_bytes()[1:4] == b"PNG"
     with table.open(newline="") as file:
         rows = list(csv.DictReader(file))

@@ -11,11 +11,11 @@ import pytest
 
 from nas_lab.homework import notebooks
 from nas_lab.homework.__main__ import main
-from nas_lab.homework.grading import batch, boxes, feedback, reading
-from nas_lab.homework.grading.exam import read_secret
+from nas_lab.homework.grading import boxes, hand_ins, report
+from nas_lab.homework.grading.channel import Trouble, decoded
+from nas_lab.homework.grading.grade import read_secret
+from nas_lab.homework.grading.hand_ins import Template
 from nas_lab.homework.grading.similarity import similar
-from nas_lab.homework.grading.talking import Trouble, decoded
-from nas_lab.homework.grading.template import Template
 
 FULL, DUE = 14, "2026-01-02T00:00"
 EARLY, LATE = 1_767_250_000, 1_767_400_000  # the first and the third of January 2026, in seconds
@@ -95,7 +95,7 @@ def totals(rows):
 @needs_box
 def test_untidy_notebooks_lose_only_what_is_missing(graded, master):
     _, rows = graded
-    names = {reading._student(name.rsplit(".", 1)[0], "hw1"): name for name in untidy(master)}
+    names = {hand_ins._student(name.rsplit(".", 1)[0], "hw1"): name for name in untidy(master)}
     points = {names[s]: int(t["points"]) for s, t in totals(rows).items() if s in names}
     assert points == {name: expected for name, (_, expected) in untidy(master).items()}
 
@@ -172,11 +172,11 @@ def test_another_secret_runs_all_again_and_gives_the_same_points_to_the_right(
     ],
 )
 def test_names_of_students(stem, student):
-    assert reading._student(stem, "hw1") == student
+    assert hand_ins._student(stem, "hw1") == student
 
 
 def test_pages_have_names_that_are_safe_and_their_own():
-    names = [feedback.page_name(s) for s in ("ada", "../ada", "..\\ada", "a/d/a", "=ada", "ä")]
+    names = [report.page_name(s) for s in ("ada", "../ada", "..\\ada", "a/d/a", "=ada", "ä")]
     assert names[0] == "ada.html"
     assert len(set(names)) == len(names)
     assert not [name for name in names if set(name) & set("/\\=") or name.startswith(".")]
@@ -228,7 +228,7 @@ def test_huge_numbers_in_replies_are_no_numbers():
 def test_points_by_hand_need_their_columns(tmp_path):
     (tmp_path / "marks.csv").write_text("name,points\nada,1\n")
     with pytest.raises(ValueError, match="student and points"):
-        batch.read_marks(tmp_path / "marks.csv")
+        report.read_marks(tmp_path / "marks.csv")
 
 
 def test_an_unknown_box_is_explained():
@@ -238,7 +238,7 @@ def test_an_unknown_box_is_explained():
 
 def test_copies_are_found_whatever_their_names(master):
     template = Template.load(notebooks.released("hw1"))
-    cells = reading.cells(json.dumps(master).encode())
+    cells = hand_ins.cells(json.dumps(master).encode())
     own = template.own(cells)
     renamed = [re.sub(r"\b(\w+)_(\w+)\b", r"\2\1", source) + "  # mine" for source in own]
     honest = ["def number_of_cells(n, k):\n    return k ** (n * (n - 1) // 2)"] * 1
@@ -267,15 +267,15 @@ def test_a_damaged_archive_is_unreadable_wherever_the_damage_is(tmp_path, method
     with zipfile.ZipFile(whole, "w", method) as archive:
         archive.writestr("hw1.ipynb", text)
     path.write_bytes(whole.getvalue())
-    assert reading.content(path).decode() == text
+    assert hand_ins.content(path).decode() == text
     read = 0
     for place in range(4, len(whole.getvalue())):
         damaged = bytearray(whole.getvalue())
         damaged[place] ^= 0xFF
         path.write_bytes(damaged)
         try:
-            reading.content(path)
+            hand_ins.content(path)
             read += 1  # a date, for example
-        except reading.Unreadable:
+        except hand_ins.Unreadable:
             pass
     assert read < len(whole.getvalue()) / 2

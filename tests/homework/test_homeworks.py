@@ -10,9 +10,8 @@ from nas_lab.homework import check, notebooks, progress
 from nas_lab.homework.checking import PUBLIC_SEEDS
 from nas_lab.homework.comparing import difference
 from nas_lab.homework.grading import boxes
-from nas_lab.homework.grading.exam import Exam, Sheet
-from nas_lab.homework.grading.grading import grade
-from nas_lab.homework.grading.template import Template
+from nas_lab.homework.grading.grade import Exam, Sheet, grade
+from nas_lab.homework.grading.hand_ins import Template
 from nas_lab.homework.homeworks import HOMEWORKS, QUESTIONS
 
 SECRETS = [f"a secret of the tests, number {n}".encode() for n in range(20)]
@@ -87,10 +86,10 @@ def test_the_box_agrees(name):
     template = Template.load(notebooks.released(name))
     box, limits = boxes.Bubblewrap(), boxes.Limits(cell_seconds=120, wall_seconds=600)
     full = grade(notebooks.master(name).read_bytes(), exam, template, box, limits)
-    assert (full.points, full.status, full.notes) == (full.of, "graded", ())
+    assert (full.points, full.status, full.notes) == (full.of, "graded", [])
     assert full.written
     none = grade(notebooks.released(name).read_bytes(), exam, template, box, limits)
-    assert (none.points, none.status, none.notes) == (0, "partly", ())
+    assert (none.points, none.status, none.notes) == (0, "partly", [])
     assert none.written == ""
     assert {mark.status for mark in none.marks} == {"missing"}
 

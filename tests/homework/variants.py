@@ -3,7 +3,7 @@
 import json
 
 from nas_lab.homework import check
-from nas_lab.homework.grading.exam import Sheet
+from nas_lab.homework.grading.grade import Sheet
 from nas_lab.homework.homeworks import QUESTIONS
 
 

@@ -1,12 +1,13 @@
 """Where a hand-in runs: bubblewrap, a container, or plain limits with a warning.
 
-Each is a way to start ``box/runner.py`` in a process of its own that sees Python, its libraries,
+Each is a way to start ``runner.py`` in a process of its own that sees Python, its libraries,
 an empty folder, and nothing else: no network, no other hand-in, no secret, no reference. In plain
 mode the process sees what you see; then only the protocol protects the grades.
 """
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import shutil
@@ -18,15 +19,16 @@ import tempfile
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache
 from itertools import count
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, TypeAlias
+
+import psutil
 
 from nas_lab.homework import drivers
-from nas_lab.homework.grading import box, processes
 
 SCRATCH_BYTES = 64 << 20
 """How much a hand-in may write to its empty folder."""
@@ -66,30 +68,18 @@ class Limits:
         return json.dumps(limits)
 
 
-class BoxKind(Protocol):
-    """A way to start the runner."""
-
-    @property
-    def name(self) -> str:
-        """What it is called."""
-
-    @property
-    def isolated(self) -> bool:
-        """Whether a hand-in sees nothing but Python and itself."""
-
-    def start(self, limits: Limits) -> AbstractContextManager[subprocess.Popen]:
-        """Start a box; leaving the context ends every process in it."""
-
-
-def copy_runner(folder: Path) -> Path:
-    """Copy the runner and the drivers, which hold no answers, into ``folder``."""
-    shutil.copy(Path(box.__file__).parent / "runner.py", folder / "runner.py")
-    lent = folder / "nas_lab" / "homework"
-    lent.mkdir(parents=True)
-    shutil.copy(drivers.__file__, lent)
-    for path in [folder, *folder.rglob("*")]:
-        path.chmod(0o755 if path.is_dir() else 0o644)
-    return folder
+@contextmanager
+def copied_runner() -> Iterator[Path]:
+    """A folder with the runner and the drivers, which hold no answers."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        shutil.copy(Path(__file__).with_name("runner.py"), folder)
+        lent = folder / "nas_lab" / "homework"
+        lent.mkdir(parents=True)
+        shutil.copy(drivers.__file__, lent)
+        for path in [folder, *folder.rglob("*")]:
+            path.chmod(0o755 if path.is_dir() else 0o644)
+        yield folder
 
 
 ENVIRONMENT = {
@@ -130,20 +120,17 @@ def _running(command: list[str], **options: Any) -> Iterator[subprocess.Popen]:
 NAMESPACES = [f"--unshare-{kind}" for kind in ("ipc", "pid", "net", "uts", "cgroup-try")]
 
 
-@dataclass(frozen=True)
 class Bubblewrap:
     """Linux namespaces by bubblewrap: own processes, network, files and users."""
 
-    name: str = "bubblewrap"
-    isolated: bool = True
+    name = "bubblewrap"
+    isolated = True
+    """A hand-in sees nothing but Python and itself."""
 
     @contextmanager
     def start(self, limits: Limits) -> Iterator[subprocess.Popen]:
         """Start a box; leaving the context ends every process in it."""
-        with (
-            tempfile.TemporaryDirectory() as folder,
-            _running(self.command(copy_runner(Path(folder)), limits)) as process,
-        ):
+        with copied_runner() as lent, _running(self.command(lent, limits)) as process:
             yield process
 
     def command(self, lent: Path, limits: Limits) -> list[str]:
@@ -167,7 +154,7 @@ class Bubblewrap:
         return [*command, "--", sys.executable, "/box/runner.py", limits.for_runner(uid)]
 
 
-@lru_cache(maxsize=1)
+@cache
 def unknown_options() -> frozenset[str]:
     """Options that an older bubblewrap does not have, among those it can do without."""
     known = subprocess.run(["bwrap", "--help"], capture_output=True, text=True).stdout
@@ -225,16 +212,16 @@ class Container:
 
     engine: str
     image: str = ""
-    name: str = "container"
-    isolated: bool = True
+    name = "container"
+    isolated = True
 
     @contextmanager
     def start(self, limits: Limits) -> Iterator[subprocess.Popen]:
         """Start a box; leaving the context ends every process in it."""
-        with tempfile.TemporaryDirectory() as folder:
-            label = f"nas-lab-{os.getpid()}-{next(_users)}"
+        label = f"nas-lab-{os.getpid()}-{next(_users)}"
+        with copied_runner() as lent:
             try:
-                with _running(self.command(copy_runner(Path(folder)), limits, label)) as process:
+                with _running(self.command(lent, limits, label)) as process:
                     yield process
             finally:
                 subprocess.run([self.engine, "rm", "--force", label], capture_output=True)
@@ -259,7 +246,7 @@ class Container:
         return [*command, image, python, "/box/runner.py", limits.for_runner()]
 
 
-@lru_cache(maxsize=2)
+@cache
 def empty_image(engine: str) -> str:
     """Make an image without files, and return its name."""
     name, end_of_archive = "nas-lab-empty", bytes(1024)
@@ -269,48 +256,53 @@ def empty_image(engine: str) -> str:
     return name
 
 
-@dataclass(frozen=True)
 class Plain:
     """A process with limits and nothing else; it sees the files and the network that you see."""
 
-    name: str = "plain"
-    isolated: bool = False
+    name = "plain"
+    isolated = False
 
     @contextmanager
     def start(self, limits: Limits) -> Iterator[subprocess.Popen]:
         """Start a box; leaving the context ends what is left of its processes."""
-        with _adopting() as left_behind, tempfile.TemporaryDirectory() as folder:
-            lent, scratch = Path(folder, "box"), Path(folder, "scratch")
-            lent.mkdir()
-            scratch.mkdir()
-            # Here the limit counts all processes of the user, not only those of the hand-in.
-            own = replace(limits, processes=limits.processes + processes.of_this_user())
-            command = [sys.executable, str(copy_runner(lent) / "runner.py"), own.for_runner()]
-            try:
-                with _running(command, cwd=scratch) as process:
-                    yield process
-            finally:
-                left_behind()
+        # Here the limit counts all processes of the user, not only those of the hand-in.
+        own = replace(limits, processes=limits.processes + _processes_of_this_user())
+        with copied_runner() as lent, tempfile.TemporaryDirectory() as scratch, _ending_orphans():
+            command = [sys.executable, str(lent / "runner.py"), own.for_runner()]
+            with _running(command, cwd=scratch) as process:
+                yield process
+
+
+def _processes_of_this_user() -> int:
+    """How many there are now, threads included, as the limit counts them."""
+    found = [process.info for process in psutil.process_iter(["uids", "num_threads"])]
+    return sum(i["num_threads"] or 0 for i in found if i["uids"] and i["uids"][1] == os.geteuid())
+
+
+PR_SET_CHILD_SUBREAPER = 36
 
 
 @contextmanager
-def _adopting() -> Iterator:
-    """On Linux, become the parent of daemons that a hand-in leaves, so that they can be ended."""
-    before = set(processes.children(os.getpid()))
-    processes.adopt_orphans()
-
-    def end() -> None:
+def _ending_orphans() -> Iterator[None]:
+    """On Linux, become the parent of daemons that a hand-in leaves, and end them."""
+    before = set(psutil.Process().children())
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    try:
+        yield
+    finally:
         deadline = time.monotonic() + 5
-        while time.monotonic() < deadline:
-            left = set(processes.children(os.getpid())) - before
-            if not left:
-                return
-            processes.end(left)
-
-    yield end
+        while time.monotonic() < deadline and (left := {*psutil.Process().children()} - before):
+            for child in left:
+                with suppress(psutil.Error):
+                    child.kill()
+                    child.wait(1)
 
 
-def choose(kind: str = "auto", image: str = "") -> Bubblewrap | Container | Plain:
+Box: TypeAlias = Bubblewrap | Container | Plain
+
+
+def choose(kind: str = "auto", image: str = "") -> Box:
     """Find the strongest box that works here, or the one that is asked for.
 
     Warns:
@@ -339,7 +331,7 @@ NOT_ISOLATED = (
 )
 
 
-def _working(kind: str, image: str) -> Bubblewrap | Container | Plain | None:
+def _working(kind: str, image: str) -> Box | None:
     if kind == "plain":
         return Plain()
     if kind == "bubblewrap":

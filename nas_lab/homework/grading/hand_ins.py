@@ -1,16 +1,17 @@
-"""Read hand-ins: files that somebody else wrote, and that may be anything."""
+"""Read hand-ins: files that somebody else wrote, and that may be anything.
+
+Of a notebook's cells, those of the template, which was given out, are not the student's own.
+"""
 
 from __future__ import annotations
 
 import io
 import json
-import lzma
 import os
 import re
 import stat
 import zipfile
-import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -26,17 +27,6 @@ MOST_CELLS = 1_000
 MOST_SOURCE = 200_000
 WRITTEN = "**Written answer"
 """How the cell for the written answer begins."""
-
-BROKEN = (
-    zipfile.BadZipFile,
-    RuntimeError,
-    OSError,
-    EOFError,
-    ValueError,
-    zlib.error,
-    lzma.LZMAError,
-)
-"""What an archive that was damaged or made by an enemy raises when it is read."""
 
 
 class Unreadable(Exception):
@@ -66,7 +56,7 @@ class Cell:
     source: str
 
 
-def hand_ins(folder: Path, homework: str) -> list[HandIn]:
+def find(folder: Path, homework: str) -> list[HandIn]:
     """All files of a folder and of the folders in it, by student and time.
 
     Args:
@@ -105,6 +95,17 @@ def _student(stem: str, homework: str) -> str:
     return parts[0] if parts else stem
 
 
+def latest(found: Sequence[HandIn]) -> list[HandIn]:
+    """The last hand-in of each student, by the student's name."""
+    last = {hand_in.student: hand_in for hand_in in sorted(found, key=age)}
+    return [last[student] for student in sorted(last)]
+
+
+def age(hand_in: HandIn) -> tuple[bool, datetime]:
+    """Notebooks come after all other files, and then the later one wins."""
+    return hand_in.path.suffix in (".ipynb", ".zip"), hand_in.when
+
+
 def content(path: Path) -> bytes:
     """The bytes of a notebook, out of a zip file if it is in one.
 
@@ -140,14 +141,13 @@ def _unzipped(raw: bytes) -> bytes:
     if raw.count(b"PK\x01\x02") > MOST_MEMBERS:
         raise Unreadable("the archive holds far too many files; hand in one notebook")
     try:
-        with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-            names = [n for n in archive.namelist() if n.endswith(".ipynb") and "__MACOSX" not in n]
-            if len(names) != 1:
-                raise Unreadable(f"the archive holds {len(names)} notebooks; hand in one")
-            with archive.open(names[0]) as file:
-                found = file.read(MOST_BYTES + 1)
-    except BROKEN:
+        archive = zipfile.ZipFile(io.BytesIO(raw))
+        names = [n for n in archive.namelist() if n.endswith(".ipynb") and "__MACOSX" not in n]
+        found = archive.open(names[0]).read(MOST_BYTES + 1) if len(names) == 1 else b""
+    except Exception:  # an archive that an enemy made raises whatever there is
         raise Unreadable("the archive is broken") from None
+    if len(names) != 1:
+        raise Unreadable(f"the archive holds {len(names)} notebooks; hand in one")
     if len(found) > MOST_BYTES:
         raise Unreadable(f"the archive holds more than {MOST_BYTES >> 20} MB")
     return found
@@ -162,19 +162,13 @@ def cells(raw: bytes) -> list[Cell]:
     if sum(map(raw.count, (b",", b"[", b"{"))) > MOST_PARTS:
         raise Unreadable("the file has far too many parts; clear its outputs")
     try:
-        notebook = json.loads(_text(raw))
+        notebook = json.loads(raw.decode(json.detect_encoding(raw), "replace"))
     except (ValueError, RecursionError, MemoryError):
         raise Unreadable("the file is no notebook: it is no JSON") from None
     found = list(_cells(notebook))
     if not found:
         raise Unreadable("the file is no notebook: it has no cells")
     return found[:MOST_CELLS]
-
-
-def _text(raw: bytes) -> str:
-    if raw.startswith(b"\xef\xbb\xbf"):
-        return raw.decode("utf-8-sig", "replace")
-    return raw.decode(json.detect_encoding(raw), "replace")
 
 
 def _cells(notebook: Any) -> Iterator[Cell]:
@@ -204,3 +198,53 @@ def written_answer(found: list[Cell]) -> str:
             text = cell.source.lstrip().partition("\n")[2].strip()
             return "" if text == NOT_WRITTEN else text
     return ""
+
+
+SETUP = "setup"
+"""The tag of cells that answers rely on, such as imports."""
+
+
+@dataclass(frozen=True)
+class Template:
+    """A released notebook.
+
+    Attributes:
+        setup: sources of the cells with the tag ``setup``.
+        given: all sources, in normal form.
+    """
+
+    setup: tuple[str, ...]
+    given: frozenset[str]
+
+    @classmethod
+    def load(cls, path: Path) -> Template:
+        """Read a released notebook.
+
+        Raises:
+            FileNotFoundError: it is not there.
+        """
+        if not path.is_file():
+            raise FileNotFoundError(f"{path} is not there: name the released notebook")
+        listed = json.loads(path.read_text("utf-8"))["cells"]
+        code = [cell for cell in listed if cell["cell_type"] == "code"]
+        sources = ["".join(cell["source"]) for cell in code]
+        setup = [
+            source
+            for cell, source in zip(code, sources, strict=True)
+            if SETUP in cell["metadata"].get("tags", [])
+        ]
+        return cls(tuple(setup), frozenset(map(normal, sources)))
+
+    def own(self, cells: list[Cell]) -> list[str]:
+        """What to run of a hand-in: the set-up that was given out, then the student's own cells.
+
+        A cell that was given out and comes back as it was holds no answer and is left out. So a
+        lost or moved set-up does no harm, and an empty answer hides none that was given.
+        """
+        code = [cell.source for cell in cells if cell.code and cell.source.strip()]
+        return [*self.setup, *(source for source in code if normal(source) not in self.given)]
+
+
+def normal(source: str) -> str:
+    """A source without the spaces and empty lines that editors add."""
+    return "\n".join(line.rstrip() for line in source.splitlines() if line.strip())

@@ -19,7 +19,7 @@ import os
 import random
 import sys
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 MOST_CHARACTERS = 500
@@ -44,8 +44,7 @@ class Runner:
         """Answer requests until there are no more."""
         for line in self.requests:
             request = json.loads(line)
-            kinds = {"load": self.load, "run": self.run, "call": self.call}
-            self.write(request["nonce"], kinds[request["do"]](request))
+            self.write(request["nonce"], getattr(self, request["do"])(request))
 
     def write(self, nonce: str, reply: dict) -> None:
         """Write one reply as one line."""
@@ -90,11 +89,12 @@ class Runner:
             return {"missing": True}
         module, function = request["drive"].rsplit(".", 1)
         drive = getattr(sys.modules[module], function)
-        if request.get("asks"):
-            drive = _with_ask(drive, self._asker(request["nonce"]))
-        return {"cases": [_case(drive, answer, inputs) for inputs in request["cases"]]}
+        ask = [self._asker(request["nonce"])] if request["asks"] else []
+        return {"cases": [_case(drive, answer, [*ask, *inputs]) for inputs in request["cases"]]}
 
     def _asker(self, nonce: str) -> Callable[[Any], Any]:
+        """The function by which a search makes queries: the grader replies to them."""
+
         def ask(value: Any) -> Any:
             self.write(nonce, {"ask": value})
             reply = json.loads(self.requests.readline())
@@ -103,10 +103,6 @@ class Runner:
             return reply["value"]
 
         return ask
-
-
-def _with_ask(drive: Callable, ask: Callable) -> Callable:
-    return lambda answer, *inputs: drive(answer, ask, *inputs)
 
 
 def _case(drive: Callable, answer: Any, inputs: list) -> dict:
@@ -163,13 +159,8 @@ class _Absences(importlib.abc.MetaPathFinder, importlib.abc.Loader):
             return None
         return importlib.machinery.ModuleSpec(name, self, is_package=True)
 
-    def create_module(self, spec: Any) -> types.ModuleType:
-        module = types.ModuleType(spec.name)
-        module.__dict__["__getattr__"] = _absent(spec.name)
-        return module
-
     def exec_module(self, module: types.ModuleType) -> None:
-        pass
+        module.__dict__["__getattr__"] = _absent(module.__name__)
 
 
 def _absent(module: str) -> Callable[[str], Any]:
@@ -220,16 +211,22 @@ def _seed_everything() -> None:
 
 def limit(limits: dict[str, int]) -> None:
     """Give up the rights of root, then bound what this process and its children may use."""
-    if limits.get("uid"):
+    if limits["uid"]:
         os.setgroups([])
         os.setresgid(*[limits["uid"]] * 3)
         os.setresuid(*[limits["uid"]] * 3)
     import resource
 
-    for name, value in _bounds(limits):
-        kind = getattr(resource, name, None)
-        if kind is None:
-            continue
+    bounds = {
+        "RLIMIT_CPU": limits["seconds"],
+        "RLIMIT_DATA": limits["memory"],
+        "RLIMIT_FSIZE": limits["file_bytes"],
+        "RLIMIT_NOFILE": 256,
+        "RLIMIT_CORE": 0,
+        "RLIMIT_NPROC": limits["processes"],
+    }
+    for name, value in bounds.items():
+        kind = getattr(resource, name)
         _, hard = resource.getrlimit(kind)
         least = value if hard == resource.RLIM_INFINITY else min(value, hard)
         try:
@@ -237,16 +234,6 @@ def limit(limits: dict[str, int]) -> None:
         except (ValueError, OSError):
             if name != "RLIMIT_DATA":  # macOS knows it and refuses
                 raise
-
-
-def _bounds(limits: dict[str, int]) -> Iterator[tuple[str, int]]:
-    yield "RLIMIT_CPU", limits["seconds"]
-    yield "RLIMIT_DATA", limits["memory"]
-    yield "RLIMIT_FSIZE", limits["file_bytes"]
-    yield "RLIMIT_NOFILE", 256
-    yield "RLIMIT_CORE", 0
-    if limits["processes"]:
-        yield "RLIMIT_NPROC", limits["processes"]
 
 
 def main() -> None:

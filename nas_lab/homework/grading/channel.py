@@ -1,4 +1,4 @@
-"""A channel to a box: a line of JSON there, a line back, and a limit on everything."""
+"""A channel to a sandbox: a line of JSON there, a line back, and a limit on everything."""
 
 from __future__ import annotations
 
@@ -9,81 +9,84 @@ import selectors
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
-from nas_lab.homework.drivers import Plain
-from nas_lab.homework.grading import processes
-from nas_lab.homework.question import Question
+import psutil
+
+from nas_lab.homework.grading.boxes import Limits
 
 MOST_BYTES = 8 << 20
 """Of one reply: 40 cases of the runner's longest value."""
 MOST_DIGITS = 400
 """Of a whole number in a reply."""
-LOOK_SECONDS = 0.25
-"""How often processes, their memory and their time are looked at."""
+CHECK_SECONDS = 0.25
+"""How often processes, their memory and their time are checked."""
 CPU_FACTOR = 1.2
 """A request may compute this many times its seconds, all processes together."""
+LEAST_FREE = 256 << 20
+"""Below this many free bytes of the machine, a sandbox that grows is ended."""
 
 
 class Trouble(Exception):
-    """A box that gave no proper reply: ``kind`` is timed out, ended, memory or tampered."""
+    """A sandbox gave no proper reply.
+
+    Attributes:
+        kind: timed out, ended, memory or tampered.
+        queries: how many a search had made before.
+    """
 
     def __init__(self, kind: str, words: str) -> None:
         super().__init__(words)
-        self.kind = kind
+        self.kind, self.queries = kind, 0
 
 
 class Channel:
-    """A conversation with one box.
+    """Requests to one sandbox and its replies.
 
     Args:
         process: with pipes to the runner's requests and from its replies.
-        memory: bytes that its processes may hold together.
-        most: how many processes there may be.
+        limits: what it may use.
     """
 
-    def __init__(self, process: subprocess.Popen, memory: int, most: int = 1_000) -> None:
+    def __init__(self, process: subprocess.Popen, limits: Limits) -> None:
         assert process.stdin is not None
         assert process.stdout is not None
-        self.process, self.memory, self.most = process, memory, most
+        self.process, self.limits = psutil.Process(process.pid), limits
         self._out, self._in = process.stdin.fileno(), process.stdout.fileno()
         self._buffer = bytearray()
-        self._looked = self._computed = self._most_computed = 0.0
+        self._checked = self._computed = self._most_computed = 0.0
         os.set_blocking(self._out, False)
         os.set_blocking(self._in, False)
 
-    def ask(
-        self,
-        request: dict,
-        seconds: float,
-        answer_query: Callable[[Any], dict] | None = None,
+    def request(
+        self, message: dict, seconds: float, reply_to: Callable[[Any], dict] | None = None
     ) -> dict:
-        """Send a request and return the reply to it.
+        """Send a message and return the reply to it.
 
         Args:
-            request: plain data; a fresh nonce is added.
+            message: plain data; a fresh nonce is added.
             seconds: until the reply must be there.
-            answer_query: answers what the box asks meanwhile, where it may ask.
+            reply_to: replies to queries that the sandbox makes meanwhile, where it may.
 
         Raises:
             Trouble: there was no proper reply.
         """
         nonce, deadline = secrets.token_hex(16), time.monotonic() + seconds
         self._most_computed = self._computed + CPU_FACTOR * seconds
-        line = json.dumps({"nonce": nonce, **request}).encode() + b"\n"
         while True:
-            reply = self._exchange(line, deadline, nonce)
-            if answer_query is None or "ask" not in reply:
+            reply = self._exchange({"nonce": nonce, **message}, deadline)
+            if reply_to is None or "ask" not in reply:
                 return reply
-            line = json.dumps(answer_query(reply["ask"])).encode() + b"\n"
+            message = reply_to(reply["ask"])
 
-    def _exchange(self, line: bytes, deadline: float, nonce: str) -> dict:
+    def _exchange(self, message: dict, deadline: float) -> dict:
         self._read()
         if self._buffer:
             raise Trouble("tampered", "there was a reply before the question")
-        self._send(line, deadline)
+        self._send(json.dumps(message).encode() + b"\n", deadline)
         reply = decoded(self._receive(deadline))
-        if not isinstance(reply, dict) or reply.get("nonce") != nonce:
+        if not isinstance(reply, dict) or reply.get("nonce") != message["nonce"]:
             raise Trouble("tampered", "a reply does not belong to its question")
         return reply
 
@@ -104,9 +107,8 @@ class Channel:
                 raise Trouble("ended", "its process ended")
             if len(self._buffer) > MOST_BYTES:
                 raise Trouble("tampered", "a reply is far too long")
-        line, _, rest = bytes(self._buffer).partition(b"\n")
-        self._buffer = bytearray(rest)
-        return line
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        return bytes(line)
 
     def _read(self) -> bool:
         """Read what is there; False at the end of the pipe."""
@@ -126,39 +128,44 @@ class Channel:
                 left = deadline - time.monotonic()
                 if left <= 0:
                     raise Trouble("timed out", "it took too long")
-                if time.monotonic() > self._looked + LOOK_SECONDS:
-                    self._look_around()
-                if selector.select(min(left, LOOK_SECONDS)):
+                if time.monotonic() > self._checked + CHECK_SECONDS:
+                    self._check_usage()
+                if selector.select(min(left, CHECK_SECONDS)):
                     return
 
-    def _look_around(self) -> None:
-        number, size, self._computed = processes.usage(self.process.pid)
-        self._looked = time.monotonic()
-        too_much = size > self.memory and processes.shared_out(self.process.pid) > self.memory
-        short = size > processes.LEAST_FREE and processes.memory_is_short()
-        if too_much or short:
+    def _check_usage(self) -> None:
+        processes = [self.process, *self.process.children(recursive=True)]
+        size, self._computed = sum(map(_resident, processes)), sum(map(_computed, processes))
+        self._checked = time.monotonic()
+        # What processes share counts several times in their sizes: if in doubt, once.
+        too_much = size > self.limits.memory and sum(map(_share, processes)) > self.limits.memory
+        if too_much or (size > LEAST_FREE > psutil.virtual_memory().available):
             raise Trouble("memory", "it took too much memory")
         if self._computed > self._most_computed:
             raise Trouble("timed out", "it computed too long, all its processes together")
-        if number > self.most:
+        if len(processes) > 2 * self.limits.processes:
             raise Trouble("ended", "it started too many processes")
 
 
-def call(question: Question, cases: list[list[Plain]], **more: bool) -> dict[str, Any]:
-    """The request that puts an answer to work on cases."""
-    return {
-        "do": "call",
-        "question": question.name,
-        "answer": question.answer,
-        "drive": f"{question.drive.__module__}.{question.drive.__name__}",
-        "cases": cases,
-        **more,
-    }
+def _resident(process: psutil.Process) -> int:
+    """Bytes in memory; 0 when it ended meanwhile."""
+    with suppress(psutil.Error):
+        return process.memory_info().rss
+    return 0
 
 
-def as_text(words: object, most: int = 600) -> str:
-    """What a hand-in says, which may be anything, as a short text."""
-    return words[:most] if isinstance(words, str) else "an error that is no text"
+def _share(process: psutil.Process) -> int:
+    """Bytes in memory, divided by how many share them. Slower than `_resident`."""
+    with suppress(psutil.Error, AttributeError):  # ended, another user's, or no Linux
+        return process.memory_full_info().pss
+    return _resident(process)
+
+
+def _computed(process: psutil.Process) -> float:
+    """Seconds computed, with children that have ended."""
+    with suppress(psutil.Error):
+        return sum(process.cpu_times()[:4])
+    return 0.0
 
 
 def decoded(line: bytes) -> Any:

@@ -1,1 +1,0 @@
-"""What enters the box beside a hand-in: the runner, and a copy of the drivers."""

@@ -1,0 +1,266 @@
+"""Results for people: a page for each student, tables, and the leaderboard of an open question."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import html
+import re
+import unicodedata
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nas_lab.homework.grading.grade import Grade, Mark
+from nas_lab.homework.question import Homework, Result, normalized_score
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# ---- pages
+
+STATUS = {
+    "right": ("✓", "right"),
+    "wrong": ("✗", "not right yet"),
+    "scored": ("·", "scored"),
+    "missing": ("–", "not answered"),
+    "raised": ("✗", "raised an error"),
+    "timed out": ("✗", "took too long"),
+    "ended": ("✗", "ended its process"),
+    "memory": ("✗", "took too much memory"),
+    "tampered": ("✗", "sent a forged reply"),
+}
+"""The sign and the words of each status of a mark."""
+
+PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<title>{title}</title>
+<style>
+:root {{ color-scheme: light dark; }}
+body {{ font: 1.05rem/1.5 system-ui, sans-serif; max-width: 48rem; margin: 2rem auto;
+        padding: 0 1rem; }}
+table {{ border-collapse: collapse; width: 100%; }}
+th, td {{ text-align: left; vertical-align: top; padding: .5rem; border-bottom: 1px solid #888; }}
+td:nth-child(2) {{ white-space: nowrap; }}
+pre {{ white-space: pre-wrap; border-left: 4px solid #888; padding-left: 1rem; }}
+</style>
+</head>
+<body>
+<main>
+<h1>{title}</h1>
+<p><strong>{points} of {of} points</strong> for the answers that a machine can check
+(file: {file}).</p>
+{notes}
+<table>
+<thead><tr><th scope="col">question</th><th scope="col">points</th><th scope="col">found</th></tr>
+</thead>
+<tbody>
+{rows}
+</tbody>
+</table>
+<h2>Your written answer</h2>
+{written}
+</main>
+</body>
+</html>
+"""
+
+
+def write_page(grade: Grade, homework: Homework, folder: Path) -> None:
+    """Write a student's page; whatever comes from the hand-in is shown as text."""
+    notes = "".join(f"<li>{html.escape(note)}</li>" for note in grade.notes)
+    page = PAGE.format(
+        title=html.escape(f"{homework.title}: {grade.student}"),
+        file=html.escape(grade.file),
+        points=grade.points,
+        of=grade.of,
+        notes=f"<ul>{notes}</ul>" if notes else "",
+        rows="\n".join(map(_row, grade.marks)),
+        written=f"<pre>{html.escape(grade.written)}</pre>" if grade.written else "<p>None.</p>",
+    )
+    path = folder / page_name(grade.student)
+    path.write_text(page, "utf-8", errors="backslashreplace")
+
+
+def page_name(student: str) -> str:
+    """A file's name for a student, safe on every system, and one for each name."""
+    plain = re.sub(r"[^A-Za-z0-9-]+", "-", student).strip("-")[:60]
+    if plain == student:
+        return f"{plain}.html"
+    code = hashlib.sha256(student.encode("utf-8", "backslashreplace")).hexdigest()[:8]
+    return f"{plain}-{code}.html"
+
+
+def _row(mark: Mark) -> str:
+    sign, words = STATUS[mark.status]
+    words += f": {mark.words}" if mark.words else ""
+    return (
+        f'<tr><th scope="row">{html.escape(mark.question)}</th>'
+        f"<td>{sign} {mark.points} of {mark.of}</td><td>{html.escape(words)}</td></tr>"
+    )
+
+
+# ---- tables
+
+
+def write_grades(path: Path, grades: Sequence[Grade], by_hand: Mapping[str, float]) -> Path:
+    """Write a row for each student and question, and a table of totals beside it.
+
+    Args:
+        path: of the first table; the second has ``.totals`` before its suffix.
+        grades: in any order.
+        by_hand: points for the written answers, by student.
+    """
+    rows, totals = [], []
+    for grade in sorted(grades, key=lambda grade: grade.student):
+        student, more = grade.student, by_hand.get(grade.student, 0)
+        points = _number(grade.points + more)
+        rows += [[student, m.question, m.points, m.of, m.status, m.words] for m in grade.marks]
+        if student in by_hand:
+            rows.append([student, "written", _number(more), "", "by hand", ""])
+        notes = "; ".join([*grade.notes, *grade.private])
+        rows.append([student, "total", points, grade.of, grade.status, notes])
+        totals.append([student, points, grade.of, grade.status])
+    _write_table(path, ["student", "question", "points", "of", "status", "notes"], rows)
+    beside = path.with_suffix(f".totals{path.suffix}")
+    _write_table(beside, ["student", "points", "of", "status"], totals)
+    return beside
+
+
+def _number(points: float) -> float | int:
+    return int(points) if points == int(points) else points
+
+
+def _write_table(path: Path, head: list[str], rows: Sequence[list]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
+        csv.writer(file).writerows([head, *([_cell(value) for value in row] for row in rows)])
+
+
+def _cell(value: object) -> object:
+    """A text that no spreadsheet takes for a formula."""
+    if not isinstance(value, str):
+        return value
+    text = " ".join(value.split())
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
+
+
+def read_marks(path: Path) -> dict[str, float]:
+    """Points given by hand: a table with the columns student and points.
+
+    Raises:
+        ValueError: a column is missing, or a number is none.
+    """
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        rows = list(csv.DictReader(file))
+    try:
+        return {row["student"]: float(row["points"]) for row in rows if row["points"].strip()}
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{path} needs the columns student and points") from error
+
+
+# ---- the leaderboard
+
+MOST_SHOWN = 40
+"""Places in the picture; the table has all."""
+MOST_LETTERS = 24
+COLUMNS = [
+    *("place", "student", "points", "normalized score", "accuracy", "random search", "best"),
+    *("within the limit", "cases", "queries"),
+]
+
+
+@dataclass(frozen=True)
+class Place:
+    """One row: who reached which normalized score, on average.
+
+    Attributes:
+        number: from 1; the same for those with equal scores.
+        student: a name.
+        points: earned.
+        results: of all hidden cases.
+        score: the mean normalized score.
+    """
+
+    number: int
+    student: str
+    points: int
+    results: Sequence[Result]
+    score: float
+
+
+def ranked(grades: Sequence[Grade]) -> list[Place]:
+    """Places, the best first; without those who found nothing."""
+    found = [
+        (-normalized_score(mark.results), grade.student, mark)
+        for grade in grades
+        for mark in grade.marks
+        if any(not result.problem for result in mark.results)
+    ]
+    found.sort(key=lambda entry: entry[:2])
+    scores = [score for score, _, _ in found]
+    return [
+        Place(1 + scores.index(score), student, mark.points, mark.results, -score)
+        for score, student, mark in found
+    ]
+
+
+def write_leaderboard(grades_csv: Path, grades: Sequence[Grade]) -> tuple[Path, Path]:
+    """Write ``.leaderboard.csv`` and ``.leaderboard.png`` beside the table of grades."""
+    places = ranked(grades)
+    table = grades_csv.with_suffix(".leaderboard.csv")
+    _write_table(table, COLUMNS, [_place_row(place) for place in places])
+    picture = table.with_suffix(".png")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")  # a name in letters that the font has not
+        draw(places).savefig(picture, dpi=150)
+    return table, picture
+
+
+def _place_row(place: Place) -> list:
+    counting = [result for result in place.results if not result.problem]
+    means = np.mean([[r.score, r.low, r.high] for r in counting], axis=0)
+    queries = np.mean([result.asked for result in place.results])
+    return [
+        *(place.number, place.student, place.points, round(place.score, 3)),
+        *(round(float(mean), 4) for mean in means),
+        *(len(counting), len(place.results), round(float(queries), 1)),
+    ]
+
+
+def draw(places: Sequence[Place]) -> Figure:
+    """A line for each student: every case as a small dot, the mean as a large one."""
+    from matplotlib.figure import Figure
+
+    shown = places[:MOST_SHOWN]
+    figure = Figure(figsize=(7.5, 1.6 + 0.26 * len(shown)), layout="constrained")
+    axes = figure.subplots()
+    for height, place in enumerate(shown):
+        scores = [result.normalized_score for result in place.results if not result.problem]
+        axes.scatter(scores, [height] * len(scores), s=9, color="#56b4e9", zorder=2)
+        axes.scatter([place.score], [height], s=48, color="#0072b2", zorder=3)
+    for x, name in [(0, "random search"), (1, "the best")]:
+        axes.axvline(x, color="0.4", linewidth=1, zorder=1)
+        axes.text(x, 1.01, name, ha="center", va="bottom", transform=axes.get_xaxis_transform())
+    labels = [f"{place.number}  {_printable(place.student)}" for place in shown]
+    axes.set_yticks(range(len(shown)), labels, parse_math=False)
+    axes.set(xlim=(-1.05, 1.12), ylim=(len(shown) - 0.4, -0.6))
+    axes.set_xlabel("normalized score: from random search to the best network within the limit")
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(axis="y", color="0.92", zorder=0)
+    return figure
+
+
+def _printable(name: str) -> str:
+    """A name without what breaks lines or turns them round, and not too long."""
+    kept = "".join(c if unicodedata.category(c)[0] != "C" else "?" for c in name)
+    return kept if len(kept) <= MOST_LETTERS else kept[: MOST_LETTERS - 1] + "…"
