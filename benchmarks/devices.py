@@ -16,7 +16,7 @@ from scipy import stats
 
 from nas_lab import devices, spaces
 from nas_lab.estimation.latency import measure_archs
-from nas_lab.estimation.objectives import pareto_front
+from nas_lab.estimation.pareto import pareto_front
 
 SPACE = spaces.nasbench201()
 ARCHS, RUNS, SLIDES = 60, 20, 200

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, SupportsFloat
 
+import numpy as np
+
 from nas_lab.checks import whole_number
 from nas_lab.spaces.base import Arch, Space
 
@@ -277,14 +279,23 @@ def price(trial: Trial, cost: str = "cost") -> float:
     return trial.result.metrics[cost]
 
 
+def front(scores: np.ndarray, costs: np.ndarray) -> np.ndarray:
+    """Places of what no other beats in both score (higher) and cost (lower), cheapest first.
+
+    Scores that are NaN take no part; of equals in both, the first stands for all.
+    """
+    places = np.flatnonzero(~np.isnan(scores))
+    order = places[np.lexsort((-scores[places], costs[places]))]
+    best_before = np.maximum.accumulate(np.concatenate(([-math.inf], scores[order])))[:-1]
+    return order[scores[order] > best_before]
+
+
 def pareto(trials: Iterable[Trial], cost: str = "cost") -> list[Trial]:
     """Trials that no other beats in both score (higher) and ``price`` (lower), cheapest first."""
-    scored = [trial for trial in trials if not math.isnan(trial.result.score)]
-    front: list[Trial] = []
-    for trial in sorted(scored, key=lambda t: (price(t, cost), -t.result.score)):
-        if not front or trial.result.score > front[-1].result.score:
-            front.append(trial)
-    return front
+    trials = list(trials)
+    scores = np.array([trial.result.score for trial in trials], dtype=float)
+    costs = np.array([price(trial, cost) for trial in trials], dtype=float)
+    return [trials[i] for i in front(scores, costs)]
 
 
 def _real(name: str, value: object) -> float:

@@ -114,11 +114,6 @@ ALPHA, BETA, GAMMA = 1.2, 1.1, 1.15
 """Depth, width and resolution for phi = 1, found by grid search from B0 (section 4)."""
 
 
-def total_stride(stages: Iterable[Stage]) -> int:
-    """Product of all strides: pixels of the image for one of the last stage."""
-    return math.prod(stage.stride for stage in stages)
-
-
 def check_stages(stages: Iterable[Stage]) -> tuple[Stage, ...]:
     """Return stages as a tuple; raise ValueError for none, TypeError for what is no stage."""
     checked = tuple(stages)
@@ -131,7 +126,8 @@ def check_stages(stages: Iterable[Stage]) -> tuple[Stage, ...]:
 
 def check_resolution(stages: Sequence[Stage], resolution: int) -> int:
     """Return the resolution; raise ValueError below the stages' total stride."""
-    side, stride = whole_number("resolution", resolution), total_stride(stages)
+    side = whole_number("resolution", resolution)
+    stride = math.prod(stage.stride for stage in stages)
     if side < stride:
         raise ValueError(
             f"resolution={side} is below the total stride {stride} of these stages: the last of "
@@ -276,7 +272,7 @@ def table(
     channels = whole_number("in_channels", in_channels)
     rows = []
     for stage in stages:
-        out = _ceil_div(side, stage.stride)
+        out = -(-side // stage.stride)
         first = _layer(stage, channels, side, out)
         others = (stage.layers - 1) * _layer(stage, stage.channels, out, out)
         rows.append(Row(stage, channels, side, out, first + others))
@@ -322,10 +318,6 @@ def _dense(c_in: int, classes: int) -> Budget:
     return Budget(c_in * classes + classes, c_in * classes)
 
 
-def _ceil_div(a: int, b: int) -> int:
-    return -(-a // b)
-
-
 def round_filters(channels: int, width: float, divisor: int = 8) -> int:
     """Channels times ``width``, as a multiple of ``divisor``: ``round_filters`` of the reference.
 
@@ -334,11 +326,6 @@ def round_filters(channels: int, width: float, divisor: int = 8) -> int:
     wanted = channels * width
     rounded = max(divisor, int(wanted + divisor / 2) // divisor * divisor)
     return rounded + divisor if rounded < 0.9 * wanted else rounded
-
-
-def round_repeats(layers: int, depth: float) -> int:
-    """Layers times ``depth``, rounded up: ``round_repeats`` of the reference."""
-    return math.ceil(depth * layers)
 
 
 def scale(
@@ -357,16 +344,12 @@ def scale(
     """
     width, depth = factor("width", width), factor("depth", depth)
     divisor = whole_number("divisor", divisor)
-    return tuple(
-        replace(
-            stage,
-            channels=round_filters(stage.channels, width, divisor),
-            layers=round_repeats(stage.layers, depth)
-            if stage.operator == "mbconv"
-            else stage.layers,
-        )
-        for stage in check_stages(stages)
-    )
+    scaled = []
+    for stage in check_stages(stages):
+        channels = round_filters(stage.channels, width, divisor)
+        repeats = depth if stage.operator == "mbconv" else 1.0
+        scaled.append(replace(stage, channels=channels, layers=math.ceil(repeats * stage.layers)))
+    return tuple(scaled)
 
 
 def compound(

@@ -41,8 +41,7 @@ LIGHT = {
     "nas_lab.estimation.curves": (
         "from nas_lab.estimation import CurveRegression, EarlyStopped, PowerLaw"
     ),
-    "nas_lab.estimation.objectives": "from nas_lab.estimation import objectives",
-    "nas_lab.estimation.on_device": "from nas_lab.estimation import LookupTable, OnDevice",
+    "nas_lab.estimation.pareto": "from nas_lab.estimation import LookupTable, OnDevice",
     "nas_lab.estimation.predictors": "from nas_lab.estimation import NeuralPredictor",
     "nas_lab.estimation.scaling_grid": "import nas_lab.estimation.scaling_grid",
     "nas_lab.estimation.proxies": "from nas_lab.estimation import proxies",
@@ -55,7 +54,6 @@ LIGHT = {
     "nas_lab.explain": "from nas_lab.explain import rank_correlation",
     "nas_lab.workflow.images": "from nas_lab.workflow import check_data, split",
     "nas_lab.workflow.cluster": "from nas_lab.workflow import OnWorker, Plan, Replay",
-    "nas_lab.workflow.joint": "from nas_lab.workflow import JointSpace",
     "nas_lab.workflow.studies": "from nas_lab.workflow import OptunaSearch, open_study",
 }
 HEAVY = ["torch", "torchvision", "d2l", "matplotlib", "ipywidgets", "sklearn", "pandas"]

@@ -29,11 +29,9 @@ from nas_lab.scaling import (
     project,
     residual,
     round_filters,
-    round_repeats,
     rule,
     scale,
     table,
-    total_stride,
 )
 
 NAMES = list(EFFICIENTNETS)
@@ -105,7 +103,8 @@ def test_a_network_counted_by_hand():
 @given(st.integers(1, 2000), st.floats(1, 8))
 def test_rounding_is_torchvisions(number, factor):
     assert round_filters(number, factor) == MBConvConfig.adjust_channels(number, factor)
-    assert round_repeats(number, factor) == MBConvConfig.adjust_depth(number, factor)
+    (deeper,) = scale((Stage("mbconv", 8, layers=number),), depth=factor)
+    assert deeper.layers == MBConvConfig.adjust_depth(number, factor)
 
 
 @given(st.integers(1, 500), st.floats(1, 8), st.sampled_from([1, 2, 4, 8, 16]))
@@ -327,6 +326,7 @@ def test_budgets_and_locks_that_cannot_be_kept_are_explained():
         scale(B0, width=0.5)
 
 
-def test_total_stride_of_b0_is_32():
-    assert total_stride(B0) == 224 // 7
+def test_an_image_below_the_total_stride_of_b0_is_refused():
     assert scaling.B0_RESOLUTION == 224
+    with pytest.raises(ValueError, match="total stride 32"):
+        budget(B0, 31)

@@ -14,8 +14,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "archives",
         "base",
         "latency",
-        "objectives",
-        "on_device",
+        "pareto",
         "predictors",
         "proxies",
         "scaling_grid",
@@ -25,7 +24,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
     ],
     submod_attrs={
         "curves": ["CurveRegression", "EarlyStopped", "PowerLaw"],
-        "on_device": ["LookupTable", "OnDevice"],
+        "pareto": ["LookupTable", "OnDevice"],
         "base": ["Estimator", "Evaluation"],
         "predictors": ["ForestPredictor", "NeuralPredictor", "RidgePredictor"],
         "scaling_grid": ["ScalingGrid"],

@@ -10,7 +10,7 @@ import hashlib
 import math
 import operator
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
@@ -23,8 +23,6 @@ from nas_lab.spaces.network import Cost, Network
 if TYPE_CHECKING:
     import networkx
     import numpy as np
-
-    from nas_lab.spaces.network import Network
 else:
     np = lazy_loader.load("numpy")
 
@@ -302,3 +300,47 @@ def as_generator(rng: np.random.Generator) -> np.random.Generator:
             "make one with numpy.random.default_rng(seed)"
         )
     return rng
+
+
+Row = tuple[int, ...]
+
+
+def smallest_order(
+    inputs: Sequence[frozenset[int]],
+    row: Callable[[int, tuple[int, ...]], Row],
+    twin: Callable[[int], Hashable],
+) -> tuple[int, ...]:
+    """Order nodes so that their rows, read one after the other, are lexicographically smallest.
+
+    The nodes of a cell or a chain carry numbers only because tokens are written one after the
+    other. Where two nodes do not read each other, swapping their numbers gives other tokens and
+    the same network; this order is one representative for all numberings.
+
+    Args:
+        inputs: for each node, the nodes that it reads; they have to come before it.
+        row: ``row(node, placed)`` gives the tokens of ``node`` when it follows the nodes
+            ``placed``, which hold all its inputs.
+        twin: nodes with equal rows and equal ``twin(node)`` are interchangeable, so only one
+            of them is tried first. What reads a node, and how, tells twins apart.
+
+    Returns:
+        The nodes in their new order.
+    """
+    best: list[tuple[tuple[Row, ...], tuple[int, ...]]] = []
+
+    def extend(placed: tuple[int, ...], rows: tuple[Row, ...]) -> None:
+        if len(placed) == len(inputs):
+            best[:] = [min([*best, (rows, placed)])]
+            return
+        ready = {
+            node: row(node, placed)
+            for node in range(len(inputs))
+            if node not in placed and inputs[node].issubset(placed)
+        }
+        smallest = min(ready.values())
+        tied = {twin(node): node for node in ready if ready[node] == smallest}
+        for node in tied.values():
+            extend((*placed, node), (*rows, smallest))
+
+    extend((), ())
+    return best[0][1]

@@ -18,10 +18,10 @@ from nas_lab.spaces.base import (
     Space,
     as_generator,
     as_text,
+    smallest_order,
     token_of,
 )
 from nas_lab.spaces.network import Network, classifier
-from nas_lab.spaces.ordering import smallest_order
 
 if TYPE_CHECKING:
     import networkx

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nas_lab.checks import whole_number
-from nas_lab.spaces.base import Arch, Decision, Skeleton, Space
+from nas_lab.spaces.base import Arch, Decision, Skeleton, Space, smallest_order
 from nas_lab.spaces.network import GATES, Network, classifier
-from nas_lab.spaces.ordering import smallest_order
 
 if TYPE_CHECKING:
     import networkx

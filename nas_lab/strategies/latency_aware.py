@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from nas_lab.data import FashionMNIST
-from nas_lab.estimation.on_device import LookupTable
+from nas_lab.estimation.pareto import LookupTable
 from nas_lab.spaces.base import Skeleton, Space
 from nas_lab.strategies.darts.relaxations import Moment
 from nas_lab.strategies.darts.search import Darts

@@ -13,7 +13,7 @@ import traitlets
 from nas_lab import devices, plots
 from nas_lab.devices import DEVICES, Device, Part, Profile
 from nas_lab.estimation import Table
-from nas_lab.estimation.objectives import pareto_front, weighted_loss
+from nas_lab.estimation.pareto import pareto_front, weighted_loss
 from nas_lab.plots import duration, part_label
 from nas_lab.spaces import Arch
 from nas_lab.widgets.base import MovingPicture, Picture, State, View, Words, pair, row

@@ -24,7 +24,7 @@ from nas_lab.estimation.onnx import INPUT, OUTPUT, export, session
 from nas_lab.history import Trial
 from nas_lab.spaces.base import Arch
 from nas_lab.training import evaluate
-from nas_lab.workflow.training import TrainJointly
+from nas_lab.workflow.joint import TrainJointly
 
 TOLERANCE = 1e-4
 """Largest difference of two logits that is rounding: float32 holds about seven digits."""

@@ -8,13 +8,24 @@ arXiv:1807.06906.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from nas_lab import nets, runtime
+from nas_lab.checks import whole_number
+from nas_lab.data import ImageModule, Loader, resize
+from nas_lab.estimation.training import check_fits
+from nas_lab.history import Evaluation
 from nas_lab.spaces.base import Arch, Decision, Skeleton, Space
 from nas_lab.spaces.network import Network
+from nas_lab.training import Curve, EpochEvent, Recipe, train
+from nas_lab.workflow.images import Splits
 
 if TYPE_CHECKING:
     import networkx
@@ -110,3 +121,178 @@ class JointSpace(Space):
     def graph(self, arch: Arch) -> networkx.DiGraph:
         """The graph of the architecture."""
         return self.inner.graph(self.parts(arch)[0])
+
+
+SHIFT = 0.125
+"""Largest shift, as a share of the side: 4 of 32 pixels, as is usual for CIFAR-10."""
+_STREAM = 1_000_003  # what the augmentation draws is unrelated to the order of the images
+
+
+def augment(images: torch.Tensor, augmentation: str, generator: torch.Generator) -> torch.Tensor:
+    """Images [B, C, r, r], each shifted or mirrored by chance.
+
+    "shift" moves an image by up to ``SHIFT`` of its side in both directions, its border repeated;
+    "flip" mirrors every second one, left to right.
+    """
+    batch, _, _, side = images.shape
+    if "flip" in augmentation:
+        mirrored = torch.rand(batch, generator=generator) < 0.5
+        images = torch.where(mirrored[:, None, None, None], images.flip(3), images)
+    reach = round(SHIFT * side)
+    if "shift" in augmentation and reach:
+        wide = F.pad(images, (reach,) * 4, mode="replicate")
+        top, left = torch.randint(2 * reach + 1, (2, batch, 1), generator=generator)
+        rows, columns = top + torch.arange(side), left + torch.arange(side)
+        every = torch.arange(batch)[:, None, None]
+        images = wide.permute(0, 2, 3, 1)[every, rows[:, :, None], columns[:, None, :]]
+        images = images.permute(0, 3, 1, 2)
+    return images
+
+
+@dataclass(frozen=True, eq=False)
+class AugmentedLoader(Loader):
+    """A loader whose images are augmented anew in every pass, fixed by its seed."""
+
+    augmentation: str = "none"
+
+    def _batches(self, number: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        generator = runtime.generator(*(self.seed or ()), number, _STREAM)
+        for images, labels in super()._batches(number):
+            yield augment(images, self.augmentation, generator), labels
+
+
+class ImageData(ImageModule):
+    """A reader's splits as normalised float32 tensors [N, C, r, r].
+
+    Mean and standard deviation are those of the training pixels; nothing of validation and test
+    images goes into them.
+
+    Args:
+        splits: what to train on, to choose by, and to test with.
+        resolution: height and width r; images are resized with antialiasing.
+        batch_size: images a batch.
+        seed: fixes the order of the training images, and their augmentation.
+        augmentation: of training images, one of ``AUGMENTATIONS``.
+
+    Raises:
+        TypeError, ValueError: an argument is wrong.
+    """
+
+    def __init__(
+        self,
+        splits: Splits,
+        resolution: int = 12,
+        batch_size: int = 64,
+        seed: int = 0,
+        *,
+        augmentation: str = "none",
+    ) -> None:
+        super().__init__(num_workers=0)
+        if augmentation not in AUGMENTATIONS:
+            raise ValueError(
+                f"unknown augmentation {augmentation!r}: choose from {', '.join(AUGMENTATIONS)}"
+            )
+        self.splits = splits
+        self.resolution = whole_number("resolution", resolution)
+        self.batch_size = whole_number("batch_size", batch_size)
+        self.seed = whole_number("seed", seed, least=0)
+        self.augmentation = augmentation
+        self.channels = splits.train.pixels.shape[3]
+        self.classes = len(splits.train.classes)
+
+    def augmented(self, augmentation: str) -> ImageData:
+        """The same images, without another copy of them, with another augmentation."""
+        other = ImageData(
+            self.splits, self.resolution, self.batch_size, self.seed, augmentation=augmentation
+        )
+        other.__dict__["_tensors"] = self._tensors
+        return other
+
+    def train_dataloader(self) -> AugmentedLoader:
+        """The training images, in a new order and augmented anew every time."""
+        images, labels = self._tensors["train"]
+        return AugmentedLoader(images, labels, self.batch_size, (self.seed,), self.augmentation)
+
+    def _split(self, split: str) -> tuple[torch.Tensor, torch.Tensor]:
+        return self._tensors[split]
+
+    @cached_property
+    def _tensors(self) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
+        resized = {
+            name: resize(torch.from_numpy(part.pixels).permute(0, 3, 1, 2), self.resolution)
+            for name, part in self.splits.parts.items()
+        }
+        std, mean = torch.std_mean(resized["train"], dim=(0, 2, 3), keepdim=True)
+        std = std.clamp(min=1e-3)  # of images that are all alike
+        return {
+            name: ((images - mean) / std, torch.from_numpy(self.splits.parts[name].labels))
+            for name, images in resized.items()
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class TrainJointly:
+    """Estimate by training: ``estimate(arch, seed) -> Evaluation``.
+
+    The score is the accuracy in [0, 1] on validation images after the last epoch, the cost the
+    seconds of training. A training that diverges scores nan.
+
+    Args:
+        space: where architectures and settings are from.
+        skeleton: what surrounds a cell.
+        data: images as the skeleton takes them; their augmentation is replaced by the chosen one.
+        recipe: epochs, momentum and what else no token decides.
+
+    Raises:
+        ValueError: the data's resolution, channels or classes are not the skeleton's.
+    """
+
+    space: JointSpace
+    skeleton: Skeleton
+    data: ImageData
+    recipe: Recipe = field(default_factory=Recipe)
+
+    def __post_init__(self) -> None:
+        check_fits(self.data, self.skeleton)
+
+    def __call__(
+        self,
+        arch: Arch,
+        seed: int,
+        *,
+        epochs: int | None = None,
+        paid: int = 0,
+        on_epoch: Callable[[EpochEvent], None] | None = None,
+    ) -> Evaluation:
+        """Train from scratch and return the validation accuracy with its cost.
+
+        Args:
+            arch: of the joint space.
+            seed: of the initial weights, the order of the images and their augmentation.
+            epochs: of a whole training, by default the recipe's. The schedule ends with them.
+            paid: ignored: nothing is kept of an earlier training, so all epochs are paid for.
+            on_epoch: called after every epoch; what it raises ends the training.
+        """
+        _, curve = self.fit(arch, seed, epochs=epochs, on_epoch=on_epoch)
+        params = self.space.cost(arch, self.skeleton).params
+        return curve.evaluation(arch, {"epochs": len(curve), "params": params})
+
+    def recipe_of(self, arch: Arch, epochs: int | None = None) -> Recipe:
+        """The recipe with the settings that ``arch`` chose."""
+        _, settings = self.space.parts(arch)
+        chosen: dict[str, Any] = {
+            "learning_rate": settings.learning_rate,
+            "weight_decay": settings.weight_decay,
+            "schedule": settings.schedule,
+            "epochs": self.recipe.epochs if epochs is None else whole_number("epochs", epochs),
+        }
+        return replace(self.recipe, **chosen)
+
+    def fit(
+        self, arch: Arch, seed: int, *, epochs: int | None = None, **options: Any
+    ) -> tuple[nn.Module, Curve]:
+        """Return the trained network and its curve; ``options`` are those of ``train``."""
+        architecture, settings = self.space.parts(arch)
+        net = nets.build(self.space.inner, architecture, self.skeleton, seed=seed)
+        data = self.data.augmented(settings.augmentation)
+        return net, train(net, data, self.recipe_of(arch, epochs), seed=seed, **options)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nas_lab.estimation.objectives import (
+from nas_lab.estimation.pareto import (
     best_within,
     hypervolume,
     pareto_front,

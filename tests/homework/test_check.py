@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from nas_lab.estimation.objectives import pareto_front
+from nas_lab.estimation.pareto import pareto_front
 from nas_lab.homework import check
 from nas_lab.homework.comparing import difference
 from nas_lab.homework.drivers import plain

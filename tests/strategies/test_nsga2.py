@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nas_lab.estimation.objectives import hypervolume
+from nas_lab.estimation.pareto import hypervolume
 from nas_lab.history import Evaluation, Trial
 from nas_lab.spaces import nasbench201
 from nas_lab.strategies import NSGA2, RandomSearch, search

@@ -9,7 +9,7 @@ from nas_lab import nets, runtime
 from nas_lab.spaces import nasbench201
 from nas_lab.training import Recipe, train
 from nas_lab.workflow import ImageData, TrainJointly, split
-from nas_lab.workflow.training import augment
+from nas_lab.workflow.joint import augment
 from tests.workflow import made
 
 ARCH = (3, 1, 2, 1, 0, 3, 3, 1, 1, 0)  # rate 0.3, decay 1e-4, cosine, none

@@ -1,10 +1,15 @@
-"""Cost on a device: looked up by option, or counted; free of torch."""
+"""Accuracy against cost on a device: look-up tables, objectives, budgets and Pareto fronts.
+
+Costs are latencies in seconds, energies in joules, or whatever else should be small. It is free of
+torch, so a worker that only looks up needs none.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,8 +19,7 @@ from nas_lab import devices
 from nas_lab.checks import number_in
 from nas_lab.devices import Device
 from nas_lab.estimation.base import Estimator
-from nas_lab.estimation.objectives import check_costs
-from nas_lab.history import Evaluation
+from nas_lab.history import Evaluation, front
 from nas_lab.spaces.base import Arch, Skeleton, Space
 
 
@@ -148,3 +152,110 @@ class OnDevice:
         score = self.objective(found.score, seconds) if self.objective else found.score
         metrics = {"accuracy": found.score, "latency": seconds, "energy": joules}
         return Evaluation(float(score), found.cost, {**found.metrics, **metrics})
+
+
+Number = TypeVar("Number", float, np.ndarray)
+
+
+def weighted_loss(loss: Number, latency: Number, beta: float, unit: float = 1e-6) -> Number:
+    """The lecture's ``loss * log(latency)^beta``: lower is better.
+
+    It is equation 2 of FBNet (Wu et al. 2019, arXiv:1812.03443), whose factor alpha changes no
+    order. The logarithm is natural, and of a latency counted in ``unit``: its sign and its weight
+    depend on that unit, so the unit has to be shorter than every latency.
+
+    Args:
+        loss: not negative.
+        latency: seconds.
+        beta: how much latency counts; 0 leaves the loss alone.
+        unit: seconds that count as 1; the default is a microsecond.
+
+    Raises:
+        ValueError: a latency that is not longer than ``unit``, a negative loss, or a number that
+            is not finite.
+    """
+    check_costs("latency", latency)
+    if not (math.isfinite(unit) and unit > 0):
+        raise ValueError(f"unit must be a positive number of seconds, not {unit!r}")
+    if not math.isfinite(beta):
+        raise ValueError(f"beta must be a finite number, not {beta!r}")
+    if np.any(np.asarray(loss) < 0):
+        raise ValueError(f"a loss is not negative, but {float(np.nanmin(loss)):g} is")
+    shortest = float(np.min(latency, initial=math.inf))
+    if shortest <= unit:
+        raise ValueError(
+            f"a latency of {shortest:g} s is not longer than the unit of {unit:g} s, so its "
+            f"logarithm is not positive: choose a unit below {shortest:g}"
+        )
+    logarithm: Any = np.log(np.asarray(latency) / unit)
+    return loss * logarithm**beta
+
+
+def best_within(scores: npt.ArrayLike, costs: npt.ArrayLike, budget: float) -> int:
+    """The place of the highest score among those whose cost is within a budget.
+
+    Scores that are NaN never win; of equal scores the cheapest does.
+
+    Raises:
+        ValueError: nothing meets the budget, or a cost or the budget is not positive.
+    """
+    scores, costs = _pairs(scores, costs)
+    check_costs("budget", budget)
+    within = np.flatnonzero((costs <= budget) & ~np.isnan(scores))
+    if not within.size:
+        scored = costs[~np.isnan(scores)]
+        cheapest = f"the cheapest needs {scored.min():.3g}" if scored.size else "none has a score"
+        raise ValueError(f"nothing meets a budget of {budget:g}: {cheapest}")
+    return int(within[np.lexsort((costs[within], -scores[within]))[0]])
+
+
+def pareto_front(scores: npt.ArrayLike, costs: npt.ArrayLike) -> np.ndarray:
+    """Places of what no other beats in both score (higher) and cost (lower), cheapest first.
+
+    Scores that are NaN take no part; of equals in both, the first stands for all.
+
+    Raises:
+        ValueError: a cost that is not positive and finite, or arrays of different lengths.
+    """
+    return front(*_pairs(scores, costs))
+
+
+def hypervolume(
+    scores: npt.ArrayLike, costs: npt.ArrayLike, *, worst_score: float, worst_cost: float
+) -> float:
+    """Area that scores and costs cover, up to a corner that is worse in both.
+
+    It grows when a point is found that the others do not beat (Zitzler & Thiele 1999,
+    doi:10.1109/4235.797969). Points beyond the corner add nothing.
+
+    Raises:
+        ValueError: a cost that is not positive and finite, or a corner that is not finite.
+    """
+    if not (math.isfinite(worst_score) and math.isfinite(worst_cost)):
+        raise ValueError(f"the corner ({worst_score!r}, {worst_cost!r}) must be finite")
+    scores, costs = _pairs(scores, costs)
+    places = front(scores, costs)
+    places = places[(scores[places] > worst_score) & (costs[places] < worst_cost)]
+    heights = np.diff(scores[places], prepend=worst_score)
+    return float(np.sum(heights * (worst_cost - costs[places])))
+
+
+def _pairs(scores: npt.ArrayLike, costs: npt.ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    scores, costs = np.asarray(scores, dtype=float), np.asarray(costs, dtype=float)
+    if scores.shape != costs.shape or scores.ndim != 1:
+        raise ValueError(
+            f"scores and costs come in pairs, but their shapes are {scores.shape} and {costs.shape}"
+        )
+    check_costs("cost", costs)
+    return scores, costs
+
+
+def check_costs(name: str, costs: npt.ArrayLike) -> None:
+    """Raise ValueError unless all costs are positive and finite."""
+    costs = np.asarray(costs, dtype=float)
+    wrong = costs[~(np.isfinite(costs) & (costs > 0))]
+    if wrong.size:
+        raise ValueError(
+            f"{name} must be positive and finite, but {wrong.flat[0]:g} is not: "
+            "a measured zero means that the clock is too coarse, so time more runs together"
+        )
