@@ -14,7 +14,7 @@ import argparse
 import gzip
 import sys
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -120,10 +120,6 @@ class ImageModule(d2l.DataModule):
         """Return the test images as a `Loader`. Look at them once, when all is decided."""
         return Loader(*self._split("test"), self.batch_size)
 
-    def get_dataloader(self, train: bool) -> Loader:
-        """Return the training images as a `Loader`, or the validation images."""
-        return self.train_dataloader() if train else self.val_dataloader()
-
 
 class FashionMNIST(ImageModule):
     """Fashion-MNIST as normalised float32 tensors [N, 1, r, r], read once a process.
@@ -186,18 +182,6 @@ class FashionMNIST(ImageModule):
         """Return the name of the class of every label in `indices`."""
         return [LABELS[int(index)] for index in indices]
 
-    def visualize(
-        self,
-        batch: Sequence[torch.Tensor],
-        nrows: int = 1,
-        ncols: int = 8,
-        labels: Sequence[str] = (),
-    ) -> None:
-        """Show the first nrows * ncols images of a batch with their classes."""
-        images, y = batch
-        titles = list(labels) or self.text_labels(y)
-        d2l.show_images(images.squeeze(1).cpu(), nrows, ncols, titles=titles)
-
     def _split(self, split: str) -> tuple[torch.Tensor, torch.Tensor]:
         folder = str(find_official(self.root)) if self.full else None
         return _tensors(split, self.resolution, folder, str(self.device or "cpu"))
@@ -224,12 +208,9 @@ def _whole(folder: str) -> Arrays:
     train = np.setdiff1d(np.arange(60_000), _subset()["validation_indices"])
     train = train[_balanced(official["train_labels"][train])]
     return {
-        "train_images": official["train_images"][train],
-        "train_labels": official["train_labels"][train],
-        "validation_images": _subset()["validation_images"],
-        "validation_labels": _subset()["validation_labels"],
-        "test_images": official["test_images"],
-        "test_labels": official["test_labels"],
+        **{name: array[train] for name, array in official.items() if name.startswith("train")},
+        **{name: array for name, array in _subset().items() if name.startswith("validation")},
+        **{name: array for name, array in official.items() if name.startswith("test")},
     }
 
 
@@ -285,17 +266,22 @@ def read_official(folder: Path) -> Arrays:
     """
     arrays = {}
     for split, (prefix, size) in _OFFICIAL.items():
-        images, labels = (_idx_file(folder, f"{prefix}-{kind}") for kind in _KINDS)
-        arrays[f"{split}_images"] = read_idx(images, (size, 28, 28))
-        arrays[f"{split}_labels"] = read_idx(labels, (size,))
+        for kind, (ending, shape) in _KINDS.items():
+            path = _idx_file(folder, f"{prefix}-{ending}")
+            arrays[f"{split}_{kind}"] = read_idx(path, (size, *shape))
     return arrays
 
 
-_KINDS = ("images-idx3-ubyte", "labels-idx1-ubyte")
+_KINDS: Mapping[str, tuple[str, tuple[int, ...]]] = {
+    "images": ("images-idx3-ubyte", (28, 28)),
+    "labels": ("labels-idx1-ubyte", ()),
+}
 
 
 def _idx_names() -> list[str]:
-    return [f"{prefix}-{kind}" for prefix, _ in _OFFICIAL.values() for kind in _KINDS]
+    return [
+        f"{prefix}-{ending}" for prefix, _ in _OFFICIAL.values() for ending, _ in _KINDS.values()
+    ]
 
 
 def _idx_file(folder: Path, name: str) -> Path:
@@ -334,16 +320,13 @@ def select(official: Arrays) -> dict[str, np.ndarray]:
         rows = shuffled[_balanced(labels[shuffled])].reshape(-1, len(LABELS))
         for split in splits:
             chosen, rows = np.split(rows, [_PER_CLASS[split]])
-            subset |= _take(official, source, split, chosen.ravel())
+            places = chosen.ravel()
+            subset |= {
+                f"{split}_images": official[f"{source}_images"][places],
+                f"{split}_labels": official[f"{source}_labels"][places],
+                f"{split}_indices": places.astype(np.int32),
+            }
     return subset
-
-
-def _take(official: Arrays, source: str, split: str, rows: np.ndarray) -> dict[str, np.ndarray]:
-    return {
-        f"{split}_images": official[f"{source}_images"][rows],
-        f"{split}_labels": official[f"{source}_labels"][rows],
-        f"{split}_indices": rows.astype(np.int32),
-    }
 
 
 def _balanced(labels: np.ndarray) -> np.ndarray:

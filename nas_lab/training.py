@@ -12,22 +12,26 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 import d2l.torch as d2l
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.optim import lr_scheduler
 from torch.optim.lr_scheduler import LRScheduler
+from tqdm.auto import tqdm
 
 from nas_lab import runtime
-from nas_lab.checks import whole_number
+from nas_lab.checks import number_in, whole_number
 from nas_lab.data import Loader
 from nas_lab.history import Evaluation
 from nas_lab.spaces.base import Arch
+
+SCHEDULES = ("one_cycle", "cosine", "constant")
 
 Batches = Iterable[tuple[torch.Tensor, torch.Tensor]]
 
@@ -59,57 +63,38 @@ class Recipe:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "epochs", whole_number("epochs", self.epochs))
-        _in_range("learning_rate", self.learning_rate, 0 < self.learning_rate < math.inf, "> 0")
-        _in_range("momentum", self.momentum, 0 <= self.momentum < 1, "in [0, 1)")
-        _in_range("weight_decay", self.weight_decay, 0 <= self.weight_decay < math.inf, ">= 0")
-        smoothing = self.label_smoothing
-        _in_range("label_smoothing", smoothing, 0 <= smoothing < 1, "in [0, 1)")
-        _in_range("warmup", self.warmup, 0 < self.warmup < 1, "in (0, 1)")
-        if self.schedule not in _SCHEDULES:
-            raise ValueError(f"schedule must be one of {sorted(_SCHEDULES)}, not {self.schedule!r}")
+        for name, below in {"momentum": 1, "label_smoothing": 1, "weight_decay": math.inf}.items():
+            number_in(name, getattr(self, name), below=below)
+        for name, below in {"learning_rate": math.inf, "warmup": 1}.items():
+            if not 0 < getattr(self, name) < below:
+                raise ValueError(f"{name} must be in (0, {below:g}), not {getattr(self, name)!r}")
+        if self.schedule not in SCHEDULES:
+            raise ValueError(f"schedule must be one of {SCHEDULES}, not {self.schedule!r}")
 
     def optimiser(self, net: nn.Module) -> torch.optim.SGD:
         """Return the optimiser of a network's parameters."""
-        settings: dict[str, Any] = {
-            "lr": self.learning_rate,
-            "momentum": self.momentum,
-            "nesterov": self.momentum > 0,
-            "weight_decay": self.weight_decay,
-        }
-        try:  # one kernel for all parameters: 0.3 ms a step where foreach took 0.5, a loop 0.8
-            return torch.optim.SGD(net.parameters(), fused=True, **settings)
-        except RuntimeError:  # an older torch has it for GPUs only
-            return torch.optim.SGD(net.parameters(), **settings)
+        return torch.optim.SGD(
+            net.parameters(),
+            lr=self.learning_rate,
+            momentum=self.momentum,
+            nesterov=self.momentum > 0,
+            weight_decay=self.weight_decay,
+            fused=True,  # one kernel for all parameters: 0.3 ms a step where a loop took 0.8
+        )
 
     def scheduler(self, optimiser: torch.optim.Optimizer, steps: int) -> LRScheduler:
         """Return what sets the learning rate at each of `steps` steps."""
-        return _SCHEDULES[self.schedule](self, optimiser, steps)
-
-
-def _in_range(name: str, value: float, good: bool, condition: str) -> None:
-    if not good:
-        raise ValueError(f"{name} must be {condition}, not {value!r}")
-
-
-def _one_cycle(recipe: Recipe, optimiser: torch.optim.Optimizer, steps: int) -> LRScheduler:
-    return torch.optim.lr_scheduler.OneCycleLR(
-        optimiser,
-        recipe.learning_rate,
-        total_steps=max(steps, 2),  # a cycle needs a rise and a fall
-        pct_start=recipe.warmup,
-        cycle_momentum=False,
-    )
-
-
-def _cosine(recipe: Recipe, optimiser: torch.optim.Optimizer, steps: int) -> LRScheduler:
-    return torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
-
-
-def _constant(recipe: Recipe, optimiser: torch.optim.Optimizer, steps: int) -> LRScheduler:
-    return torch.optim.lr_scheduler.ConstantLR(optimiser, factor=1.0)
-
-
-_SCHEDULES = {"one_cycle": _one_cycle, "cosine": _cosine, "constant": _constant}
+        if self.schedule == "constant":
+            return lr_scheduler.ConstantLR(optimiser, factor=1.0)
+        if self.schedule == "cosine":
+            return lr_scheduler.CosineAnnealingLR(optimiser, steps)
+        return lr_scheduler.OneCycleLR(
+            optimiser,
+            self.learning_rate,
+            total_steps=max(steps, 2),  # a cycle needs a rise and a fall
+            pct_start=self.warmup,
+            cycle_momentum=False,
+        )
 
 
 @dataclass(frozen=True)
@@ -170,7 +155,6 @@ class Classifier(d2l.Classifier):
     def __init__(self, net: nn.Module, recipe: Recipe):
         super().__init__()
         self.net, self.recipe = net, recipe
-        self.board = d2l.ProgressBoard(display=False)  # d2l's own models have one
 
     def configure_optimizers(self) -> torch.optim.SGD:
         """Return the recipe's optimiser."""
@@ -220,13 +204,11 @@ class Trainer(d2l.Trainer):
         """Train `model` and return its curve; an interrupt ends it early and is noted there."""
         self.prepare_data(data)
         self.prepare_model(model)
-        model.plot_train_per_epoch = min(model.plot_train_per_epoch, self.num_train_batches)
         self.optim = model.configure_optimizers()
         steps = self.max_epochs * self.num_train_batches
         self.scheduler = model.recipe.scheduler(self.optim, steps)
-        self.train_batch_idx = 0
         self.began = time.perf_counter()
-        with _bar(steps, self.progress) as self.bar:
+        with tqdm(total=steps, disable=not self.progress, unit="step") as self.bar:
             try:
                 for epoch in range(self.max_epochs):
                     self.epoch = epoch
@@ -257,7 +239,6 @@ class Trainer(d2l.Trainer):
             loss.backward()
             self.optim.step()
             self.scheduler.step()
-            self.train_batch_idx += 1
             self.bar.update()
             total = total + loss.detach() * len(batch[-1])
             images += len(batch[-1])
@@ -272,20 +253,9 @@ class Trainer(d2l.Trainer):
             (*self.curve.seconds, seconds),
         )
         epoch = self.epoch + 1
-        self.model.board.xlabel = "epoch"
-        self.model.board.draw(epoch, val_loss, "val_loss")
-        self.model.board.draw(epoch, val_accuracy, "val_acc")
         self.bar.set_postfix(val_acc=f"{val_accuracy:.3f}", refresh=False)
         if self.on_epoch is not None:
             self.on_epoch(EpochEvent(epoch, self.max_epochs, self.curve))
-
-
-@contextmanager
-def _bar(steps: int, show: bool) -> Iterator:
-    from tqdm.auto import tqdm
-
-    with tqdm(total=steps, disable=not show, unit="step") as bar:
-        yield bar
 
 
 def train(

@@ -210,12 +210,10 @@ def test_every_batch_has_its_shapes_and_types():
         assert all(y.dtype == torch.int64 for _, y in batches)
 
 
-def test_get_dataloader_is_training_or_validation_never_test(subset):
+def test_each_loader_has_its_own_split(subset):
     d = FashionMNIST(28, 4000)
-    for train, split in ((True, "train"), (False, "validation")):
-        labels = d.get_dataloader(train).labels
-        np.testing.assert_array_equal(labels.numpy(), subset[f"{split}_labels"])
-    np.testing.assert_array_equal(d.test_dataloader().labels.numpy(), subset["test_labels"])
+    for loader, split in ((d.val_dataloader(), "validation"), (d.test_dataloader(), "test")):
+        np.testing.assert_array_equal(loader.labels.numpy(), subset[f"{split}_labels"])
 
 
 # ---- order ---------------------------------------------------------------------------------
@@ -348,14 +346,3 @@ def test_labels_are_d2ls():
     d2l = pytest.importorskip("d2l.torch")
     theirs = d2l.FashionMNIST.text_labels(None, range(10))
     assert FashionMNIST(4).text_labels(torch.arange(10)) == theirs
-
-
-def test_visualize_shows_images_with_their_classes():
-    plt = pytest.importorskip("matplotlib.pyplot")
-    d = FashionMNIST(16)
-    images, labels = next(iter(d.val_dataloader()))
-    d.visualize((images, labels), nrows=2, ncols=3)
-    axes = plt.gcf().axes
-    assert [ax.get_title() for ax in axes] == d.text_labels(labels[:6])
-    np.testing.assert_array_equal(axes[4].images[0].get_array(), images[4, 0])
-    plt.close("all")
