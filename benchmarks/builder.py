@@ -26,7 +26,7 @@ Loop = Callable[[nn.Module, int], float]
 
 def plain(net: nn.Module, seed: int) -> float:
     """Train as a tutorial does: data loaders over tensors, SGD as it comes, a loss printed."""
-    data, recipe = cells.default_estimate().data, cells.RECIPE
+    data, recipe = cells.ESTIMATE.data, cells.RECIPE
     train, validation = data.train_dataloader(), data.val_dataloader()
     torch.manual_seed(seed)
     batches = DataLoader(TensorDataset(train.images, train.labels), data.batch_size, shuffle=True)
@@ -67,13 +67,13 @@ def plain_channels_last(net: nn.Module, seed: int) -> float:
 
 def ours(net: nn.Module, seed: int) -> float:
     """Train as the builder does."""
-    data = cells.default_estimate().data
+    data = cells.ESTIMATE.data
     return train(net, data, cells.RECIPE, seed=seed, num_threads=1, device="cpu").accuracy
 
 
 def convolutions(net: nn.Module) -> float:
     """Return the seconds that the convolutions of one training take, and nothing else."""
-    record, recipe = cells.default_estimate(), cells.RECIPE
+    record, recipe = cells.ESTIMATE, cells.RECIPE
     net = net.to(memory_format=torch.channels_last)
     seen: list[tuple[nn.Conv2d, torch.Tensor]] = []
 
@@ -125,7 +125,7 @@ def _best(call: Callable[[], object], rounds: int = 5, number: int = 4) -> float
 
 def speed() -> list[dict]:
     """Return architectures a core-hour of each loop, and the mean accuracy that it reaches."""
-    archs = cells.canonical_archs()
+    archs = cells.ARCHS
     chosen = np.random.default_rng(5).choice(len(archs), ARCHS, replace=False)
     loops: dict[str, Loop] = {
         "plain PyTorch": plain,

@@ -28,11 +28,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from nas_lab import nets, runtime, spaces
 from nas_lab.build import cells
-from nas_lab.data import FashionMNIST
 from nas_lab.strategies import Fair, OneShot
 from tests.nets.plain import plain_201, plain_darts
 
-DATA = FashionMNIST(cells.SKELETON.resolution, cells.BATCH_SIZE)
+DATA = cells.DATA
 IMAGES, LABELS = next(iter(DATA.train_dataloader()))
 SMALL = spaces.Skeleton(channels=8, cells=3, resolution=12, in_channels=1, stem_stride=2)
 FAMILIES: dict[str, tuple[spaces.Space, spaces.Skeleton]] = {

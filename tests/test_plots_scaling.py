@@ -106,7 +106,7 @@ def test_lines_and_marks_of_costs():
 
 def choices(means, doublings=1):
     return [
-        Choice(i, direction, doublings, 2.0**doublings, np.full(3, m), np.array([m, m - 0.01, m]))
+        Choice(i, direction, 2.0**doublings, np.full(3, m), np.array([m, m - 0.01, m]))
         for i, (direction, m) in enumerate(zip(DIRECTIONS, means, strict=True))
     ]
 

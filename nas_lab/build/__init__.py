@@ -136,7 +136,8 @@ def _finish(
         if isinstance(unit, Trials):
             yield from unit.finish(folder, executor)
         elif executor is None:
-            yield unit.finish(folder)
+            unit.finish(folder)
+            yield
         else:
             submitted.append(executor.submit(unit.finish, folder))
     yield from (run.result() for run in as_completed(submitted))
@@ -144,9 +145,5 @@ def _finish(
 
 def versions() -> dict[str, str]:
     """What a file was made with."""
-    return {
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-        "machine": platform.machine(),
-    }
+    libraries = {"torch": torch.__version__, "numpy": np.__version__}
+    return {"python": platform.python_version(), "machine": platform.machine(), **libraries}

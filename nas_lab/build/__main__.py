@@ -14,7 +14,6 @@ from nas_lab.build import Job, cells
 from nas_lab.build.darts_runs import darts_runs
 from nas_lab.build.one_shot_runs import one_shot_runs
 from nas_lab.build.scaling_grid import scaling_grid
-from nas_lab.checks import whole_number
 
 JOBS: dict[str, Callable[[], Job]] = {
     "fashion201": cells.table,
@@ -31,17 +30,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command line, ``python -m nas_lab.build NAME``."""
     parser = argparse.ArgumentParser(prog="python -m nas_lab.build", description=__doc__)
     parser.add_argument("name", choices=JOBS, metavar="NAME", help=", ".join(JOBS))
-    parser.add_argument("--workers", type=_workers, default=1, help="processes (default: 1)")
+    parser.add_argument("--workers", type=int, default=1, help="processes (default: 1)")
     parser.add_argument("--scheduler", help="address of a Dask scheduler, in place of processes")
-    parser.add_argument("--shard", type=_shard, default=(1, 1), help="k/n: every n-th part")
+    parser.add_argument("--shard", default="1/1", help="k/n: every n-th part, from the k-th")
     parser.add_argument("--parts", type=Path, help="folder of what is finished")
     parser.add_argument("--output", type=Path, help="the file (default: datasets/NAME.npz)")
     options = parser.parse_args(arguments)
-    output = options.output or Path("datasets") / f"{options.name}.npz"
+    if options.workers < 1:
+        parser.error(f"the number of workers must be at least 1, not {options.workers}")
+    k, _, n = options.shard.partition("/")
+    if not (k.isdecimal() and n.isdecimal() and 1 <= int(k) <= int(n)):
+        parser.error(f"{options.shard!r} is not of the form k/n with k from 1 to n")
+    output = options.output or Path("datasets", f"{options.name}.npz")
     job = JOBS[options.name]()
     folder = options.parts or output.parent / "parts" / f"{output.stem}-{job.fingerprint}"
     with open_executor(options.workers, options.scheduler) as executor:
-        written = job.run(folder, output, executor=executor, shard=options.shard)
+        written = job.run(folder, output, executor=executor, shard=(int(k), int(n)))
     state = "written" if written else "not written: other shards are not complete"
     sys.stdout.write(f"{output}: {state}\n")
     return 0
@@ -60,20 +64,6 @@ def open_executor(workers: int, scheduler: str | None = None) -> Iterator[Execut
     else:
         with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
             yield pool
-
-
-def _workers(text: str) -> int:
-    try:
-        return whole_number("the number of workers", int(text))
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def _shard(text: str) -> tuple[int, int]:
-    k, _, n = text.partition("/")
-    if not (k.isdecimal() and n.isdecimal() and 1 <= int(k) <= int(n)):
-        raise argparse.ArgumentTypeError(f"{text!r} is not of the form k/n with k from 1 to n")
-    return int(k), int(n)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,47 +17,35 @@ from nas_lab.build.cells import SKELETON, SPACE
 from nas_lab.data import FashionMNIST
 from nas_lab.estimation import archives
 from nas_lab.spaces import Arch, Skeleton
-from nas_lab.strategies.darts import (
-    SHORT,
-    AuxiliarySkip,
-    Darts,
-    EdgeNormalisation,
-    Gumbel,
-    HardGumbel,
-    Perturbation,
-    Relaxation,
-    RisingCurvature,
-    Schedule,
-    Softmax,
-    TooManySkips,
-)
+from nas_lab.strategies import darts
+from nas_lab.strategies.darts import SHORT, Darts, Perturbation
 from nas_lab.strategies.one_shot import OneShot, Uniform
 
-BATCH_SIZE = 64
-"""As in the paper."""
+SIZES = (10_000, 1_000)
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(NamedTuple):
     """How long to search, and on what.
 
-    Args:
+    Attributes:
         steps: of every search by gradient.
         every: weights are kept after every so many steps.
         skeleton: what surrounds the cells.
-        data: images as it takes them: all, and few of them.
+        data: images as it takes them: all, and few of them; batches are as large as in the paper.
         seeds: of the searches.
         paths: steps of the one-shot supernet, each of a single architecture.
         candidates: how many architectures are then ranked by its weights.
     """
 
-    steps: int
-    every: int
-    skeleton: Skeleton
-    data: tuple[FashionMNIST, ...]
-    seeds: tuple[int, ...]
-    paths: int
-    candidates: int
+    steps: int = 400
+    every: int = 10
+    skeleton: Skeleton = SKELETON
+    data: tuple[FashionMNIST, ...] = tuple(
+        FashionMNIST(SKELETON.resolution, batch_size=64, images=images) for images in SIZES
+    )
+    seeds: tuple[int, ...] = tuple(range(6))
+    paths: int = 1_500
+    candidates: int = 150
 
     @property
     def kept(self) -> tuple[int, ...]:
@@ -65,12 +53,7 @@ class Plan:
         return tuple(range(self.every, self.steps + 1, self.every))
 
 
-def default_plan() -> Plan:
-    """The table's network; all of its images, and a tenth of them."""
-    data = tuple(FashionMNIST(SKELETON.resolution, BATCH_SIZE, images=n) for n in (10_000, 1_000))
-    return Plan(400, 10, SKELETON, data, seeds=tuple(range(6)), paths=1_500, candidates=150)
-
-
+PLAN = Plan()
 Choices = list[tuple[Arch, float]]
 """What was chosen, with the CPU time until then; one for each name of a method."""
 
@@ -79,14 +62,15 @@ Choices = list[tuple[Arch, float]]
 class Gradient:
     """A method: a search by gradient, and perhaps other rules to read it.
 
-    Its names are its own, for the argmax at the end, then those of the stopping rules and of the
-    selections.
+    Args:
+        name: of the argmax at its end.
+        options: of ``Darts``.
+        rules: makers of stopping rules, by name.
+        selections: other ways to choose at its end, by name.
     """
 
     name: str
-    order: Literal[1, 2, "joint"] = 1
-    relaxation: Relaxation = field(default_factory=Softmax)
-    schedule: Schedule = SHORT
+    options: Mapping[str, Any] = field(default_factory=dict)
     rules: Mapping[str, Callable[[], Any]] = field(default_factory=dict)
     selections: Mapping[str, Perturbation] = field(default_factory=dict)
     keeps_weights = True
@@ -98,32 +82,32 @@ class Gradient:
 
     def darts(self, plan: Plan, data: FashionMNIST, seed: int) -> Darts:
         """The search before its first step."""
-        options: dict[str, Any] = {"relaxation": self.relaxation, "schedule": self.schedule}
-        return Darts(SPACE, plan.skeleton, data, order=self.order, seed=seed, **options)
+        options = {"schedule": SHORT, **self.options}
+        return Darts(SPACE, plan.skeleton, data, seed=seed, **options)
 
     def run(self, plan: Plan, data: FashionMNIST, seed: int) -> tuple[Choices, np.ndarray]:
         """Search to the end, whatever the rules say, noting when each would have stopped.
 
         Returns the choices, and the weights after each kept step [T, D, K].
         """
-        darts = self.darts(plan, data, seed)
+        search = self.darts(plan, data, seed)
         rules = {name: make() for name, make in self.rules.items()}
         asking = dict.fromkeys(rules, 0.0)
         stopped: dict[str, tuple[Arch, float]] = {}
-        for step in darts.train(steps=plan.steps):
+        for step in search.train(steps=plan.steps):
             for name in set(rules) - set(stopped):
                 start = time.thread_time()
-                over = rules[name](darts)
+                over = rules[name](search)
                 asking[name] += time.thread_time() - start
                 if over or step.progress == 1:
                     kept = getattr(rules[name], "keep", -1)
-                    stopped[name] = (darts.arch(kept), step.seconds + asking[name])
-        choices = [(darts.arch(), darts.seconds), *(stopped[name] for name in rules)]
+                    stopped[name] = (search.arch(kept), step.seconds + asking[name])
+        choices = [(search.arch(), search.seconds), *(stopped[name] for name in rules)]
         for selection in self.selections.values():
             start = time.thread_time()
-            arch = replace(selection, seed=seed)(darts)
-            choices.append((arch, darts.seconds + time.thread_time() - start))
-        return choices, darts.w[np.array(plan.kept) - 1]
+            arch = replace(selection, seed=seed)(search)
+            choices.append((arch, search.seconds + time.thread_time() - start))
+        return choices, search.w[np.array(plan.kept) - 1]
 
 
 @dataclass(frozen=True)
@@ -150,18 +134,18 @@ METHODS: tuple[Method, ...] = (
     Gradient(
         "first order",
         rules={
-            "stopped at two skips": TooManySkips,
-            "stopped by curvature": partial(RisingCurvature, every=50, window=3),
+            "stopped at two skips": darts.TooManySkips,
+            "stopped by curvature": partial(darts.RisingCurvature, every=50, window=3),
         },
         selections={"perturbation": Perturbation()},
     ),
-    Gradient("second order", order=2),
-    Gradient("joint", order="joint"),
-    Gradient("warm-up", schedule=replace(SHORT, warmup=0.3)),
-    Gradient("Gumbel", relaxation=Gumbel()),
-    Gradient("hard Gumbel", relaxation=HardGumbel()),
-    Gradient("auxiliary skip", relaxation=AuxiliarySkip()),
-    Gradient("edge weights", relaxation=EdgeNormalisation()),
+    Gradient("second order", {"order": 2}),
+    Gradient("joint", {"order": "joint"}),
+    Gradient("warm-up", {"schedule": replace(SHORT, warmup=0.3)}),
+    Gradient("Gumbel", {"relaxation": darts.Gumbel()}),
+    Gradient("hard Gumbel", {"relaxation": darts.HardGumbel()}),
+    Gradient("auxiliary skip", {"relaxation": darts.AuxiliarySkip()}),
+    Gradient("edge weights", {"relaxation": darts.EdgeNormalisation()}),
     SinglePath(),
 )
 """What is compared. The names of their first choices are those of the methods."""
@@ -202,9 +186,8 @@ def images_of(data: FashionMNIST) -> int:
     return len(data.train_dataloader().labels)
 
 
-def darts_runs(plan: Plan | None = None, methods: Sequence[Method] = METHODS) -> Job:
+def darts_runs(plan: Plan = PLAN, methods: Sequence[Method] = METHODS) -> Job:
     """The job; by default the one of the kit."""
-    plan = plan or default_plan()
     searches = [method.names[0] for method in methods if method.keeps_weights]
     others = [n for method in methods for n in method.names if n not in searches]
     recipe = {

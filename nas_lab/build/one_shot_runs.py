@@ -11,17 +11,16 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from nas_lab.build import Job
-from nas_lab.build.cells import BATCH_SIZE, SKELETON, SPACE, sample
+from nas_lab.build.cells import DATA, SAMPLE, SKELETON, SPACE
 from nas_lab.data import FashionMNIST
 from nas_lab.estimation.averaged_statistics import AveragedStatistics
-from nas_lab.estimation.base import Estimator, estimate_all
 from nas_lab.estimation.weight_sharing import SharedWeights
-from nas_lab.history import Evaluation, History
+from nas_lab.history import History, Trial
 from nas_lab.spaces import Arch, Skeleton, Space
 from nas_lab.strategies.one_shot import Distinct, Fair, OneShot, Sampler, Uniform
 
@@ -35,19 +34,14 @@ class Skewed:
 
     def __call__(self, rng: np.random.Generator) -> list[Arch]:
         """One architecture."""
-        return [tuple(self._token(len(d.options), rng) for d in self.space.decisions)]
-
-    @staticmethod
-    def _token(options: int, rng: np.random.Generator) -> int:
-        weights = 0.5 ** np.arange(options)
-        return int(rng.choice(options, p=weights / weights.sum()))
+        weights = [0.5 ** np.arange(len(d.options)) for d in self.space.decisions]
+        return [tuple(int(rng.choice(len(w), p=w / w.sum())) for w in weights)]
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(NamedTuple):
     """When to evaluate, and what.
 
-    Args:
+    Attributes:
         archs: n architectures.
         steps: of training before each checkpoint, rising; the last ends the training. A step of a
             method whose sampler gives m architectures counts as m steps.
@@ -56,12 +50,10 @@ class Plan:
         seeds: of the trainings.
     """
 
-    archs: tuple[Arch, ...]
+    archs: tuple[Arch, ...] = SAMPLE
     steps: tuple[int, ...] = (500, 1_000, 2_000, 4_000, 8_000)
     skeleton: Skeleton = SKELETON
-    data: FashionMNIST = dataclasses.field(
-        default_factory=lambda: FashionMNIST(SKELETON.resolution, BATCH_SIZE)
-    )
+    data: FashionMNIST = DATA
     seeds: tuple[int, ...] = (0, 1, 2)
 
 
@@ -123,30 +115,20 @@ class OneShotRun:
         checkpoints = {max(1, step // paths): i for i, step in enumerate(plan.steps)}
         for step in one_shot.train(steps=max(checkpoints)):
             if step.number in checkpoints:
-                net = one_shot.estimator().net
-                estimate = WithSeconds(self.method.estimate(net, plan.data), step.seconds)
-                ids = enumerate(plan.archs, start=checkpoints[step.number] * len(plan.archs))
-                missing = {id: arch for id, arch in ids if id not in history}
-                for _ in estimate_all(estimate, missing, history, seed=self.seed):
-                    pass
+                estimate = self.method.estimate(one_shot.estimator().net, plan.data)
+                first = checkpoints[step.number] * len(plan.archs)
+                for id, arch in enumerate(plan.archs, start=first):
+                    if id not in history:
+                        result = estimate(arch, self.seed)
+                        metrics = {**result.metrics, "trained": step.seconds}
+                        history.append(Trial(id, arch, replace(result, metrics=metrics)))
 
 
-@dataclass(frozen=True)
-class WithSeconds:
-    """An estimate that also notes the seconds of training before it."""
-
-    estimate: Estimator
-    seconds: float
-
-    def __call__(self, arch: Arch, seed: int) -> Evaluation:
-        """Evaluate, with one metric more: ``trained``."""
-        result = self.estimate(arch, seed)
-        return replace(result, metrics={**result.metrics, "trained": self.seconds})
+PLAN = Plan()
 
 
-def one_shot_runs(plan: Plan | None = None, methods: Mapping[str, Method] = METHODS) -> Job:
+def one_shot_runs(plan: Plan = PLAN, methods: Mapping[str, Method] = METHODS) -> Job:
     """The job; by default the one of the kit, on the architectures of the shortcuts."""
-    plan = plan or Plan(sample())
     plain = METHODS["uniform"].one_shot(plan, 0)
     settings = ("learning_rate", "momentum", "weight_decay", "clip")
     recipe = {

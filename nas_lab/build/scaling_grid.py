@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from nas_lab.build import Job, Trials
-from nas_lab.build.cells import BATCH_SIZE, RECIPE, arrays_of, counted, record, results_of
+from nas_lab.build.cells import RECIPE, arrays_of, by_unit, counted, record
 from nas_lab.data import FashionMNIST
 from nas_lab.estimation.scaling_grid import BASE, DOUBLINGS, SPACE, STEPS, Base
 from nas_lab.history import Evaluation
@@ -42,7 +42,7 @@ class TrainScaled:
 
     base: Base = BASE
     recipe: Recipe = RECIPE
-    batch_size: int = BATCH_SIZE
+    batch_size: int = 128
     images: int | None = None
 
     def __call__(self, arch: Arch, seed: int) -> Evaluation:
@@ -59,23 +59,24 @@ class TrainScaled:
         return FashionMNIST(resolution, self.batch_size, images=self.images)
 
 
+ESTIMATE = TrainScaled()
+
+
 def plan() -> tuple[Arch, ...]:
     """The base network, and for each number of doublings one network in every direction."""
     shares = itertools.product(range(STEPS + 1), repeat=3)
-    directions = [share for share in shares if sum(share) == STEPS]
-    return (
-        (0, 0, 0),
-        *(tuple(n * s for s in d) for n in range(1, DOUBLINGS + 1) for d in directions),
-    )
+    directions = np.array([share for share in shares if sum(share) == STEPS])
+    scaled = [n * directions for n in range(1, DOUBLINGS + 1)]
+    return ((0, 0, 0), *map(tuple, np.concatenate(scaled).tolist()))
+
+
+ARCHS = plan()
 
 
 def scaling_grid(
-    estimate: TrainScaled | None = None,
-    archs: tuple[Arch, ...] | None = None,
-    seeds: Sequence[int] = SEEDS,
+    estimate: TrainScaled = ESTIMATE, archs: tuple[Arch, ...] = ARCHS, seeds: Sequence[int] = SEEDS
 ) -> Job:
     """The job; by default the one of the kit."""
-    estimate, archs = estimate or TrainScaled(), archs or plan()
     recipe = {
         "base": dataclasses.asdict(estimate.base),
         "recipe": dataclasses.asdict(estimate.recipe),
@@ -101,5 +102,5 @@ def assemble(
         "thousandths": np.rint(np.multiply(phi, 1000)).astype(np.int16),
         "params": np.array(params, dtype=np.int32),
         "macs": np.array(macs, dtype=np.int32),
-        **arrays_of(results_of(units, folder), (len(units), len(archs)), recipe),
+        **arrays_of(by_unit(units, folder), (len(units), len(archs)), recipe),
     }

@@ -28,6 +28,16 @@ MISSING = -1
 REMEDY = "restore it with 'git checkout -- datasets', or reinstall nas-lab"
 
 
+def array(name: str) -> Any:
+    """An attribute that is one of the arrays."""
+    return property(lambda self: self._arrays[name])
+
+
+def entry(name: str) -> Any:
+    """An attribute that stands in ``about``, as a tuple."""
+    return property(lambda self: tuple(self.about[name]))
+
+
 class Archive:
     """A stored result. Subclasses name the file and what it holds, and give access to it.
 
@@ -67,12 +77,13 @@ class Archive:
 
 
 class ArchArchive(Archive):
-    """A stored result with a row for each of N architectures."""
+    """A stored result with a row for each of N architectures.
 
-    @property
-    def archs(self) -> np.ndarray:
-        """The architectures, int8 [N, D], in the order of every other array."""
-        return self._arrays["archs"]
+    Attributes:
+        archs: int8 [N, D], in the order of every other array.
+    """
+
+    archs = array("archs")
 
     def __len__(self) -> int:
         return len(self.archs)

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nas_lab.estimation.archives import ArchArchive, share
+from nas_lab.estimation.archives import ArchArchive, array, share
 from nas_lab.scaling import Coefficients, Stage, compound, fit_phi
 from nas_lab.scaling import budget as count
 from nas_lab.spaces.base import Arch, Decision, Space
@@ -55,15 +55,9 @@ class Direction(NamedTuple):
         return Coefficients(2**self.depth, 2 ** (self.width / 2), 2 ** (self.resolution / 2))
 
 
-def doublings_of(arch: Arch) -> int:
-    """Doublings of the multiply-adds over the base network's, in all dimensions together."""
-    return sum(SPACE.check(arch)) // STEPS
-
-
-def direction_of(arch: Arch) -> Direction | None:
-    """Where a network stands from the base network; None for the base network itself."""
-    total = sum(SPACE.check(arch))
-    return Direction(*(spent / total for spent in arch)) if total else None
+def direction_of(arch: Arch) -> Direction:
+    """Where a network stands from the base network, which itself has the direction (0, 0, 0)."""
+    return Direction(*(spent / max(1, sum(arch)) for spent in arch))
 
 
 @dataclass(frozen=True)
@@ -100,19 +94,15 @@ class Base:
         Not 1, 2 or 3: layers, channels and pixels are whole, and directions should differ in how
         they spend, not in how much.
         """
-        direction, target = direction_of(arch), self.macs * 2 ** doublings_of(arch)
-        if direction is None:
+        if not any(arch):
             return 0.0
-        return fit_phi(
-            self.stages, self.resolution, target, *direction.coefficients, divisor=1, **self.sizes
-        )
+        rates, target = direction_of(arch).coefficients, self.macs * 2 ** (sum(arch) // STEPS)
+        return fit_phi(self.stages, self.resolution, target, *rates, divisor=1, **self.sizes)
 
     def scaled(self, arch: Arch, phi: float) -> tuple[tuple[Stage, ...], int]:
         """Stages and resolution in the direction of an architecture."""
-        direction = direction_of(arch)
-        if direction is None:
-            return self.stages, self.resolution
-        return compound(self.stages, self.resolution, phi, *direction.coefficients, divisor=1)
+        coefficients = direction_of(arch).coefficients
+        return compound(self.stages, self.resolution, phi, *coefficients, divisor=1)
 
 
 BASE: Base = Base(
@@ -135,6 +125,10 @@ class ScalingGrid(ArchArchive):
 
     ``archs[N, 3]`` are quarters of a doubling spent on depth, width and resolution; the base
     network is all 0.
+
+    Attributes:
+        params: int32 [N], trainable parameters.
+        macs: int32 [N], multiply-adds for one image.
     """
 
     FILE, HOLDS, SPACE = "scaling_grid.npz", "scaled networks", SPACE
@@ -142,21 +136,12 @@ class ScalingGrid(ArchArchive):
         *("archs", "thousandths", "params", "macs"),
         *("val_correct", "test_correct", "train_loss", "thread_seconds"),
     )
+    params, macs = array("params"), array("macs")
 
     @property
     def phi(self) -> np.ndarray:
         """Phi at which the multiply-adds come nearest to the budget, float64 [N]."""
         return self._arrays["thousandths"] / 1000
-
-    @property
-    def params(self) -> np.ndarray:
-        """Trainable parameters, int32 [N]."""
-        return self._arrays["params"]
-
-    @property
-    def macs(self) -> np.ndarray:
-        """Multiply-adds for one image, int32 [N]."""
-        return self._arrays["macs"]
 
     def scores(self, epoch: int = -1) -> np.ndarray:
         """Validation accuracy in [0, 1] after an epoch (from 0), [S, N]; NaN where it diverged."""
@@ -166,11 +151,6 @@ class ScalingGrid(ArchArchive):
     def test_scores(self) -> np.ndarray:
         """Test accuracy in [0, 1], [S, N]; NaN where it diverged. Not for a search to see."""
         return share(self._arrays["test_correct"], self.about["images"]["test"])
-
-    @property
-    def train_loss(self) -> np.ndarray:
-        """Mean cross-entropy of the training images, float32 [S, N, E]."""
-        return self._arrays["train_loss"].astype(np.float32)
 
     @property
     def seconds(self) -> np.ndarray:
@@ -185,15 +165,13 @@ class ScalingGrid(ArchArchive):
     @cached_property
     def directions(self) -> tuple[Direction, ...]:
         """Every direction that was tried."""
-        found = {direction_of(arch) for arch in self._rows}
-        return tuple(sorted(direction for direction in found if direction is not None))
+        return tuple(sorted({direction_of(arch) for arch in self._rows if any(arch)}))
 
     @cached_property
     def base(self) -> Base:
         """The network that was scaled."""
-        settings = self.about["base"]
-        stages = tuple(Stage(**stage) for stage in settings["stages"])
-        return Base(**(settings | {"stages": stages}))
+        stages = tuple(Stage(**stage) for stage in self.about["base"]["stages"])
+        return Base(**{**self.about["base"], "stages": stages})
 
     def row(self, direction: Direction, doublings: int) -> int:
         """Place of a network in every array.
@@ -201,7 +179,7 @@ class ScalingGrid(ArchArchive):
         Raises:
             ValueError: no such network was trained.
         """
-        arch = tuple(round(STEPS * doublings * share) for share in direction)
+        arch = tuple(round(STEPS * doublings * part) for part in direction)
         if arch not in self._rows:
             raise ValueError(
                 f"no network was trained for {doublings} doublings in the direction "
@@ -228,8 +206,7 @@ class Choice:
 
     Attributes:
         row: its place in the grid.
-        direction: where it stands from the base network; None for the base network.
-        doublings: how many times its multiply-adds were to double.
+        direction: where it stands from the base network.
         macs_ratio: its multiply-adds over the base's, counted.
         scores: validation accuracy of each seed, [S].
         test_scores: test accuracy of each seed, [S]. Choose by ``scores``, report these: the best
@@ -237,8 +214,7 @@ class Choice:
     """
 
     row: int
-    direction: Direction | None
-    doublings: int
+    direction: Direction
     macs_ratio: float
     scores: np.ndarray
     test_scores: np.ndarray
@@ -251,20 +227,13 @@ class Choice:
     @property
     def coefficients(self) -> Coefficients:
         """alpha, beta and gamma; all 1 for the base network."""
-        return self.direction.coefficients if self.direction else Coefficients(1.0, 1.0, 1.0)
+        return self.direction.coefficients
 
 
 def choice(grid: ScalingGrid, row: int) -> Choice:
     """The network of a row."""
-    arch = tuple(grid.archs[row].tolist())
-    return Choice(
-        row,
-        direction_of(arch),
-        doublings_of(arch),
-        float(grid.macs[row] / grid.base.macs),
-        grid.scores()[:, row],
-        grid.test_scores()[:, row],
-    )
+    direction, ratio = direction_of(grid.archs[row].tolist()), grid.macs[row] / grid.base.macs
+    return Choice(row, direction, float(ratio), grid.scores()[:, row], grid.test_scores()[:, row])
 
 
 def grid_search(grid: ScalingGrid, doublings: int = 1) -> list[Choice]:
@@ -294,8 +263,7 @@ def best_by_dimensions(grid: ScalingGrid, doublings: int) -> dict[int, Choice]:
     """
     best: dict[int, Choice] = {}
     for found in grid_search(grid, doublings):
-        if found.direction is not None:
-            best.setdefault(found.direction.dimensions, found)
+        best.setdefault(found.direction.dimensions, found)
     return dict(sorted(best.items()))
 
 

@@ -19,9 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from nas_lab.estimation.archives import MISSING, ArchArchive, Archive, place, share
+from nas_lab.estimation.archives import MISSING, ArchArchive, Archive, array, entry, place, share
 from nas_lab.history import Evaluation
-from nas_lab.spaces.base import Arch, Skeleton, Space
+from nas_lab.spaces.base import Arch, Skeleton
 
 
 class Table(ArchArchive):
@@ -29,6 +29,13 @@ class Table(ArchArchive):
 
     It is an estimate: ``table(arch, seed)`` gives the recorded validation accuracy and what the
     training cost. Test accuracies are apart, behind ``test`` and ``test_scores``.
+
+    Attributes:
+        archs: int8 [N, D], canonical, in the order of every other array.
+        params: int32 [N], trainable parameters.
+        macs: int32 [N], multiply-adds for one image.
+        space: where the architectures are from.
+        about: recipe, skeleton, versions and sizes of the data, as plain values.
     """
 
     FILE, HOLDS = "fashion201.npz", "table of trainings"
@@ -36,6 +43,7 @@ class Table(ArchArchive):
         *("archs", "row_of_code", "params", "macs"),
         *("val_correct", "test_correct", "train_loss", "thread_seconds"),
     )
+    params, macs, space = array("params"), array("macs"), Archive.SPACE
 
     # ---- one architecture --------------------------------------------------------------------
 
@@ -51,7 +59,12 @@ class Table(ArchArchive):
         """
         key = (self.row(arch), seed)
         if key not in self._known:
-            self._known[key] = self._evaluation(*key)
+            row, _ = key
+            self._known[key] = Evaluation(
+                score=self.curve(arch, seed)[-1],
+                cost=self._arrays["thread_seconds"][seed, row],
+                metrics={"params": self.params[row], "macs": self.macs[row]},
+            )
         return self._known[key]
 
     def row(self, arch: Arch | str) -> int:
@@ -66,56 +79,35 @@ class Table(ArchArchive):
 
     def curve(self, arch: Arch | str, seed: int = 0) -> np.ndarray:
         """Validation accuracy in [0, 1] after each epoch, [E]."""
-        row = self.row(arch)
-        self._check_recorded(row, seed)
-        return self._val_accuracy[seed, row].copy()
+        return self._val_accuracy[self._place(arch, seed)].copy()
 
     def test(self, arch: Arch | str, seed: int = 0) -> float:
         """Test accuracy in [0, 1]. Ask once, when the search is over."""
-        row = self.row(arch)
-        self._check_recorded(row, seed)
-        return float(self._test_accuracy[seed, row])
+        return float(self._test_accuracy[self._place(arch, seed)])
 
     def seeds(self, arch: Arch | str) -> list[int]:
         """Seeds of the recorded trainings of an architecture."""
-        return np.flatnonzero(self._recorded[:, self.row(arch)]).tolist()
+        return np.flatnonzero(self._arrays["test_correct"][:, self.row(arch)] != MISSING).tolist()
 
     # ---- all architectures -------------------------------------------------------------------
 
     def scores(self, seed: int = 0, epoch: int = -1) -> np.ndarray:
         """Validation accuracy in [0, 1] after an epoch (from 0), [N]; NaN where not recorded."""
-        self._check_seed(seed)
-        return self._val_accuracy[seed, :, epoch].copy()
+        return self._of_seed(self._val_accuracy, seed)[:, epoch].copy()
 
     def test_scores(self, seed: int = 0) -> np.ndarray:
         """Test accuracy in [0, 1], [N]; NaN where not recorded. Not for a search to see."""
-        self._check_seed(seed)
-        return self._test_accuracy[seed].copy()
+        return self._of_seed(self._test_accuracy, seed).copy()
 
     @property
     def seconds(self) -> np.ndarray:
         """Seconds of CPU time that the training with seed 0 took, float32 [N]."""
         return self._arrays["thread_seconds"][0].astype(np.float32)
 
-    @property
-    def params(self) -> np.ndarray:
-        """Trainable parameters, int32 [N]."""
-        return self._arrays["params"]
-
-    @property
-    def macs(self) -> np.ndarray:
-        """Multiply-adds for one image, int32 [N]."""
-        return self._arrays["macs"]
-
     @cached_property
     def skeleton(self) -> Skeleton:
         """What surrounded the cells."""
         return Skeleton(**self.about["skeleton"])
-
-    @property
-    def space(self) -> Space:
-        """Where the architectures are from."""
-        return self.SPACE
 
     # ---- inside ------------------------------------------------------------------------------
 
@@ -128,11 +120,6 @@ class Table(ArchArchive):
         return dict(zip(self.space, self._arrays["row_of_code"].tolist(), strict=True))
 
     @cached_property
-    def _recorded(self) -> np.ndarray:
-        """bool [S, N]"""
-        return self._arrays["test_correct"] != MISSING
-
-    @cached_property
     def _val_accuracy(self) -> np.ndarray:
         """float64 [S, N, E], NaN where not recorded"""
         return share(self._arrays["val_correct"], self.about["images"]["validation"])
@@ -142,41 +129,36 @@ class Table(ArchArchive):
         """float64 [S, N], NaN where not recorded"""
         return share(self._arrays["test_correct"], self.about["images"]["test"])
 
-    def _check_seed(self, seed: int) -> None:
-        if not 0 <= seed < len(self._recorded):
-            raise ValueError(f"seed={seed}: the table holds seeds 0 to {len(self._recorded) - 1}")
+    def _of_seed(self, accuracy: np.ndarray, seed: int) -> np.ndarray:
+        if not 0 <= seed < len(accuracy):
+            raise ValueError(f"seed={seed}: the table holds seeds 0 to {len(accuracy) - 1}")
+        return accuracy[seed]
 
-    def _check_recorded(self, row: int, seed: int) -> None:
-        if not (0 <= seed < len(self._recorded) and self._recorded[seed, row]):
-            have = np.flatnonzero(self._recorded[:, row]).tolist()
+    def _place(self, arch: Arch | str, seed: int) -> tuple[int, int]:
+        """Where in [S, N] a training is."""
+        row, have = self.row(arch), self.seeds(arch)
+        if seed not in have:
+            tokens = tuple(self.archs[row].tolist())
             raise ValueError(
-                f"architecture {tuple(self.archs[row].tolist())} was trained with seeds {have}, "
-                f"not with {seed}"
+                f"architecture {tokens} was trained with seeds {have}, not with {seed}"
             )
-
-    def _evaluation(self, row: int, seed: int) -> Evaluation:
-        self._check_recorded(row, seed)
-        return Evaluation(
-            score=float(self._val_accuracy[seed, row, -1]),
-            cost=float(self._arrays["thread_seconds"][seed, row]),
-            metrics={"params": float(self.params[row]), "macs": float(self.macs[row])},
-        )
+        return seed, row
 
 
 class ProxyTable(ArchArchive):
-    """Scores of P zero-cost proxies for N canonical architectures, in the table's order."""
+    """Scores of P zero-cost proxies for N canonical architectures, in the table's order.
+
+    Attributes:
+        names: of the proxies.
+    """
 
     FILE, HOLDS = "fashion201_proxies.npz", "scores of proxies"
     ARRAYS = ("archs", "seconds")
+    names = entry("proxies")
 
     @classmethod
     def _expected(cls, about: Mapping[str, Any]) -> Iterable[str]:
         return [*cls.ARRAYS, *about.get("proxies", ())]
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The proxies."""
-        return tuple(self.about["proxies"])
 
     def scores(self, name: str, seed: int = 0) -> np.ndarray:
         """Scores of a proxy, float32 [N]; NaN where it was not computed with this seed.
@@ -204,15 +186,14 @@ class ShortcutTable(ArchArchive):
     Shortcuts are trainings for fewer epochs, or with fewer images, pixels or channels. All have
     one seed, another than the one that a search on the table sees: so a shortcut and the truth
     share no luck.
+
+    Attributes:
+        names: of the shortcuts, such as ``"2500 images"``.
     """
 
     FILE, HOLDS = "fashion201_shortcuts.npz", "shortcuts"
     ARRAYS = ("archs", "val_correct", "thread_seconds")
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The shortcuts, such as ``"2500 images"``."""
-        return tuple(self.about["names"])
+    names = entry("names")
 
     @property
     def seed(self) -> int:
@@ -243,20 +224,15 @@ class OneShotRuns(ArchArchive):
 
     M methods to train it, each with S seeds, on a random sample of the canonical architectures.
     The schedule of the learning rate spans all T checkpoints.
+
+    Attributes:
+        names: of the methods.
+        steps: of training before each checkpoint, [T].
     """
 
     FILE, HOLDS = "one_shot_runs.npz", "runs of supernets"
     ARRAYS = ("archs", "correct", "seconds")
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The methods."""
-        return tuple(self.about["names"])
-
-    @property
-    def steps(self) -> tuple[int, ...]:
-        """Steps of training before each checkpoint, [T]."""
-        return tuple(self.about["steps"])
+    names, steps = entry("names"), entry("steps")
 
     def scores(self, name: str) -> np.ndarray:
         """Validation accuracy in [0, 1] on inherited weights, [S, T, n]."""
@@ -274,30 +250,21 @@ class DartsRuns(Archive):
     The first M of them are searches of their own, with their weights after each of T steps. The
     others choose from such a search in another way, or from another kind of supernet. All were
     run on all training images, and once more on few of them.
+
+    Attributes:
+        searches: names of the first M methods.
+        images: how many training images there were: all, and few.
+        steps: numbers of the steps whose weights are kept, rising, [T].
     """
 
     FILE, HOLDS = "darts_runs.npz", "searches by gradient"
     ARRAYS = ("w", "chosen", "seconds")
+    searches, images, steps = entry("searches"), entry("images"), entry("steps")
 
     @property
     def names(self) -> tuple[str, ...]:
         """The N methods, searches first."""
         return (*self.searches, *self.about["others"])
-
-    @property
-    def searches(self) -> tuple[str, ...]:
-        """The M methods whose weights are kept."""
-        return tuple(self.about["searches"])
-
-    @property
-    def images(self) -> tuple[int, ...]:
-        """How many training images there were: all, and few."""
-        return tuple(self.about["images"])
-
-    @property
-    def steps(self) -> tuple[int, ...]:
-        """Numbers of the steps whose weights are kept, rising, [T]."""
-        return tuple(self.about["steps"])
 
     def w(self, name: str, images: int | None = None) -> np.ndarray:
         """Weights of the options after each of ``steps``, float64 [S, T, D, K].
