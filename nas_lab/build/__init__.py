@@ -70,8 +70,8 @@ class Run(Protocol):
         """1, or 0 when its result is there."""
         ...
 
-    def finish(self, folder: Path) -> None:
-        """Do it, unless it is done, and keep its result."""
+    def finish(self, folder: Path) -> object:
+        """Do it, and keep its result."""
         ...
 
 
@@ -136,8 +136,7 @@ def _finish(
         if isinstance(unit, Trials):
             yield from unit.finish(folder, executor)
         elif executor is None:
-            unit.finish(folder)
-            yield
+            yield unit.finish(folder)
         else:
             submitted.append(executor.submit(unit.finish, folder))
     yield from (run.result() for run in as_completed(submitted))

@@ -21,7 +21,8 @@ from nas_lab.strategies import darts
 from nas_lab.strategies.darts import SHORT, Darts, Perturbation
 from nas_lab.strategies.one_shot import OneShot, Uniform
 
-SIZES = (10_000, 1_000)
+IMAGES = (10_000, 1_000)
+DATA = tuple(FashionMNIST(SKELETON.resolution, batch_size=64, images=n) for n in IMAGES)
 
 
 class Plan(NamedTuple):
@@ -40,9 +41,7 @@ class Plan(NamedTuple):
     steps: int = 400
     every: int = 10
     skeleton: Skeleton = SKELETON
-    data: tuple[FashionMNIST, ...] = tuple(
-        FashionMNIST(SKELETON.resolution, batch_size=64, images=images) for images in SIZES
-    )
+    data: tuple[FashionMNIST, ...] = DATA
     seeds: tuple[int, ...] = tuple(range(6))
     paths: int = 1_500
     candidates: int = 150
