@@ -8,6 +8,7 @@ Prints which cells were stopped in each notebook, and every error after that.
 import argparse
 import asyncio
 import os
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ import nbformat
 from tools.notebooks import ROOT, Client, cell_problems, client
 
 SECONDS = 3.0
-"""After how long a cell is stopped."""
+"""After how long a cell is stopped, at the earliest."""
 
 
 class Impatient(Client):
@@ -27,19 +28,22 @@ class Impatient(Client):
 
     async def async_execute_cell(self, cell, *arguments, **options):
         """Run a cell to its end, or stop it; its metadata say whether it was interrupted."""
+        earlier = set(self.widget_state)
         running = asyncio.ensure_future(super().async_execute_cell(cell, *arguments, **options))
         await asyncio.wait({running}, timeout=self.seconds)
-        while not (running.done() or has_bar(cell)):
+        while not (running.done() or self.has_moved(cell, earlier)):
             await asyncio.wait({running}, timeout=0.1)
         if not running.done():
             cell.metadata["interrupted"] = True
             await self.km.interrupt_kernel()
         return await running
 
-
-def has_bar(cell) -> bool:
-    """Whether one of tqdm's bars is among the outputs, as a widget or as text."""
-    return any("[00:00" in str(output) for output in cell.outputs)
+    def has_moved(self, cell, earlier: set[str]) -> bool:
+        """Whether one of the cell's bars of tqdm, as a widget or as text, is past its start."""
+        new = [state for name, state in self.widget_state.items() if name not in earlier]
+        bars = [state for state in new if state.get("_model_name") == "FloatProgressModel"]
+        text = "".join(output.get("text", "") for output in cell.outputs)
+        return any(bar["value"] > 0 for bar in bars) or bool(re.search(r"\b[1-9]\d*/\d+ \[", text))
 
 
 def run(path: Path, seconds: float = SECONDS):
@@ -61,7 +65,8 @@ def problems(notebook) -> Iterator[str]:
         for output in cell.get("outputs", []):
             allowed = "KeyboardInterrupt" if stopped else None
             if output.output_type == "error" and output.ename != allowed:
-                yield f"{cell.id}: {output.ename}: {output.evalue}"
+                said = output.evalue or output.traceback[-2:]  # at least where
+                yield f"{cell.id}: {output.ename}: {said}"
         if not stopped:
             yield from cell_problems(cell)
 

@@ -5,36 +5,38 @@ import gc
 import weakref
 
 from nas_lab.widgets.base import Clock
+from tests.widgets.reading import until
 
 
 class Owner:
     """Something that counts ticks, and the tasks that they come from."""
 
-    def __init__(self, last=10**9, period=0.0):
+    def __init__(self, last=10**9):
         self.ticks, self.last, self.tasks = 0, last, set()
-        self.clock = Clock(self.tick, period)
+        self.clock = Clock(self.tick, period=0.0)
 
     def tick(self):
         self.ticks += 1
         self.tasks.add(id(asyncio.current_task()))
         return self.ticks < self.last
 
+    async def start(self):
+        """Start the clock and wait until it has ticked."""
+        ticks = self.ticks
+        self.clock.start()
+        await until(lambda: self.ticks > ticks)
 
-async def turns(n=50):
-    for _ in range(n):
-        await asyncio.sleep(0.0005)
+    async def ended(self):
+        await until(self.clock._task.done)
 
 
 def test_it_ticks_until_it_is_told_no_more():
     async def main():
-        owner = Owner(last=3)
-        owner.clock.start()
-        await turns()
-        assert owner.ticks == 3
-        owner.last = 5
-        owner.clock.start()
-        await turns()
-        assert owner.ticks == 5
+        owner = Owner()
+        for owner.last in (3, 5):
+            await owner.start()
+            await owner.ended()
+            assert owner.ticks == owner.last
 
     asyncio.run(main())
 
@@ -43,9 +45,7 @@ def test_a_second_start_is_no_second_clock():
     async def main():
         owner = Owner()
         for _ in range(5):
-            owner.clock.start()
-            await turns(3)
-        assert owner.ticks > 1
+            await owner.start()
         assert len(owner.tasks) == 1
 
     asyncio.run(main())
@@ -53,12 +53,12 @@ def test_a_second_start_is_no_second_clock():
 
 def test_others_have_their_turn_between_ticks():
     async def main():
-        owner, heard = Owner(), []
+        owner, heard = Owner(last=20), set()
         owner.clock.start()
-        for _ in range(20):
+        while not owner.clock._task.done():
+            heard.add(owner.ticks)
             await asyncio.sleep(0)
-            heard.append(owner.ticks)
-        assert len(set(heard)) > 1
+        assert len(heard) > 1
 
     asyncio.run(main())
 
@@ -66,22 +66,15 @@ def test_others_have_their_turn_between_ticks():
 def test_it_goes_on_in_the_loop_of_the_last_start():
     first, second = asyncio.new_event_loop(), asyncio.new_event_loop()
     owner = Owner()
-
-    async def go():
-        owner.clock.start()
-        await turns(5)
-
-    first.run_until_complete(go())
+    first.run_until_complete(owner.start())
     old = owner.clock._task
-    second.run_until_complete(go())  # the first loop has stopped with its task in it
+    second.run_until_complete(owner.start())  # the first loop has stopped with its task in it
     assert owner.clock._task is not old
     ticks = owner.ticks
-    first.run_until_complete(turns(5))  # when it wakes up again, it has nothing to do
-    assert old.done()
+    first.run_until_complete(until(old.done))  # when it wakes up again, it has nothing to do
     assert owner.ticks == ticks
     owner.last = 0
-    second.run_until_complete(turns(5))
-    assert owner.clock._task.done()
+    second.run_until_complete(owner.ended())
     first.close()
     second.close()
 
@@ -89,14 +82,12 @@ def test_it_goes_on_in_the_loop_of_the_last_start():
 def test_it_keeps_nothing_alive():
     async def main():
         owner = Owner()
-        owner.clock.start()
-        await turns(3)
+        await owner.start()
         gone, task = weakref.ref(owner), owner.clock._task
         del owner
         gc.collect()
         assert gone() is None
-        await turns(3)
-        assert task.done()
+        await until(task.done)
 
     asyncio.run(main())
 
@@ -111,7 +102,7 @@ def test_an_error_ends_it_and_it_can_be_started_again():
         owner = Broken()
         for ticks in (1, 2):
             owner.clock.start()
-            await turns(3)
+            await owner.ended()
             assert isinstance(owner.clock._task.exception(), ZeroDivisionError)
             assert owner.ticks == ticks
 
