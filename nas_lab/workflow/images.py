@@ -140,8 +140,9 @@ def read_folder(path: str | os.PathLike[str], *, side: int | None = None) -> Ima
     arrays = [np.asarray(picture.convert(mode)) for picture in pictures]
     for (file, _), array in zip(files, arrays, strict=True):
         if array.shape != arrays[0].shape:
+            (height, width), (other, wide) = array.shape[:2], arrays[0].shape[:2]
             raise ValueError(
-                f"{file} is {_size(array)} pixels, {files[0][0]} is {_size(arrays[0])}: "
+                f"{file} is {width} x {height} pixels, {files[0][0]} is {wide} x {other}: "
                 "resize them all, with side=32 for instance"
             )
     pixels = np.stack(arrays).reshape(len(arrays), *arrays[0].shape[:2], -1)
@@ -171,10 +172,6 @@ def _open(file: Path, side: int | None) -> Image.Image:
         return picture.copy()
     smooth = picture.convert("L") if picture.mode == "1" else picture
     return smooth.resize((side, side), Image.Resampling.BILINEAR)
-
-
-def _size(array: np.ndarray) -> str:
-    return f"{array.shape[1]} x {array.shape[0]}"
 
 
 def read_csv(path: str | os.PathLike[str]) -> Images:
@@ -256,10 +253,8 @@ def labels_of_equals(*parts: Images) -> dict[bytes, set[int]]:
 
 def first_of_equals(images: Images) -> dict[bytes, int]:
     """{the bytes of an image: the first row that holds it}, in the order of the rows."""
-    first: dict[bytes, int] = {}
-    for row, key in enumerate(images.keys):
-        first.setdefault(key, row)
-    return first
+    backwards = list(enumerate(images.keys))[::-1]
+    return dict(sorted({key: row for row, key in backwards}.items(), key=lambda pair: pair[1]))
 
 
 def without_copies(images: Images) -> Images:
@@ -352,9 +347,8 @@ def _shapes(splits: Splits) -> Finding:
 
 def _balance(splits: Splits) -> Finding:
     empty = [name for name, part in splits.parts.items() if not part.counts.all()]
-    counts = splits.train.counts
+    counts, names = splits.train.counts, splits.train.classes
     least, most = int(np.argmin(counts)), int(np.argmax(counts))
-    names = splits.train.classes
     words = f"from {counts[least]:,} ({names[least]}) to {counts[most]:,} ({names[most]}) a class"
     if empty:
         words += f"; a class is missing in {', '.join(empty)}"
@@ -363,16 +357,13 @@ def _balance(splits: Splits) -> Finding:
 
 
 def _constant(splits: Splits) -> Finding:
-    rows = _of_one_grey(splits.train)
-    others = len(_of_one_grey(splits.validation)) + len(_of_one_grey(splits.test))
+    grey = {
+        name: np.flatnonzero(np.ptp(part.pixels.reshape(len(part), -1), axis=1) == 0).tolist()
+        for name, part in splits.parts.items()
+    }
+    rows, others = grey["train"], len(grey["validation"]) + len(grey["test"])
     words = f"of a single grey: {len(rows)} training images, {others} others"
-    return Finding("constant images", len(rows) + others == 0, words, tuple(rows.tolist()))
-
-
-def _of_one_grey(images: Images) -> np.ndarray:
-    """Places of images whose numbers are all the same."""
-    flat = images.pixels.reshape(len(images), -1)
-    return np.flatnonzero(flat.min(axis=1) == flat.max(axis=1))
+    return Finding("constant images", len(rows) + others == 0, words, tuple(rows))
 
 
 def _copies(train: Images) -> Finding:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from nas_lab.checks import whole_number
 from nas_lab.history import Evaluation, Trial
-from nas_lab.spaces.base import Arch, Decision, Space
+from nas_lab.spaces.base import Arch, Space
 from nas_lab.strategies.base import SeededStrategy, Strategy
 
 try:
@@ -34,7 +34,6 @@ except ImportError as error:
 if TYPE_CHECKING:
     from nas_lab.training import EpochEvent
 
-TPE = optuna.samplers.TPESampler
 COST, FINGERPRINT = "cost", "fingerprint"
 
 
@@ -65,43 +64,37 @@ def distributions(space: Space) -> dict[str, optuna.distributions.BaseDistributi
             f"{space.name} excludes combinations of answers, which Optuna's samplers do not know: "
             "choose another space"
         )
-    return {decision.name: _distribution(decision) for decision in space.decisions}
-
-
-def _distribution(decision: Decision) -> optuna.distributions.BaseDistribution:
-    options = decision.options
-    numbers = all(type(option) in (int, float) for option in options)
-    if numbers and list(options) == sorted(options):
-        return optuna.distributions.IntDistribution(0, len(options) - 1)
-    return optuna.distributions.CategoricalDistribution(range(len(options)))
+    drawn: dict[str, optuna.distributions.BaseDistribution] = {}
+    for decision in space.decisions:
+        options = decision.options
+        numbers = all(type(option) in (int, float) for option in options)
+        if numbers and list(options) == sorted(options):
+            drawn[decision.name] = optuna.distributions.IntDistribution(0, len(options) - 1)
+        else:
+            drawn[decision.name] = optuna.distributions.CategoricalDistribution(range(len(options)))
+    return drawn
 
 
 class OptunaSearch(SeededStrategy):
-    """One of Optuna's samplers as a strategy.
+    """Optuna's tree-structured Parzen estimator as a strategy.
+
+    J. Bergstra et al., "Algorithms for Hyper-Parameter Optimization", NIPS 2011::
 
         search(OptunaSearch(space, seed=0), estimate, 100)
 
     Args:
         space: the space to search, without excluded combinations.
         seed: of the sampler.
-        sampler: called as ``sampler(seed=seed)``; by default the tree-structured Parzen estimator
-            (J. Bergstra et al., "Algorithms for Hyper-Parameter Optimization", NIPS 2011).
 
     A failed trial, with a score of NaN, is told as failed.
     """
 
-    def __init__(
-        self,
-        space: Space,
-        *,
-        seed: int = 0,
-        sampler: Callable[..., optuna.samplers.BaseSampler] = TPE,
-    ) -> None:
+    def __init__(self, space: Space, *, seed: int = 0) -> None:
         super().__init__(space, seed=seed)
         self._distributions = distributions(space)
         with quietly():
-            made = sampler(seed=self.seed)
-            self._study = optuna.create_study(direction="maximize", sampler=made)
+            sampler = optuna.samplers.TPESampler(seed=self.seed)
+            self._study = optuna.create_study(direction="maximize", sampler=sampler)
         self._asked: list[optuna.Trial] = []
 
     def ask(self, n: int) -> list[Arch]:
