@@ -1,6 +1,5 @@
 """Grading: what happens to hand-ins that are honest but untidy, and to a batch of them."""
 
-import csv
 import io
 import json
 import os
@@ -14,107 +13,70 @@ from nas_lab.homework.__main__ import main
 from nas_lab.homework.grading import boxes, hand_ins, report
 from nas_lab.homework.grading.channel import Trouble, decoded
 from nas_lab.homework.grading.grade import read_secret
-from nas_lab.homework.grading.hand_ins import Template
 from nas_lab.homework.grading.similarity import similar
+from tests.homework.classes import by_student, changed, grade, hand_in, needs_box
 
-FULL, DUE = 14, "2026-01-02T00:00"
-EARLY, LATE = 1_767_250_000, 1_767_400_000  # the first and the third of January 2026, in seconds
+MASTER = json.loads(notebooks.master("hw1").read_text("utf-8"))
+RELEASED = json.loads(notebooks.released("hw1").read_text("utf-8"))
+CELLS, FULL = MASTER["cells"], 14
+BARE = [{"cell_type": cell["cell_type"], "source": cell["source"]} for cell in CELLS]
+Q1 = "".join(next(cell["source"] for cell in CELLS if cell["id"] == "hw1-q1"))
+EARLY, DUE, LATE = 1_767_250_000, "2026-01-02T00:00", 1_767_400_000  # LATE is January 3
 
-needs_box = pytest.mark.skipif(
-    not boxes._working("bubblewrap", ""), reason="bubblewrap is not there or does not work"
-)
-
-
-@pytest.fixture(scope="module")
-def master():
-    return json.loads(notebooks.master("hw1").read_text("utf-8"))
-
-
-def changed(notebook, **cells):
-    """The notebook with other cells, by their ids."""
-    copy = json.loads(json.dumps(notebook))
-    for cell in copy["cells"]:
-        name = cell["id"].replace("-", "_")
-        cell["source"] = cells.get(name, cell["source"])
-    return copy
-
-
-def untidy(master):
-    """Hand-ins by file name, with the points that they earn."""
-    bare = [{"cell_type": c["cell_type"], "source": c["source"]} for c in master["cells"]]
-    released = json.loads(notebooks.released("hw1").read_text("utf-8"))
-    code = [cell for cell in master["cells"] if cell["cell_type"] == "code"]
-    unknown = changed(master, hw1_q6="def mine(ops, channels, side):\n    return 1")
-    renamed = "".join(next(c["source"] for c in code if c["id"] == "hw1-q1"))
-    other_name = re.sub(r"number_of_cells", "how_many", renamed)
-    return {
-        "whole_hw1.ipynb": (master, FULL),
-        "again_hw1 (2).ipynb": (master, FULL),
-        "HW1_front.ipynb": (master, FULL),
-        "bare_hw1.ipynb": ({"cells": bare}, FULL),
-        "backwards_hw1.ipynb": (master | {"cells": master["cells"][::-1]}, FULL),
-        "doubled_hw1.ipynb": (master | {"cells": master["cells"] * 2}, FULL),
-        "given-below_hw1.ipynb": (master | {"cells": master["cells"] + released["cells"]}, FULL),
-        "no-set-up_hw1.ipynb": (changed(master, hw1_setup="", hw1_edges=""), FULL),
-        "broken-cell_hw1.ipynb": (changed(master, hw1_q3="def conv_cost(:"), FULL - 2),
-        "renamed_hw1.ipynb": (changed(master, hw1_q1=other_name), FULL),
-        "missing_hw1.ipynb": (unknown, FULL - 3),
-        "raises_hw1.ipynb": (changed(master, hw1_q1="def number_of_cells(n, k):\n    1 / 0"), 13),
-        "nothing_hw1.ipynb": (released, 0),
-        "picture_hw1.png": (None, 0),
-    }
-
-
-def run(folder, *options):
-    arguments = ["grade", "hw1", str(folder / "submissions"), "--jobs", "2"]
-    arguments += ["--secret-file", str(folder / "secret.txt"), "--box", "bubblewrap"]
-    arguments += ["--csv", str(folder / "grades.csv"), "--feedback", str(folder / "pages")]
-    assert main([*arguments, "--due", DUE, *options]) == 0
-    with (folder / "grades.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
+UNTIDY = {
+    "whole_hw1.ipynb": (MASTER, FULL),
+    "again_hw1 (2).ipynb": (MASTER, FULL),
+    "HW1_front.ipynb": (MASTER, FULL),
+    "bare_hw1.ipynb": ({"cells": BARE}, FULL),
+    "backwards_hw1.ipynb": (MASTER | {"cells": CELLS[::-1]}, FULL),
+    "doubled_hw1.ipynb": (MASTER | {"cells": CELLS * 2}, FULL),
+    "given-below_hw1.ipynb": (MASTER | {"cells": CELLS + RELEASED["cells"]}, FULL),
+    "no-set-up_hw1.ipynb": (changed(MASTER, hw1_setup="", hw1_edges=""), FULL),
+    "broken-cell_hw1.ipynb": (changed(MASTER, hw1_q3="def conv_cost(:"), FULL - 2),
+    "renamed_hw1.ipynb": (changed(MASTER, hw1_q1=re.sub("number_of_cells", "how_many", Q1)), FULL),
+    "missing_hw1.ipynb": (changed(MASTER, hw1_q6="def mine(ops):\n    return 1"), FULL - 3),
+    "raises_hw1.ipynb": (changed(MASTER, hw1_q1="def number_of_cells(n, k):\n    1 / 0"), 13),
+    "nothing_hw1.ipynb": (RELEASED, 0),
+    "picture_hw1.png": (b"null", 0),
+}
+"""Hand-ins, with the points that they earn."""
 
 
 @pytest.fixture(scope="module")
-def graded(master, tmp_path_factory):
+def graded(tmp_path_factory):
     folder = tmp_path_factory.mktemp("graded")
-    (folder / "submissions" / "twice").mkdir(parents=True)
-    (folder / "secret.txt").write_text("a secret of this test")
-    for name, (notebook, _) in untidy(master).items():
-        (folder / "submissions" / name).write_text(json.dumps(notebook))
-    for name, when, notebook in [("old", EARLY, master), ("new", LATE, untidy(master))]:
-        path = folder / "submissions" / "twice" / f"{name}.ipynb"
-        path.write_text(json.dumps(notebook if name == "old" else changed(master, hw1_q1="")))
-        os.utime(path, (when, when))
-    return folder, run(folder)
-
-
-def totals(rows):
-    return {row["student"]: row for row in rows if row["question"] == "total"}
+    twice = {"twice/old.ipynb": MASTER, "twice/new.ipynb": changed(MASTER, hw1_q1="")}
+    hand_in(folder, twice)
+    for name, when in [("old", EARLY), ("new", LATE)]:
+        os.utime(folder / "in" / "twice" / f"{name}.ipynb", (when, when))
+    files = {name: content for name, (content, _) in UNTIDY.items()}
+    return folder, grade(folder, "hw1", files, "--due", DUE)
 
 
 @needs_box
-def test_untidy_notebooks_lose_only_what_is_missing(graded, master):
-    _, rows = graded
-    names = {hand_ins._student(name.rsplit(".", 1)[0], "hw1"): name for name in untidy(master)}
-    points = {names[s]: int(t["points"]) for s, t in totals(rows).items() if s in names}
-    assert points == {name: expected for name, (_, expected) in untidy(master).items()}
+def test_untidy_notebooks_lose_only_what_is_missing(graded):
+    names = {hand_ins._student(name.rsplit(".", 1)[0], "hw1"): name for name in UNTIDY}
+    totals = by_student(graded[1])
+    points = {name: int(totals[student]["points"]) for student, name in names.items()}
+    assert points == {name: expected for name, (_, expected) in UNTIDY.items()}
 
 
 @needs_box
 def test_statuses_say_what_happened(graded):
-    found = {student: row["status"] for student, row in totals(graded[1]).items()}
+    found = {student: row["status"] for student, row in by_student(graded[1]).items()}
     assert found["whole"] == found["renamed"] == "graded"
     assert found["broken-cell"] == found["missing"] == found["nothing"] == "partly"
     assert found["picture"] == "unreadable"
-    marks = {(r["student"], r["question"]): (r["status"], r["notes"]) for r in graded[1]}
-    assert marks["raises", "hw1.q1"][0] == "raised"
-    assert "ZeroDivisionError in line 2" in marks["raises", "hw1.q1"][1]
-    assert marks["missing", "hw1.q6"] == ("missing", "there is no cell_macs()")
+    raised = by_student(graded[1], "hw1.q1")["raises"]
+    assert raised["status"] == "raised"
+    assert "ZeroDivisionError in line 2" in raised["notes"]
+    missing = by_student(graded[1], "hw1.q6")["missing"]
+    assert (missing["status"], missing["notes"]) == ("missing", "there is no cell_macs()")
 
 
 @needs_box
-def test_late_double_and_equal_hand_ins_are_told(graded):
-    notes = {student: row["notes"] for student, row in totals(graded[1]).items()}
+def test_notes_on_late_double_and_equal_hand_ins(graded):
+    notes = {student: row["notes"] for student, row in by_student(graded[1]).items()}
     assert "late by" in notes["twice"]
     assert "the latest of 2 files; not graded: old.ipynb" in notes["twice"]
     assert "same code as" in notes["whole"]
@@ -126,15 +88,11 @@ def test_late_double_and_equal_hand_ins_are_told(graded):
 @needs_box
 def test_a_second_run_reads_what_the_first_one_found(graded, monkeypatch):
     folder, rows = graded
-
-    def refuse(*_):
-        raise AssertionError("nothing is to be run again")
-
-    monkeypatch.setattr(boxes.Bubblewrap, "start", refuse)
+    monkeypatch.delattr(boxes.Bubblewrap, "start")  # nothing is to be run again
     (folder / "marks.csv").write_text("student,points\nwhole,2.5\n")
-    again = run(folder, "--written", str(folder / "marks.csv"))
-    expected = {s: row["points"] for s, row in totals(rows).items()} | {"whole": "16.5"}
-    assert {s: row["points"] for s, row in totals(again).items()} == expected
+    again = grade(folder, "hw1", {}, "--due", DUE, "--written", str(folder / "marks.csv"))
+    expected = {s: row["points"] for s, row in by_student(rows).items()} | {"whole": "16.5"}
+    assert {s: row["points"] for s, row in by_student(again).items()} == expected
     lines = (folder / "grades.totals.csv").read_text().splitlines()
     assert lines[0] == "student,points,of,status"
     assert len(lines) == 1 + len(expected)
@@ -148,13 +106,9 @@ def test_the_written_answer_is_on_the_page(graded):
 
 
 @needs_box
-def test_another_secret_runs_all_again_and_gives_the_same_points_to_the_right(
-    graded, tmp_path, master
-):
-    (tmp_path / "submissions").mkdir()
-    (tmp_path / "submissions" / "ann_hw1.ipynb").write_text(json.dumps(master))
-    (tmp_path / "secret.txt").write_text("another secret of this test")
-    assert totals(run(tmp_path))["ann"]["points"] == str(FULL)
+def test_another_secret_runs_all_again_and_gives_the_same_points_to_the_right(graded, tmp_path):
+    rows = grade(tmp_path, "hw1", {"ann_hw1.ipynb": MASTER}, secret="another secret of this test")
+    assert by_student(rows)["ann"]["points"] == str(FULL)
     keys = [{p.name for p in (f / "pages" / ".grades").iterdir()} for f in (graded[0], tmp_path)]
     assert not keys[0] & keys[1]
 
@@ -190,11 +144,22 @@ def test_a_secret_must_be_one(tmp_path):
         read_secret(tmp_path / "none")
 
 
-def test_secret_and_grades_are_kept_out_of_the_folder_of_hand_ins(tmp_path, capsys):
-    (tmp_path / "secret.txt").write_text("a secret of this test")
-    options = ["--secret-file", str(tmp_path / "secret.txt"), "--csv", "x.csv", "--feedback", "x"]
-    assert main(["grade", "hw1", str(tmp_path), *options]) == 2
-    assert "out of the folder of the hand-ins" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("system", "secret", "words"),
+    [
+        ("/usr", "in/secret.txt", "out of the folder of the hand-ins"),
+        ("", "secret.txt", "which hand-ins can read"),
+    ],
+)
+def test_secret_and_grades_are_kept_where_no_hand_in_looks(
+    system, secret, words, monkeypatch, tmp_path, capsys
+):
+    (tmp_path / "in").mkdir()
+    (tmp_path / secret).write_text("a secret of this test")
+    monkeypatch.setattr(boxes, "system_folders", lambda: [system or str(tmp_path.resolve())])
+    options = ["--secret-file", str(tmp_path / secret), "--csv", "x.csv", "--feedback", "x"]
+    assert main(["grade", "hw1", str(tmp_path / "in"), *options]) == 2
+    assert words in capsys.readouterr().err
 
 
 def test_a_clone_inside_a_folder_of_the_system_shows_no_solutions(monkeypatch):
@@ -205,17 +170,8 @@ def test_a_clone_inside_a_folder_of_the_system_shows_no_solutions(monkeypatch):
     assert hidden <= set(boxes.hidden_folders())
 
 
-def test_nothing_is_kept_where_every_hand_in_can_read(monkeypatch, tmp_path, capsys):
-    (tmp_path / "in").mkdir()
-    (tmp_path / "secret.txt").write_text("a secret of this test")
-    monkeypatch.setattr(boxes, "system_folders", lambda: [str(tmp_path.resolve())])
-    options = ["--secret-file", str(tmp_path / "secret.txt"), "--csv", "x.csv", "--feedback", "x"]
-    assert main(["grade", "hw1", str(tmp_path / "in"), *options]) == 2
-    assert "which hand-ins can read" in capsys.readouterr().err
-
-
 @pytest.mark.parametrize("line", [b"{", b"\xff", b"[" * 100_000])
-def test_replies_that_are_no_json_are_told(line):
+def test_replies_that_are_no_json_are_tampered_with(line):
     with pytest.raises(Trouble) as caught:
         decoded(line)
     assert caught.value.kind == "tampered"
@@ -236,26 +192,22 @@ def test_an_unknown_box_is_explained():
         boxes.choose("castle")
 
 
-def test_copies_are_found_whatever_their_names(master):
-    template = Template.load(notebooks.released("hw1"))
-    cells = hand_ins.cells(json.dumps(master).encode())
-    own = template.own(cells)
+def test_copies_are_found_whatever_their_names():
+    template = hand_ins.Template.load(notebooks.released("hw1"))
+    own = template.own(hand_ins.cells(json.dumps(MASTER).encode()))
     renamed = [re.sub(r"\b(\w+)_(\w+)\b", r"\2\1", source) + "  # mine" for source in own]
-    honest = ["def number_of_cells(n, k):\n    return k ** (n * (n - 1) // 2)"] * 1
+    honest = ["def number_of_cells(n, k):\n    return k ** (n * (n - 1) // 2)"]
     pairs = similar({"ann": own, "bob": renamed, "cyd": honest}, sorted(template.given))
     assert [(pair.first, pair.second) for pair in pairs] == [("ann", "bob")]
     assert pairs[0].share > 0.9
 
 
-def test_similarity_writes_a_table(master, tmp_path):
-    (tmp_path / "in").mkdir()
-    for name in ("ann", "bob"):
-        (tmp_path / "in" / f"{name}_hw1.ipynb").write_text(json.dumps(master))
-    (tmp_path / "in" / "cyd_hw1.ipynb").write_bytes(notebooks.released("hw1").read_bytes())
+def test_similarity_writes_a_table(tmp_path):
+    hand_in(tmp_path, {"ann_hw1.ipynb": MASTER, "bob_hw1.ipynb": MASTER, "cyd_hw1.ipynb": RELEASED})
     table = tmp_path / "pairs.csv"
     assert main(["similarity", "hw1", str(tmp_path / "in"), "--csv", str(table)]) == 0
-    assert table.read_text().splitlines()[1].startswith("ann,bob,1.00,")
-    assert len(table.read_text().splitlines()) == 2
+    (_, pair) = table.read_text().splitlines()
+    assert pair.startswith("ann,bob,1.00,")
 
 
 @pytest.mark.parametrize(

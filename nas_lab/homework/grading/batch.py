@@ -14,7 +14,7 @@ from pathlib import Path
 
 from nas_lab.homework.grading import report
 from nas_lab.homework.grading.boxes import Box, Limits
-from nas_lab.homework.grading.grade import Exam, Grade, grade, unreadable
+from nas_lab.homework.grading.grade import Exam, Grade, Mark, grade
 from nas_lab.homework.grading.hand_ins import (
     HandIn,
     Template,
@@ -28,6 +28,8 @@ from nas_lab.homework.grading.hand_ins import (
 
 ENGINE = "2"
 """Changes when the same hand-in may get another grade; older results are then not used again."""
+FAILED = "the grader failed on this file: ask your instructor"
+"""What a student is told of an error that is the grader's own."""
 
 
 @dataclass(frozen=True)
@@ -82,21 +84,26 @@ class Batch:
     def _grade(self, files: Sequence[HandIn], codes: Mapping[str, str]) -> Grade:
         """Grade the last of one student's files, and write the page."""
         student, name = files[-1].student, files[-1].path.name
+        notes, private = self._about_files(files), _same_code(student, codes)
         try:
             found = self._graded(content(files[-1].path), student, name)
-        except Unreadable as error:
-            found = unreadable(self.exam, student, name, str(error))
+            found = replace(found, notes=[*found.notes, *notes], private=private)
         except Exception as error:  # one bad hand-in must not stop the others
-            found = unreadable(self.exam, student, name, f"the grader failed: {error!r}")
-        notes, private = self._about_files(files), _same_code(student, codes)
-        found = replace(found, notes=[*found.notes, *notes], private=private)
+            why = str(error) if isinstance(error, Unreadable) else FAILED
+            private += [] if isinstance(error, Unreadable) else [f"the grader failed: {error!r}"]
+            marks = [
+                Mark(sheet.question.name, 0, sheet.question.points, "missing")
+                for sheet in self.exam.sheets
+            ]
+            found = Grade(student, name, "unreadable", marks, [why, *notes], "", private)
         report.write_page(found, self.exam.homework, self.folder)
         return found
 
     def _graded(self, raw: bytes, student: str, name: str) -> Grade:
         """A grade, from an earlier run when nothing has changed."""
-        key = self.exam.fingerprint(ENGINE, repr(self.limits), self.box.name, student, name)
-        key = hashlib.sha256(key.encode() + raw).hexdigest()
+        parts = [ENGINE, repr(self.limits), self.box.name, student, name]
+        parts += [sheet.content for sheet in self.exam.sheets]
+        key = hashlib.sha256("\n".join(parts).encode("utf-8", "surrogateescape") + raw).hexdigest()
         kept = self.folder / ".grades" / f"{key}.json"
         if kept.is_file():
             return Grade.from_plain(json.loads(kept.read_text("utf-8")))

@@ -20,7 +20,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -58,14 +58,7 @@ class Limits:
 
     def for_runner(self, uid: int = 0) -> str:
         """As the runner's argument."""
-        limits = {
-            "seconds": int(self.wall_seconds) + 5,
-            "memory": self.memory,
-            "processes": self.processes,
-            "file_bytes": SCRATCH_BYTES // 4,
-            "uid": uid,
-        }
-        return json.dumps(limits)
+        return json.dumps({**asdict(self), "file_bytes": SCRATCH_BYTES // 4, "uid": uid})
 
 
 @contextmanager
@@ -96,7 +89,7 @@ ENVIRONMENT = {
 
 @contextmanager
 def _running(command: list[str], **options: Any) -> Iterator[subprocess.Popen]:
-    process = subprocess.Popen(
+    with subprocess.Popen(
         command,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -104,17 +97,13 @@ def _running(command: list[str], **options: Any) -> Iterator[subprocess.Popen]:
         start_new_session=True,
         env=ENVIRONMENT,
         **options,
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        with suppress(OSError):  # what it started and left in its group
-            os.killpg(process.pid, signal.SIGKILL)
-        for pipe in (process.stdin, process.stdout):
-            with suppress(OSError):  # what was not yet written has no reader any more
-                pipe.close()  # type: ignore[union-attr]
-        process.wait()
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+            with suppress(OSError):  # what it started and left in its group
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 NAMESPACES = [f"--unshare-{kind}" for kind in ("ipc", "pid", "net", "uts", "cgroup-try")]

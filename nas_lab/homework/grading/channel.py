@@ -135,7 +135,7 @@ class Channel:
 
     def _check_usage(self) -> None:
         processes = [self.process, *self.process.children(recursive=True)]
-        size, self._computed = sum(map(_resident, processes)), sum(map(_computed, processes))
+        size, self._computed = map(sum, zip(*map(_usage, processes), strict=True))
         self._checked = time.monotonic()
         # What processes share counts several times in their sizes: if in doubt, once.
         too_much = size > self.limits.memory and sum(map(_share, processes)) > self.limits.memory
@@ -147,25 +147,18 @@ class Channel:
             raise Trouble("ended", "it started too many processes")
 
 
-def _resident(process: psutil.Process) -> int:
-    """Bytes in memory; 0 when it ended meanwhile."""
+def _usage(process: psutil.Process) -> tuple[int, float]:
+    """Bytes in memory, and seconds computed with children that have ended."""
     with suppress(psutil.Error):
-        return process.memory_info().rss
-    return 0
+        return process.memory_info().rss, sum(process.cpu_times()[:4])
+    return 0, 0.0
 
 
 def _share(process: psutil.Process) -> int:
-    """Bytes in memory, divided by how many share them. Slower than `_resident`."""
+    """Bytes in memory, divided by how many processes share them. Slower than `_usage`."""
     with suppress(psutil.Error, AttributeError):  # ended, another user's, or no Linux
         return process.memory_full_info().pss
-    return _resident(process)
-
-
-def _computed(process: psutil.Process) -> float:
-    """Seconds computed, with children that have ended."""
-    with suppress(psutil.Error):
-        return sum(process.cpu_times()[:4])
-    return 0.0
+    return _usage(process)[0]
 
 
 def decoded(line: bytes) -> Any:

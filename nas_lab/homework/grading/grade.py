@@ -22,7 +22,6 @@ from nas_lab.homework.grading.boxes import Box, Limits
 from nas_lab.homework.grading.channel import Channel, Trouble
 from nas_lab.homework.grading.hand_ins import Template
 from nas_lab.homework.question import (
-    FULL_POINTS_AT,
     Homework,
     QueryBudget,
     Question,
@@ -176,10 +175,6 @@ class Sheet:
         """Put the answer to work on all cases."""
         return _call(channel, self.question, list(map(json.loads, self.inputs)), seconds)
 
-    def lost(self, number: int, trouble: Trouble) -> Trouble:
-        """The outcome of a request that got no reply."""
-        return trouble
-
     def mark(self, outcomes: list[list[dict] | Trouble]) -> Mark:
         """Compare what the answer gave with what was expected."""
         (cases,) = outcomes
@@ -229,36 +224,24 @@ class OpenSheet:
     @property
     def content(self) -> str:
         """Changes when the cases do, or what can be found in them."""
-        worst = [task.result(None, 0) for task in self.tasks]
-        about = self.question.name, self.question.points, FULL_POINTS_AT
-        return f"{about}{[task.inputs for task in self.tasks]}{worst}"
+        worst = [(task.inputs, task.result(None, 0)) for task in self.tasks]
+        return f"{self.question.name}{self.question.points}{worst}"
 
-    def ask(self, channel: Channel, seconds: float, number: int) -> Result:
-        """What the search finds in one case; its queries are counted here."""
-        task = self.tasks[number]
-        budget = QueryBudget(task)
+    def ask(self, channel: Channel, seconds: float, number: int) -> tuple[list[dict], int]:
+        """What the search gives in one case, and its queries, which are counted here."""
+        budget = QueryBudget(self.tasks[number])
         try:
-            cases = _call(channel, self.question, [task.inputs], seconds, budget)
+            reply = _call(channel, self.question, [budget.task.inputs], seconds, budget)
         except Trouble as trouble:
             trouble.queries = budget.asked
             raise
-        if not cases:
-            return self._lost(task, NOT_THERE, budget.asked)
-        if "error" in cases[0]:
-            return self._lost(task, _short(cases[0]["error"]), budget.asked)
-        return task.result(cases[0].get("value"), budget.asked)
+        return reply, budget.asked
 
-    def lost(self, number: int, trouble: Trouble) -> Result:
-        """The outcome of a request that got no reply."""
-        return self._lost(self.tasks[number], str(trouble), trouble.queries)
-
-    def _lost(self, task: Task, problem: str, queries: int) -> Result:
-        return replace(task.result(None, queries), problem=problem)
-
-    def mark(self, results: list[Result]) -> Mark:
+    def mark(self, outcomes: list[tuple[list[dict], int] | Trouble]) -> Mark:
         """Score what the searches found; ``missing`` when nobody searched."""
-        question, words = self.question, in_words(results)
-        points, status = earned(question.points, results), "scored"
+        question = self.question
+        results = [self._result(*pair) for pair in zip(self.tasks, outcomes, strict=True)]
+        points, status, words = earned(question.points, results), "scored", in_words(results)
         idle = {NOT_THERE, self.tasks[0].result(None, 0).problem}
         if points == question.points:
             status = "right"
@@ -267,6 +250,15 @@ class OpenSheet:
         else:
             words += f". Hint: {question.hint}"
         return Mark(question.name, points, question.points, status, words, results)
+
+    def _result(self, task: Task, outcome: tuple[list[dict], int] | Trouble) -> Result:
+        if isinstance(outcome, Trouble):
+            outcome = [{"error": str(outcome)}], outcome.queries
+        cases, queries = outcome
+        (case,) = cases or [{"error": NOT_THERE}]
+        if "error" in case:
+            return replace(task.result(None, queries), problem=_short(case["error"]))
+        return task.result(case.get("value"), queries)
 
 
 def _call(
@@ -285,7 +277,7 @@ def _call(
         "do": "call",
         "question": question.name,
         "answer": question.answer,
-        "drive": f"{question.drive.__module__}.{question.drive.__name__}",
+        "drive": question.drive.__name__,
         "cases": cases,
         "asks": budget is not None,
     }
@@ -313,30 +305,11 @@ class Exam:
     @classmethod
     def draw(cls, homework: Homework, secret: bytes) -> Exam:
         """Draw the cases of all questions."""
-        sheets = (
-            (Sheet if question.reference else OpenSheet).draw(question, secret)
-            for question in homework.questions
-        )
-        return cls(homework, tuple(sheets))
-
-    @property
-    def modules(self) -> list[str]:
-        """The drivers' modules."""
-        return sorted({sheet.question.drive.__module__ for sheet in self.sheets})
-
-    def fingerprint(self, *more: str) -> str:
-        """Changes when the cases do, and tells nothing about them."""
-        parts = [*more, *(sheet.content for sheet in self.sheets)]
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+        kinds = [(Sheet if q.reference else OpenSheet, q) for q in homework.questions]
+        return cls(homework, tuple(kind.draw(question, secret) for kind, question in kinds))
 
 
 # ---- one hand-in
-
-
-def unreadable(exam: Exam, student: str, file: str, why: str) -> Grade:
-    """The grade of what is no notebook."""
-    marks = [Mark(s.question.name, 0, s.question.points, "missing") for s in exam.sheets]
-    return Grade(student, file, "unreadable", marks, [why])
 
 
 def grade(
@@ -358,11 +331,11 @@ def grade(
         limits: what it may use.
         student: whose it is.
         file: its name.
+
+    Raises:
+        Unreadable: it is no notebook.
     """
-    try:
-        cells = hand_ins.cells(raw)
-    except hand_ins.Unreadable as error:
-        return unreadable(exam, student, file, str(error))
+    cells = hand_ins.cells(raw)
     run = Run(exam, template.own(cells), limits, len(template.setup))
     run.finish(box)
     marks = [sheet.mark(run.outcomes[sheet.question.name]) for sheet in exam.sheets]
@@ -418,9 +391,8 @@ class Run:
                 return
             with box.start(self.limits) as process:
                 channel = Channel(process, self.limits)
-                load = {"do": "load", "modules": self.exam.modules}
                 try:
-                    channel.request(load, START_SECONDS)
+                    channel.request({"do": "load"}, START_SECONDS)
                 except Trouble as trouble:
                     raise RuntimeError(f"the box does not start: {trouble}") from trouble
                 with suppress(Trouble):  # the next one goes on without what broke this one
@@ -436,7 +408,7 @@ class Run:
     def _stop(self, trouble: Trouble) -> None:
         self.troubles.add(trouble.kind)
         for sheet, done in self._progress():
-            done += [sheet.lost(number, trouble) for number in range(len(done), sheet.requests)]
+            done += [trouble] * (sheet.requests - len(done))
 
     def _run_cells(self, channel: Channel) -> None:
         """Run all cells, and those that failed a second time."""
@@ -475,5 +447,5 @@ class Run:
                     done.append(sheet.ask(channel, self._seconds(), len(done)))
                 except Trouble as trouble:
                     self.troubles.add(trouble.kind)
-                    done.append(sheet.lost(len(done), trouble))
+                    done.append(trouble)
                     raise

@@ -112,28 +112,23 @@ def content(path: Path) -> bytes:
     Raises:
         Unreadable: it is no plain file, or too large.
     """
+    if path.is_symlink():
+        raise Unreadable("the file is a link; hand in the notebook itself")
     try:
-        raw = _bytes(path)
+        with open(path, "rb", opener=_without_links_and_waiting) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise Unreadable("this is no file")
+            raw = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise Unreadable(f"the file cannot be read: {error.strerror}") from None
+    if len(raw) > MOST_BYTES:
+        raise Unreadable(f"the file has more than {MOST_BYTES >> 20} MB; clear its outputs")
     return _unzipped(raw) if raw[:4] == b"PK\x03\x04" else raw
 
 
-def _bytes(path: Path) -> bytes:
-    """Read a regular file, and follow no link to what is not handed in."""
-    if path.is_symlink():
-        raise Unreadable("the file is a link; hand in the notebook itself")
-    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | _WITHOUT_WAITING)
-    with os.fdopen(handle, "rb") as file:
-        status = os.fstat(handle)
-        if not stat.S_ISREG(status.st_mode):
-            raise Unreadable("this is no file")
-        if status.st_size > MOST_BYTES:
-            raise Unreadable(f"the file has more than {MOST_BYTES >> 20} MB; clear its outputs")
-        return file.read(MOST_BYTES + 1)
-
-
-_WITHOUT_WAITING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+def _without_links_and_waiting(path: str, flags: int) -> int:
+    """Follow no link to what is not handed in, and wait for no pipe."""
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
 
 
 def _unzipped(raw: bytes) -> bytes:
@@ -200,16 +195,12 @@ def written_answer(found: list[Cell]) -> str:
     return ""
 
 
-SETUP = "setup"
-"""The tag of cells that answers rely on, such as imports."""
-
-
 @dataclass(frozen=True)
 class Template:
     """A released notebook.
 
     Attributes:
-        setup: sources of the cells with the tag ``setup``.
+        setup: sources of the cells with the tag ``setup``, on which answers rely.
         given: all sources, in normal form.
     """
 
@@ -227,13 +218,9 @@ class Template:
             raise FileNotFoundError(f"{path} is not there: name the released notebook")
         listed = json.loads(path.read_text("utf-8"))["cells"]
         code = [cell for cell in listed if cell["cell_type"] == "code"]
-        sources = ["".join(cell["source"]) for cell in code]
-        setup = [
-            source
-            for cell, source in zip(code, sources, strict=True)
-            if SETUP in cell["metadata"].get("tags", [])
-        ]
-        return cls(tuple(setup), frozenset(map(normal, sources)))
+        setup = [cell for cell in code if "setup" in cell["metadata"].get("tags", [])]
+        given = frozenset(normal("".join(cell["source"])) for cell in code)
+        return cls(tuple("".join(cell["source"]) for cell in setup), given)
 
     def own(self, cells: list[Cell]) -> list[str]:
         """What to run of a hand-in: the set-up that was given out, then the student's own cells.

@@ -122,10 +122,10 @@ def write_grades(path: Path, grades: Sequence[Grade], by_hand: Mapping[str, floa
     rows, totals = [], []
     for grade in sorted(grades, key=lambda grade: grade.student):
         student, more = grade.student, by_hand.get(grade.student, 0)
-        points = _number(grade.points + more)
+        points = f"{grade.points + more:g}"
         rows += [[student, m.question, m.points, m.of, m.status, m.words] for m in grade.marks]
         if student in by_hand:
-            rows.append([student, "written", _number(more), "", "by hand", ""])
+            rows.append([student, "written", f"{more:g}", "", "by hand", ""])
         notes = "; ".join([*grade.notes, *grade.private])
         rows.append([student, "total", points, grade.of, grade.status, notes])
         totals.append([student, points, grade.of, grade.status])
@@ -133,10 +133,6 @@ def write_grades(path: Path, grades: Sequence[Grade], by_hand: Mapping[str, floa
     beside = path.with_suffix(f".totals{path.suffix}")
     _write_table(beside, ["student", "points", "of", "status"], totals)
     return beside
-
-
-def _number(points: float) -> float | int:
-    return int(points) if points == int(points) else points
 
 
 def _write_table(path: Path, head: list[str], rows: Sequence[list]) -> None:

@@ -24,7 +24,7 @@ from typing import Any
 
 MOST_CHARACTERS = 500
 MOST_VALUE = 100_000
-LENT = "nas_lab.homework.drivers"
+DRIVERS = "nas_lab.homework.drivers"
 
 
 class Runner:
@@ -53,9 +53,8 @@ class Runner:
             line = line[os.write(self.replies, line) :]
 
     def load(self, request: dict) -> dict:
-        """Import a homework's drivers, while the process is still clean."""
-        for name in request["modules"]:
-            importlib.import_module(name)
+        """Import the drivers, and the libraries they need, while the process is still clean."""
+        importlib.import_module(DRIVERS)
         _seed_everything()
         return {}
 
@@ -87,8 +86,7 @@ class Runner:
             answer = self.checked.get(request["question"])
         if not callable(answer):
             return {"missing": True}
-        module, function = request["drive"].rsplit(".", 1)
-        drive = getattr(sys.modules[module], function)
+        drive = getattr(sys.modules[DRIVERS], request["drive"])
         ask = [self._asker(request["nonce"])] if request["asks"] else []
         return {"cases": [_case(drive, answer, [*ask, *inputs]) for inputs in request["cases"]]}
 
@@ -138,55 +136,41 @@ def lend_homework(checked: dict[str, Any]) -> None:
     so that a cell of pictures does no harm, and says on use that it is not there.
     """
     here = os.path.join(os.path.dirname(os.path.abspath(__file__)), "nas_lab")
-    nas_lab, homework = types.ModuleType("nas_lab"), types.ModuleType("nas_lab.homework")
+    nas_lab, homework = _Absence("nas_lab"), _Absence("nas_lab.homework")
     nas_lab.__path__, homework.__path__ = [here], [os.path.join(here, "homework")]
-
-    def check(name: str, answer: Any) -> None:
-        checked[name] = answer
-
-    homework.__dict__.update(check=check, progress=_nothing, pack=_nothing)
-    nas_lab.__dict__.update(homework=homework, __getattr__=_absent("nas_lab"))
-    homework.__dict__["__getattr__"] = _absent("nas_lab.homework")
+    homework.__dict__.update(check=checked.__setitem__, progress=_nothing, pack=_nothing)
+    nas_lab.__dict__["homework"] = homework
     sys.modules.update({"nas_lab": nas_lab, "nas_lab.homework": homework})
-    sys.meta_path.append(_Absences())
+    sys.meta_path.append(_Finder())
 
 
-class _Absences(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Finds every other module of nas_lab, and gives one in which nothing works."""
-
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
-        if not name.startswith("nas_lab.") or name.startswith(LENT):
-            return None
-        return importlib.machinery.ModuleSpec(name, self, is_package=True)
-
-    def exec_module(self, module: types.ModuleType) -> None:
-        module.__dict__["__getattr__"] = _absent(module.__name__)
-
-
-def _absent(module: str) -> Callable[[str], Any]:
-    def find(name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return _Absence(f"{module}.{name}")
-
-    return find
-
-
-class _Absence:
-    """Stands for a part of nas_lab that is not lent; it fails when it is used."""
-
-    def __init__(self, name: str) -> None:
-        self.__dict__["_name"] = name
-
-    def _fail(self, *_: Any, **__: Any) -> Any:
-        raise RuntimeError(f"{self._name} is not there while a homework is graded")
+class _Absence(types.ModuleType):
+    """Stands for a part of nas_lab that is not lent: it has all names, and fails when used."""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        return _Absence(f"{self._name}.{name}")
+        return _Absence(f"{self.__name__}.{name}")
+
+    def _fail(self, *_: Any, **__: Any) -> Any:
+        raise RuntimeError(f"{self.__name__} is not there while a homework is graded")
 
     __call__ = __iter__ = __getitem__ = __len__ = __bool__ = _fail
+
+
+class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Finds every module of nas_lab that is not lent."""
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        if not name.startswith("nas_lab.") or name.startswith(DRIVERS):
+            return None
+        return importlib.machinery.ModuleSpec(name, self, is_package=True)
+
+    def create_module(self, spec: Any) -> types.ModuleType:
+        return _Absence(spec.name)
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        pass
 
 
 class _Quiet:
@@ -218,7 +202,7 @@ def limit(limits: dict[str, int]) -> None:
     import resource
 
     bounds = {
-        "RLIMIT_CPU": limits["seconds"],
+        "RLIMIT_CPU": int(limits["wall_seconds"]) + 5,
         "RLIMIT_DATA": limits["memory"],
         "RLIMIT_FSIZE": limits["file_bytes"],
         "RLIMIT_NOFILE": 256,
