@@ -186,8 +186,7 @@ class CurveRegression(EarlyStopped):
         archs: whose whole curves it learns from, at least 5.
         seed: of those trainings.
 
-    The cost of an estimate is that of the epochs seen. The whole curves are paid for once,
-    ``learning_cost`` seconds.
+    The cost of an estimate is that of the epochs seen. The whole curves are paid for once.
 
     Raises:
         TypeError: ``epochs`` or ``seed`` is no whole number.
@@ -209,11 +208,6 @@ class CurveRegression(EarlyStopped):
     def final(self, seen: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """The regression's accuracy after the last epoch, [n]."""
         return self._regression.predict(self._features(seen, rows))
-
-    @property
-    def learning_cost(self) -> float:
-        """Seconds that the trainings took from which it learnt."""
-        return sum(self.table(arch, self.seed).cost for arch in dict.fromkeys(self.archs))
 
     @cached_property
     def _curves(self) -> np.ndarray:

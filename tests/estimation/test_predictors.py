@@ -7,12 +7,9 @@ import sys
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from nas_lab.estimation import ForestPredictor, NeuralPredictor, RidgePredictor
 from nas_lab.estimation.predictors import _noise
-from nas_lab.history import Evaluation
 from nas_lab.spaces import darts, mobile, nasbench201
 from nas_lab.strategies import RandomSearch, search
 from tests.spaces.families import FAMILIES
@@ -124,44 +121,25 @@ def test_noise_of_a_case_worked_by_hand():
 
 
 @every_predictor
-@given(code=st.integers(0, 15_624))
-@settings(max_examples=10, deadline=None)
-def test_equal_networks_have_equal_predictions(make, code):
-    arch = tuple(code // 5**i % 5 for i in range(6))
-    archs = sample(20, space=CELLS)
-    predictor = make(CELLS).fit(archs, [sum(arch) / 24 for arch in archs])
-    assert predictor(arch, 0).score == predictor(CELLS.canonical(arch), 1).score
-
-
-@every_predictor
-def test_one_estimate_is_a_row_of_the_prediction(make):
-    archs = sample(30)
-    predictor = make(SPACE).fit(archs, Landscape(0, 0.01).trained(archs))
-    mean, std = predictor.predict(archs[:4])
-    assert mean.shape == std.shape == (4,)
-    result = predictor(archs[2], 7)
-    assert isinstance(result, Evaluation)
-    assert result.score == pytest.approx(mean[2], abs=1e-6)
-    assert result.metrics["std"] == pytest.approx(std[2], rel=1e-4)
-    assert 0 < result.cost < 60
+def test_what_is_fitted_once_gives_the_same_in_every_form(make):
+    """As rows, as estimates of a search, from lists and arrays, fitted anew, and pickled."""
+    archs = sample(30, space=CELLS)
+    scores = np.array([sum(arch) / 24 for arch in archs])
+    before = np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()  # noqa: NPY002
+    predictor = make(CELLS).fit(archs, scores)
+    mean, std = predictor.predict(archs)
+    assert mean.shape == std.shape == (30,)
     assert [part.shape for part in predictor.predict([])] == [(0,), (0,)]
-
-
-@every_predictor
-def test_it_learns_from_arrays_as_from_lists_and_again_from_the_start(make):
-    archs = sample(30)
-    scores = Landscape(0, 0.01).trained(archs)
-    one = make(SPACE).fit(archs, scores)
-    other = make(SPACE).fit(archs[:9], scores[:9] * 0).fit(np.array(archs), scores.tolist())
-    np.testing.assert_array_equal(one.predict(archs), other.predict(np.array(archs)))
-
-
-@every_predictor
-def test_a_pickled_predictor_predicts_the_same(make):
-    archs = sample(20)
-    predictor = make(SPACE).fit(archs, Landscape(0, 0.01).trained(archs))
-    copy = pickle.loads(pickle.dumps(predictor))
-    np.testing.assert_array_equal(copy.predict(archs), predictor.predict(archs))
+    for trial in search(RandomSearch(CELLS), predictor, 4):
+        (score,), (spread,) = predictor.predict([CELLS.canonical(trial.arch)])
+        assert trial.result.score == pytest.approx(score, abs=1e-6)
+        assert trial.result.metrics["std"] == pytest.approx(spread, rel=1e-4)
+        assert 0 < trial.result.cost < 60
+    again = make(CELLS).fit(archs[:9], scores[:9] * 0).fit(np.array(archs), scores.tolist())
+    np.testing.assert_array_equal(again.predict(np.array(archs)), (mean, std))
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(predictor)).predict(archs), (mean, std))
+    after = np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()  # noqa: NPY002
+    assert before == after
 
 
 @with_chance
@@ -173,14 +151,6 @@ def test_the_seed_decides(make):
     )
     np.testing.assert_array_equal(one, two)
     assert (one != other).any()
-
-
-@every_predictor
-def test_no_global_generator_is_touched(make):
-    before = np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()  # noqa: NPY002
-    make(SPACE).fit(sample(10), np.arange(10)).predict(sample(3))
-    after = np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()  # noqa: NPY002
-    assert before == after
 
 
 @every_predictor
@@ -203,34 +173,20 @@ def test_every_space_has_features(make, space):
 
 
 @every_predictor
-def test_a_search_can_use_it(make):
-    archs = sample(30, space=CELLS)
-    predictor = make(CELLS).fit(archs, [sum(arch) / 24 for arch in archs])
-    trials = list(search(RandomSearch(CELLS), predictor, 5))
-    assert [t.result.score for t in trials] == pytest.approx(
-        predictor.predict([t.arch for t in trials])[0], abs=1e-6
-    )
-
-
-@every_predictor
 def test_what_it_cannot_learn_from_is_explained(make):
     predictor = make(SPACE)
-    with pytest.raises(RuntimeError, match="has learnt nothing yet: call fit first"):
-        predictor(sample(1)[0], 0)
-    with pytest.raises(RuntimeError, match="call fit first"):
-        predictor.predict(sample(3))
-    with pytest.raises(ValueError, match="4 architectures are too few to learn from: give 5"):
-        predictor.fit(sample(4), [1, 2, 3, 4])
-    with pytest.raises(ValueError, match="0 architectures are too few"):
-        predictor.fit([], [])
-    with pytest.raises(ValueError, match=r"6 architectures need as many scores, not \[5\]"):
-        predictor.fit(sample(6), [1, 2, 3, 4, 5])
-    with pytest.raises(ValueError, match=r"2 of 6 scores are not finite.*keep = np.isfinite"):
-        predictor.fit(sample(6), [1, 2, np.nan, np.inf, 5, 6])
-    with pytest.raises(ValueError, match="has 15 tokens"):
-        predictor.fit([(0, 1)] * 6, range(6))
-    with pytest.raises(RuntimeError, match="call fit first"):
-        predictor.predict(sample(3))
+    for archs, scores, words in (
+        (sample(4), [1, 2, 3, 4], "4 architectures are too few to learn from: give 5"),
+        ([], [], "0 architectures are too few"),
+        (sample(6), [1, 2, 3, 4, 5], r"6 architectures need as many scores, not \[5\]"),
+        (sample(6), [1, 2, np.nan, np.inf, 5, 6], r"2 of 6 scores are not finite.*keep = np.isfin"),
+        ([(0, 1)] * 6, range(6), "has 15 tokens"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            predictor.fit(archs, scores)
+    for call in (lambda: predictor.predict(sample(3)), lambda: predictor(sample(1)[0], 0)):
+        with pytest.raises(RuntimeError, match="has learnt nothing yet: call fit first"):
+            call()
     with pytest.raises(TypeError, match="space is a nas_lab Space"):
         make("mobile")
 
@@ -247,9 +203,6 @@ def test_what_it_cannot_learn_from_is_explained(make):
 def test_bad_arguments_are_explained(make, wrong, error, words):
     with pytest.raises(error, match=words):
         make(SPACE, **wrong)
-
-
-def test_pairs_that_would_fill_the_memory_are_refused():
     with pytest.raises(ValueError, match=r"25,200 features for darts.*choose a smaller degree"):
         RidgePredictor(darts())
 

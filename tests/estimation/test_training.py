@@ -1,10 +1,9 @@
-"""Training from scratch as an estimate, over the families of spaces."""
+"""Training from scratch as an estimate, whole and shortened, over the families of spaces."""
 
 import math
 import pickle
-import subprocess
-import sys
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import replace
 from multiprocessing import get_context
 
 import numpy as np
@@ -13,7 +12,14 @@ import torch
 
 from nas_lab import nets, spaces
 from nas_lab.data import FashionMNIST
-from nas_lab.estimation import Evaluation, TrainFromScratch
+from nas_lab.estimation import (
+    Evaluation,
+    TrainFromScratch,
+    fewer_channels,
+    fewer_epochs,
+    fewer_images,
+    lower_resolution,
+)
 from nas_lab.spaces import Skeleton
 from nas_lab.training import Recipe, evaluate
 
@@ -50,15 +56,9 @@ def test_the_score_is_the_trained_networks_accuracy(estimate, arch, data):
     assert result.score == curve.accuracy == evaluate(net, data.val_dataloader())
     assert result.score > 0.3
     assert 0 < result.cost < 600
-
-
-def test_metrics_tell_size_and_loss(estimate, arch):
-    result = estimate(arch, 0)
-    net = nets.build(estimate.space, arch, SKELETON)
     assert result.metrics["params"] == sum(p.numel() for p in net.parameters())
     assert result.metrics["macs"] == estimate.space.cost(arch, SKELETON).macs
-    assert result.metrics["epochs"] == 2
-    assert result.metrics["diverged"] == 0
+    assert (result.metrics["epochs"], result.metrics["diverged"]) == (2, 0)
     assert 0 < result.metrics["train_loss"] < math.log(10)
     assert 0 < result.metrics["val_loss"] < math.log(10)
 
@@ -131,7 +131,107 @@ def test_data_and_skeleton_have_to_fit(space, data, field, value):
         TrainFromScratch(space, skeleton, data)
 
 
-def test_evaluation_alone_does_not_load_torch():
-    code = "import sys; from nas_lab.estimation import Evaluation; print('torch' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.stdout.strip() == "False", done.stderr
+# ---- cheaper trainings differ in what their name says, and in nothing else ---------------------
+
+WIDE = Skeleton(channels=4, cells=1, stages=2, resolution=8, in_channels=1)
+WHOLE = TrainFromScratch(
+    spaces.nasbench201(),
+    WIDE,
+    FashionMNIST(8, 100, seed=3, images=200),
+    Recipe(epochs=2, warmup=0.2),
+)
+CELL = spaces.nasbench201().from_string(TEXT)
+
+every_fidelity = pytest.mark.parametrize(
+    ("change", "most"),
+    [(fewer_epochs, 2), (fewer_images, 200), (lower_resolution, 8), (fewer_channels, 4)],
+    ids=lambda value: getattr(value, "__name__", None),
+)
+
+
+def shape_of_training(estimate):
+    """Epochs, images, resolution and channels as the training itself shows them."""
+    net, curve = estimate.fit(CELL, seed=0)
+    loader = estimate.data.train_dataloader()
+    assert loader.images.shape[-2:] == next(iter(estimate.data.val_dataloader()))[0].shape[-2:]
+    channels = next(p for p in net.parameters() if p.ndim == 4).shape[0]
+    return len(curve), len(loader.labels), loader.images.shape[-1], channels
+
+
+@every_fidelity
+def test_one_thing_changes_in_the_training_itself(change, most):
+    before = np.array([2, 200, 8, 4])
+    after = np.where(before == most, most // 2, before)
+    assert shape_of_training(WHOLE) == tuple(before)
+    assert shape_of_training(change(WHOLE, most // 2)) == tuple(after)
+
+
+def test_fewer_images_are_the_first_ones():
+    few = fewer_images(WHOLE, 30).data.train_dataloader()
+    all_ = WHOLE.data.train_dataloader()
+    assert (few.images == all_.images[:30]).all()
+    assert np.bincount(few.labels.numpy()).tolist() == [3] * 10
+
+
+def test_without_a_number_of_images_all_are_counted():
+    whole = replace(WHOLE, data=FashionMNIST(8, 64))
+    assert len(fewer_images(whole, 9_999).data.train_dataloader().labels) == 9_999
+    with pytest.raises(ValueError, match=r"images=10,001 is more than the 10,000"):
+        fewer_images(whole, 10_001)
+
+
+def test_they_compose_in_any_order():
+    one = fewer_epochs(fewer_images(lower_resolution(fewer_channels(WHOLE, 2), 4), 50), 1)
+    other = fewer_channels(lower_resolution(fewer_images(fewer_epochs(WHOLE, 1), 50), 4), 2)
+    assert shape_of_training(one) == shape_of_training(other) == (1, 50, 4, 2)
+    assert (
+        one(CELL, 1).score == other(CELL, 1).score == pickle.loads(pickle.dumps(one))(CELL, 1).score
+    )
+
+
+def test_a_short_training_has_a_schedule_of_its_own():
+    """It anneals within its epochs, so it is not the beginning of the long one."""
+    _, long = WHOLE.fit(CELL, seed=0)
+    _, short = fewer_epochs(WHOLE, 1).fit(CELL, seed=0)
+    assert len(short) == 1
+    assert short.train_loss != long.train_loss[:1]
+    flat = replace(WHOLE, recipe=replace(WHOLE.recipe, schedule="constant"))
+    assert fewer_epochs(flat, 1).fit(CELL, 0)[1].train_loss == flat.fit(CELL, 0)[1].train_loss[:1]
+
+
+@every_fidelity
+def test_the_full_value_changes_nothing_and_more_is_refused(change, most):
+    same = change(WHOLE, most)
+    assert same.data.hparams == WHOLE.data.hparams
+    assert (same.recipe, same.skeleton) == (WHOLE.recipe, WIDE)
+    less = change(WHOLE, most // 2)
+    kept = {"batch_size": 100, "seed": 3, "full": False}
+    assert kept.items() <= less.data.hparams.items()
+    assert replace(less.recipe, epochs=2) == WHOLE.recipe
+    assert replace(less.skeleton, channels=4, resolution=8) == WIDE
+    with pytest.raises(ValueError, match=f"{most + 1} is more than the {most} of the estimate"):
+        change(WHOLE, most + 1)
+    with pytest.raises(ValueError, match="must be at least 1"):
+        change(WHOLE, 0)
+    with pytest.raises(TypeError, match="must be a whole number"):
+        change(WHOLE, 1.5)
+
+
+@pytest.mark.parametrize(
+    "space", [spaces.conv_chain(2, False), spaces.mlp(), spaces.rnn()], ids=lambda s: s.name
+)
+def test_channels_that_a_space_does_not_read_are_no_fidelity(space):
+    estimate = replace(WHOLE, space=space)
+    with pytest.raises(ValueError, match="choose their own channels"):
+        fewer_channels(estimate, 2)
+    assert fewer_channels(estimate, 4) == estimate
+
+
+@pytest.mark.parametrize("space", [spaces.darts(), spaces.mobile()], ids=lambda s: s.name)
+def test_channels_of_the_other_spaces_shrink(space):
+    estimate = replace(WHOLE, space=space)
+    arch = space.sample(np.random.default_rng(0))
+    thin, thick = (
+        nets.build(space, arch, e.skeleton) for e in (fewer_channels(estimate, 2), estimate)
+    )
+    assert sum(p.numel() for p in thin.parameters()) < sum(p.numel() for p in thick.parameters())

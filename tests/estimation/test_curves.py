@@ -75,7 +75,14 @@ def test_the_cost_is_the_share_of_the_epochs(table, seconds, which, epochs):
 
 @every_estimate
 def test_all_scores_are_the_single_ones_in_the_tables_order(table, which):
+    """For any form of an architecture, in a search, and out of a pickle."""
     estimate = estimates(table)[which]
+    arch = next(arch for arch in SPACE if SPACE.canonical(arch) != arch)
+    forms = (arch, list(arch), SPACE.to_string(arch), SPACE.canonical(arch))
+    assert len({estimate(form, 0).score for form in forms}) == 1
+    copy = pickle.loads(pickle.dumps(estimate))
+    for trial in search(RandomSearch(SPACE), estimate, 5):
+        assert copy(trial.arch, 0) == trial.result
     for seed in (0, 1):
         scores = estimate.scores(seed)
         assert np.isnan(scores).tolist() == np.isnan(table.scores(seed)).tolist()
@@ -90,22 +97,6 @@ def test_what_comes_later_is_not_looked_at(curves, which):
     changed[:, 40:, 4:] = 0.123
     one, other = (estimates(table_of(c))[which].scores() for c in (curves, changed))
     np.testing.assert_array_equal(one, other)
-
-
-@every_estimate
-def test_a_search_and_a_pickle_can_hold_it(table, which):
-    estimate = estimates(table)[which]
-    trials = list(search(RandomSearch(SPACE), estimate, 5))
-    copy = pickle.loads(pickle.dumps(estimate))
-    assert [copy(t.arch, 0) for t in trials] == [t.result for t in trials]
-
-
-@every_estimate
-def test_any_form_of_an_architecture_will_do(table, which):
-    estimate = estimates(table)[which]
-    arch = next(arch for arch in SPACE if SPACE.canonical(arch) != arch)
-    forms = (arch, list(arch), SPACE.to_string(arch), SPACE.canonical(arch))
-    assert len({estimate(form, 0).score for form in forms}) == 1
 
 
 @every_estimate
@@ -131,6 +122,8 @@ def test_epochs_that_are_not_there_are_explained(table, make):
         make(table, 0)
     with pytest.raises(TypeError, match="must be a whole number"):
         make(table, 2.5)
+    with pytest.raises(ValueError, match="epochs of a power law must be at least 3, not 2"):
+        PowerLaw(table, 2)
 
 
 # ---- early stopping --------------------------------------------------------------------------
@@ -152,10 +145,6 @@ def test_early_stopping_gives_the_accuracy_of_that_epoch(table, curves, epochs):
 def test_a_power_law_is_continued_exactly(c, a, b, epochs):
     seen = law(np.arange(1, epochs + 1), c, a, b)
     assert power_law(seen[None], 12) == pytest.approx(law(12, c, a, b), abs=1e-6)
-
-
-def test_the_power_laws_of_a_table_are_continued(table, curves):
-    np.testing.assert_allclose(PowerLaw(table, 4).scores(), curves[0, :, -1], atol=1e-6)
 
 
 def test_a_noisy_curve_is_fitted_as_well_as_scipy_does():
@@ -181,11 +170,6 @@ def test_no_curve_ends_outside_of_what_an_accuracy_can_be(seen):
     assert (ends >= np.mean(seen, axis=1) - 1e-9).all()  # it does not fall
 
 
-def test_three_parameters_need_three_epochs(table):
-    with pytest.raises(ValueError, match="epochs of a power law must be at least 3, not 2"):
-        PowerLaw(table, 2)
-
-
 # ---- regression ------------------------------------------------------------------------------
 
 
@@ -209,19 +193,6 @@ def test_sizes_are_features(curves):
     curves[0, :, -1] = 0.1 * np.log1p(table.macs) - 0.2
     learnt = CurveRegression(table_of(curves), 2, ARCHS[:100]).scores()
     np.testing.assert_allclose(learnt, curves[0, :, -1], atol=1e-3)
-
-
-def test_learning_has_its_own_cost(table, seconds):
-    assert CurveRegression(table, 2, ARCHS[:30]).learning_cost == pytest.approx(
-        seconds[0, :30].sum()
-    )
-    twice = CurveRegression(table, 2, [*ARCHS[:30], *ARCHS[:5]], seed=1)
-    assert twice.learning_cost == pytest.approx(seconds[1, :30].sum())
-
-
-def test_architectures_may_come_in_an_array(table):
-    listed = CurveRegression(table, 2, ARCHS[:30])
-    assert CurveRegression(table, 2, table.archs[:30])(ARCHS[99], 0) == listed(ARCHS[99], 0)
 
 
 def test_what_a_regression_cannot_learn_from_is_explained(table):

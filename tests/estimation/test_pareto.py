@@ -1,0 +1,241 @@
+"""Accuracy against cost on a device: by hand, by brute force, and against scikit-learn."""
+
+import math
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from sklearn.linear_model import LinearRegression
+
+from nas_lab import devices
+from nas_lab.estimation import LookupTable, OnDevice
+from nas_lab.estimation.pareto import best_within, hypervolume, pareto_front, weighted_loss
+from nas_lab.history import Evaluation, Trial, pareto
+from nas_lab.spaces import mlp, nasbench201
+from nas_lab.strategies import RegularizedEvolution, search
+from tests.spaces.families import FAMILIES, SKELETON
+
+SPACE = nasbench201()
+POINTS = st.lists(st.tuples(st.integers(0, 9), st.integers(1, 9)), max_size=12)
+
+
+def columns(points):
+    scores, costs = np.array(points, dtype=float).reshape(-1, 2).T
+    return scores, costs
+
+
+# ---- objectives, budgets and fronts ------------------------------------------------------------
+
+
+def test_the_lectures_objective_at_latencies_whose_logarithm_is_known():
+    assert weighted_loss(0.5, math.e**2 * 1e-6, beta=3) == pytest.approx(0.5 * 2**3)
+    assert weighted_loss(0.5, math.e**2 * 1e-3, beta=3, unit=1e-3) == pytest.approx(4.0)
+    assert weighted_loss(0.5, 0.1, beta=0) == 0.5
+    both = weighted_loss(np.array([0.5, 1.0]), np.array([math.e, math.e**3]) * 1e-6, beta=-1)
+    assert both == pytest.approx([0.5, 1 / 3])
+
+
+@given(st.floats(0.01, 5), st.floats(1e-5, 1), st.floats(1.01, 10), st.floats(0.1, 4))
+def test_slower_and_worse_both_cost(loss, latency, factor, beta):
+    here = weighted_loss(loss, latency, beta)
+    assert weighted_loss(loss, latency * factor, beta) > here
+    assert weighted_loss(loss * factor, latency, beta) > here
+
+
+@given(points=POINTS)
+def test_the_front_is_what_brute_force_finds_and_that_of_a_history(points):
+    front = pareto_front(*columns(points))
+
+    def beaten(point):
+        return any(s >= point[0] and c <= point[1] and (s, c) != point for s, c in points)
+
+    kept = {point for point in points if not beaten(point)}
+    assert [points[i] for i in front] == sorted(kept, key=lambda point: point[1])
+    trials = [Trial(i, (0,), Evaluation(s, c)) for i, (s, c) in enumerate(points)]
+    assert [trial.id for trial in pareto(trials)] == front.tolist()
+
+
+@given(points=POINTS, worst_score=st.integers(0, 9), worst_cost=st.integers(1, 9))
+def test_hypervolume_counts_the_squares_that_are_covered(points, worst_score, worst_cost):
+    """Points are whole numbers, so the area is a number of unit squares."""
+    area = hypervolume(*columns(points), worst_score=worst_score, worst_cost=worst_cost)
+    squares = (
+        (x, y) for s, c in points for x in range(c, worst_cost) for y in range(worst_score, s)
+    )
+    assert area == len(set(squares))
+
+
+@given(points=POINTS.filter(bool), budget=st.integers(1, 9))
+def test_the_best_within_a_budget(points, budget):
+    scores, costs = columns(points)
+    affordable = [(-s, c) for s, c in points if c <= budget]
+    if affordable:
+        i = best_within(scores, costs, budget)
+        assert (-scores[i], costs[i]) == min(affordable)
+    else:
+        with pytest.raises(ValueError, match=f"of {budget}: the cheapest needs {min(costs):g}"):
+            best_within(scores, costs, budget)
+
+
+def test_failed_trials_take_no_part():
+    scores, costs = [math.nan, 0.5, 0.4, math.nan], [1.0, 2.0, 1.5, 9.0]
+    assert pareto_front(scores, costs).tolist() == [2, 1]
+    assert best_within(scores, costs, 5.0) == 1
+    with pytest.raises(ValueError, match=r"the cheapest needs 1\.5"):
+        best_within(scores, costs, 1.2)
+    with pytest.raises(ValueError, match="none has a score"):
+        best_within([math.nan], [1.0], 5.0)
+
+
+@pytest.mark.parametrize("wrong", [0.0, -1e-3, math.inf, math.nan])
+def test_impossible_costs_are_explained(wrong):
+    for call in (
+        lambda: weighted_loss(0.5, wrong, beta=1),
+        lambda: best_within([0.5, 0.5], [1.0, wrong], 2.0),
+        lambda: best_within([0.5], [1.0], wrong),
+        lambda: pareto_front([0.5, 0.5], [1.0, wrong]),
+        lambda: hypervolume([0.5], [wrong], worst_score=0, worst_cost=1),
+    ):
+        with pytest.raises(ValueError, match="must be positive and finite"):
+            call()
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: weighted_loss(0.5, 1e-4, 1, unit=1e-3), "choose a unit below 0.0001"),
+        (lambda: weighted_loss(0.5, 1e-3, 1, unit=1e-3), "not longer than the unit"),
+        (lambda: weighted_loss(0.5, 1e-3, 1, unit=0), "unit must be"),
+        (lambda: weighted_loss(0.5, 1e-3, math.nan), "beta must be"),
+        (lambda: weighted_loss(-0.5, 1e-3, 1), "loss is not negative"),
+        (lambda: pareto_front([1.0, 2.0], [1.0]), "in pairs"),
+        (lambda: hypervolume([1.0], [1.0], worst_score=math.nan, worst_cost=1), "finite"),
+    ],
+)
+def test_bad_arguments_are_explained(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+# ---- look-up tables ----------------------------------------------------------------------------
+
+
+def draw(space, n, seed=0):
+    rng = np.random.default_rng(seed)
+    return [space.sample(rng) for _ in range(n)]
+
+
+def cells(device, n=200, seed=0):
+    """Cells, and what they take on a device."""
+    archs = draw(SPACE, n, seed)
+    return archs, devices.latencies(SPACE, archs, SKELETON, device)
+
+
+@pytest.mark.parametrize("name", ["nasbench201", "mlp", "rnn", "mobile", "plain_chain"])
+@given(seed=st.integers(0, 2**32))
+@settings(max_examples=5, deadline=None)
+def test_a_sum_is_found_again(name, seed):
+    space, rng = FAMILIES[name], np.random.default_rng(seed)
+    true = np.where(space.mask, rng.random(space.mask.shape), np.inf)
+    archs = draw(space, 300, seed)
+    seconds = np.array([2.0 + true[space.one_hot(arch) == 1].sum() for arch in archs])
+    table = LookupTable.fit(space, archs, seconds)
+    assert table.latencies(archs) == pytest.approx(seconds)
+    added = np.where(space.mask, true - true.min(axis=1, keepdims=True), 0)
+    assert table.seconds == pytest.approx(added)
+    assert table.expected(space.one_hot(archs[0])) == pytest.approx(table(archs[0]))
+
+
+def test_predictions_are_those_of_scikit_learn():
+    archs, seconds = cells("raspberry_pi_4")
+    others = draw(SPACE, 50, seed=1)
+    one_hot, asked = (
+        np.array([[1.0, *SPACE.one_hot(arch).ravel()] for arch in some]) for some in (archs, others)
+    )
+    reference = LinearRegression(fit_intercept=False, positive=True)
+    reference.fit(one_hot / seconds[:, None], np.ones(len(archs)))
+    found = LookupTable.fit(SPACE, archs, seconds).latencies(others)
+    assert found == pytest.approx(reference.predict(asked), rel=1e-4)
+
+
+@pytest.mark.parametrize("device", ["v100", "raspberry_pi_4", "edge_tpu"])
+def test_it_ranks_other_networks_as_the_roofline_does(device):
+    table = LookupTable.fit(SPACE, *cells(device, 300))
+    others, counted = cells(device, 300, seed=1)
+    assert stats.spearmanr(table.latencies(others), counted).statistic > 0.85
+
+
+def test_the_gradient_of_the_expectation_is_the_table():
+    table = LookupTable.fit(SPACE, *cells("v100"))
+    w = torch.full(SPACE.mask.shape, 0.2, dtype=torch.float64, requires_grad=True)
+    seconds = table.expected(w)
+    assert float(seconds.detach()) == pytest.approx(table.base + 0.2 * table.seconds.sum())
+    (gradient,) = torch.autograd.grad(seconds, w)
+    assert gradient.numpy() == pytest.approx(table.seconds)
+
+
+def test_a_floor_is_kept():
+    archs, seconds = cells("raspberry_pi_4")
+    table = LookupTable.fit(SPACE, archs, seconds, floor=seconds.min())
+    assert table.base >= seconds.min() > LookupTable.fit(SPACE, archs, seconds).base
+    with pytest.raises(ValueError, match="floor must be"):
+        LookupTable.fit(SPACE, archs, seconds, floor=-1)
+
+
+LITTLE = mlp(layers=(1, 2), hidden=(4, 8))
+EVERY = list(LITTLE)
+
+
+@pytest.mark.parametrize(
+    ("archs", "seconds", "message"),
+    [
+        (EVERY, np.zeros(len(EVERY)), "latency must be positive"),
+        (EVERY, np.ones(3), r"architectures have latencies of shape \(3,\)"),
+        (EVERY[:2], np.ones(2), "the first is layers=2: give more architectures"),
+        ([], [], "the first is layers=1"),
+    ],
+)
+def test_what_no_table_can_be_fitted_to_is_explained(archs, seconds, message):
+    with pytest.raises(ValueError, match=message):
+        LookupTable.fit(LITTLE, archs, seconds)
+
+
+# ---- estimates that know their device ----------------------------------------------------------
+
+
+def convolutions(arch, seed):
+    """A score that only more and larger convolutions raise."""
+    return Evaluation(sum({2: 0.05, 3: 0.1}.get(token, 0) for token in arch), 3.0, {"seed": seed})
+
+
+def test_it_says_what_the_device_says():
+    where = (SPACE, (3, 2, 1, 0, 4, 3), SKELETON, "raspberry_pi_4")
+    estimate = OnDevice(convolutions, SPACE, SKELETON, "raspberry_pi_4")
+    found = estimate(where[1], 7)
+    assert found.score == found.metrics["accuracy"] == convolutions(where[1], 7).score
+    assert found.metrics["latency"] == devices.latency(*where)
+    assert found.metrics["energy"] == devices.energy(*where)
+    assert (found.cost, found.metrics["seed"]) == (3.0, 7)
+    assert pickle.loads(pickle.dumps(estimate))(where[1], 7) == found
+    with pytest.raises(ValueError, match="no device is called"):
+        OnDevice(convolutions, SPACE, SKELETON, "toaster")
+
+
+def test_a_search_with_a_hard_constraint_ends_near_its_target():
+    target = float(np.quantile(cells("raspberry_pi_4")[1], 0.25))
+    free, bound = (
+        OnDevice(convolutions, SPACE, SKELETON, "raspberry_pi_4", objective)
+        for objective in (None, lambda accuracy, t: accuracy * min(1, target / t))
+    )
+
+    def best(estimate):
+        strategy = RegularizedEvolution(SPACE, seed=0, population=20, sample=5)
+        return max(search(strategy, estimate, 300), key=lambda t: t.result.score).result.metrics
+
+    assert best(free)["latency"] > 1.5 * target
+    assert best(bound)["latency"] <= 1.1 * target
+    assert best(bound)["accuracy"] < best(free)["accuracy"]
