@@ -29,9 +29,9 @@ from nas_lab.estimation import (
     fewer_images,
     proxies,
 )
-from nas_lab.estimation.averaged_statistics import BATCH, AveragedStatistics
 from nas_lab.estimation.scaling_grid import Base
-from nas_lab.nets import EfficientNet
+from nas_lab.estimation.weight_sharing import BATCH, AveragedStatistics
+from nas_lab.nets import EfficientNet, calibrated
 from nas_lab.scaling import Stage, budget
 from nas_lab.spaces import Skeleton, nasbench201
 from nas_lab.strategies import Darts, OneShot, Uniform
@@ -454,7 +454,8 @@ def test_averaged_statistics_are_means_over_architectures():
     averaged = AveragedStatistics(net, DATA, archs=2)
     batches = [averaged._training_images(seed)[:BATCH] for seed in (0, 1)]
     outputs = [functional.conv2d(x, net.stem.conv.weight, stride=2, padding=1) for x in batches]
-    mean, variance = averaged.averages[net.stem.norm]
+    norm = averaged.averaged.stem.norm
+    mean, variance = norm.running_mean, norm.running_var
     means = sum(y.mean(dim=(0, 2, 3)) for y in outputs) / 2
     variances = sum(y.var(dim=(0, 2, 3)) for y in outputs) / 2
     assert mean.numpy() == pytest.approx(means.numpy(), abs=1e-5)
@@ -466,9 +467,8 @@ def test_averaged_statistics_of_one_architecture_are_its_own():
     averaged = AveragedStatistics(net, DATA, archs=1)
     arch = SPACE.sample(np.random.default_rng(0))  # the only one that is averaged
     w, images = net.one_hot(arch), averaged._training_images(0)[:BATCH]
-    statistics = net.statistics(images, w)
-    network = averaged._network(arch, seed=5)
-    assert network(images).numpy() == pytest.approx(net(images, w, statistics).numpy(), abs=1e-5)
+    alone, network = calibrated(net, [(images, w)]), averaged._network(arch, seed=5)
+    assert network(images).numpy() == pytest.approx(alone(images, w).numpy(), abs=1e-5)
 
 
 @pytest.fixture(scope="module")

@@ -18,8 +18,7 @@ import numpy as np
 from nas_lab.build import Job
 from nas_lab.build.cells import DATA, SAMPLE, SKELETON, SPACE
 from nas_lab.data import FashionMNIST
-from nas_lab.estimation.averaged_statistics import AveragedStatistics
-from nas_lab.estimation.weight_sharing import SharedWeights
+from nas_lab.estimation.weight_sharing import AveragedStatistics, SharedWeights
 from nas_lab.history import History, Trial
 from nas_lab.spaces import Arch, Skeleton, Space
 from nas_lab.strategies.one_shot import Distinct, Fair, OneShot, Sampler, Uniform

@@ -5,21 +5,23 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
+import numpy as np
 import torch
 from torch.nn import functional
 
-from nas_lab import runtime
+from nas_lab import nets, runtime
 from nas_lab.checks import whole_number
 from nas_lab.data import FashionMNIST
 from nas_lab.estimation.training import check_fits
 from nas_lab.history import Evaluation
-from nas_lab.nets import Supernet
 from nas_lab.spaces.base import Arch
 
 CHUNK = 1024
 """Images that run through the network at once when it is evaluated."""
+BATCH = 128
+"""Images from which each architecture contributes its statistics to an average over several."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class SharedWeights:
         ValueError: it is below 1, or the data do not fit the skeleton.
     """
 
-    net: Supernet
+    net: nets.Supernet
     data: FashionMNIST
     calibration: int = 1024
     validation: int | None = 2000
@@ -81,10 +83,38 @@ class SharedWeights:
     def _network(self, arch: Arch, seed: int) -> Callable[[torch.Tensor], torch.Tensor]:
         """The architecture with its statistics: from images to logits."""
         w = self.net.one_hot(arch)
-        statistics = self.net.statistics(self._training_images(seed), w)
-        return partial(self.net, w=w, statistics=statistics)
+        return partial(nets.calibrated(self.net, [(self._training_images(seed), w)]), w=w)
 
     def _training_images(self, seed: int) -> torch.Tensor:
         images = self.data.train_dataloader().images
         order = torch.randperm(len(images), generator=runtime.generator(seed))
         return images[order[: self.calibration]].to(runtime.device_of(self.net))
+
+
+@dataclass(frozen=True)
+class AveragedStatistics(SharedWeights):
+    """Inherited weights with one mean and variance a module, averaged over architectures.
+
+    So would a supernet rank whose batch normalisations keep moving averages, as they do by default
+    in torch: the averages belong to no architecture. It is here to be measured, not to be used.
+
+    Args:
+        archs: so many random architectures are averaged, with equal weights.
+    """
+
+    archs: int = 100
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        whole_number("archs", self.archs)
+
+    def _network(self, arch: Arch, seed: int) -> Callable[[torch.Tensor], torch.Tensor]:
+        return partial(self.averaged, w=self.net.one_hot(arch))
+
+    @cached_property
+    def averaged(self) -> nets.Supernet:
+        """The supernet with the averages, each of them over batches of ``BATCH`` images."""
+        sample, rng = self.net.space.sample, np.random.default_rng(0)
+        drawn = (self.net.one_hot(sample(rng)) for _ in range(self.archs))
+        passes = ((self._training_images(i)[:BATCH], w) for i, w in enumerate(drawn))
+        return nets.calibrated(self.net, passes)

@@ -8,6 +8,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "modules": ["build", "realize"],
         "efficientnets": ["EfficientNet", "efficientnet"],
         "morphisms": ["Chain", "deepen", "widen"],
-        "supernets": ["Statistics", "Supernet", "supernet"],
+        "supernets": ["Supernet", "calibrated", "supernet"],
     },
 )

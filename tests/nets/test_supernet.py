@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from nas_lab import spaces
-from nas_lab.nets import supernet
+from nas_lab.nets import calibrated, supernet
 from nas_lab.spaces import Skeleton
 from nas_lab.spaces.base import Decision, Space
 from tests.nets.alone import alone
@@ -157,15 +157,7 @@ def test_statistics_are_those_that_torch_keeps(name, seed):
     with torch.no_grad():
         single(x)
         expected = single.eval()(others)
-        torch.testing.assert_close(net(others, w, net.statistics(x, w)), expected)
-
-
-@pytest.mark.parametrize("name", SPACES)
-def test_statistics_of_another_architecture_are_refused(name):
-    net = NETS[name]
-    statistics = net.statistics(images(net), net.one_hot(sampled(net, 0)))
-    with pytest.raises(ValueError, match="another architecture"):
-        net(images(net), net.one_hot(sampled(net, 1)), statistics)
+        torch.testing.assert_close(calibrated(net, [(x, w)])(others, w), expected)
 
 
 @pytest.mark.parametrize("name", SPACES)

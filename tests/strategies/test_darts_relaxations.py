@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from scipy.special import softmax
 
 from nas_lab.nets import supernet
-from nas_lab.nets.supernets.base import Norm
 from nas_lab.spaces import Skeleton, conv_chain, darts, nasbench201
 from nas_lab.strategies.darts import (
     AuxiliarySkip,
@@ -140,7 +139,7 @@ def test_two_skips_are_one_with_both_weights():
         alone = AuxiliarySkip(first=0.7)(parameters, space, Moment())
         alone[[0, 1, 2, 4, 5]] = plain[[0, 1, 2, 4, 5]]
         (cell,) = net.stages[0]
-        outputs = [cell(x, net.rows(w), Norm()) for w in (plain, alone)]
+        outputs = [cell(x, net.rows(w)) for w in (plain, alone)]
     torch.testing.assert_close(outputs[1], outputs[0] + 0.7 * x)
 
 

@@ -1,0 +1,507 @@
+"""One network that contains all networks of a space: its weights are shared.
+
+    net = supernet(space, skeleton)
+    net(images, w)                         # w[D, K]: one-hot rows choose, soft rows mix
+
+A node of a cell is the sum over its edges of ``sum_k w_k o_k(x)``. Where a row of w is one-hot,
+only the chosen operation runs.
+"""
+
+from __future__ import annotations
+
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from nas_lab import runtime
+from nas_lab.checks import whole_number
+from nas_lab.nets.modules import initialize
+from nas_lab.spaces.base import Arch, Skeleton, Space
+from nas_lab.spaces.cells import (
+    EDGES_201,
+    EDGES_DARTS,
+    NODES_DARTS,
+    OPERATIONS_201,
+    OPERATIONS_DARTS,
+    Darts,
+    NasBench201,
+)
+
+Weight: TypeAlias = "float | Tensor"
+"""Weight of an option: a scalar tensor, or 1.0 where it is chosen and nothing is multiplied."""
+Row: TypeAlias = Mapping[str, Weight]
+"""A decision: the weights of those options that have one, by name."""
+
+DENSE_CHANNELS = {1: 16, 2: 64}
+"""Up to so many channels, by dilation, a dense convolution is faster than a separable one."""
+
+
+class Supernet(nn.Module, ABC):
+    """All networks of a space in one, with shared weights.
+
+    Called as ``net(x, w)``. ``w[D, K]`` has a row for each of D decisions: the weights of its K
+    options at most. A one-hot row runs the chosen option alone; other rows mix the outputs of all
+    options whose weight is not zero. Gradients reach these weights.
+
+    A normalisation takes its mean and variance from the batch, in training and in evaluation
+    alike: a moving average over steps would mix architectures. ``calibrated`` gives a copy that
+    keeps those of one architecture.
+
+    Args:
+        space: the space that it contains.
+        skeleton: what surrounds the searched part.
+    """
+
+    def __init__(self, space: Space, skeleton: Skeleton) -> None:
+        super().__init__()
+        self.space, self.skeleton = space, skeleton
+
+    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        """Logits [B, classes].
+
+        Args:
+            x: images [B, in_channels, resolution, resolution].
+            w: float [D, K]; entries that stand for no option are zero (``space.mask``).
+
+        Raises:
+            TypeError: ``w`` is no tensor of floats.
+            ValueError: ``w`` has another shape, a weight where no option is, or a row of zeros.
+        """
+        return self.run(x, self.rows(w))
+
+    @abstractmethod
+    def run(self, x: Tensor, rows: Sequence[Row]) -> Tensor:
+        """Logits [B, classes], with a row for each decision; subclasses say how."""
+
+    def one_hot(self, arch: Arch) -> Tensor:
+        """The w of an architecture, where the network's parameters are."""
+        return torch.from_numpy(self.space.one_hot(arch)).to(runtime.device_of(self))
+
+    def rows(self, w: Tensor) -> list[Row]:
+        """Read ``w``, or say what is wrong with it."""
+        mask = self.space.mask
+        if not (isinstance(w, Tensor) and w.is_floating_point()):
+            raise TypeError(f"w is a tensor of floats of shape {mask.shape}, not {w!r}")
+        if w.shape != mask.shape:
+            raise ValueError(
+                f"{self.space.name} takes w of shape {mask.shape}, not {tuple(w.shape)}"
+            )
+        values = w.detach().cpu().numpy()
+        used = values != 0
+        self._check(used & ~mask, "has a weight for an option that does not exist")
+        self._check(~used.any(axis=1, keepdims=True), "has no weight at all")
+        chosen = (~w.requires_grad) & (used.sum(axis=1) == 1) & (values.max(axis=1) == 1)
+        everything = zip(self.space.decisions, w.unbind(), used, chosen, strict=True)
+        return [
+            {d.options[k]: 1.0 if one else row[k] for k in np.flatnonzero(has).tolist()}
+            for d, row, has, one in everything
+        ]
+
+    def _check(self, bad: np.ndarray, what: str) -> None:
+        if bad.any():
+            name = self.space.decisions[int(bad.any(axis=1).argmax())].name
+            raise ValueError(f"the row of {name} in w {what}")
+
+
+@torch.no_grad()
+def calibrated(net: Supernet, passes: Iterable[tuple[Tensor, Tensor]]) -> Supernet:
+    """A copy in evaluation mode, whose normalisations have the mean statistics of some passes.
+
+    With one pass it evaluates as a network that stands alone does.
+
+    Args:
+        net: read, never changed.
+        passes: images [B, in_channels, resolution, resolution] and one-hot w of each.
+    """
+    net = copy.deepcopy(net).train()
+    for module in net.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.track_running_stats, module.momentum = True, None  # a cumulative average
+            module.running_mean = torch.zeros_like(module.weight)
+            module.running_var = torch.ones_like(module.weight)
+            module.num_batches_tracked = torch.tensor(0)
+    for images, w in passes:
+        net(images, w)
+    return net.eval()
+
+
+# ---- operations ------------------------------------------------------------------------------
+
+
+def conv(
+    given: int, channels: int, kernel: int, stride: int = 1, dilation: int = 1, groups: int = 1
+) -> nn.Conv2d:
+    """Convolution that keeps the size, rounded up after the stride; kernels are odd."""
+    padding = dilation * (kernel // 2)
+    return nn.Conv2d(given, channels, kernel, stride, padding, dilation, groups, bias=False)
+
+
+def batch_norm(channels: int) -> nn.BatchNorm2d:
+    """Normalisation by the statistics of the batch."""
+    return nn.BatchNorm2d(channels, track_running_stats=False)
+
+
+class ConvNorm(nn.Module):
+    """Convolution and normalisation."""
+
+    def __init__(self, given: int, channels: int, kernel: int, stride: int = 1) -> None:
+        super().__init__()
+        self.conv = conv(given, channels, kernel, stride)
+        self.norm = batch_norm(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[B, given, H, W]`` to ``[B, channels, H / stride, W / stride]``."""
+        return self.norm(self.conv(x))
+
+
+class FactorizedReduce(nn.Module):
+    """Half the size: two 1x1 convolutions of every second pixel, one pixel apart."""
+
+    def __init__(self, given: int, channels: int) -> None:
+        super().__init__()
+        self.conv = conv(given, channels // 2, 1)
+        self.conv_2 = conv(given, channels - channels // 2, 1)
+        self.norm = batch_norm(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[B, given, H, W]`` to ``[B, channels, H / 2, W / 2]``."""
+        shifted = functional.pad(x[:, :, 1:, 1:], (0, 1, 0, 1))
+        halves = self.conv(x[:, :, ::2, ::2]), self.conv_2(shifted[:, :, ::2, ::2])
+        return self.norm(torch.cat(halves, dim=1))
+
+
+class AvgPool(nn.Module):
+    """Average over a window of 3x3; padded borders do not count.
+
+    A depthwise convolution adds up faster than torch's pooling does.
+    """
+
+    def __init__(self, stride: int = 1) -> None:
+        super().__init__()
+        self.stride = stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[B, C, H, W]`` to ``[B, C, H / stride, W / stride]``."""
+        window = x.new_ones(x.shape[1], 1, 3, 3)
+        sums = functional.conv2d(x, window, None, self.stride, 1, groups=x.shape[1])
+        return sums / functional.conv2d(
+            torch.ones_like(x[:1, :1]), window[:1], None, self.stride, 1
+        )
+
+
+class Separable(nn.Module):
+    """Depthwise convolution, 1x1 convolution, normalisation."""
+
+    def __init__(self, channels: int, kernel: int, stride: int = 1, dilation: int = 1) -> None:
+        super().__init__()
+        self.every = stride if stride == dilation else 1  # other pixels are not read at all
+        stride, dilation = stride // self.every, dilation // self.every
+        self.depthwise = conv(channels, channels, kernel, stride, dilation, groups=channels)
+        self.pointwise = conv(channels, channels, 1)
+        self.norm = batch_norm(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[B, C, H, W]`` to ``[B, C, H / stride, W / stride]``."""
+        return self.norm(Separable.convolve([self], x))
+
+    @staticmethod
+    def convolve(ops: Sequence[Separable], x: Tensor) -> Tensor:
+        """Both convolutions of n of them that read one ``x``, side by side: [B, n * C, H, W].
+
+        A small network spends its time starting kernels, and in depthwise convolutions; there all
+        run as one convolution, which is dense.
+        """
+        like, every = ops[0].depthwise, ops[0].every
+        x = x[:, :, ::every, ::every]
+        if x.shape[1] > DENSE_CHANNELS[like.dilation[0]]:
+            return torch.cat([op.pointwise(op.depthwise(x)) for op in ops], dim=1)
+        kernels = [op.pointwise.weight * op.depthwise.weight.transpose(0, 1) for op in ops]
+        return functional.conv2d(
+            x, torch.cat(kernels), None, like.stride, like.padding, like.dilation
+        )
+
+    @staticmethod
+    def together(ops: Sequence[Separable], x: Tensor, weights: Tensor) -> Tensor:
+        """Outputs of n of them that read one ``x``, times their weights, side by side."""
+        return _weighted_norm(ops, Separable.convolve(ops, x), weights)
+
+
+def _weighted_norm(ops: Sequence[Separable], y: Tensor, weights: Tensor) -> Tensor:
+    """Normalise n outputs that lie side by side; their weights go into its scale and shift."""
+    weights = weights.repeat_interleave(y.shape[1] // len(ops))
+    scale, shift = (torch.cat([getattr(op.norm, p) for op in ops]) for p in ("weight", "bias"))
+    return functional.batch_norm(y, None, None, weights * scale, weights * shift, training=True)
+
+
+class SeparableTwice(nn.Module):
+    """``sep_conv``: the separable convolution twice, with a ReLU between."""
+
+    def __init__(self, channels: int, kernel: int, stride: int) -> None:
+        super().__init__()
+        self.first = Separable(channels, kernel, stride)
+        self.second = Separable(channels, kernel)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[B, C, H, W]`` to ``[B, C, H / stride, W / stride]``."""
+        return self.second(functional.relu(self.first(x)))
+
+    @staticmethod
+    def together(ops: Sequence[SeparableTwice], x: Tensor, weights: Tensor) -> Tensor:
+        """The first halves read one ``x``; the second ones each its own first half."""
+        firsts, seconds = [op.first for op in ops], [op.second for op in ops]
+        x = functional.relu(Separable.together(firsts, x, torch.ones_like(weights)))
+        depthwise = torch.cat([op.depthwise.weight for op in seconds])
+        pointwise = torch.cat([op.pointwise.weight for op in seconds])
+        padding = seconds[0].depthwise.padding
+        y = functional.conv2d(x, depthwise, padding=padding, groups=x.shape[1])
+        return _weighted_norm(seconds, functional.conv2d(y, pointwise, groups=len(ops)), weights)
+
+
+def weighted(ops: Sequence[nn.Module], x: Tensor, weights: Sequence[Weight]) -> Sequence[Tensor]:
+    """``w o(x)`` for one operation on n edges that leave one node.
+
+    An operation without parameters runs once. Separable convolutions of a mixture run together,
+    without which a step of DARTS takes a third longer.
+    """
+    if next(ops[0].parameters(), None) is None:
+        results = [ops[0](x)] * len(ops)
+    elif isinstance(ops[0], Separable | SeparableTwice) and all(map(torch.is_tensor, weights)):
+        joint: Any = ops[0].together
+        return joint(ops, functional.relu(x), torch.stack(weights)).chunk(len(ops), dim=1)
+    else:
+        x = functional.relu(x)
+        results = [op(x) for op in ops]
+    pairs = zip(weights, results, strict=True)
+    return [y if isinstance(weight, float) else weight * y for weight, y in pairs]
+
+
+# ---- cells -----------------------------------------------------------------------------------
+
+
+class Cell(nn.Module):
+    """All operations on all edges.
+
+    Args:
+        edges: pairs of nodes, the earlier one first.
+        operations: their names.
+        make: called as ``make(operation, source)``: an operation, on an edge out of ``source``.
+        outputs: the nodes that the cell gives; edges that lead to none of them are not run.
+        stride: 2 where the nodes have half the size of the inputs.
+    """
+
+    def __init__(
+        self,
+        edges: Sequence[tuple[int, int]],
+        operations: Sequence[str],
+        make: Callable[[str, int], nn.Module],
+        outputs: Sequence[int],
+        stride: int = 1,
+    ) -> None:
+        super().__init__()
+        self.edges, self.outputs, self.stride = tuple(edges), tuple(outputs), stride
+        self.operations = [op for op in operations if op != "none"]
+        for source, node in edges:
+            made = nn.ModuleDict({op: make(op, source) for op in self.operations})
+            self.add_module(f"edge_{source}{node}", made)
+
+    def nodes(self, inputs: Sequence[Tensor], rows: Sequence[Row]) -> list[Tensor]:
+        """The output nodes; each is the sum over its edges of ``sum_k w_k o_k(x)``."""
+        nodes, zeros = dict(enumerate(inputs)), inputs[0][:, :, :: self.stride, :: self.stride]
+        for source, leaving in enumerate(self._leaving(rows)):
+            x = nodes[source] if source in nodes else torch.zeros_like(zeros)
+            for op in self.operations:
+                weights = {target: row[op] for target, row in leaving.items() if op in row}
+                if weights:
+                    edges: list[Any] = [self.get_submodule(f"edge_{source}{t}") for t in weights]
+                    terms = weighted([edge[op] for edge in edges], x, list(weights.values()))
+                    for target, term in zip(weights, terms, strict=True):
+                        nodes[target] = nodes[target] + term if target in nodes else term
+        return [nodes[n] if n in nodes else torch.zeros_like(zeros) for n in self.outputs]
+
+    def _leaving(self, rows: Sequence[Row]) -> list[dict[int, Row]]:
+        """For each node the edges out of it, by target, that have a path to an output."""
+        reaching = set(self.outputs)
+        leaving: list[dict[int, Row]] = [{} for _ in range(max(self.outputs))]
+        for (source, target), row in zip(reversed(self.edges), reversed(rows), strict=True):
+            if target in reaching and set(row) != {"none"}:
+                reaching.add(source)
+                leaving[source][target] = row
+        return leaving
+
+
+class Cell201(Cell):
+    """Four nodes; node 3 is the output."""
+
+    def __init__(self, channels: int) -> None:
+        operations = {
+            "skip_connect": nn.Identity,
+            "nor_conv_1x1": partial(ConvNorm, channels, channels, 1),
+            "nor_conv_3x3": partial(ConvNorm, channels, channels, 3),
+            "avg_pool_3x3": AvgPool,
+        }
+        super().__init__(EDGES_201, OPERATIONS_201, lambda op, _: operations[op](), outputs=(3,))
+
+    def forward(self, x: Tensor, rows: Sequence[Row]) -> Tensor:
+        """``[B, C, H, W]`` to the same shape."""
+        return self.nodes([x], rows)[0]
+
+
+class CellDarts(Cell):
+    """Two inputs, four nodes; the output is the four nodes, one after the other.
+
+    Args:
+        given: channels of the outputs of the two cells before.
+        channels: channels of a node.
+        reduced: whether the cell before halved the size, so that the one before it is too large.
+        reduction: whether this cell does.
+    """
+
+    def __init__(
+        self, given: tuple[int, int], channels: int, *, reduced: bool, reduction: bool
+    ) -> None:
+        nodes = range(2, 2 + NODES_DARTS)
+        make = partial(self._make, channels, reduction)
+        super().__init__(EDGES_DARTS, OPERATIONS_DARTS, make, nodes, 2 if reduction else 1)
+        read_0 = FactorizedReduce if reduced else partial(ConvNorm, kernel=1)
+        self.read_0 = read_0(given[0], channels)
+        self.read_1 = ConvNorm(given[1], channels, 1)
+
+    @staticmethod
+    def _make(channels: int, reduction: bool, op: str, source: int) -> nn.Module:
+        stride = 2 if reduction and source < 2 else 1
+        if op == "max_pool_3x3":
+            return nn.MaxPool2d(3, stride, 1)
+        if op == "avg_pool_3x3":
+            return AvgPool(stride)
+        if op == "skip_connect":
+            return FactorizedReduce(channels, channels) if stride > 1 else nn.Identity()
+        if op.startswith("dil_conv"):
+            return Separable(channels, int(op[-1]), stride, dilation=2)
+        return SeparableTwice(channels, int(op[-1]), stride)
+
+    def forward(self, before: Tensor, last: Tensor, rows: Sequence[Row]) -> Tensor:
+        """The outputs of the two cells before, after their ReLU, to that of this one."""
+        return torch.cat(self.nodes([self.read_0(before), self.read_1(last)], rows), dim=1)
+
+
+# ---- networks --------------------------------------------------------------------------------
+
+
+class Residual(nn.Module):
+    """Two convolutions of 3x3, the first with stride 2."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = ConvNorm(channels // 2, channels, 3, stride=2)
+        self.second = ConvNorm(channels, channels, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[B, C / 2, H, W]`` to ``[B, C, H / 2, W / 2]``."""
+        return self.second(functional.relu(self.first(functional.relu(x))))
+
+
+class Reduction(nn.Module):
+    """The block between stages: the residual beside an average and a 1x1 convolution."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.residual = Residual(channels)
+        self.shortcut = conv(channels // 2, channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[B, C / 2, H, W]`` to ``[B, C, H / 2, W / 2]``."""
+        average = functional.avg_pool2d(x, 2, 2, ceil_mode=True, count_include_pad=False)
+        return self.residual(x) + self.shortcut(average)
+
+
+class Supernet201(Supernet):
+    """NAS-Bench-201: stem, stages of cells with a reduction between them, classifier."""
+
+    def __init__(self, space: NasBench201, skeleton: Skeleton) -> None:
+        super().__init__(space, skeleton)
+        channels = skeleton.channels
+        self.stem = ConvNorm(skeleton.in_channels, channels, 3, skeleton.stem_stride)
+        self.stages, self.reductions = nn.ModuleList(), nn.ModuleList()
+        for stage in range(skeleton.stages):
+            if stage:
+                channels *= 2
+                self.reductions.append(Reduction(channels))
+            cells = (Cell201(channels) for _ in range(skeleton.cells))
+            self.stages.append(nn.ModuleList(cells))
+        self.head = batch_norm(channels)
+        self.classifier = nn.Linear(channels, skeleton.classes)
+
+    def run(self, x: Tensor, rows: Sequence[Row]) -> Tensor:
+        """Logits [B, classes]; all cells read the same rows."""
+        x = self.stem(x)
+        for i, stage in enumerate(self.stages):
+            if i:
+                x = self.reductions[i - 1](x)
+            for cell in stage.children():
+                x = cell(x, rows)
+        return self.classifier(functional.relu(self.head(x)).mean(dim=(2, 3)))
+
+
+class SupernetDarts(Supernet):
+    """DARTS: stem, cells with reductions at a third and two thirds, classifier."""
+
+    def __init__(self, space: Darts, skeleton: Skeleton) -> None:
+        super().__init__(space, skeleton)
+        channels, reduced = skeleton.channels, False
+        self.stem = ConvNorm(skeleton.in_channels, 3 * channels, 3, skeleton.stem_stride)
+        self.cells = nn.ModuleList()
+        given = (3 * channels, 3 * channels)
+        for i in range(skeleton.cells):
+            reduction = i in (skeleton.cells // 3, 2 * skeleton.cells // 3)
+            channels *= 2 if reduction else 1
+            self.cells.append(CellDarts(given, channels, reduced=reduced, reduction=reduction))
+            given, reduced = (given[1], NODES_DARTS * channels), reduction
+        self.classifier = nn.Linear(given[1], skeleton.classes)
+
+    def run(self, x: Tensor, rows: Sequence[Row]) -> Tensor:
+        """Logits [B, classes]; rows of the normal cell come first, then of the reduction cell."""
+        last, half = self.stem(x), len(EDGES_DARTS)
+        before = now = functional.relu(last)  # each is read by two cells
+        for cell in self.cells.children():
+            last = cell(before, now, rows[half:] if cell.stride == 2 else rows[:half])
+            before, now = now, functional.relu(last)
+        return self.classifier(last.mean(dim=(2, 3)))
+
+
+FAMILIES = {NasBench201: Supernet201, Darts: SupernetDarts}
+"""From the kind of a space to its supernet, a ``Supernet`` that says how it runs."""
+
+
+def supernet(space: Space, skeleton: Skeleton, seed: int = 0) -> Supernet:
+    """Build the network that contains all networks of a space.
+
+    Args:
+        space: what it contains.
+        skeleton: what surrounds the searched part.
+        seed: of the initial parameters; the global generator is left alone.
+
+    Returns:
+        A module called as ``net(images, w)``, with its weights in channels-last order.
+
+    Raises:
+        TypeError: there is no supernet for this kind of space, or the seed is no whole number.
+        ValueError: the seed is below 0.
+    """
+    family = next((made for kind, made in FAMILIES.items() if isinstance(space, kind)), None)
+    if family is None:
+        names = ", ".join(kind.__name__ for kind in FAMILIES)
+        raise TypeError(f"there is no supernet of {type(space).__name__}; there are for {names}")
+    generator = runtime.generator(whole_number("seed", seed, least=0))
+    with torch.device("meta"):  # no memory, no random numbers yet
+        net = family(space, skeleton)
+    net.to_empty(device="cpu")
+    for module in net.modules():
+        initialize(module, generator)
+    return net.to(memory_format=runtime.memory_format(net))
