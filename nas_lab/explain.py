@@ -61,14 +61,17 @@ def complete(space: Space, archs: ArrayLike, scores: ArrayLike) -> np.ndarray:
         ValueError: the arrays do not fit each other or the space; a score is NaN; two scores are
             given for one network; or the space excludes combinations, or is too large.
     """
-    _check_space(space)
-    known = scores_by_canonical(space, archs, scores)
-    values = [known.get(space.canonical(arch), np.nan) for arch in space]
-    return np.array(values).reshape([len(decision.options) for decision in space.decisions])
-
-
-def scores_by_canonical(space: Space, archs: ArrayLike, scores: ArrayLike) -> dict[Arch, float]:
-    """The score of each canonical architecture that is known; errors are those of ``complete``."""
+    counts = [len(decision.options) for decision in space.decisions]
+    if space.size > LARGEST:
+        raise ValueError(
+            f"{space.name} has {space.size:.1e} architectures, too many to write out "
+            f"({LARGEST:,}): explain a smaller space"
+        )
+    if math.prod(counts) != space.size:
+        raise ValueError(
+            f"{space.name} excludes combinations of options, so its decisions cannot be varied "
+            "one by one: the analysis of variance does not apply"
+        )
     archs, scores = np.asarray(archs), np.asarray(scores, dtype=float)
     if archs.ndim != 2 or scores.shape != archs.shape[:1]:
         raise ValueError(
@@ -86,20 +89,8 @@ def scores_by_canonical(space: Space, archs: ArrayLike, scores: ArrayLike) -> di
             raise ValueError(
                 f"two scores for one network, {tuple(arch)} in its canonical form: give their mean"
             )
-    return known
-
-
-def _check_space(space: Space) -> None:
-    if space.size > LARGEST:
-        raise ValueError(
-            f"{space.name} has {space.size:.1e} architectures, too many to write out "
-            f"({LARGEST:,}): explain a smaller space"
-        )
-    if np.prod([len(decision.options) for decision in space.decisions]) != space.size:
-        raise ValueError(
-            f"{space.name} excludes combinations of options, so its decisions cannot be varied "
-            "one by one: the analysis of variance does not apply"
-        )
+    values = [known.get(space.canonical(arch), np.nan) for arch in space]
+    return np.array(values).reshape(counts)
 
 
 Interval: TypeAlias = tuple[float, float]
@@ -589,40 +580,24 @@ def motifs(space: Space, archs: ArrayLike, scores: ArrayLike, *, top: float = 0.
     Raises:
         ValueError: the arrays do not fit each other or the space, or ``top`` is out of its range.
     """
-    archs, best = _best(space, archs, scores, top)
-    found = []
-    for first, second in itertools.combinations(range(len(space.decisions)), 2):
-        for a, b in itertools.product(*(_tokens(space, d) for d in (first, second))):
-            both = (archs[:, first] == a) & (archs[:, second] == b)
-            options = tuple(
-                space.decisions[d].options[token] for d, token in ((first, a), (second, b))
-            )
-            found.append(_motif((first, second), options, both, best))
-    return sorted(found, key=lambda motif: motif.p)
-
-
-def _motif(places: tuple[int, int], options: tuple, both: np.ndarray, best: np.ndarray) -> Motif:
     from scipy.stats import hypergeom
 
-    hits = int((both & best).sum())
-    p = float(hypergeom.sf(hits - 1, len(best), int(both.sum()), int(best.sum())))
-    return Motif(places, options, hits / int(best.sum()), float(both.mean()), p)
-
-
-def _best(
-    space: Space, archs: ArrayLike, scores: ArrayLike, top: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """The architectures, and which of them are the best: bool [N]."""
     archs, scores = np.asarray(archs), np.asarray(scores, dtype=float)
     if archs.ndim != 2 or archs.shape != (len(scores), len(space.decisions)):
         raise ValueError(
             f"give archs [N, {len(space.decisions)}] and scores [N], not of shapes "
             f"{list(archs.shape)} and {list(scores.shape)}"
         )
+    n = top_of(top, len(scores))
     best = np.zeros(len(scores), dtype=bool)
-    best[np.argsort(-scores, kind="stable")[: top_of(top, len(scores))]] = True
-    return archs, best
-
-
-def _tokens(space: Space, decision: int) -> range:
-    return range(len(space.decisions[decision].options))
+    best[np.argsort(-scores, kind="stable")[:n]] = True
+    found = []
+    for places in itertools.combinations(range(len(space.decisions)), 2):
+        pair = [space.decisions[place].options for place in places]
+        for tokens in itertools.product(*(range(len(options)) for options in pair)):
+            both = (archs[:, places] == tokens).all(axis=1)
+            hits = int((both & best).sum())
+            p = float(hypergeom.sf(hits - 1, len(best), int(both.sum()), n))
+            chosen = tuple(options[token] for options, token in zip(pair, tokens, strict=True))
+            found.append(Motif(places, chosen, hits / n, float(both.mean()), p))
+    return sorted(found, key=lambda motif: motif.p)
