@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections import Counter
 
 import numpy as np
+from scipy.special import softmax
 
+from nas_lab import scaling
+from nas_lab.estimation import objectives
 from nas_lab.homework.drivers import Plain
 from nas_lab.homework.question import QUESTIONS as DECLARED
 from nas_lab.homework.question import question
-from nas_lab.scaling import round_filters
+from nas_lab.spaces import nasbench201
 from nas_lab.spaces.cells import EDGES_201, OPERATIONS_201
+from nas_lab.strategies import Hyperband
 
 # ---- notebook 01, search space
 
 
-def _draw_counts(rng: np.random.Generator) -> list[Plain]:
-    return [rng.integers(1, 9, size=int(rng.integers(1, 12))).tolist()]
-
-
 @question(
     "01.q1",
-    draw=_draw_counts,
+    draw=lambda rng: [rng.integers(1, 9, size=rng.integers(1, 12))],
     hint="every option of one decision goes together with every option of the next.",
 )
 def _count(options: list[int]) -> int:
@@ -31,17 +30,16 @@ def _count(options: list[int]) -> int:
 
 
 PATHS = ((3,), (0, 4), (1, 5), (0, 2, 5))
-"""The four ways from input to output, as places of edges."""
+"""The four paths from input to output, as places of edges."""
 
 
 def _draw_cell(rng: np.random.Generator) -> list[Plain]:
     """One path, most often the longest, whole or with one edge missing; perhaps an edge beside."""
     path = PATHS[rng.choice(len(PATHS), p=(0.2, 0.2, 0.2, 0.4))]
-    chosen = rng.choice(len(EDGES_201), size=int(rng.integers(0, 2)), replace=False)
-    used = {*path, *chosen.tolist()}
+    used = {*path, *rng.choice(len(EDGES_201), size=rng.integers(0, 2), replace=False)}
     if rng.random() < 0.5:
-        used -= {path[int(rng.integers(len(path)))]}
-    operations = rng.choice(OPERATIONS_201[1:], size=len(EDGES_201)).tolist()
+        used -= {path[rng.integers(len(path))]}
+    operations = rng.choice(OPERATIONS_201[1:], size=len(EDGES_201))
     return [[op if edge in used else "none" for edge, op in enumerate(operations)]]
 
 
@@ -60,11 +58,9 @@ def _reaches_output(operations: list[str]) -> bool:
 
 
 def _draw_convolution(rng: np.random.Generator) -> list[Plain]:
-    groups = int(rng.choice([1, 2, 4]))
-    c_in, c_out = (groups * rng.integers(1, 9, size=2)).tolist()
-    kernel = int(rng.choice([1, 3, 5, 7]))
-    height, width = rng.integers(4, 33, size=2).tolist()
-    return [c_in, c_out, kernel, height, width, groups]
+    groups = rng.choice([1, 2, 4])
+    channels = groups * rng.integers(1, 9, size=2)
+    return [*channels, rng.choice([1, 3, 5, 7]), *rng.integers(4, 33, size=2), groups]
 
 
 @question(
@@ -82,10 +78,10 @@ def _conv_macs(c_in: int, c_out: int, kernel: int, height: int, width: int, grou
 
 def _draw_rankings(rng: np.random.Generator) -> list[Plain]:
     """Two lists without ties that agree more or less."""
-    n = int(rng.integers(2, 13))
+    n = rng.integers(2, 13)
     truth = rng.permutation(n) / n
     estimate = truth * rng.choice([-1, 1]) + rng.permutation(n) * rng.choice([1e-4, 0.3])
-    return [np.round(estimate, 6).tolist(), truth.tolist()]
+    return [np.round(estimate, 6), truth]
 
 
 @question(
@@ -95,19 +91,14 @@ def _draw_rankings(rng: np.random.Generator) -> list[Plain]:
     "-1 otherwise. Then divide by the number of pairs.",
 )
 def _tau(a: list[float], b: list[float]) -> float:
-    pairs = list(itertools.combinations(range(len(a)), 2))
-    concordant = sum((a[i] - a[j]) * (b[i] - b[j]) > 0 for i, j in pairs)
-    return (2 * concordant - len(pairs)) / len(pairs)
-
-
-def _draw_codes(rng: np.random.Generator) -> list[Plain]:
-    images, units = rng.integers(1, 6, size=2).tolist()
-    return [rng.integers(0, 2, size=(images, units)).tolist()]
+    pairs = itertools.combinations(zip(a, b, strict=True), 2)
+    signs = [1 if (p[0] - q[0]) * (p[1] - q[1]) > 0 else -1 for p, q in pairs]
+    return sum(signs) / len(signs)
 
 
 @question(
     "02.q2",
-    draw=_draw_codes,
+    draw=lambda rng: [rng.integers(0, 2, size=rng.integers(1, 6, size=2))],
     hint="two units agree when both are 1, and also when both are 0. What stands on the diagonal?",
 )
 def _agreements(codes: list[list[int]]) -> list[list[int]]:
@@ -127,11 +118,7 @@ def _draw_bracket(rng: np.random.Generator) -> list[Plain]:
     "by it. The last rung belongs to the list.",
 )
 def _rungs(archs: int, epochs: int, eta: int) -> list[list[int]]:
-    rungs, trained = [], 1
-    while trained <= epochs:
-        rungs.append([archs // trained, trained])
-        trained *= eta
-    return rungs
+    return [[archs // eta**i, eta**i] for i in range(epochs) if eta**i <= epochs]
 
 
 # ---- notebook 03, REINFORCE
@@ -139,10 +126,9 @@ def _rungs(archs: int, epochs: int, eta: int) -> list[list[int]]:
 
 def _draw_batch(rng: np.random.Generator) -> list[Plain]:
     """Log-probabilities, rewards and a baseline."""
-    m = int(rng.integers(1, 9))
-    log_p = np.log(rng.uniform(0.01, 1, m))
-    rewards, baseline = rng.uniform(0, 1, m), rng.uniform(0, 1)
-    return [np.round(log_p, 4).tolist(), np.round(rewards, 4).tolist(), round(float(baseline), 4)]
+    m = rng.integers(1, 9)
+    log_p, rewards = np.log(rng.uniform(0.01, 1, m)), rng.uniform(0, 1, m)
+    return [np.round(log_p, 4), np.round(rewards, 4), round(rng.uniform(0, 1), 4)]
 
 
 @question(
@@ -153,14 +139,13 @@ def _draw_batch(rng: np.random.Generator) -> list[Plain]:
     "mean.",
 )
 def _loss(log_p: list[float], rewards: list[float], baseline: float) -> float:
-    gains = [(r - baseline) * lp for lp, r in zip(log_p, rewards, strict=True)]
-    return -sum(gains) / len(gains)
+    return float(-np.mean(np.subtract(rewards, baseline) * log_p))
 
 
 def _draw_rewards(rng: np.random.Generator) -> list[Plain]:
     """Mean rewards of some steps, and how much of the baseline stays."""
-    steps = int(rng.integers(1, 8))
-    return [np.round(rng.uniform(0, 1, steps), 4).tolist(), float(rng.choice([0, 0.5, 0.9, 0.99]))]
+    rewards = np.round(rng.uniform(0, 1, rng.integers(1, 8)), 4)
+    return [rewards, rng.choice([0, 0.5, 0.9, 0.99])]
 
 
 @question(
@@ -170,20 +155,15 @@ def _draw_rewards(rng: np.random.Generator) -> list[Plain]:
     "the new reward fills the rest: one entry for each step.",
 )
 def _baselines(rewards: list[float], decay: float) -> list[float]:
-    found, baseline = [], rewards[0]
-    for reward in rewards:
-        baseline = decay * baseline + (1 - decay) * reward
-        found.append(baseline)
-    return found
+    return list(itertools.accumulate(rewards, lambda old, r: decay * old + (1 - decay) * r))
 
 
 def _draw_search(rng: np.random.Generator) -> list[Plain]:
     """Scores of some trials, None where one failed, and the best that there is."""
-    scores = np.round(rng.uniform(0.5, 0.9, int(rng.integers(1, 10))), 3).tolist()
+    scores = np.round(rng.uniform(0.5, 0.9, rng.integers(1, 10)), 3)
     failed = rng.random(len(scores)) < 0.2
     failed[rng.integers(len(scores))] = False  # at least one has a score
-    told = [None if lost else score for score, lost in zip(scores, failed, strict=True)]
-    return [told, 0.9]
+    return [[None if lost else s for s, lost in zip(scores, failed, strict=True)], 0.9]
 
 
 @question(
@@ -193,12 +173,8 @@ def _draw_search(rng: np.random.Generator) -> list[Plain]:
     "leaves the incumbent as it is; before the first score there is none.",
 )
 def _regrets(scores: list[float | None], best: float) -> list[float | None]:
-    found: list[float | None] = []
-    incumbent = -math.inf
-    for score in scores:
-        incumbent = max(incumbent, -math.inf if score is None else score)
-        found.append(None if incumbent == -math.inf else best - incumbent)
-    return found
+    incumbents = np.fmax.accumulate(np.array(scores, dtype=float))
+    return [None if np.isnan(incumbent) else best - incumbent for incumbent in incumbents]
 
 
 # ---- notebook 04, one-shot
@@ -206,9 +182,8 @@ def _regrets(scores: list[float | None], best: float) -> list[float | None]:
 
 def _draw_paths(rng: np.random.Generator) -> list[Plain]:
     """Some architectures, and the number of options of each decision; not all need be taken."""
-    options = rng.integers(1, 6, size=int(rng.integers(1, 7)))
-    paths = rng.integers(options, size=(int(rng.integers(1, 9)), len(options)))
-    return [paths.tolist(), options.tolist()]
+    options = rng.integers(1, 6, size=rng.integers(1, 7))
+    return [rng.integers(options, size=(rng.integers(1, 9), len(options))), options]
 
 
 @question(
@@ -217,19 +192,16 @@ def _draw_paths(rng: np.random.Generator) -> list[Plain]:
     hint="one row for each decision, one count for each of its options, also for options that no "
     "path takes.",
 )
-def _uses(paths: list[list[int]], options: list[int]) -> list[list[int]]:
-    return [
-        [sum(path[d] == token for path in paths) for token in range(count)]
-        for d, count in enumerate(options)
-    ]
+def _uses(paths: list[list[int]], options: list[int]) -> list[np.ndarray]:
+    columns = np.transpose(paths)
+    return [np.bincount(c, minlength=k) for c, k in zip(columns, options, strict=True)]
 
 
 def _draw_batches(rng: np.random.Generator) -> list[Plain]:
     """What was noted of some batches of one channel, most often of different sizes."""
-    batches = int(rng.integers(1, 6))
-    means = np.round(rng.normal(0, 2, batches), 3)
-    variances = np.round(rng.uniform(0.1, 3, batches), 3)
-    return [means.tolist(), variances.tolist(), rng.choice([32, 64, 128], batches).tolist()]
+    batches = rng.integers(1, 6)
+    means, variances = rng.normal(0, 2, batches), rng.uniform(0.1, 3, batches)
+    return [np.round(means, 3), np.round(variances, 3), rng.choice([32, 64, 128], batches)]
 
 
 @question(
@@ -239,19 +211,17 @@ def _draw_batches(rng: np.random.Generator) -> list[Plain]:
     "together vary more than each batch does: add up the squares.",
 )
 def _pooled(means: list[float], variances: list[float], sizes: list[int]) -> list[float]:
-    total = sum(sizes)
-    mean = sum(n * m for m, n in zip(means, sizes, strict=True)) / total
-    squares = sum(n * (v + m**2) for m, v, n in zip(means, variances, sizes, strict=True)) / total
-    return [mean, squares - mean**2]
+    squares = np.add(variances, np.square(means))
+    mean, square = np.average([means, squares], axis=1, weights=sizes)
+    return [mean, square - mean**2]
 
 
 def _draw_kernel(rng: np.random.Generator) -> list[Plain]:
     """A kernel, [outputs][inputs][height][width], and the sizes that are wanted of it."""
-    outputs, inputs = rng.integers(1, 4, size=2).tolist()
-    size = int(rng.choice([3, 5]))
-    kernel = rng.integers(-9, 10, size=(outputs, inputs, size, size))
-    wanted = [int(rng.integers(1, n + 1)) for n in (outputs, inputs)]
-    return [kernel.tolist(), *wanted, int(rng.choice(range(1, size + 1, 2)))]
+    channels, size = rng.integers(1, 4, size=2), rng.choice([3, 5])
+    kernel = rng.integers(-9, 10, size=(*channels, size, size))
+    wanted = [rng.integers(1, n + 1) for n in channels]
+    return [kernel, *wanted, rng.choice(range(1, size + 1, 2))]
 
 
 @question(
@@ -260,10 +230,9 @@ def _draw_kernel(rng: np.random.Generator) -> list[Plain]:
     hint="channels are taken from the front, rows and columns from the middle. How many are left "
     "out on each side?",
 )
-def _sliced(kernel: list, outputs: int, inputs: int, size: int) -> list:
+def _sliced(kernel: list, outputs: int, inputs: int, size: int) -> np.ndarray:
     edge = (len(kernel[0][0]) - size) // 2
-    middle = slice(edge, edge + size)
-    return [[[row[middle] for row in k[middle]] for k in ks[:inputs]] for ks in kernel[:outputs]]
+    return np.array(kernel)[:outputs, :inputs, edge : edge + size, edge : edge + size]
 
 
 # ---- notebook 05, DARTS
@@ -271,10 +240,10 @@ def _sliced(kernel: list, outputs: int, inputs: int, size: int) -> list:
 
 def _draw_layer(rng: np.random.Generator) -> list[Plain]:
     """Parameters of some candidates, a temperature, and what each candidate gives."""
-    candidates, outputs = int(rng.integers(1, 6)), int(rng.integers(1, 5))
+    candidates, outputs = rng.integers(1, 6), rng.integers(1, 5)
     a = np.round(rng.normal(0, 2, candidates), 2)
     given = rng.integers(-9, 10, size=(candidates, outputs))
-    return [a.tolist(), float(rng.choice([0.2, 0.5, 1, 2])), given.astype(float).tolist()]
+    return [a, rng.choice([0.2, 0.5, 1, 2]), given.astype(float)]
 
 
 @question(
@@ -283,20 +252,16 @@ def _draw_layer(rng: np.random.Generator) -> list[Plain]:
     hint="divide every a by the temperature before the exponential. The weights add up to one, and "
     "each multiplies all numbers of its candidate.",
 )
-def _mix(a: list[float], temperature: float, outputs: list[list[float]]) -> list[float]:
-    scores = [math.exp(value / temperature) for value in a]
-    alpha = [score / sum(scores) for score in scores]
-    return [
-        sum(w * o for w, o in zip(alpha, row, strict=True)) for row in zip(*outputs, strict=True)
-    ]
+def _mix(a: list[float], temperature: float, outputs: list[list[float]]) -> np.ndarray:
+    return softmax(np.divide(a, temperature)) @ np.array(outputs)
 
 
 def _draw_node(rng: np.random.Generator) -> list[Plain]:
     """Weights of the edges into one node, different from each other; the first is 'none'."""
-    edges, operations = int(rng.integers(2, 6)), int(rng.integers(3, 9))
+    edges, operations = rng.integers(2, 6), rng.integers(3, 9)
     values = rng.permutation(edges * operations).reshape(edges, operations) + 1.0
     values[:, 0] *= rng.choice([1, 3])  # 'none' is often the largest
-    return [np.round(values / values.sum(axis=1, keepdims=True), 6).tolist()]
+    return [np.round(values / values.sum(axis=1, keepdims=True), 6)]
 
 
 @question(
@@ -311,15 +276,9 @@ def _two_inputs(w: list[list[float]]) -> list[list[int]]:
     return [[edge, best[edge]] for edge in sorted(strongest)]
 
 
-def _draw_point(rng: np.random.Generator) -> list[Plain]:
-    """A point (w, a), and the rate of the virtual step."""
-    w, a = np.round(rng.uniform(-2, 2, 2), 2).tolist()
-    return [w, a, float(rng.choice([0, 0.01, 0.1, 0.5]))]
-
-
 @question(
     "05.q3",
-    draw=_draw_point,
+    draw=lambda rng: [*np.round(rng.uniform(-2, 2, 2), 2), rng.choice([0, 0.01, 0.1, 0.5])],
     hint="a moves L_val in two ways: directly, and through w'. With xi = 0 only the first is left.",
 )
 def _second_order(w: float, a: float, xi: float) -> float:
@@ -332,9 +291,9 @@ def _second_order(w: float, a: float, xi: float) -> float:
 
 
 def _draw_mbconv(rng: np.random.Generator) -> list[Plain]:
-    c_in, c_out = (8 * rng.integers(1, 13, size=2)).tolist()
-    kernel, stride = int(rng.choice([3, 5])), int(rng.choice([1, 2]))
-    return [c_in, c_out, kernel, stride, int(rng.choice([1, 4, 6])), 2 * int(rng.integers(2, 15))]
+    channels = 8 * rng.integers(1, 13, size=2)
+    kernel, stride, expansion = rng.choice([3, 5]), rng.choice([1, 2]), rng.choice([1, 4, 6])
+    return [*channels, kernel, stride, expansion, 2 * rng.integers(2, 15)]
 
 
 @question(
@@ -352,9 +311,8 @@ def _mbconv_macs(c_in: int, c_out: int, kernel: int, stride: int, expansion: int
 
 def _draw_compound(rng: np.random.Generator) -> list[Plain]:
     """A phi, and an alpha and a beta that leave something to gamma."""
-    depth, width, _ = rng.dirichlet([1, 1, 1]).tolist()
-    phi = float(rng.choice([0.0, 0.5, 1.0, 2.0, 3.0]))
-    return [phi, round(2**depth, 4), round(2 ** (width / 2), 4)]
+    depth, width, _ = rng.dirichlet([1, 1, 1])
+    return [rng.choice([0.0, 0.5, 1.0, 2.0, 3.0]), round(2**depth, 4), round(2 ** (width / 2), 4)]
 
 
 @question(
@@ -369,18 +327,16 @@ def _factors(phi: float, alpha: float, beta: float) -> list[float]:
 
 def _draw_widening(rng: np.random.Generator) -> list[Plain]:
     """Few channels, where the nearest multiple may lose more than a tenth, as often as many."""
-    channels = rng.integers(1, int(rng.choice([24, 400])))
-    return [int(channels), float(rng.choice([1.0, 1.1, 1.2, 1.4, 1.5, 1.8, 2.0, 3.1]))]
+    channels = rng.integers(1, rng.choice([24, 400]))
+    return [channels, rng.choice([1.0, 1.1, 1.2, 1.4, 1.5, 1.8, 2.0, 3.1])]
 
 
-@question(
+question(
     "06.q3",
     draw=_draw_widening,
     hint="take the nearest multiple of 8, at least 8; half way counts up. Then compare it with 90% "
     "of what was asked for.",
-)
-def _round_filters(channels: int, width: float) -> int:
-    return round_filters(channels, width)
+)(scaling.round_filters)
 
 
 # ---- notebook 07, edge devices
@@ -388,11 +344,10 @@ def _round_filters(channels: int, width: float) -> int:
 
 def _draw_operations(rng: np.random.Generator) -> list[Plain]:
     """Operations as multiply-adds and bytes, and a device with round numbers."""
-    n = int(rng.integers(1, 6))
-    macs = rng.integers(0, 40, n) * 100
-    moved = rng.integers(1, 40, n) * 10
-    peak, bandwidth = int(rng.choice([100, 500, 1000])), int(rng.choice([20, 50, 200]))
-    return [macs.tolist(), moved.tolist(), peak, bandwidth, round(float(rng.uniform(0.1, 2)), 2)]
+    n = rng.integers(1, 6)
+    macs, moved = 100 * rng.integers(0, 40, n), 10 * rng.integers(1, 40, n)
+    peak, bandwidth = rng.choice([100, 500, 1000]), rng.choice([20, 50, 200])
+    return [macs, moved, peak, bandwidth, round(rng.uniform(0.1, 2), 2)]
 
 
 @question(
@@ -401,18 +356,14 @@ def _draw_operations(rng: np.random.Generator) -> list[Plain]:
     hint="arithmetic and memory traffic go on at the same time, so the longer of them counts, for "
     "each operation by itself. Every operation has its overhead.",
 )
-def _latency(
-    macs: list[int], moved: list[int], peak: float, bandwidth: float, overhead: float
-) -> float:
-    pairs = zip(macs, moved, strict=True)
-    return sum(overhead + max(m / peak, b / bandwidth) for m, b in pairs)
+def _latency(macs: Plain, moved: Plain, peak: float, bandwidth: float, overhead: float) -> float:
+    return np.sum(overhead + np.maximum(np.divide(macs, peak), np.divide(moved, bandwidth)))
 
 
 def _draw_points(rng: np.random.Generator) -> list[Plain]:
     """Accuracies and latencies of which some are equal, but no two networks in both."""
-    n = int(rng.integers(1, 9))
-    codes = rng.choice(49, size=n, replace=False)
-    return [(codes // 7 / 10 + 0.3).round(1).tolist(), (codes % 7 + 1.0).tolist()]
+    codes = rng.choice(49, size=rng.integers(1, 9), replace=False)
+    return [(codes // 7 / 10 + 0.3).round(1), codes % 7 + 1.0]
 
 
 @question(
@@ -422,21 +373,14 @@ def _draw_points(rng: np.random.Generator) -> list[Plain]:
     "that are equally quick, only the more accurate one stays.",
 )
 def _front(accuracies: list[float], latencies: list[float]) -> list[int]:
-    points = list(zip(accuracies, latencies, strict=True))
-
-    def beaten(i: int) -> bool:
-        a, t = points[i]
-        return any(b >= a and s <= t for j, (b, s) in enumerate(points) if j != i)
-
-    return [i for i in range(len(points)) if not beaten(i)]
+    return sorted(objectives.pareto_front(accuracies, latencies).tolist())
 
 
 def _draw_mixture(rng: np.random.Generator) -> list[Plain]:
     """Scores of the options of each decision, and what each option costs."""
-    shape = (int(rng.integers(1, 5)), int(rng.integers(2, 5)))
-    alpha = np.round(rng.normal(0, 1.5, shape), 2)
-    seconds = np.round(rng.uniform(0, 5, shape), 2)
-    return [alpha.tolist(), seconds.tolist(), round(float(rng.uniform(0.5, 2)), 2)]
+    shape = (rng.integers(1, 5), rng.integers(2, 5))
+    alpha, seconds = rng.normal(0, 1.5, shape), rng.uniform(0, 5, shape)
+    return [np.round(alpha, 2), np.round(seconds, 2), round(rng.uniform(0.5, 2), 2)]
 
 
 @question(
@@ -446,9 +390,7 @@ def _draw_mixture(rng: np.random.Generator) -> list[Plain]:
     "as often as it is chosen.",
 )
 def _expected(alpha: list[list[float]], seconds: list[list[float]], base: float) -> float:
-    w = np.exp(alpha)
-    w /= w.sum(axis=1, keepdims=True)
-    return float(base + (w * np.array(seconds)).sum())
+    return base + np.sum(softmax(alpha, axis=1) * seconds)
 
 
 # ---- notebook 08, explainability
@@ -456,10 +398,10 @@ def _expected(alpha: list[list[float]], seconds: list[list[float]], base: float)
 
 def _draw_scores(rng: np.random.Generator) -> list[Plain]:
     """Architectures of three decisions, at least one of them with the asked option."""
-    n, decision = int(rng.integers(3, 20)), int(rng.integers(3))
-    archs = rng.integers(0, 3, size=(n, 3)).tolist()
-    option = archs[int(rng.integers(n))][decision]
-    return [archs, np.round(rng.random(n), 3).tolist(), decision, option]
+    n, decision = rng.integers(3, 20), rng.integers(3)
+    archs = rng.integers(0, 3, size=(n, 3))
+    option = archs[rng.integers(n), decision]
+    return [archs, np.round(rng.random(n), 3), decision, option]
 
 
 @question(
@@ -470,16 +412,12 @@ def _draw_scores(rng: np.random.Generator) -> list[Plain]:
 )
 def _main_effect(archs: list[list[int]], scores: list[float], decision: int, option: int) -> float:
     chosen = [s for arch, s in zip(archs, scores, strict=True) if arch[decision] == option]
-    return sum(chosen) / len(chosen) - sum(scores) / len(scores)
-
-
-def _draw_square(rng: np.random.Generator) -> list[Plain]:
-    return [np.round(rng.random((2, 2)), 3).tolist()]
+    return float(np.mean(chosen) - np.mean(scores))
 
 
 @question(
     "08.q2",
-    draw=_draw_square,
+    draw=lambda rng: [np.round(rng.random((2, 2)), 3)],
     hint="a main effect averages over the other decision, with both of its options alike. What the "
     "swap changes beyond that is the second part.",
 )
@@ -488,22 +426,15 @@ def _swap_parts(f: list[list[float]]) -> list[float]:
     return [alone, f[1][0] - f[0][0] - alone]
 
 
-def _draw_game(rng: np.random.Generator) -> list[Plain]:
-    return [np.round(rng.normal(size=4), 3).tolist()]
-
-
 @question(
     "08.q3",
-    draw=_draw_game,
+    draw=lambda rng: [np.round(rng.normal(size=4), 3)],
     hint="in one order a decision comes first and is compared with nothing known; in the other it "
     "comes second and is compared with the other one known. Take the mean.",
 )
 def _shapley(v: list[float]) -> list[float]:
     nothing, first, second, both = v
-    return [
-        ((first - nothing) + (both - second)) / 2,
-        ((second - nothing) + (both - first)) / 2,
-    ]
+    return [(first - nothing + both - second) / 2, (second - nothing + both - first) / 2]
 
 
 # ---- notebook 09, the automated workflow
@@ -511,10 +442,9 @@ def _shapley(v: list[float]) -> list[float]:
 
 def _draw_images(rng: np.random.Generator) -> list[Plain]:
     """Two short lists of tiny images, of which some are in both, and some are there twice."""
-    known = rng.integers(0, 3, size=(6, 4)).tolist()
-    train = [known[i] for i in rng.integers(0, 4, size=int(rng.integers(1, 7)))]
-    test = [known[i] for i in rng.integers(2, 6, size=int(rng.integers(1, 7)))]
-    return [train, test]
+    known = rng.integers(0, 3, size=(6, 4))
+    train = known[rng.integers(0, 4, size=rng.integers(1, 7))]
+    return [train, known[rng.integers(2, 6, size=rng.integers(1, 7))]]
 
 
 @question(
@@ -524,8 +454,7 @@ def _draw_images(rng: np.random.Generator) -> list[Plain]:
     "leaks twice, one that stands twice among the training images does not.",
 )
 def _leaked(train: list[list[int]], test: list[list[int]]) -> int:
-    counted = Counter(map(tuple, test))
-    return sum(counted[image] for image in set(map(tuple, train)))
+    return sum(image in train for image in test)
 
 
 def _draw_budget(rng: np.random.Generator) -> list[Plain]:
@@ -541,28 +470,19 @@ def _draw_budget(rng: np.random.Generator) -> list[Plain]:
     "some R.",
 )
 def _brackets(epochs: int, eta: int) -> list[list[int]]:
-    """First rung of each bracket: architectures and epochs (Li et al. 2018, algorithm 1)."""
-    most = 0
-    while eta ** (most + 1) <= epochs:
-        most += 1
-    return [[-(-(most + 1) * eta**s // (s + 1)), epochs // eta**s] for s in range(most, -1, -1)]
-
-
-def _draw_plan(rng: np.random.Generator) -> list[Plain]:
-    trials, batch = int(rng.integers(1, 60)), int(rng.integers(1, 25))
-    return [trials, batch, int(rng.integers(1, 12)), int(rng.integers(1, 20))]
+    brackets = Hyperband(nasbench201(), epochs=epochs, eta=eta).brackets
+    return [[rungs[0].archs, rungs[0].epochs] for rungs in brackets]
 
 
 @question(
     "09.q3",
-    draw=_draw_plan,
+    draw=lambda rng: [rng.integers(1, most) for most in (60, 25, 12, 20)],
     hint="a batch is over when its last trial is: it takes as many rounds as its size over the "
     "workers, rounded up. The last batch may be smaller.",
 )
 def _seconds(trials: int, batch: int, workers: int, seconds: int) -> int:
     whole, rest = divmod(trials, batch)
-    rounds = whole * math.ceil(batch / workers) + math.ceil(rest / workers)
-    return rounds * seconds
+    return (whole * math.ceil(batch / workers) + math.ceil(rest / workers)) * seconds
 
 
 QUESTIONS = {name: found for name, found in DECLARED.items() if name[0].isdigit()}

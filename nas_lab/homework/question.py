@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from nas_lab.homework.drivers import Plain, call
+from nas_lab.homework.drivers import Plain, call, plain
 
 
 def same(value: Plain) -> Plain:
@@ -64,17 +64,22 @@ QUESTIONS: dict[str, Question] = {}
 """Every question that was declared, by name."""
 
 
-def question(name: str, **attributes: Any) -> Callable[[Callable], Callable]:
+def question(
+    name: str, draw: Callable[[np.random.Generator], Any], **attributes: Any
+) -> Callable[[Callable], Callable]:
     """Declare a reference, whose name is that of the answer after an underscore.
 
     Args:
         name: of the question.
+        draw: as for ``Question``, but numbers and arrays may be numpy's.
         attributes: the others of a ``Question``.
     """
 
     def declare(reference: Callable) -> Callable:
         answer = reference.__name__.removeprefix("_")
-        QUESTIONS[name] = Question(name, answer=answer, reference=reference, **attributes)
+        QUESTIONS[name] = Question(
+            name, lambda rng: plain(draw(rng)), answer=answer, reference=reference, **attributes
+        )
         return reference
 
     return declare

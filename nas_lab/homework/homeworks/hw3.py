@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.special import entr, softmax
 
 from nas_lab.homework.drivers import Plain, loss_and_gradient, with_tensors
 from nas_lab.homework.question import as_floats, question
@@ -12,62 +13,51 @@ from nas_lab.homework.question import as_floats, question
 if TYPE_CHECKING:
     from torch import Tensor
 
+AXIS = "look at the axis of the softmax: the probabilities of one decision's options add up to 1."
+BASELINE = "look at the baseline: is it subtracted from every reward?"
+
 
 def _logits(rng: np.random.Generator) -> np.ndarray:
     """Logits [D, K], never square, so that a wrong axis shows."""
-    decisions = int(rng.integers(2, 5))
-    options = int(rng.choice([k for k in (2, 3, 4, 5) if k != decisions]))
+    decisions = rng.integers(2, 5)
+    options = rng.choice([k for k in (2, 3, 4, 5) if k != decisions])
     return np.round(rng.normal(0, 1.5, size=(decisions, options)), 3)
 
 
-def _arch(rng: np.random.Generator, shape: tuple[int, ...]) -> list[int]:
-    return rng.integers(shape[1], size=shape[0]).tolist()
-
-
-def _draw_arch(rng: np.random.Generator) -> list[Plain]:
+def _draw_archs(rng: np.random.Generator, *number: int) -> list[Plain]:
+    """Logits [D, K] and architectures [N, D], or a single one [D]."""
     logits = _logits(rng)
-    return [logits.tolist(), _arch(rng, logits.shape)]
-
-
-def _log_softmax(logits: Tensor, dim: int = -1) -> Tensor:
-    return logits - logits.logsumexp(dim, keepdim=True)
-
-
-AXIS = "look at the axis of the softmax: the probabilities of one decision's options add up to 1."
+    return [logits, rng.integers(logits.shape[1], size=(*number, len(logits)))]
 
 
 @question(
     "hw3.q1",
-    draw=_draw_arch,
+    draw=_draw_archs,
     points=1,
     hint="each decision has a softmax of its own; decisions are independent, so the logarithms of "
     "their probabilities are added.",
     drive=with_tensors,
     mistakes={
-        AXIS: lambda logits, arch: _log_probability(logits, arch, 0),
-        "logits are not yet logarithms of probabilities. What is missing?": lambda logits, arch: (
-            logits.gather(-1, arch[:, None]).sum()
+        AXIS: lambda logits, arch: _log_probability(logits, arch, dim=0),
+        "logits are not yet logarithms of probabilities. What is missing?": (
+            lambda logits, arch: logits.gather(-1, arch[:, None]).sum()
         ),
-        "that is the probability. Its logarithm is asked for.": lambda logits, arch: (
-            _log_probability(logits, arch).exp()
+        "that is the probability. Its logarithm is asked for.": (
+            lambda logits, arch: _log_probability(logits, arch).exp()
         ),
-        "a sum over decisions, not a mean.": lambda logits, arch: (
-            _log_probability(logits, arch) / len(arch)
+        "a sum over decisions, not a mean.": (
+            lambda logits, arch: _log_probability(logits, arch) / len(arch)
         ),
     },
 )
-def _log_probability(logits: Tensor, arch: Tensor, dim: int = -1) -> Tensor:
-    return _log_softmax(logits, dim).gather(-1, arch[:, None]).sum()
+def _log_probability(logits: Tensor, archs: Tensor, dim: int = -1) -> Tensor:
+    """Of one architecture [D], or of each of several [N, D]."""
+    return logits.log_softmax(dim)[list(range(len(logits))), archs].sum(dim=-1)
 
 
 def _draw_uniforms(rng: np.random.Generator) -> list[Plain]:
     logits = _logits(rng)
-    return [logits.tolist(), np.round(rng.random(len(logits)), 4).tolist()]
-
-
-def _probabilities(logits: Plain, axis: int = -1) -> np.ndarray:
-    e = np.exp(np.asarray(logits))
-    return e / e.sum(axis=axis, keepdims=True)
+    return [logits, np.round(rng.random(len(logits)), 4)]
 
 
 @question(
@@ -81,34 +71,23 @@ def _probabilities(logits: Plain, axis: int = -1) -> np.ndarray:
             lambda logits, uniforms: np.argmax(logits, axis=1)
         ),
         AXIS: lambda logits, uniforms: _sample(logits, uniforms, axis=0),
-        "options are counted from 0.": lambda logits, uniforms: np.minimum(
-            np.asarray(_sample(logits, uniforms)) + 1, np.shape(logits)[1] - 1
+        "options are counted from 0.": (
+            lambda logits, uniforms: np.minimum(_sample(logits, uniforms) + 1, len(logits[0]) - 1)
         ),
         "that draws every option equally often. Where do the logits come in?": (
-            lambda logits, uniforms: (np.asarray(uniforms) * np.shape(logits)[1]).astype(int)
+            lambda logits, uniforms: np.multiply(uniforms, len(logits[0])).astype(int)
         ),
     },
 )
-def _sample(logits: Plain, uniforms: Plain, axis: int = -1) -> list[int]:
-    reached = _probabilities(logits, axis).cumsum(axis=-1)
+def _sample(logits: Plain, uniforms: Plain, axis: int = -1) -> np.ndarray:
+    reached = softmax(logits, axis=axis).cumsum(axis=-1)
     reached[:, -1] = 1
-    return (reached <= np.asarray(uniforms)[:, None]).sum(axis=-1).tolist()
+    return (reached <= np.array(uniforms)[:, None]).sum(axis=-1)
 
 
 def _draw_rewards(rng: np.random.Generator) -> list[Plain]:
-    rewards = np.round(rng.random(int(rng.integers(2, 9))), 3)
-    return [rewards.tolist(), float(rng.choice([0.5, 0.8, 0.95]))]
-
-
-def _advantages_after(rewards: list[float], decay: float) -> list[float]:
-    baseline, found = rewards[0], []
-    for reward in rewards:
-        baseline = decay * baseline + (1 - decay) * reward
-        found.append(reward - baseline)
-    return found
-
-
-BASELINE = "look at the baseline: is it subtracted from every reward?"
+    rewards = np.round(rng.random(rng.integers(2, 9)), 3)
+    return [rewards, rng.choice([0.5, 0.8, 0.95])]
 
 
 @question(
@@ -121,12 +100,12 @@ BASELINE = "look at the baseline: is it subtracted from every reward?"
     mistakes={
         BASELINE: lambda rewards, decay: rewards,
         "look at the order: a reward is compared with the baseline before it is part of "
-        "the baseline.": _advantages_after,
+        "the baseline.": lambda rewards, decay: np.multiply(_advantages(rewards, decay), decay),
         "look at the decay: with a decay near 1 the baseline moves slowly.": (
             lambda rewards, decay: _advantages(rewards, 1 - decay)
         ),
         "the mean over all rewards knows the future. The baseline knows earlier rewards.": (
-            lambda rewards, decay: [reward - float(np.mean(rewards)) for reward in rewards]
+            lambda rewards, decay: rewards - np.mean(rewards)
         ),
     },
 )
@@ -140,18 +119,9 @@ def _advantages(rewards: list[float], decay: float) -> list[float]:
 
 def _draw_batch(rng: np.random.Generator) -> list[Plain]:
     logits = _logits(rng)
-    n = int(rng.integers(2, 6))
-    archs = [_arch(rng, logits.shape) for _ in range(n)]
-    rewards = np.round(rng.random(n), 3).tolist()
-    return [logits.tolist(), archs, rewards, round(float(rng.uniform(0.2, 0.8)), 3)]
-
-
-def _terms(logits: Tensor, archs: Tensor, weights: Tensor, dim: int = -1) -> Tensor:
-    """Weight times log-probability of each architecture."""
-    import torch
-
-    each = [w * _log_probability(logits, arch, dim) for arch, w in zip(archs, weights, strict=True)]
-    return torch.stack(each)
+    n = rng.integers(2, 6)
+    archs = [rng.integers(logits.shape[1], size=len(logits)) for _ in range(n)]
+    return [logits, archs, np.round(rng.random(n), 3), round(rng.uniform(0.2, 0.8), 3)]
 
 
 @question(
@@ -162,75 +132,47 @@ def _terms(logits: Tensor, archs: Tensor, weights: Tensor, dim: int = -1) -> Ten
     "sign that makes descent go uphill in reward.",
     drive=loss_and_gradient,
     mistakes={
-        BASELINE: lambda logits, archs, rewards, baseline: -_terms(logits, archs, rewards).mean(),
+        BASELINE: lambda logits, archs, rewards, baseline: _policy_loss(logits, archs, rewards, 0),
         "look at the sign: an optimiser makes the loss smaller, and the reward is to grow.": (
-            lambda logits, archs, rewards, baseline: -_policy_loss(logits, archs, rewards, baseline)
+            lambda *given: -_policy_loss(*given)
         ),
-        AXIS: lambda logits, archs, rewards, baseline: (
-            -_terms(logits, archs, rewards - baseline, 0).mean()
-        ),
-        "a mean over the batch, not a sum.": lambda logits, archs, rewards, baseline: (
-            -_terms(logits, archs, rewards - baseline).sum()
+        AXIS: lambda *given: _policy_loss(*given, dim=0),
+        "a mean over the batch, not a sum.": (
+            lambda logits, archs, *given: _policy_loss(logits, archs, *given) * len(archs)
         ),
         "the decisions of one architecture are added up; the mean is over the batch only.": (
-            lambda logits, archs, rewards, baseline: (
-                -_terms(logits, archs, rewards - baseline).mean() / len(logits)
-            )
+            lambda logits, *given: _policy_loss(logits, *given) / len(logits)
         ),
     },
 )
-def _policy_loss(logits: Tensor, archs: Tensor, rewards: Tensor, baseline: float) -> Tensor:
-    return -_terms(logits, archs, rewards - baseline).mean()
-
-
-def _draw_logits(rng: np.random.Generator) -> list[Plain]:
-    return [_logits(rng).tolist()]
-
-
-def _entropies(logits: Plain, axis: int = -1) -> np.ndarray:
-    p = _probabilities(logits, axis)
-    return -(p * np.log(p)).sum(axis=axis)
+def _policy_loss(
+    logits: Tensor, archs: Tensor, rewards: Tensor, baseline: float, dim: int = -1
+) -> Tensor:
+    return -((rewards - baseline) * _log_probability(logits, archs, dim)).mean()
 
 
 @question(
     "hw3.q5",
-    draw=_draw_logits,
+    draw=lambda rng: [_logits(rng)],
     points=2,
     hint="each decision has an entropy, the mean of -log p under p. Add them up.",
     normal=as_floats,
     mistakes={
-        AXIS: lambda logits: float(_entropies(logits, 0).sum()),
-        "look at the logarithm: nats, not bits.": lambda logits: float(
-            _entropies(logits).sum() / np.log(2)
+        AXIS: lambda logits: _entropy(logits, axis=0),
+        "look at the logarithm: nats, not bits.": lambda logits: _entropy(logits) / np.log(2),
+        "decisions are independent: their entropies add up.": (
+            lambda logits: _entropy(logits) / len(logits)
         ),
-        "decisions are independent: their entropies add up.": lambda logits: float(
-            _entropies(logits).mean()
-        ),
-        "look at the sign: an entropy is never below zero.": lambda logits: (
-            -float(_entropies(logits).sum())
-        ),
+        "look at the sign: an entropy is never below zero.": lambda logits: -_entropy(logits),
     },
 )
-def _entropy(logits: Plain) -> float:
-    return float(_entropies(logits).sum())
-
-
-def _draw_step(rng: np.random.Generator) -> list[Plain]:
-    logits, archs, rewards, baseline = _draw_batch(rng)
-    return [logits, archs, rewards, baseline, float(rng.choice([0.1, 0.5, 1.0]))]
-
-
-def _step_without_probabilities(
-    logits: Plain, archs: Plain, rewards: Plain, baseline: float, rate: float
-) -> Any:
-    one_hot = np.eye(np.shape(logits)[1])[np.asarray(archs)]
-    advantages = np.asarray(rewards) - baseline
-    return np.asarray(logits) + rate * (advantages[:, None, None] * one_hot).mean(axis=0)
+def _entropy(logits: Plain, axis: int = -1) -> float:
+    return entr(softmax(logits, axis=axis)).sum()
 
 
 @question(
     "hw3.q6",
-    draw=_draw_step,
+    draw=lambda rng: [*_draw_batch(rng), rng.choice([0.1, 0.5, 1.0])],
     points=3,
     hint="the gradient of the log-probability with respect to the logits of one decision is its "
     "one-hot form minus its probabilities.",
@@ -239,24 +181,26 @@ def _step_without_probabilities(
         BASELINE: lambda logits, archs, rewards, baseline, rate: _ascent_step(
             logits, archs, rewards, 0.0, rate
         ),
-        "look at the sign: this is a step uphill.": lambda logits, archs, rewards, baseline, rate: (
-            _ascent_step(logits, archs, rewards, baseline, -rate)
+        "look at the sign: this is a step uphill.": (
+            lambda *given: 2 * np.array(given[0]) - _ascent_step(*given)
         ),
-        AXIS: lambda logits, archs, rewards, baseline, rate: _ascent_step(
-            logits, archs, rewards, baseline, rate, axis=0
-        ),
+        AXIS: lambda logits, *given: _ascent_step(logits, *given, softmax(logits, axis=0)),
         "look at the softmax: raising one logit lowers the probability of the others, so "
-        "their gradient is not zero.": _step_without_probabilities,
+        "their gradient is not zero.": lambda *given: _ascent_step(*given, np.zeros(())),
         "a mean over the batch, not a sum.": lambda logits, archs, rewards, baseline, rate: (
             _ascent_step(logits, archs, rewards, baseline, rate * len(archs))
         ),
     },
 )
 def _ascent_step(
-    logits: Plain, archs: Plain, rewards: Plain, baseline: float, rate: float, axis: int = -1
-) -> list[list[float]]:
-    p = _probabilities(logits, axis)
-    one_hot = np.eye(p.shape[1])[np.asarray(archs)]  # [B, D, K]
-    advantages = np.asarray(rewards) - baseline
-    gradient = (advantages[:, None, None] * (one_hot - p)).mean(axis=0)
-    return (np.asarray(logits) + rate * gradient).tolist()
+    logits: Plain,
+    archs: Plain,
+    rewards: Plain,
+    baseline: float,
+    rate: float,
+    p: np.ndarray | None = None,
+) -> np.ndarray:
+    p = softmax(logits, axis=-1) if p is None else p
+    one_hot = np.eye(len(logits[0]))[np.array(archs)]  # [B, D, K]
+    advantages = np.subtract(rewards, baseline)[:, None, None]
+    return logits + rate * (advantages * (one_hot - p)).mean(axis=0)

@@ -12,9 +12,9 @@ from nas_lab.homework.question import as_floats, question
 
 
 def _draw_uniforms(rng: np.random.Generator) -> list[Plain]:
-    decisions = int(rng.integers(2, 6))
+    decisions = rng.integers(2, 6)
     uniforms = np.round(rng.random(decisions) * 0.9999, 4)
-    return [uniforms.tolist(), rng.integers(2, 6, size=decisions).tolist()]
+    return [uniforms, rng.integers(2, 6, size=decisions)]
 
 
 @question(
@@ -24,16 +24,14 @@ def _draw_uniforms(rng: np.random.Generator) -> list[Plain]:
     hint="divide [0, 1) into as many equal parts as there are options. In which part does u lie?",
     mistakes={
         "look at the rounding: the first and the last option would be drawn half as often.": (
-            lambda uniforms, options: [
-                round(u * (k - 1)) for u, k in zip(uniforms, options, strict=True)
-            ]
+            lambda uniforms, options: (
+                np.multiply(uniforms, np.array(options) - 1).round().astype(int)
+            )
         ),
-        "options are counted from 0.": lambda uniforms, options: [
-            int(u * k) + 1 for u, k in zip(uniforms, options, strict=True)
-        ],
-        "each decision has its own number of options.": lambda uniforms, options: [
-            int(u * max(options)) for u in uniforms
-        ],
+        "options are counted from 0.": lambda *given: np.add(_sample_path(*given), 1),
+        "each decision has its own number of options.": (
+            lambda uniforms, options: [int(u * max(options)) for u in uniforms]
+        ),
     },
 )
 def _sample_path(uniforms: list[float], options: list[int]) -> list[int]:
@@ -47,20 +45,8 @@ def _draw_edge(rng: np.random.Generator) -> list[Plain]:
     weights = np.round(rng.dirichlet(np.ones(k)), 3) * (rng.random(k) < 0.5)
     if rng.random() < 0.5:
         weights = np.eye(k)[rng.integers(k)]
-    weights[int(rng.integers(k))] += 0.5
-    return [x.tolist(), weights.tolist(), factors.tolist()]
-
-
-def _edge_all(x: Any, weights: Plain, operations: list[Callable]) -> Any:
-    return sum(w * op(x) for w, op in zip(weights, operations, strict=True))
-
-
-def _edge_best(x: Any, weights: Plain, operations: list[Callable]) -> Any:
-    return operations[int(np.argmax(weights))](x)
-
-
-def _edge_unweighted(x: Any, weights: Plain, operations: list[Callable]) -> Any:
-    return sum(op(x) for w, op in zip(weights, operations, strict=True) if w)
+    weights[rng.integers(k)] += 0.5
+    return [x, weights, factors]
 
 
 @question(
@@ -71,11 +57,15 @@ def _edge_unweighted(x: Any, weights: Plain, operations: list[Callable]) -> Any:
     drive=edge,
     mistakes={
         "the output is right, but operations with weight 0 were called: a path would cost "
-        "as much as the whole supernet.": _edge_all,
-        "that runs one operation. When several weights are not 0, all of those take part.": (
-            _edge_best
+        "as much as the whole supernet.": (
+            lambda x, weights, ops: sum(w * op(x) for w, op in zip(weights, ops, strict=True))
         ),
-        "look at the weights: each output is multiplied by its own.": _edge_unweighted,
+        "that runs one operation. When several weights are not 0, all of those take part.": (
+            lambda x, weights, ops: ops[np.argmax(weights)](x)
+        ),
+        "look at the weights: each output is multiplied by its own.": (
+            lambda x, weights, ops: _edge_output(x, np.array(weights) > 0, ops)
+        ),
     },
 )
 def _edge_output(x: Any, weights: Plain, operations: list[Callable]) -> Any:
@@ -84,8 +74,8 @@ def _edge_output(x: Any, weights: Plain, operations: list[Callable]) -> Any:
 
 def _draw_orders(rng: np.random.Generator) -> list[Plain]:
     """For each of D decisions an order of its K options; D and K differ."""
-    decisions, k = int(rng.choice([2, 4, 6])), int(rng.choice([3, 5]))
-    return [[rng.permutation(k).tolist() for _ in range(decisions)]]
+    decisions, k = rng.choice([2, 4, 6]), rng.choice([3, 5])
+    return [[rng.permutation(k) for _ in range(decisions)]]
 
 
 @question(
@@ -103,16 +93,15 @@ def _draw_orders(rng: np.random.Generator) -> list[Plain]:
         ),
     },
 )
-def _fair_paths(orders: Plain) -> list[list[int]]:
-    return np.transpose(orders).tolist()
+def _fair_paths(orders: Plain) -> np.ndarray:
+    return np.transpose(orders)
 
 
 def _draw_paths(rng: np.random.Generator) -> list[Plain]:
     """Paths [N, D] and the number of options, which is not D."""
-    options = int(rng.integers(2, 5))
-    decisions = int(rng.choice([d for d in (2, 3, 5) if d != options]))
-    paths = rng.integers(options, size=(int(rng.integers(2, 9)), decisions))
-    return [paths.tolist(), options]
+    options = rng.integers(2, 5)
+    decisions = rng.choice([d for d in (2, 3, 5) if d != options])
+    return [rng.integers(options, size=(rng.integers(2, 9), decisions)), options]
 
 
 @question(
@@ -121,8 +110,8 @@ def _draw_paths(rng: np.random.Generator) -> list[Plain]:
     points=2,
     hint="one row for each decision: how many of the paths took option 0, option 1, ...",
     mistakes={
-        "look at the shape: a row is a decision, a column an option.": lambda paths, options: (
-            np.transpose(_updates(paths, options))
+        "look at the shape: a row is a decision, a column an option.": (
+            lambda paths, options: _updates(paths, options).T
         ),
         "how often, not whether.": lambda paths, options: np.minimum(_updates(paths, options), 1),
         "the same option of two decisions is two operations with weights of their own.": (
@@ -130,17 +119,16 @@ def _draw_paths(rng: np.random.Generator) -> list[Plain]:
         ),
     },
 )
-def _updates(paths: Plain, options: int) -> list[list[int]]:
-    return np.eye(options, dtype=int)[np.asarray(paths)].sum(axis=0).tolist()
+def _updates(paths: Plain, options: int) -> np.ndarray:
+    return np.eye(options, dtype=int)[np.array(paths)].sum(axis=0)
 
 
 def _draw_kernel(rng: np.random.Generator) -> list[Plain]:
     """A kernel [out, in, 5, 5] or [out, in, 7, 7], and the smaller sizes that are wanted."""
-    most = int(rng.choice([5, 7]))
-    out, inner = rng.integers(2, 4, size=2).tolist()
+    most = rng.choice([5, 7])
+    out, inner = rng.integers(2, 4, size=2)
     weight = np.round(rng.normal(size=(out, inner, most, most)), 2)
-    wanted = [int(rng.integers(1, out + 1)), int(rng.integers(1, inner + 1))]
-    return [weight.tolist(), *wanted, int(rng.choice([1, 3, 5]))]
+    return [weight, rng.integers(1, out + 1), rng.integers(1, inner + 1), rng.choice([1, 3, 5])]
 
 
 @question(
@@ -157,7 +145,7 @@ def _draw_kernel(rng: np.random.Generator) -> list[Plain]:
             _slice_weight(weight[-out:, -inner:], out, inner, kernel)
         ),
         "look at the channels: only some are wanted.": lambda weight, out, inner, kernel: (
-            _slice_weight(weight, weight.shape[0], weight.shape[1], kernel)
+            _slice_weight(weight, *weight.shape[:2], kernel)
         ),
     },
 )
@@ -168,22 +156,20 @@ def _slice_weight(weight: np.ndarray, out: int, inner: int, kernel: int) -> np.n
 
 def _draw_batches(rng: np.random.Generator) -> list[Plain]:
     """Batches [N, C] of unequal sizes, with unlike means."""
-    channels = int(rng.integers(1, 4))
-    sizes = [2, 5, *rng.integers(1, 7, size=int(rng.integers(0, 3))).tolist()]
+    channels = rng.integers(1, 4)
+    sizes = [2, 5, *rng.integers(1, 7, size=rng.integers(0, 3))]
     batches = [rng.normal(rng.normal(0, 2), 1, size=(n, channels)) for n in sizes]
-    return [[np.round(batch, 3).tolist() for batch in batches]]
+    return [[np.round(batch, 3) for batch in batches]]
 
 
-def _mean_of_means(batches: Plain) -> list[list[float]]:
-    each = [np.asarray(batch) for batch in batches]
-    means, variances = [b.mean(axis=0) for b in each], [b.var(axis=0) for b in each]
-    return [np.mean(means, axis=0).tolist(), np.mean(variances, axis=0).tolist()]
+def _mean_of_means(batches: Plain) -> np.ndarray:
+    return np.mean([[np.mean(batch, axis=0), np.var(batch, axis=0)] for batch in batches], axis=0)
 
 
-def _weighted_variances(batches: Plain) -> list[list[float]]:
-    each = [np.asarray(batch) for batch in batches]
-    variances = np.average([b.var(axis=0) for b in each], axis=0, weights=list(map(len, each)))
-    return [_recalibrate(batches)[0], variances.tolist()]
+def _weighted_variances(batches: Plain) -> list[np.ndarray]:
+    variances = [np.var(batch, axis=0) for batch in batches]
+    mean, _ = _recalibrate(batches)
+    return [mean, np.average(variances, axis=0, weights=list(map(len, batches)))]
 
 
 @question(
@@ -201,12 +187,11 @@ def _weighted_variances(batches: Plain) -> list[list[float]]:
         "look at the variance: batch normalisation divides by the number of images.": (
             lambda batches: _recalibrate(batches, ddof=1)
         ),
-        "a variance, not a standard deviation.": lambda batches: [
-            _recalibrate(batches)[0],
-            np.sqrt(_recalibrate(batches)[1]).tolist(),
-        ],
+        "a variance, not a standard deviation.": (
+            lambda batches: [_recalibrate(batches)[0], np.sqrt(_recalibrate(batches)[1])]
+        ),
     },
 )
-def _recalibrate(batches: Plain, ddof: int = 0) -> list[list[float]]:
-    values = np.concatenate([np.asarray(batch) for batch in batches])
-    return [values.mean(axis=0).tolist(), values.var(axis=0, ddof=ddof).tolist()]
+def _recalibrate(batches: Plain, ddof: int = 0) -> list[np.ndarray]:
+    values = np.concatenate(batches)
+    return [values.mean(axis=0), values.var(axis=0, ddof=ddof)]

@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from nas_lab import scaling
+from nas_lab.estimation import objectives
 from nas_lab.homework.drivers import Plain
 from nas_lab.homework.question import as_floats, question
 
@@ -14,7 +16,7 @@ from nas_lab.homework.question import as_floats, question
 def _draw_constraint(rng: np.random.Generator) -> list[Plain]:
     """A target, and an alpha and a beta that leave something to gamma."""
     target = float(rng.choice([1.5, 2.0, 3.0]))
-    depth, width, _ = rng.dirichlet([1, 1, 1]).tolist()
+    depth, width, _ = rng.dirichlet([1, 1, 1])
     return [round(target**depth, 4), round(target ** (width / 2), 4), target]
 
 
@@ -24,14 +26,14 @@ def _draw_constraint(rng: np.random.Generator) -> list[Plain]:
     points=1,
     hint="depth counts once in the cost, width and resolution count twice. Solve for gamma.",
     mistakes={
-        "look at the power of gamma: an image has two sides.": lambda alpha, beta, target: (
-            target / (alpha * beta**2)
+        "look at the power of gamma: an image has two sides.": (
+            lambda alpha, beta, target: target / (alpha * beta**2)
         ),
         "look at the power of beta: input and output channels both grow.": (
             lambda alpha, beta, target: math.sqrt(target / (alpha * beta))
         ),
-        "look at the target: it is not always 2.": lambda alpha, beta, target: math.sqrt(
-            2 / (alpha * beta**2)
+        "look at the target: it is not always 2.": (
+            lambda alpha, beta, target: math.sqrt(2 / (alpha * beta**2))
         ),
     },
 )
@@ -40,12 +42,13 @@ def _gamma_for(alpha: float, beta: float, target: float) -> float:
 
 
 def _draw_width(rng: np.random.Generator) -> list[Plain]:
-    channels = int(rng.integers(4, int(rng.choice([24, 200]))))
-    return [channels, float(rng.choice([1.0, 1.1, 1.2, 1.4, 1.6, 2.0])), int(rng.choice([4, 8]))]
+    channels = rng.integers(4, rng.choice([24, 200]))
+    return [channels, rng.choice([1.0, 1.1, 1.2, 1.4, 1.6, 2.0]), rng.choice([4, 8])]
 
 
-def _width_down(channels: int, factor: float, divisor: int) -> int:
-    return max(divisor, int(channels * factor) // divisor * divisor)
+def _multiple(round_to: Callable[[float], float]) -> Callable[..., int]:
+    """A width as a multiple of the divisor, however much of it is lost."""
+    return lambda w, factor, divisor: int(max(1, round_to(w * factor / divisor))) * divisor
 
 
 @question(
@@ -56,32 +59,25 @@ def _width_down(channels: int, factor: float, divisor: int) -> int:
     "of what was wanted.",
     mistakes={
         "look at the rounding: the width was rounded down. The nearest multiple is asked "
-        "for, and never less than 90% of the wanted width.": _width_down,
+        "for, and never less than 90% of the wanted width.": _multiple(math.floor),
         "look at the 90%: the nearest multiple may lose too much of a narrow layer.": (
-            lambda channels, factor, divisor: max(
-                divisor, math.floor(channels * factor / divisor + 0.5) * divisor
-            )
+            _multiple(lambda x: math.floor(x + 0.5))
         ),
         "look at the rounding: the nearest multiple, not always the next larger one.": (
-            lambda channels, factor, divisor: max(
-                divisor, math.ceil(channels * factor / divisor) * divisor
-            )
+            _multiple(math.ceil)
         ),
     },
 )
 def _round_width(channels: int, factor: float, divisor: int) -> int:
-    wanted = channels * factor
-    rounded = max(divisor, math.floor(wanted / divisor + 0.5) * divisor)
-    return rounded + divisor if rounded < 0.9 * wanted else rounded
+    return scaling.round_filters(channels, factor, divisor)
 
 
 def _draw_compound(rng: np.random.Generator) -> list[Plain]:
     """Stages [depth, width], a resolution, phi, and three factors."""
-    stages = [
-        [int(rng.integers(1, 5)), int(8 * rng.integers(1, 20))] for _ in range(rng.integers(1, 5))
-    ]
-    alpha, beta, gamma = np.round(rng.uniform([1.05, 1.02, 1.02], [1.4, 1.3, 1.3]), 3).tolist()
-    return [stages, int(32 * rng.integers(3, 8)), int(rng.integers(0, 5)), alpha, beta, gamma]
+    number = rng.integers(1, 5)
+    stages = [[rng.integers(1, 5), 8 * rng.integers(1, 20)] for _ in range(number)]
+    factors = np.round(rng.uniform([1.05, 1.02, 1.02], [1.4, 1.3, 1.3]), 3)
+    return [stages, 32 * rng.integers(3, 8), rng.integers(0, 5), *factors]
 
 
 @question(
@@ -91,24 +87,22 @@ def _draw_compound(rng: np.random.Generator) -> list[Plain]:
     hint="the factors are alpha^phi, beta^phi and gamma^phi. What is rounded up, what to a "
     "multiple of 8, and what to the nearest whole number?",
     mistakes={
-        "look at the depth: a part of a layer counts as a whole one.": lambda *given: _compound(
-            *given, depth=math.floor
+        "look at the depth: a part of a layer counts as a whole one.": (
+            lambda *given: _compound(*given, round_depth=math.floor)
         ),
-        "look at the width: it is rounded as in question 2, not down.": lambda *given: _compound(
-            *given, width=_width_down
+        "look at the width: it is rounded as in question 2, not down.": (
+            lambda *given: _compound(*given, round_width=_multiple(math.floor))
         ),
-        "look at the width: multiples of 8.": lambda *given: _compound(
-            *given, width=lambda w, f, _: round(w * f)
+        "look at the width: multiples of 8.": (
+            lambda *given: _compound(*given, round_width=lambda w, factor, _: round(w * factor))
         ),
         "which factor is for the depth, and which for the width?": (
-            lambda stages, resolution, phi, alpha, beta, gamma: _compound(
-                stages, resolution, phi, beta, alpha, gamma
+            lambda stages, side, phi, alpha, beta, *gamma: _compound(
+                stages, side, phi, beta, alpha, *gamma
             )
         ),
         "where is phi? With phi = 0 nothing changes.": (
-            lambda stages, resolution, phi, alpha, beta, gamma: _compound(
-                stages, resolution, 1, alpha, beta, gamma
-            )
+            lambda stages, side, phi, *factors: _compound(stages, side, 1, *factors)
         ),
     },
 )
@@ -116,26 +110,25 @@ def _compound(
     stages: Plain,
     resolution: int,
     phi: int,
-    alpha: float,
-    beta: float,
-    gamma: float,
-    depth: Callable = math.ceil,
-    width: Callable = _round_width,
+    *factors: float,
+    round_depth: Callable[[float], int] = math.ceil,
+    round_width: Callable[[int, float, int], int] = scaling.round_filters,
 ) -> list:
+    depth, width, larger = (factor**phi for factor in factors)
     scaled = [
-        [depth(round(d * alpha**phi, 9)), width(w, round(beta**phi, 9), 8)] for d, w in stages
+        [round_depth(round(d * depth, 9)), round_width(w, round(width, 9), 8)] for d, w in stages
     ]
-    return [scaled, round(resolution * gamma**phi)]
+    return [scaled, round(resolution * larger)]
 
 
 def _draw_layers(rng: np.random.Generator) -> list[Plain]:
     """Layers [macs, bytes] on both sides of the ridge, and a device."""
     peak, bandwidth = float(rng.choice([1e9, 1e10, 1e12])), float(rng.choice([1e8, 3e8, 1e9]))
     layers = []
-    for _ in range(int(rng.integers(1, 6))):
-        size = float(rng.integers(10_000_000, 1_000_000_000))
+    for _ in range(rng.integers(1, 6)):
+        size = rng.integers(10_000_000, 1_000_000_000)
         intensity = peak / bandwidth * float(rng.choice([0.1, 0.5, 2.0, 10.0]))
-        layers.append([round(size * intensity), round(size)])
+        layers.append([round(float(size) * intensity), size])
     return [layers, peak, bandwidth]
 
 
@@ -147,37 +140,26 @@ def _draw_layers(rng: np.random.Generator) -> list[Plain]:
     normal=as_floats,
     mistakes={
         "a device computes and moves data at the same time: not the sum of both.": (
-            lambda layers, peak, bandwidth: sum(m / peak + b / bandwidth for m, b in layers)
+            lambda layers, *device: np.divide(layers, device).sum()
         ),
         "look at the order of sum and maximum: layers run one after the other, each with "
-        "a bottleneck of its own.": lambda layers, peak, bandwidth: max(
-            sum(m for m, _ in layers) / peak, sum(b for _, b in layers) / bandwidth
+        "a bottleneck of its own.": lambda layers, *device: np.divide(layers, device).sum(0).max(),
+        "look at the bytes: a layer can wait for memory.": (
+            lambda layers, *device: np.divide(layers, device)[:, 0].sum()
         ),
-        "look at the bytes: a layer can wait for memory.": lambda layers, peak, bandwidth: (
-            sum(m for m, _ in layers) / peak
-        ),
-        "the slower one decides, not the faster one.": lambda layers, peak, bandwidth: sum(
-            min(m / peak, b / bandwidth) for m, b in layers
+        "the slower one decides, not the faster one.": (
+            lambda layers, *device: np.divide(layers, device).min(axis=1).sum()
         ),
     },
 )
-def _latency(layers: Plain, peak: float, bandwidth: float) -> float:
-    return sum(max(macs / peak, size / bandwidth) for macs, size in layers)
+def _latency(layers: Plain, *device: float) -> float:
+    return np.divide(layers, device).max(axis=1).sum()
 
 
 def _draw_points(rng: np.random.Generator) -> list[Plain]:
     """Points [loss, latency] on a coarse grid, so that ties are there, but no equal points."""
-    n = int(rng.integers(3, 12))
-    places = rng.choice(36, size=n, replace=False)
-    return [[[int(p) // 6 / 10 + 0.2, float(5 + p % 6)] for p in places]]
-
-
-def _weak_front(points: Plain) -> list[int]:
-    return [
-        i
-        for i, (loss, latency) in enumerate(points)
-        if not any(l < loss and t < latency for l, t in points)  # noqa: E741
-    ]
+    places = rng.choice(36, size=rng.integers(3, 12), replace=False)
+    return [np.stack([places // 6 / 10 + 0.2, places % 6 + 5.0], axis=1)]
 
 
 @question(
@@ -186,52 +168,34 @@ def _weak_front(points: Plain) -> list[int]:
     points=3,
     hint="a point is dominated when another one is at least as good in both and better in one.",
     mistakes={
-        "look at ties: with an equal loss, the faster one dominates.": _weak_front,
-        "a front has more than one point. Who beats the fastest one?": lambda points: [
-            _pareto_front(points)[0]
+        "look at ties: with an equal loss, the faster one dominates.": lambda points: [
+            i for i, (a, b) in enumerate(points) if not any(c < a and d < b for c, d in points)
         ],
-        "both a loss and a latency are better when they are smaller.": lambda points: _pareto_front(
-            [[-a, -b] for a, b in points]
+        "a front has more than one point. Who beats the fastest one?": (
+            lambda points: _pareto_front(points)[:1]
         ),
-        "look at the first number: it is a loss, so smaller is better.": lambda points: (
-            _pareto_front([[-a, b] for a, b in points])
+        "both a loss and a latency are better when they are smaller.": (
+            lambda points: _pareto_front([[-loss, 99 - latency] for loss, latency in points])
+        ),
+        "look at the first number: it is a loss, so smaller is better.": (
+            lambda points: _pareto_front([[-loss, latency] for loss, latency in points])
         ),
     },
 )
 def _pareto_front(points: Plain) -> list[int]:
-    return [
-        i
-        for i, (loss, latency) in enumerate(points)
-        if not any(
-            other_loss <= loss and other <= latency and j != i
-            for j, (other_loss, other) in enumerate(points)
-        )
-    ]
+    losses, latencies = np.transpose(points)
+    return sorted(objectives.pareto_front(-losses, latencies).tolist())
 
 
 def _draw_objective(rng: np.random.Generator) -> list[Plain]:
-    n = int(rng.integers(3, 9))
+    n = rng.integers(3, 9)
     losses = np.round(rng.uniform(0.2, 0.9, size=n), 3)
     latencies = np.round(np.exp(rng.uniform(1.2, 5, size=n)), 2)
-    return [losses.tolist(), latencies.tolist(), float(rng.choice([0.1, 0.3, 0.6, 1.0, 2.0]))]
+    return [losses, latencies, rng.choice([0.1, 0.3, 0.6, 1.0, 2.0])]
 
 
-def _scores(losses: Plain, latencies: Plain, beta: float) -> list[float]:
-    return [loss * math.log(t) ** beta for loss, t in zip(losses, latencies, strict=True)]
-
-
-def _choose(scores: list[float], losses: Plain) -> list:
-    return [int(np.argmin(scores)), scores]
-
-
-def _power_inside(losses: Plain, latencies: Plain, beta: float) -> list:
-    return _choose(
-        [loss * math.log(t**beta) for loss, t in zip(losses, latencies, strict=True)], losses
-    )
-
-
-def _without_log(losses: Plain, latencies: Plain, beta: float) -> list:
-    return _choose([loss * t**beta for loss, t in zip(losses, latencies, strict=True)], losses)
+def _with_smallest(scores: np.ndarray) -> list:
+    return [np.argmin(scores), scores]
 
 
 @question(
@@ -241,63 +205,48 @@ def _without_log(losses: Plain, latencies: Plain, beta: float) -> list:
     hint="the logarithm of the latency in milliseconds, then the power, then times the loss. Which "
     "network has the smallest value?",
     mistakes={
-        "look at the power: it is taken of the logarithm, not inside it.": _power_inside,
-        "look at the latency: its logarithm counts.": _without_log,
+        "look at the power: it is taken of the logarithm, not inside it.": (
+            lambda losses, latencies, beta: _with_smallest(losses * np.log(latencies) * beta)
+        ),
+        "look at the latency: its logarithm counts.": (
+            lambda losses, latencies, beta: _with_smallest(losses * np.array(latencies) ** beta)
+        ),
         "look at the choice: a loss is better when it is smaller.": (
-            lambda losses, latencies, beta: [
-                int(np.argmax(_scores(losses, latencies, beta))),
-                _scores(losses, latencies, beta),
-            ]
+            lambda *given: [np.argmax(_objective(*given)[1]), _objective(*given)[1]]
         ),
         "the network with the smallest loss need not have the smallest product.": (
-            lambda losses, latencies, beta: [
-                int(np.argmin(losses)),
-                _scores(losses, latencies, beta),
-            ]
+            lambda losses, *given: [np.argmin(losses), _objective(losses, *given)[1]]
         ),
     },
 )
 def _objective(losses: Plain, latencies: Plain, beta: float) -> list:
-    return _choose(_scores(losses, latencies, beta), losses)
+    scores = objectives.weighted_loss(np.array(losses), np.array(latencies), beta, unit=1.0)
+    return _with_smallest(scores)
 
 
 def _draw_grid(rng: np.random.Generator) -> list[Plain]:
     """Scores [depths, widths, resolutions] with effects of each factor and of all together."""
-    sides = rng.integers(2, 5, size=3).tolist()
+    sides = rng.integers(2, 5, size=3)
     scores = 0.7 + rng.normal(0, 0.01, size=sides)
     for axis, side in enumerate(sides):
-        effect = rng.normal(0, float(rng.choice([0.01, 0.05])), size=side)
+        effect = rng.normal(0, rng.choice([0.01, 0.05]), size=side)
         scores += np.expand_dims(effect, [other for other in range(3) if other != axis])
-    return [np.round(scores, 4).tolist()]
+    return [np.round(scores, 4)]
+
+
+def _and_the_rest(shares: np.ndarray) -> list[float]:
+    return [*shares, 1 - shares.sum()]
 
 
 def _alone(scores: Plain, ddof: int = 0) -> np.ndarray:
-    """Variance of the mean scores along each of the three axes."""
-    values = np.asarray(scores)
-    others = ((1, 2), (0, 2), (0, 1))
-    return np.array([values.mean(axis=axes).var(ddof=ddof) for axes in others])
+    """Variance of the mean scores along each of the three axes, as a share of all variance."""
+    means = [np.mean(scores, axis=others) for others in ((1, 2), (0, 2), (0, 1))]
+    return np.array([mean.var(ddof=ddof) for mean in means]) / np.var(scores, ddof=ddof)
 
 
-def _shares_of_deviations(scores: Plain) -> list[float]:
-    alone = np.sqrt(_alone(scores)) / np.std(scores)
-    return [*alone.tolist(), 1 - float(alone.sum())]
-
-
-def _shares_of_samples(scores: Plain) -> list[float]:
-    alone = _alone(scores, ddof=1) / np.var(scores, ddof=1)
-    return [*alone.tolist(), 1 - float(alone.sum())]
-
-
-def _shares_of_the_parts(scores: Plain) -> list[float]:
-    alone = _alone(scores) / _alone(scores).sum()
-    return [*alone.tolist(), 0.0]
-
-
-def _shares_with_the_others_held(scores: Plain) -> list[float]:
+def _with_the_others_held(scores: Plain) -> np.ndarray:
     """The mean of variances in place of the variance of means."""
-    values = np.asarray(scores)
-    alone = [float(values.var(axis=axis).mean() / values.var()) for axis in range(3)]
-    return [*alone, 1 - sum(alone)]
+    return np.array([np.var(scores, axis=axis).mean() for axis in range(3)]) / np.var(scores)
 
 
 @question(
@@ -307,17 +256,20 @@ def _shares_with_the_others_held(scores: Plain) -> list[float]:
     hint="for each factor, the mean score for each of its values, and the variance of these means; "
     "then divide by the variance of all scores. What is left to 1?",
     mistakes={
-        "look at the square: variances add up, standard deviations do not.": _shares_of_deviations,
+        "look at the square: variances add up, standard deviations do not.": (
+            lambda scores: _and_the_rest(np.sqrt(_alone(scores)))
+        ),
         "the grid is complete, no sample: divide by the number, not by the number minus 1.": (
-            _shares_of_samples
+            lambda scores: _and_the_rest(_alone(scores, ddof=1))
         ),
         "look at the last number: the whole is the variance of all scores, and what the "
-        "factors do alone need not be all of it.": _shares_of_the_parts,
+        "factors do alone need not be all of it.": (
+            lambda scores: _and_the_rest(_alone(scores) / _alone(scores).sum())
+        ),
         "look at the order: first the mean over the other two factors, then the variance.": (
-            _shares_with_the_others_held
+            lambda scores: _and_the_rest(_with_the_others_held(scores))
         ),
     },
 )
 def _shares(scores: Plain) -> list[float]:
-    alone = _alone(scores) / np.var(scores)
-    return [*alone.tolist(), 1 - float(alone.sum())]
+    return _and_the_rest(_alone(scores))
