@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import softmax
 
 from nas_lab import scaling
-from nas_lab.estimation import objectives
+from nas_lab.estimation import pareto
 from nas_lab.homework.drivers import Plain
 from nas_lab.homework.question import QUESTIONS as DECLARED
 from nas_lab.homework.question import question
@@ -373,7 +373,7 @@ def _draw_points(rng: np.random.Generator) -> list[Plain]:
     "that are equally quick, only the more accurate one stays.",
 )
 def _front(accuracies: list[float], latencies: list[float]) -> list[int]:
-    return sorted(objectives.pareto_front(accuracies, latencies).tolist())
+    return sorted(pareto.pareto_front(accuracies, latencies).tolist())
 
 
 def _draw_mixture(rng: np.random.Generator) -> list[Plain]:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from nas_lab import scaling
-from nas_lab.estimation import objectives
+from nas_lab.estimation import pareto
 from nas_lab.homework.drivers import Plain
 from nas_lab.homework.question import as_floats, question
 
@@ -184,7 +184,7 @@ def _draw_points(rng: np.random.Generator) -> list[Plain]:
 )
 def _pareto_front(points: Plain) -> list[int]:
     losses, latencies = np.transpose(points)
-    return sorted(objectives.pareto_front(-losses, latencies).tolist())
+    return sorted(pareto.pareto_front(-losses, latencies).tolist())
 
 
 def _draw_objective(rng: np.random.Generator) -> list[Plain]:
@@ -220,7 +220,7 @@ def _with_smallest(scores: np.ndarray) -> list:
     },
 )
 def _objective(losses: Plain, latencies: Plain, beta: float) -> list:
-    scores = objectives.weighted_loss(np.array(losses), np.array(latencies), beta, unit=1.0)
+    scores = pareto.weighted_loss(np.array(losses), np.array(latencies), beta, unit=1.0)
     return _with_smallest(scores)
 
 
