@@ -44,7 +44,6 @@ LIGHT = {
     "nas_lab.estimation.pareto": "from nas_lab.estimation import LookupTable, OnDevice",
     "nas_lab.estimation.predictors": "from nas_lab.estimation import NeuralPredictor",
     "nas_lab.estimation.scaling_grid": "import nas_lab.estimation.scaling_grid",
-    "nas_lab.estimation.proxies": "from nas_lab.estimation import proxies",
     "nas_lab.strategies.base": "from nas_lab.strategies import search",
     "nas_lab.strategies.baselines": (
         "from nas_lab.strategies import NSGA2, LocalSearch, RandomSearch, RegularizedEvolution"

@@ -20,7 +20,7 @@ from nas_lab.data import FashionMNIST
 from nas_lab.estimation import training
 from nas_lab.estimation.archives import MISSING
 from nas_lab.estimation.base import Estimator
-from nas_lab.estimation.proxies import PROXIES, Flops, Params, prepare
+from nas_lab.estimation.proxies import PROXIES, Size, prepare
 from nas_lab.estimation.training import TrainFromScratch
 from nas_lab.history import Evaluation
 from nas_lab.spaces import Arch, Skeleton, Space, nasbench201
@@ -191,8 +191,8 @@ class AllProxies:
         """Build ``arch`` and score it with every proxy."""
         began = time.thread_time()
         metrics: dict[str, float] = {}
-        for name, baseline in (("params", Params), ("flops", Flops)):
-            count = baseline(self.space, self.skeleton)
+        for name in ("params", "flops"):
+            count = Size(self.space, self.skeleton, name)
             result, metrics[f"{name}_seconds"] = _timed(count, arch, seed)
             metrics[name] = result.score
         with runtime.threads(1):
