@@ -12,10 +12,26 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import to_rgb
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from nas_lab.plots.colors import COLORS, HIGHLIGHT, INK, MUTED, color, style
-from nas_lab.plots.figures import TEXT, WIDEST, canvas, chart, new_axes
+from nas_lab.plots.theme import (
+    BLUE,
+    COLORS,
+    GREEN,
+    HIGHLIGHT,
+    INK,
+    MUTED,
+    ORANGE,
+    TEXT,
+    WIDEST,
+    canvas,
+    chart,
+    color,
+    fixed_ticks,
+    legend,
+    new_axes,
+    percent,
+    style,
+)
 from nas_lab.scaling import Row
 
 if TYPE_CHECKING:
@@ -123,13 +139,12 @@ def _face(corner: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return np.array((corner, corner + one, corner + one + other, corner + other))
 
 
-def networks(tables: Mapping[str, Sequence[Row]], ax: Axes | None = None) -> Axes:
+def networks(tables: Mapping[str, Sequence[Row]]) -> Axes:
     """Draw networks below each other, all to the same scale, as ``StageBoxes`` does.
 
     Args:
         tables: from what is written beside a network, in one line or more, to its stage table
             (``scaling.table``).
-        ax: where to draw; None makes a new figure.
     """
     scale = Scale.for_network(next(iter(tables.values())), 2.2, 0.6)
     sizes = np.array([size_of(table, scale) for table in tables.values()])
@@ -140,38 +155,37 @@ def networks(tables: Mapping[str, Sequence[Row]], ax: Axes | None = None) -> Axe
     scale = scale.times(factor)
     tops = np.maximum(0.6, factor * sizes[:, 1] + 0.18)
     height = float(tops.sum())
-    ax, shrink = canvas(ax, (0.0, 0.0, width + 0.05, height + 0.3))
+    ax, _ = canvas(None, (0.0, 0.0, width + 0.05, height + 0.3))
     y = height
     for (name, table), top in zip(tables.items(), tops.tolist(), strict=True):
         y -= top
         first, *others = name.split("\n")
-        look: dict[str, Any] = {"fontsize": TEXT * shrink, "va": "top", "color": INK}
-        ax.text(0.0, y + 0.47, first, fontweight="bold", **look)
-        ax.text(0.0, y + 0.27, "\n".join(others), **look | {"fontsize": (TEXT - 1) * shrink})
+        look: dict[str, Any] = {"va": "top", "color": INK}
+        ax.text(0.0, y + 0.47, first, fontweight="bold", fontsize=TEXT, **look)
+        ax.text(0.0, y + 0.27, "\n".join(others), fontsize=TEXT - 1, **look)
         boxes = StageBoxes(ax, (_BESIDE, y + 0.05))
         boxes.update(table, scale)
-    box_key(ax, (0.0, height + 0.12), shrink)
+    box_key(ax, (0.0, height + 0.12))
     return ax
 
 
-def box_key(ax: Axes, corner: tuple[float, float], shrink: float = 1.0) -> None:
+def box_key(ax: Axes, corner: tuple[float, float]) -> None:
     """What the three sides of a box mean, and its colours."""
     x, y = corner
     said = "a stage:  length = layers, height = pixels, slant = channels "
-    look: dict[str, Any] = {"fontsize": (TEXT - 1) * shrink, "va": "center", "color": MUTED}
-    text = ax.text(x, y, said, **look)
+    look: dict[str, Any] = {"fontsize": TEXT - 1, "va": "center"}
+    text = ax.text(x, y, said, color=MUTED, **look)
     for operator, name in _OPERATORS.items():
-        text = ax.annotate(
-            f" ■ {operator}", (1, 0.5), xycoords=text, **look | {"color": COLORS[name]}
-        )
+        square = f" ■ {operator}"
+        text = ax.annotate(square, (1, 0.5), xycoords=text, color=COLORS[name], **look)
 
 
 # ---- what they cost --------------------------------------------------------------------------
 
 _COSTS: dict[str, dict[str, Any]] = {
-    "multiply-adds": {"color": "#004C85", "linestyle": "-", "linewidth": 2.4},
-    "parameters": {"color": "#E48E00", "linestyle": (0, (5, 2)), "linewidth": 2.2},
-    "activations": {"color": "#009F72", "linestyle": (0, (6, 1.5, 1, 1.5)), "linewidth": 2.2},
+    "multiply-adds": {"color": BLUE, "linestyle": "-", "linewidth": 2.4},
+    "parameters": {"color": ORANGE, "linestyle": (0, (5, 2)), "linewidth": 2.2},
+    "activations": {"color": GREEN, "linestyle": (0, (6, 1.5, 1, 1.5)), "linewidth": 2.2},
 }
 _MARKS = ("o", "s", "D")
 _POWERS = tuple(2**n for n in range(10))
@@ -189,14 +203,12 @@ class BudgetLines:
         highest: times the base network's cost at the upper edge.
     """
 
-    def __init__(self, ax: Axes, most: float = 3.0, highest: float = 32.0) -> None:
+    def __init__(self, ax: Axes, most: float, highest: float = 32.0) -> None:
         self._highest = highest
         ax.set_xscale("log", base=2)
         ax.set_yscale("log", base=2)
         for axis, end in ((ax.xaxis, 2.0**most), (ax.yaxis, highest)):
-            axis.set_major_locator(FixedLocator([p for p in _POWERS if p <= end]))
-            axis.set_minor_locator(NullLocator())
-            axis.set_major_formatter(FuncFormatter(lambda times, _: f"{times:g}×"))
+            fixed_ticks(axis, [p for p in _POWERS if p <= end], "{:g}×".format)
         ax.set_xlim(0.93, 1.08 * 2.0**most)
         ax.set_ylim(0.85, highest)
         ax.plot([1, 2.0**most], [1, 2.0**most], color=MUTED, linewidth=1.2, label="$2^φ$")
@@ -205,7 +217,7 @@ class BudgetLines:
             ax.plot([], [], mark, markersize=9, color=look["color"], mec="white", mew=1.2)[0]
             for mark, look in zip(_MARKS, _COSTS.values(), strict=True)
         ]
-        ax.legend(loc="upper left", fontsize=TEXT - 1, labelcolor=INK, framealpha=0.9)
+        legend(ax, loc="upper left", frameon=True, framealpha=0.9)
 
     @property
     def moving(self) -> list[Artist]:
@@ -294,19 +306,16 @@ def accuracy_surface(
     return ax
 
 
-def scaling_paths(
-    paths: Mapping[str, Sequence[Choice]], ax: Axes | None = None, *, title: str = ""
-) -> Axes:
+def scaling_paths(paths: Mapping[str, Sequence[Choice]], *, title: str) -> Axes:
     """Draw test accuracy against multiply-adds, a line for each direction: the mean over seeds.
 
     Dots are single trainings, moved a little aside so that those of two lines are seen.
 
     Args:
         paths: from the name of a direction to its networks, as ``scaling_grid.path`` gives them.
-        ax: where to draw; None makes a new figure.
         title: what the picture asks or finds.
     """
-    ax = chart(ax, title or "What pays?", "times the base network's multiply-adds", "test accuracy")
+    ax = chart(None, title, "times the base network's multiply-adds", "test accuracy")
     for place, (name, choices) in enumerate(paths.items()):
         macs = np.array([choice.macs_ratio for choice in choices])
         scores = np.array([choice.test_scores for choice in choices])
@@ -315,9 +324,7 @@ def scaling_paths(
         aside = macs * 1.02 ** (place - (len(paths) - 1) / 2)
         ax.plot(aside, scores, "o", color=look["color"], alpha=0.55, markersize=5, mew=0)
     ax.set_xscale("log", base=2)
-    ax.xaxis.set_major_locator(FixedLocator(_POWERS))
-    ax.xaxis.set_minor_locator(NullLocator())
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda times, _: f"{times:g}×"))
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.4g}%"))
-    ax.legend(fontsize=TEXT - 1, labelcolor=INK, framealpha=0.9, handlelength=3)
+    fixed_ticks(ax.xaxis, _POWERS, "{:g}×".format)
+    percent(ax.yaxis)
+    legend(ax, frameon=True, framealpha=0.9, handlelength=3)
     return ax

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from nas_lab import plots
 from nas_lab.estimation import Table
 from nas_lab.plots import decision_labels, label
-from nas_lab.plots.figures import TEXT
+from nas_lab.plots.theme import TEXT
 from nas_lab.spaces import Arch, Space, nasbench201
 from nas_lab.spaces.cells import CELLS_DARTS, Darts, NasBench201
 from nas_lab.strategies.darts import strongest

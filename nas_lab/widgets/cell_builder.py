@@ -392,7 +392,7 @@ class CellBuilder(View):
     def _draw_cell(self) -> None:
         model = self.model
         self._cell.draw(
-            lambda ax: plots.cell(model.space, model.arch, ax, model.edge),
+            lambda ax: plots.architecture(model.space, model.arch, ax, model.edge),
             f"Graph of the cell. {model.cell_words}",
         )
         self._w.draw(

@@ -200,7 +200,7 @@ class EdgeDevices(View):
         bars.update(model.parts)
         self._picture.draw(f"Accuracy against latency, and the slowest operations. {model.words}")
         self._cell.draw(
-            lambda ax: plots.cell(model.table.space, model.arch, ax),
+            lambda ax: plots.architecture(model.table.space, model.arch, ax),
             f"Graph of the chosen cell. {model.words}",
         )
 

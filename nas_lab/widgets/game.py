@@ -265,7 +265,7 @@ class PickTen(View):
     def _draw_cell(self) -> None:
         model, cell = self.model, self.model.cell
         self._cell.draw(
-            lambda ax: plots.cell(model.space, model.arch, ax, model.edge),
+            lambda ax: plots.architecture(model.space, model.arch, ax, model.edge),
             f"Graph of the cell. {cell.cell_words}",
         )
         self._words.say(cell.size_words, cell.path_words)

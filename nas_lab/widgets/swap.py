@@ -173,6 +173,8 @@ class SwapParts(View):
         model = self.model
         self._words.say(model.swap_words, model.parts_words, strong=True)
         drawn = f"Graph of the cell after the swap. {model.swap_words}"
-        self._cell.draw(lambda ax: plots.cell(model.space, model.after, ax, model.edge), drawn)
+        self._cell.draw(
+            lambda ax: plots.architecture(model.space, model.after, ax, model.edge), drawn
+        )
         self._parts.update(model.values)
         self._bars.draw(f"Parts of the change. {model.parts_words}")

@@ -21,7 +21,7 @@ from nas_lab.widgets import CellBuilder
 
 table = Table.load()
 best = max(search(RandomSearch(table.space), table, trials=20), key=lambda t: t.result.score)
-plots.cell(table.space, best.arch).figure.canvas.draw()
+plots.architecture(table.space, best.arch).figure.canvas.draw()
 CellBuilder(best.arch)
 images = FashionMNIST()
 assert "not answered yet" in repr(check("hw1.q1", lambda *_: None))

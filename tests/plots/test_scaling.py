@@ -12,17 +12,11 @@ from matplotlib.figure import Figure
 from nas_lab import plots, scaling
 from nas_lab.estimation.scaling_grid import BASE, Choice, Direction
 from nas_lab.scaling import B0
-from tests.test_plots import assert_readable
+from tests.plots.readable import assert_readable
 
 UNIT = plots.Scale(0.1, 0.01, 0.002)
 DIRECTIONS = [Direction(a / 4, b / 4, (4 - a - b) / 4) for a in range(5) for b in range(5 - a)]
 FACTORS = st.tuples(st.floats(1, 4), st.floats(1, 2), st.floats(1, 2))
-
-
-@pytest.fixture(autouse=True)
-def _close_figures():
-    yield
-    plt.close("all")
 
 
 def rows(base="small", depth=1.0, width=1.0, larger=1.0):
@@ -146,7 +140,7 @@ def test_equal_accuracies_can_be_drawn():
 
 def test_paths_show_means_and_every_training():
     steps = [choices(np.full(len(DIRECTIONS), 0.8 + d / 100), d)[0] for d in range(4)]
-    ax = plots.scaling_paths({"depth": steps})
+    ax = plots.scaling_paths({"depth": steps}, title="?")
     line, *dots = ax.lines
     assert line.get_xdata().tolist() == [1, 2, 4, 8]
     assert line.get_ydata() == pytest.approx(0.8 + np.arange(4) / 100 - 0.01 / 3)

@@ -1,0 +1,410 @@
+"""Charts of costs, times, parts and budgets: accuracy against cost, bars, and boxes in rows."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
+from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter, PercentFormatter
+
+from nas_lab.devices import Part
+from nas_lab.history import History, Trial, pareto, price
+from nas_lab.plots.curves import accuracy_axis, framed_legend
+from nas_lab.plots.matrix import BETTER, WORSE
+from nas_lab.plots.theme import (
+    BLUE,
+    COLORS,
+    GREEN,
+    HIGHLIGHT,
+    INK,
+    MUTED,
+    NODES_201,
+    ORANGE,
+    PALE,
+    RED,
+    TEXT,
+    chart,
+    duration,
+    legend,
+    log_ticks,
+    ring,
+    text_on,
+    unit_of,
+)
+
+if TYPE_CHECKING:
+    from nas_lab.strategies.halving import Rung
+    from nas_lab.workflow.cluster import Interval
+
+# ---- accuracy against cost -------------------------------------------------------------------
+
+
+def cost_accuracy(trials: History | Sequence[Trial], ax: Axes | None = None) -> Axes:
+    """Draw accuracy against multiply-adds: a point for each trial, the Pareto front as steps.
+
+    Args:
+        trials: a ``History`` or a list of ``Trial``; each evaluation has the metric ``macs``.
+        ax: where to draw; None makes a new figure.
+
+    Trials that failed (their score is NaN) are counted in the legend.
+
+    Raises:
+        ValueError: a trial has no such metric, or none has a score.
+    """
+    trials = trials.trials if isinstance(trials, History) else list(trials)
+    points = [(price(t, "macs"), t.result.score) for t in trials]
+    good = [point for point in points if not math.isnan(point[1])]
+    if not good:
+        raise ValueError("there is no trial with a score to draw")
+    ax = chart(ax, "What does accuracy cost?", "", "validation accuracy")
+    failed = len(points) - len(good)
+    name = f"{len(good)} networks" + (f" ({failed} failed)" if failed else "")
+    macs, scores = zip(*good, strict=True)
+    ax.scatter(macs, scores, s=28, color=COLORS["nor_conv_1x1"], alpha=0.75, label=name)
+    front = [(price(t, "macs"), t.result.score) for t in pareto(trials, "macs")]
+    x, y = zip(*front, (max(macs), front[-1][1]), strict=True)  # on to the dearest
+    look: dict[str, Any] = {"drawstyle": "steps-post", "color": INK, "linewidth": 1.4}
+    ax.plot(x, y, label="Pareto front: best for its cost", **look)
+    unit, word = unit_of(max(macs))
+    (spent, score), named = front[-1], f"{word} multiply-adds".strip()
+    said = f"best: {score:.1%}, {spent / unit:.3g} {named}"
+    ax.plot(spent, score, "*", color=RED, markersize=15, mec="white", zorder=5, label=said)
+    low, high = min(macs), max(macs)
+    log = low > 0 and high >= 8 * low
+    ax.set_xlabel(f"{named} for an image" + (" (log scale)" if log else ""))
+    if log:
+        ax.set_xscale("log")
+        log_ticks(ax.xaxis, low, high, lambda spent: f"{spent / unit:g}")
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda spent, _: f"{spent / unit:g}"))
+    accuracy_axis(ax, 0.28)
+    framed_legend(ax)
+    return ax
+
+
+class FrontChart:
+    """Accuracy against latency for many networks, their front, and one of them pointed at.
+
+    Args:
+        ax: where to draw.
+        seconds: latencies, [N].
+        accuracies: in [0, 1], [N].
+        front: places of those that no other beats, quickest first.
+        title: the question.
+    """
+
+    def __init__(
+        self, ax: Axes, seconds: np.ndarray, accuracies: np.ndarray, front: np.ndarray, title: str
+    ) -> None:
+        chart(ax, title, "latency (log scale)", "validation accuracy")
+        self.seconds, self.accuracies = seconds, accuracies
+        ax.plot(seconds, accuracies, ".", color=PALE, markersize=2, rasterized=True)
+        best: dict[str, Any] = {"color": BLUE, "marker": "o", "markersize": 4.5, "linewidth": 1.6}
+        ax.plot(seconds[front], accuracies[front], drawstyle="steps-post", **best, label="front")
+        self._ring = ring(ax, 14)
+        ax.set_xscale("log")
+        low, high = seconds.min() / 1.15, seconds.max() * 1.15
+        ax.set_xlim(low, high)
+        log_ticks(ax.xaxis, low, high, duration)
+        ax.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
+        floor = accuracies[front].min() - 0.05
+        ax.set_ylim(floor, accuracies.max() + 0.02)
+        hidden = int((accuracies < floor).sum())
+        look: dict[str, Any] = {"ha": "right", "fontsize": TEXT - 1, "color": MUTED}
+        said = f"{hidden} more below" if hidden else ""
+        ax.text(0.99, 0.02, said, transform=ax.transAxes, **look)
+
+    @property
+    def moving(self) -> list[Artist]:
+        """The artists that ``point_at`` changes."""
+        return [self._ring]
+
+    def point_at(self, place: int) -> None:
+        """Put the ring around one network."""
+        self._ring.set_data([self.seconds[place]], [self.accuracies[place]])
+
+
+# ---- bars ------------------------------------------------------------------------------------
+
+_PARTS = 7
+_WAITING, _COMPUTING, _MOVING = "#B8B8B8", BLUE, ORANGE
+
+
+class TimeBars:
+    """A bar for each of the slowest parts of a network: its overhead, then its work.
+
+    Args:
+        ax: where to draw; its title, axes and ticks are set here.
+    """
+
+    def __init__(self, ax: Axes) -> None:
+        places = list(range(_PARTS))
+        self._waiting = ax.barh(places, np.zeros(_PARTS), height=0.6, color=_WAITING, zorder=3)
+        self._busy = ax.barh(places, np.zeros(_PARTS), height=0.6, zorder=3)
+        look: dict[str, Any] = {"va": "center", "fontsize": 0.95 * TEXT, "color": INK}
+        self._names = [ax.text(-0.04, y, "", ha="right", **look) for y in places]
+        self._numbers = [ax.text(0, y, "", ha="left", **look) for y in places]
+        ax.set_xlim(-1.7, 1.6)
+        ax.set_ylim(_PARTS + 0.7, -0.6)
+        ax.set_axis_off()
+        ax.set_title("Where does its time go?", fontsize=TEXT + 1, color=INK, loc="left")
+        meanings = {"overhead": _WAITING, "arithmetic": _COMPUTING, "memory": _MOVING}
+        patches = [Patch(color=hue, label=name) for name, hue in meanings.items()]
+        legend(ax, handles=patches, loc="lower center", ncols=3, handlelength=1.2, borderaxespad=0)
+
+    @property
+    def moving(self) -> list[Artist]:
+        """The artists that ``update`` changes."""
+        return [*self._waiting, *self._busy, *self._names, *self._numbers]
+
+    def update(self, parts: Sequence[Part]) -> None:
+        """Show the first parts of a list, longest first."""
+        longest = parts[0].seconds
+        rows = zip(self._waiting, self._busy, self._names, self._numbers, strict=True)
+        for place, (waiting, busy, name, number) in enumerate(rows):
+            part = parts[place] if place < len(parts) else None
+            spent = part.seconds / longest if part else 0.0
+            start = part.waiting / longest if part else 0.0
+            waiting.set_width(start)
+            hue = _MOVING if part and part.memory_bound else _COMPUTING
+            busy.set(x=start, width=spent - start, facecolor=hue)
+            name.set_text(part_label(part) if part else "")
+            number.set(x=spent + 0.04, text=duration(part.seconds) if part else "")
+
+
+def part_label(part: Part) -> str:
+    """What a picture calls a part: ``input → 1: conv 3×3``, with how often it is there."""
+    first = part.kernels[0]
+    kind = first.kernel.kind.replace("_", " ")
+    size = first.op.settings.get("kernel_size")
+    if size is not None:
+        height, width = (size, size) if isinstance(size, int) else size
+        kind = f"{kind} {height}×{width}"
+    kind = {"add": "sum", "relu": "ReLU", "linear": "dense"}.get(kind, kind)
+    times = f" (×{len(part.kernels)})" if len(part.kernels) > 1 else ""
+    place = part.name.rpartition(".")[0].replace(".", " ").replace("_", " ")
+    found = re.match(r"(edge|node)_(\d)(\d?)\.", part.name)
+    if found:
+        nodes = [NODES_201[int(n)] if int(n) < 4 else n for n in found.groups()[1:] if n]
+        # A ReLU is read by all convolutions of its node.
+        place = nodes[0] if kind == "ReLU" else " → ".join(nodes)
+    return f"{place}: {kind}{times}" if place else f"{kind}{times}"
+
+
+class PartBars:
+    """Bars for the parts of a change, the whole below them; ``update`` moves them.
+
+    The longest bar fills its side, so lengths compare within a picture; every bar bears its value.
+
+    Args:
+        ax: where to draw; its title, axes and ticks are set here.
+        parts: what the parts are called; the last one is the whole.
+        title: the question.
+    """
+
+    def __init__(self, ax: Axes, parts: Sequence[str], title: str) -> None:
+        places = np.arange(len(parts))
+        self._bars = ax.barh(places, np.zeros(len(parts)), height=0.62, zorder=3)
+        look: dict[str, Any] = {"va": "center", "fontsize": 0.95 * TEXT, "color": INK, "zorder": 4}
+        self._numbers = [ax.text(0, place, "", **look) for place in range(len(parts))]
+        ax.axvline(0, color=MUTED, linewidth=1)
+        ax.axhline(len(parts) - 1.5, color="#C8C8C8", linewidth=0.8)
+        ax.set_yticks(places, parts, fontsize=0.95 * TEXT, color=INK)
+        ax.set(xlim=(-1.55, 1.55), ylim=(len(parts) - 0.5, -0.5), xticks=[])
+        ax.tick_params(length=0)
+        ax.spines[:].set_visible(False)
+        ax.set_title(title, fontsize=TEXT + 1, color=INK, loc="left")
+
+    @property
+    def moving(self) -> list[Artist]:
+        """The artists that ``update`` changes."""
+        return [*self._bars, *self._numbers]
+
+    def update(self, values: Sequence[float]) -> None:
+        """Show parts and whole, shares such as accuracies; a hundredth is a point."""
+        longest = max(map(abs, values)) or 1.0
+        for bar, number, value in zip(self._bars, self._numbers, values, strict=True):
+            length = value / longest
+            bar.set(width=length, facecolor=BETTER if value > 0 else WORSE)
+            number.set_text(f"{100 * value:+.1f}".replace("-", "−") if value else "")
+            number.set_x(length + (0.04 if value >= 0 else -0.04))
+            number.set_horizontalalignment("left" if value >= 0 else "right")
+
+
+_STEPS = 40
+_HIGHEST = 0.42
+"""Share of the steps that has room; a higher bar is cut."""
+
+
+class CosineBars:
+    """How many steps point how far uphill: bars over the cosine with the gradient, from -1 to 1.
+
+    Args:
+        ax: where to draw; its limits stay as they are made here.
+    """
+
+    def __init__(self, ax: Axes) -> None:
+        self._edges = np.linspace(-1, 1, _STEPS + 1)
+        hues = [RED if left < -1e-9 else BLUE for left in self._edges[:-1]]
+        self._bars = PolyCollection([], facecolors=hues, edgecolors="white", linewidths=0.5)
+        ax.add_collection(self._bars)
+        self._mean = ax.plot([], [], color=INK, linewidth=2.2)[0]
+        box = {"boxstyle": "round,pad=0.25", "facecolor": HIGHLIGHT, "edgecolor": "none"}
+        look: dict[str, Any] = {"fontsize": TEXT, "va": "center"}
+        self._said = ax.text(0, 0.955 * _HIGHEST, "", bbox=box, color=INK, ha="center", **look)
+        ax.axvline(0, color=INK, linewidth=1)
+        ax.set(xlim=(-1, 1), xticks=[-1, -0.5, 0, 0.5, 1], ylim=(0, _HIGHEST))
+        ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        ax.text(-0.97, 0.83 * _HIGHEST, "← downhill", color=RED, ha="left", **look)
+        ax.text(0.97, 0.83 * _HIGHEST, "uphill →", color=BLUE, ha="right", **look)
+
+    @property
+    def moving(self) -> list[Artist]:
+        """The artists that ``update`` changes."""
+        return [self._bars, self._mean, self._said]
+
+    def update(self, cosines: np.ndarray) -> None:
+        """Show the cosines of some steps, [n]."""
+        counts, _ = np.histogram(cosines, self._edges)
+        shares = np.minimum(counts / len(cosines), _HIGHEST)
+        pairs = zip(self._edges[:-1], self._edges[1:], shares, strict=True)
+        self._bars.set_verts([[(a, 0), (b, 0), (b, s), (a, s)] for a, b, s in pairs])
+        mean = float(np.mean(cosines))
+        self._mean.set_data([mean, mean], [0, 0.9 * _HIGHEST])
+        self._said.set(text=f"mean {mean:.2f}", x=np.clip(mean, -0.82, 0.82))
+
+
+# ---- budgets and workers ---------------------------------------------------------------------
+
+_DEPTHS = ("#BFDCEF", "#86BBDD", "#4C97C6", "#277AB3", "#0B5C97", "#003A63", "#001F38")
+_TURNS = ("#277AB3", ORANGE, GREEN, RED, "#691D6A", MUTED)
+
+
+class BracketBoxes:
+    """What each rung of each bracket spends; a row is a bracket, the boldest at the top.
+
+    A box says how many architectures are trained up to which epoch. It is as long as the epochs
+    that this costs, counted in whole trainings, so the axis is the same for all of them. Darker
+    boxes are trained longer.
+
+    Args:
+        ax: where to draw; its limits stay as they are made here.
+        rows: the most brackets to show; one spends as many whole trainings at most.
+    """
+
+    def __init__(self, ax: Axes, rows: int) -> None:
+        chart(ax, "How Hyperband divides a budget", "whole trainings", "")
+        self._widest = 1.03 * rows
+        self._light = PolyCollection([], facecolors=HIGHLIGHT, alpha=0.55)
+        self._boxes = PolyCollection([], edgecolors="white")
+        ax.add_collection(self._light)
+        ax.add_collection(self._boxes)
+        look: dict[str, Any] = {"va": "center", "ha": "center", "fontsize": TEXT - 1.5}
+        self._texts = [ax.text(0, 0, "", **look) for _ in range(rows * (rows + 1) // 2)]
+        look |= {"ha": "right", "color": INK, "fontsize": TEXT}
+        self._names = [ax.text(-0.06, row, "", **look) for row in range(rows)]
+        ax.set(xlim=(0, self._widest), ylim=(rows - 0.45, -0.55), yticks=[])
+        ax.grid(visible=False, axis="y")
+
+    @property
+    def moving(self) -> list[Artist]:
+        """The artists that ``update`` changes."""
+        return [self._light, self._boxes, *self._texts, *self._names]
+
+    def update(self, brackets: Sequence[Sequence[Rung]], pointed: int) -> None:
+        """Show brackets, as of ``Hyperband.brackets``, and light one of them up."""
+        whole = brackets[-1][-1].epochs
+        steps = sorted({rung.epochs for rungs in brackets for rung in rungs})
+        hue_of = {
+            epochs: _DEPTHS[step * (len(_DEPTHS) - 1) // max(1, len(steps) - 1)]
+            for step, epochs in enumerate(steps)
+        }
+        boxes, hues = [], []
+        texts = iter(self._texts)
+        for row, rungs in enumerate(brackets):
+            ends = list(accumulate((rung.cost / whole for rung in rungs), initial=0.0))
+            for rung, left, right in zip(rungs, ends, ends[1:], strict=False):
+                boxes.append(_box(left, right, row, 0.36))
+                hues.append(hue_of[rung.epochs])
+                said = f"{rung.archs} to {rung.epochs}"
+                fits = right - left > 0.0135 * self._widest * len(said)
+                middle = {"x": (left + right) / 2, "y": row, "color": text_on(hues[-1])}
+                next(texts).set(text=said if fits else "", **middle)
+        for text in texts:
+            text.set_text("")
+        for row, name in enumerate(self._names):
+            name.set_text(f"{brackets[row][0].archs} start" if row < len(brackets) else "")
+        self._boxes.set(verts=boxes, facecolor=hues)
+        self._light.set_verts([_box(0, self._widest, pointed, 0.5)])
+
+
+def _box(left: float, right: float, row: int, half: float) -> list[tuple[float, float]]:
+    """Corners."""
+    low, high = row - half, row + half
+    return [(left, low), (right, low), (right, high), (left, high)]
+
+
+def workers(
+    intervals: Sequence[Interval], *, batch: int, title: str, lost: float | None = None
+) -> Axes:
+    """Draw trials as boxes in the row of their worker; a batch has a colour of its own.
+
+    Args:
+        intervals: trials on workers, as of ``nas_lab.workflow.timeline``.
+        batch: trials that were asked for together.
+        title: what the picture asks or finds.
+        lost: the second in which a worker was killed.
+    """
+    rows = 1 + max(interval.worker for interval in intervals)
+    ax = chart(None, title, "seconds since the first trial began", "", 1.2 + 0.55 * rows)
+    end = max(interval.ended for interval in intervals)
+    for interval in intervals:
+        hue = _TURNS[interval.trial // batch % len(_TURNS)]
+        seconds, place = interval.ended - interval.began, (interval.worker - 0.36, 0.72)
+        edge: dict[str, Any] = {"edgecolor": "white", "linewidth": 0.8}
+        ax.broken_barh([(interval.began, seconds)], place, color=hue, **edge)
+        if seconds > 0.03 * end:
+            look: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": TEXT - 2}
+            middle = (interval.began + interval.ended) / 2
+            ax.text(middle, interval.worker, str(interval.trial), color=text_on(hue), **look)
+    if lost is not None:
+        ax.axvline(lost, color=INK, linewidth=1.8, linestyle="--")
+        beside: Any = {"xytext": (4, 0), "textcoords": "offset points"}
+        ax.annotate("killed", (lost, rows - 0.43), fontsize=TEXT - 1, color=INK, **beside)
+    ax.set_yticks(range(rows), [f"worker {row + 1}" for row in range(rows)])
+    ax.set(xlim=(0, end * 1.01), ylim=(rows - 0.4, -0.6))
+    ax.grid(visible=False, axis="y")
+    return ax
+
+
+def minutes(machine: Mapping[str, float], human: Mapping[str, float], *, title: str) -> Axes:
+    """Draw minutes by step on a logarithmic axis: a dot for the machine, a square for a human.
+
+    Args:
+        machine, human: minutes by the name of a step, above 0; a step may be in one or in both.
+        title: what the picture asks or finds.
+    """
+    steps = list(dict.fromkeys([*human, *machine]))
+    ax = chart(None, title, "minutes (log scale)", "", 1.4 + 0.33 * len(steps))
+    for step in machine.keys() & human.keys():
+        both, row = [machine[step], human[step]], steps.index(step)
+        ax.plot(both, [row, row], color=MUTED, linewidth=1, zorder=1)
+    for name, spent, hue, mark in (
+        ("machine, measured here", machine, "#277AB3", "o"),
+        ("human, an estimate", human, ORANGE, "s"),
+    ):
+        rows = [steps.index(step) for step in spent]
+        ax.plot(list(spent.values()), rows, mark, color=hue, markersize=8, label=name, zorder=2)
+    ax.set_xscale("log")
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.set_yticks(range(len(steps)), steps)
+    ax.set_ylim(len(steps) - 0.5, -0.5)
+    legend(ax, loc="best", frameon=True, framealpha=0.9)
+    return ax

@@ -1,0 +1,579 @@
+"""Networks as graphs: cells, chains of layers, and cells whose edges are mixtures of operations.
+
+A ``_Graph`` says where nodes and edges are and what is written on them; ``_draw`` draws it. Each
+family of spaces has a function that places its nodes: ``_cell_201``, ``_cells_darts``, ``_chain``.
+"""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import matplotlib.pyplot as plt
+import networkx
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch, Patch, PathPatch
+from matplotlib.path import Path
+
+from nas_lab.plots.theme import (
+    CENTRED,
+    HIGHLIGHT,
+    INK,
+    NODES_201,
+    NODES_DARTS,
+    TEXT,
+    canvas,
+    color,
+    label,
+    legend,
+    style,
+    text_on,
+)
+from nas_lab.spaces.base import Arch, Skeleton, Space
+from nas_lab.spaces.cells import CELLS_DARTS, EDGES_201, EDGES_DARTS, Darts, NasBench201
+from nas_lab.spaces.chains import path_graph
+
+Point = tuple[float, float]
+Box = tuple[float, float, float, float]
+
+# ---- drawing ---------------------------------------------------------------------------------
+
+_RADIUS = 0.19
+
+
+@dataclass
+class _Graph:
+    """A graph as it is drawn, in inches.
+
+    Attributes:
+        box: what it covers (left, bottom, right, top).
+        circles: nodes, by their centres.
+        boxes: centre, size, text and kind of the nodes that are boxes.
+        edges: course, operation, and where the operation is written, if it is.
+        texts: titles, by the place of their lower left corner.
+    """
+
+    box: Box
+    circles: dict[Point, str] = field(default_factory=dict)
+    boxes: list[tuple[Point, Point, str, str]] = field(default_factory=list)
+    edges: list[tuple[Path, str, Point | None]] = field(default_factory=list)
+    texts: dict[Point, str] = field(default_factory=dict)
+
+
+def _draw(graph: _Graph, ax: Axes | None, pointed: int | None = None) -> Axes:
+    """Draw a graph; one of its edges may be pointed at."""
+    ax, scale = canvas(ax, graph.box)
+    for center, text in graph.circles.items():
+        _circle(ax, center, text, scale)
+    for node in graph.boxes:
+        _box(ax, *node, scale)
+    for i, (path, operation, spot) in enumerate(graph.edges):
+        if i == pointed:
+            halo: dict[str, Any] = {"edgecolor": HIGHLIGHT, "linewidth": 11 * scale}
+            ax.add_artist(PathPatch(path, fill=False, capstyle="round", zorder=1, **halo))
+        _arrow(ax, path, operation, scale)
+        if spot and (operation != "none" or i == pointed):
+            _pill(ax, spot, label(operation), color(operation), scale, i == pointed)
+    for (x, y), text in graph.texts.items():
+        ax.text(x, y, text, fontsize=(TEXT + 0.5) * scale, color=INK, fontweight="bold")
+    return ax
+
+
+def _circle(ax: Axes, center: Point, text: str, scale: float) -> list[Artist]:
+    look = {"facecolor": "white", "edgecolor": INK, "linewidth": 1.2 * scale}
+    circle = ax.add_artist(Circle(center, _RADIUS, zorder=4, **look))
+    return [
+        circle,
+        ax.text(center[0], center[1], text, **CENTRED, fontsize=TEXT * scale, color=INK, zorder=5),
+    ]
+
+
+def _box(ax: Axes, center: Point, size: Point, text: str, kind: str, scale: float) -> list[Artist]:
+    """A rounded box in the colour of ``kind``, with a text inside."""
+    (x, y), (width, height) = center, size
+    fill = color(kind)
+    round_ = f"round,pad=0,rounding_size={min(0.08, height / 2)}"
+    look: dict[str, Any] = {"facecolor": fill, "edgecolor": INK, "linewidth": scale, "zorder": 4}
+    corner = (x - width / 2, y - height / 2)
+    patch = ax.add_artist(FancyBboxPatch(corner, width, height, boxstyle=round_, **look))
+    inside: dict[str, Any] = {"fontsize": 0.95 * TEXT * scale, "color": text_on(fill), "zorder": 5}
+    middle = CENTRED | ({"va": "center"} if "\n" in text else {})
+    return [patch, ax.text(x, y, text, linespacing=1.15, **middle, **inside)]
+
+
+def _arrow(ax: Axes, path: Path, operation: str, scale: float) -> Artist:
+    """An arrow in the style of an operation; a faint line without a head for 'none'."""
+    look = style(operation)
+    look["linewidth"] *= scale
+    head = "-" if operation == "none" else "-|>,head_length=0.5,head_width=0.28"
+    size = (9 + 1.3 * style(operation)["linewidth"]) * scale
+    drawn = {"color": color(operation), "joinstyle": "miter", "zorder": 2, **look}
+    return ax.add_artist(FancyArrowPatch(path=path, arrowstyle=head, mutation_scale=size, **drawn))
+
+
+def _pill(ax: Axes, at: Point, text: str, fill: Any, scale: float, pointed: bool = False) -> Any:
+    """A text on its colour, in the middle of its edge."""
+    edge, width = (INK, 2.4) if pointed else ("white", 1.2)
+    frame = {"boxstyle": "round,pad=0.28,rounding_size=0.5", "facecolor": fill, "edgecolor": edge}
+    look: dict[str, Any] = {"color": text_on(fill), "fontsize": 0.95 * TEXT * scale, "zorder": 6}
+    return ax.text(at[0], at[1], text, **CENTRED, bbox=frame | {"linewidth": width * scale}, **look)
+
+
+def _rounded(points: Sequence[Point], radius: float = 0.07) -> Path:
+    """The path through ``points``, its corners rounded where the sides are long enough."""
+
+    def towards(a: Any, b: Any) -> Any:
+        return a + min(radius / max(math.dist(a, b), 1e-9), 0.5) * (b - a)
+
+    given = np.array(points)
+    vertices, codes = [given[0]], [Path.MOVETO]
+    for before, corner, after in zip(given, given[1:], given[2:], strict=False):
+        vertices += [towards(corner, before), corner, towards(corner, after)]
+        codes += [Path.LINETO, Path.CURVE3, Path.CURVE3]
+    return Path([*vertices, given[-1]], [*codes, Path.LINETO])
+
+
+# ---- nodes in a row, with arcs between them ---------------------------------------------------
+
+_HALF_BOX = (0.34, 0.18)
+_POINTS = 32
+
+
+@dataclass(frozen=True)
+class _Row:
+    """Nodes in a row with an arc for each edge, in inches.
+
+    Attributes:
+        labels: of the nodes, from left to right; those in ``ends`` are boxes, others circles.
+        x: places of the nodes.
+        ends: nodes that are boxes.
+        rises: how far the middle of an edge is above the row; no two edges cross.
+        ribbon: width of an edge whose weights add up to one.
+    """
+
+    labels: tuple[str, ...]
+    x: tuple[float, ...]
+    ends: tuple[int, ...]
+    rises: Mapping[tuple[int, int], float]
+    ribbon: float
+
+    @property
+    def box(self) -> Box:
+        """What nodes, arcs and names cover."""
+        rises = self.rises.values()
+        return (self.x[0] - 0.42, min(rises) - 0.21, self.x[-1] + 0.42, max(rises) + 0.18)
+
+    def curve(self, edge: tuple[int, int]) -> np.ndarray:
+        """Points [P, 2] of a quadratic Bezier curve, evenly apart, from rim to rim."""
+        start, end = (self.x[node] for node in edge)
+        corner = (start + end) / 2, 2 * self.rises[edge]
+        t = np.linspace(0, 1, 401)[:, None]
+        curve = (1 - t) ** 2 * (start, 0) + 2 * t * (1 - t) * corner + t**2 * (end, 0)
+        curve = curve[~self._covers(edge[0], curve, 0.0) & ~self._covers(edge[1], curve, 0.03)]
+        length = np.r_[0, np.cumsum(np.hypot(*np.diff(curve, axis=0).T))]
+        even = np.linspace(0, length[-1], _POINTS)
+        return np.stack([np.interp(even, length, axis) for axis in curve.T], axis=1)
+
+    def _covers(self, node: int, points: np.ndarray, margin: float) -> np.ndarray:
+        """Which points a node covers, with a margin around it."""
+        x, y = (points - (self.x[node], 0)).T
+        if node in self.ends:
+            return (abs(x) < _HALF_BOX[0] + margin) & (abs(y) < _HALF_BOX[1] + margin)
+        return np.hypot(x, y) < _RADIUS + margin
+
+    def nodes(self, ax: Axes, scale: float) -> list[Artist]:
+        """Draw the nodes."""
+        graph = self.graph({})
+        drawn = [_circle(ax, center, text, scale) for center, text in graph.circles.items()]
+        drawn += [_box(ax, *node, scale) for node in graph.boxes]
+        return [artist for pair in drawn for artist in pair]
+
+    def graph(self, operations: Mapping[tuple[int, int], str]) -> _Graph:
+        """The row with an operation on each of the edges that are given."""
+        graph = _Graph(self.box)
+        for node, (x, text) in enumerate(zip(self.x, self.labels, strict=True)):
+            if node in self.ends:
+                kind = "output" if text == "output" else "image"
+                size = (2 * _HALF_BOX[0], 2 * _HALF_BOX[1])
+                graph.boxes.append(((x, 0), size, text, kind))
+            else:
+                graph.circles[x, 0] = text
+        for edge, operation in operations.items():
+            curve = self.curve(edge)
+            x, y = curve[_POINTS // 2 - 1 : _POINTS // 2 + 1].mean(axis=0).tolist()
+            spot = (x - (0 if self.rises[edge] else 0.04), self.rises[edge] and y)
+            graph.edges.append((Path(curve), operation, spot))
+        return graph
+
+
+_ROW_201 = _Row(
+    labels=NODES_201,
+    x=(0.0, 1.78, 3.36, 5.14),
+    ends=(0, 3),
+    rises=dict(zip(EDGES_201, (0.0, 0.52, 0.0, 1.02, -0.52, 0.0), strict=True)),
+    ribbon=0.22,
+)
+_ROW_DARTS = _Row(
+    labels=NODES_DARTS,
+    x=(0.0, 1.1, 2.2, 3.3, 4.4, 5.5),
+    ends=(0, 1),
+    rises={
+        (a, b): (0.0 if b == a + 1 else (0.3 if a == 0 else -0.3) * (b - a - 0.35))
+        for a, b in EDGES_DARTS
+    },
+    ribbon=0.17,
+)
+
+
+def _cell_201(graph: networkx.DiGraph, *, low: bool = False) -> _Graph:
+    """The cell of NAS-Bench-201; ``low`` arcs are as low as the operations that are there allow."""
+    operations = dict.fromkeys(EDGES_201, "none")
+    operations |= {edge: graph.edges[edge]["operation"] for edge in graph.edges}
+    if not low:
+        return _ROW_201.graph(operations)
+    inner, under, outer = (edge in graph.edges for edge in ((0, 2), (1, 3), (0, 3)))
+    first, second = 0.46 if inner else 0.32, -0.46 if under else -0.38
+    rises = {(0, 2): first, (1, 3): second}
+    rises[0, 3] = first + (0.38 if outer else 0.3 if inner else 0.24)
+    row = _Row(NODES_201, _ROW_201.x, _ROW_201.ends, {**_ROW_201.rises, **rises}, 0)
+    drawn = row.graph(operations)
+    left, _, right, _ = row.box  # half a name, or half a line, beyond its outer arcs
+    bottom, top = second - (0.16 if under else 0.04), rises[0, 3] + (0.16 if outer else 0.04)
+    drawn.box = (left, bottom, right, top)
+    return drawn
+
+
+# ---- the cells of DARTS ----------------------------------------------------------------------
+
+_INPUT = (0.84, 0.52)
+_FIRST, _PITCH = 1.56, 1.62  # left side of the first node's operations; from one node to the next
+_NAME, _SUM = 0.42, 1.1  # from there to the middle of the operations, and to the node
+_PLACE = 0.25  # operations are so far above and below the row of nodes
+_HEIGHT = 0.95  # of half a cell
+
+
+def _cells_darts(graph: networkx.DiGraph) -> _Graph:
+    """The normal cell of DARTS above the reduction cell.
+
+    Each node sums the operations at its left, one above the row of nodes and one below. What
+    passes over other nodes has a level of its own, the higher the further it goes; so no edge
+    runs through a name.
+    """
+    right = _FIRST + 4 * _PITCH + 0.76
+    drawn = _Graph((-0.05, -4 * _HEIGHT - 0.5, right, 0))
+    for number, (cell, title) in enumerate(zip(CELLS_DARTS, ("normal", "reduction"), strict=True)):
+        y = -0.25 - _HEIGHT - number * (2 * _HEIGHT + 0.22)
+        drawn.texts[0, y + _HEIGHT + 0.03] = f"{title} cell"
+        for state in range(7):
+            _state_darts(drawn, state, y)
+        for node in range(2, 6):
+            lower, upper = sorted(source for _, source in graph.predecessors((cell, node)))[::-1]
+            sides = {upper: 1, lower: -1} if upper != 1 else {upper: -1, lower: 1}
+            for source, side in sides.items():
+                operation = graph.edges[(cell, source), (cell, node)]["operation"]
+                course, spot = _course_darts(source, node, side)
+                path = _rounded([(a, y + b) for a, b in course])
+                drawn.edges.append((path, operation, (spot[0], y + spot[1])))
+    return drawn
+
+
+def _x_darts(node: int) -> float:
+    return _FIRST + _PITCH * (node - 2) + (_SUM if node < 6 else 0.38)
+
+
+def _state_darts(drawn: _Graph, state: int, y: float) -> None:
+    """An input, a node with its way to the output, or the output."""
+    if state < 2:
+        center = (_INPUT[0] / 2, y + 0.5 * (1 - 2 * state))
+        drawn.boxes.append((center, _INPUT, ("cell k−2", "cell k−1")[state], "image"))
+    elif state < 6:
+        x, end, under = _x_darts(state), _x_darts(6), y - _HEIGHT + 0.1
+        drawn.circles[x, y] = str(state - 2)
+        around = [(x, y - _RADIUS), (x, under), (end, under), (end, y - _HALF_BOX[1])]
+        way = around if state < 5 else [(x + _RADIUS, y), (end - _HALF_BOX[0], y)]
+        drawn.edges.append((_rounded(way), "concat", None))
+    else:
+        size = (2 * _HALF_BOX[0], 2 * _HALF_BOX[1])
+        drawn.boxes.append(((_x_darts(6), y), size, "output", "output"))
+
+
+def _course_darts(source: int, node: int, side: int) -> tuple[list[Point], Point]:
+    """The course of an edge around the names of others, and where its own name stands."""
+    left, end, place = _x_darts(node) - _SUM, _x_darts(node), side * _PLACE
+    passes = node > 2 and source < node - 1
+    level = side * (0.44 + 0.115 * (node - 3)) if passes else place if source < 2 else 0.0
+    turn, x = left - (0.16 if passes else 0.2), _x_darts(source)
+    if source < 2:
+        start = [(_INPUT[0], level)]
+    elif passes:
+        start = [(x + 0.07 * (6 - node), y) for y in (side * 0.12, level)]
+    else:
+        start = [(x + _RADIUS, level)]
+    rim = (end - 0.8 * _RADIUS, side * 0.6 * _RADIUS)
+    course = [*start, (turn, level), (turn, place), (left + 2 * _NAME, place), rim]
+    return course, (left + _NAME, place)
+
+
+# ---- chains of layers ------------------------------------------------------------------------
+
+_LAYER, _STEP, _PER_ROW = (0.8, 0.46), 0.93, 10
+
+
+def _chain(graph: networkx.DiGraph) -> _Graph:
+    """Layers in a row, wrapped where there are more than ten.
+
+    Arcs above the boxes lead to a layer further on, arcs below to the output.
+    """
+    place = {node: i for i, node in enumerate(graph)}
+    edges = sorted((place[a], place[b]) for a, b in graph.edges)
+    per_row = math.ceil(len(place) / math.ceil(len(place) / _PER_ROW))
+    half = _LAYER[1] / 2
+
+    def side(edge: tuple[int, int]) -> int:
+        return 0 if edge[1] == edge[0] + 1 else -1 if edge[1] == len(place) - 1 else 1
+
+    def rise(edge: tuple[int, int]) -> float:
+        return 0.14 + 0.16 * (edge[1] - edge[0] - 1)
+
+    rows, y = [], 0.0
+    arcs = [e for e in edges if side(e) and e[0] // per_row == e[1] // per_row]
+    for row in range(math.ceil(len(place) / per_row)):
+        inside = [e for e in arcs if e[0] // per_row == row]
+        above = max((rise(e) for e in inside if side(e) > 0), default=0.0)
+        below = max((rise(e) for e in inside if side(e) < 0), default=0.0)
+        rows.append(y - above - half)
+        y = rows[-1] - half - below - 0.45
+    at = [(i % per_row * _STEP, rows[i // per_row]) for i in place.values()]
+    right = (per_row - 1) * _STEP + _LAYER[0] / 2 + 0.05
+    drawn = _Graph((-_LAYER[0] / 2 - 0.05, y + 0.4, right, 0.05))
+    for look, center in zip(graph.nodes.values(), at, strict=True):
+        lines = textwrap.wrap(label(look["label"]), width=9, break_long_words=False)
+        text = "\n".join(line.rstrip(",") for line in lines)
+        drawn.boxes.append((center, _LAYER, text, look["operation"]))
+    for a, b in edges:
+        (x, y), (x_end, y_end) = at[a], at[b]
+        if (a, b) in arcs:
+            alike = [e for e in arcs if side(e) == side((a, b))]
+            x += _port(b, sorted(e[1] for e in alike if e[0] == a))
+            x_end -= _port(a, sorted((e[0] for e in alike if e[1] == b), reverse=True))
+            y += side((a, b)) * half
+            top, inward = y + side((a, b)) * rise((a, b)) * 4 / 3, 0.5 * (x_end - x) / (b - a)
+            path = _cubic([(x, y), (x + inward, top), (x_end - inward, top), (x_end, y)])
+        elif y == y_end:
+            path = Path([(x + _LAYER[0] / 2, y), (x_end - _LAYER[0] / 2, y)])
+        elif side((a, b)):  # an S between the rows
+            start, end, middle = y - half, y_end + half, (y + y_end) / 2
+            x, x_end = x + 0.12, x_end + 0.12
+            path = _cubic([(x, start), (x, middle), (x_end, middle), (x_end, end)])
+        else:
+            gap = y - half - 0.15
+            path = _rounded([(x, y - half), (x, gap), (x_end, gap), (x_end, y_end + half)], 0.12)
+        drawn.edges.append((path, "layer", None))
+    return drawn
+
+
+def _cubic(points: Sequence[Point]) -> Path:
+    return Path(points, [Path.MOVETO] + [Path.CURVE4] * 3)
+
+
+def _port(end: int, ends: Sequence[int]) -> float:
+    """How far from the middle of a box an arc is tied: the longest is nearest to it."""
+    return 0.34 - min(0.09, 0.32 / len(ends)) * ends.index(end)
+
+
+# ---- pictures --------------------------------------------------------------------------------
+
+
+def architecture(
+    space: Space, arch: Arch, ax: Axes | None = None, highlight: int | None = None
+) -> Axes:
+    """Draw an architecture of any space as a graph.
+
+    Args:
+        space: what the architecture is of.
+        arch: the architecture.
+        ax: where to draw; None makes a new figure.
+        highlight: in NAS-Bench-201, the edge to point at, by its place in ``arch``.
+
+    In a cell of NAS-Bench-201, an edge whose operation is 'none' gives nothing; it is a faint
+    dotted line.
+    """
+    graph = space.graph(arch)
+    if isinstance(space, NasBench201):
+        return _draw(_cell_201(graph), ax, highlight)
+    return _draw(_cells_darts(graph) if isinstance(space, Darts) else _chain(graph), ax)
+
+
+def skeleton(around: Skeleton, ax: Axes | None = None) -> Axes:
+    """Draw the fixed network around a cell of NAS-Bench-201; the searched cells stand out.
+
+    A box says what it does and the channels and size of what it gives.
+
+    Args:
+        around: the skeleton.
+        ax: where to draw; None makes a new figure.
+    """
+    channels, size = around.channels, -(-around.resolution // around.stem_stride)
+    layers = [(f"stem {channels}x{size}x{size}", "conv")]
+    times = f" x{around.cells}" if around.cells > 1 else ""
+    for stage in range(around.stages):
+        if stage:
+            channels, size = 2 * channels, -(-size // 2)
+            layers.append((f"reduce {channels}x{size}x{size}", "conv"))
+        layers.append((f"cell{times} {channels}x{size}x{size}", "searched"))
+    layers.append((f"dense {around.classes}", "linear"))
+    image = f"image {around.in_channels}x{around.resolution}x{around.resolution}"
+    return _draw(_chain(path_graph("skeleton", layers, start=image)), ax)
+
+
+def cells(space: Space, archs: Sequence[Arch], titles: Sequence[str]) -> Figure:
+    """Draw several cells of NAS-Bench-201, one below the other, each under its title.
+
+    Args:
+        space: ``spaces.nasbench201()``.
+        archs: the architectures.
+        titles: a title for each.
+
+    Raises:
+        ValueError: there is no cell, or not a title for each.
+    """
+    if not archs or len(archs) != len(titles):
+        raise ValueError(f"{len(archs)} cells and {len(titles)} titles: give a title for each cell")
+    graphs = [_cell_201(space.graph(arch), low=True) for arch in archs]
+    for graph, title in zip(graphs, titles, strict=True):
+        left, bottom, right, top = graph.box
+        graph.texts[left + 0.07, top + 0.05] = title
+        graph.box = (left, bottom, right, top + 0.28)
+    heights = [graph.box[3] - graph.box[1] for graph in graphs]
+    figure = plt.figure(figsize=(right - left, sum(heights)), facecolor="white")
+    y = total = sum(heights)
+    for graph, height in zip(graphs, heights, strict=True):
+        y -= height
+        _draw(graph, figure.add_axes((0, y / total, 1, height / total)))
+    return figure
+
+
+# ---- mixtures --------------------------------------------------------------------------------
+
+_PALE = 0.72
+"""How much of its colour an edge loses that the derived architecture leaves out."""
+
+
+class MixedCell:
+    """A cell with weights ``w`` on axes that are kept while they change.
+
+    Each edge is a ribbon with a stripe for each operation, in its colour and as wide as its
+    weight. 'none' gives nothing, so it has no stripe: the edge gets thinner. In NAS-Bench-201, a
+    label names the operation with the largest weight of the edge. Edges that the derived
+    architecture leaves out are pale.
+
+    Args:
+        ax: where to draw.
+        space: ``spaces.nasbench201()`` or ``spaces.darts()``.
+        cell: ``"normal"`` or ``"reduce"`` for ``spaces.darts()``.
+
+    Raises:
+        TypeError: a space without cells.
+    """
+
+    def __init__(self, ax: Axes, space: Space, cell: str = "normal") -> None:
+        if not isinstance(space, NasBench201 | Darts):
+            raise TypeError(f"{space.name} has no cell to draw as a mixture")
+        self.row = _ROW_201 if isinstance(space, NasBench201) else _ROW_DARTS
+        first = len(self.row.rises) * (cell == CELLS_DARTS[1])
+        self._rows = slice(first, first + len(self.row.rises))
+        self.operations = tuple(str(option) for option in space.decisions[0].options)
+        self._shape = space.mask.shape
+        ax, self._scale = canvas(ax, self.row.box)
+        self._curves = np.array([self.row.curve(edge) for edge in self.row.rises])  # [E, P, 2]
+        dx, dy = np.moveaxis(np.gradient(self._curves, axis=1), 2, 0)
+        self._normals = np.stack([-dy, dx], axis=2) / np.hypot(dx, dy)[:, :, None]
+        self._full = np.array([to_rgb(color(op)) for op in self.operations])
+        self._ribbons = ax.add_collection(PolyCollection([], zorder=2, linewidths=0))
+        self._above: list[Artist] = []
+        for curve in self._curves:
+            _arrow(ax, Path(curve), "none", self._scale).set_zorder(1)
+            last = curve[-1] + 0.03 * (curve[-1] - curve[-2]) / math.dist(curve[-1], curve[-2])
+            self._above.append(_arrow(ax, Path([*curve[-2:-1], last]), "concat", self._scale))
+        self._above += self.row.nodes(ax, self._scale)
+        places = [curve[_POINTS // 2 - 1].tolist() for curve in self._curves]
+        named = places if self.row is _ROW_201 else []
+        self._names = [_pill(ax, (x, y), "", "white", 0.95 * self._scale) for x, y in named]
+
+    @property
+    def moving(self) -> list[Artist]:
+        """The artists that ``update`` changes, and those in front of them."""
+        return [self._ribbons, *self._above, *self._names]
+
+    def update(self, w: np.ndarray, arch: Arch | None = None) -> None:
+        """Show weights [D, K]; edges with 'none' in ``arch`` are pale, None leaves none out.
+
+        Raises:
+            ValueError: ``w`` has another shape.
+        """
+        weights = np.clip(np.asarray(w, dtype=float), 0, None)
+        if weights.shape != self._shape:
+            raise ValueError(f"w has shape {weights.shape}; the space's is {self._shape}")
+        shown = weights[self._rows]
+        kept = np.ones(len(shown), bool) if arch is None else np.array(arch)[self._rows] != 0
+        pale = 1 - (1 - _PALE) * (1 - self._full)
+        tints = np.where(kept[:, None, None], self._full, pale)  # [E, K, 3]
+        self._ribbons.set(verts=list(self._stripes(shown)), facecolor=tints.reshape(-1, 3))
+        for name, row, hues in zip(self._names, shown, tints, strict=bool(self._names)):
+            best = int(row.argmax())
+            name.set(
+                visible=row.max() > row.min(),
+                text=f"{label(self.operations[best])} {row[best]:.2f}",
+                color=text_on(hues[best]),
+            )
+            name.get_bbox_patch().set_facecolor(hues[best])
+
+    def _stripes(self, w: np.ndarray) -> np.ndarray:
+        """Corners of the stripes [E * K, 2P, 2]: side by side, in the middle of their edge."""
+        widths = w * self.row.ribbon
+        widths[:, [op == "none" for op in self.operations]] = 0
+        upper = np.cumsum(widths, axis=1) - widths.sum(axis=1, keepdims=True) / 2
+        sides = [
+            self._curves[:, None] + offset[:, :, None, None] * self._normals[:, None]
+            for offset in (upper - widths, upper)
+        ]
+        outline = np.concatenate([sides[0], sides[1][:, :, ::-1]], axis=2)
+        return outline.reshape(-1, 2 * _POINTS, 2)
+
+
+def mixed_cell(space: Space, w: np.ndarray, ax: Axes | None = None, *, title: str = "") -> Axes:
+    """Draw a cell whose edges are mixtures, each operation as wide as its weight.
+
+    Args:
+        space: ``spaces.nasbench201()``, or ``spaces.darts()`` for its normal cell.
+        w: weights [D, K], such as softmax(alpha).
+        ax: where to draw; None makes a new figure.
+        title: what the picture asks or finds.
+
+    Raises:
+        TypeError: a space without cells.
+        ValueError: w has another shape.
+    """
+    if ax is None:
+        ax, _ = canvas(None, (_ROW_DARTS if isinstance(space, Darts) else _ROW_201).box)
+    MixedCell(ax, space).update(w)
+    ax.set_title(title, fontsize=TEXT + 1, color=INK, loc="left")
+    operation_key(ax, space)
+    return ax
+
+
+def operation_key(ax: Axes, space: Space) -> None:
+    """A legend below the axes: the colour of each operation that gives something."""
+    names = [str(op) for op in space.decisions[0].options if op != "none"]
+    patches = [Patch(facecolor=color(name), label=label(name)) for name in names]
+    place: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, 0.02)}
+    width = {"handlelength": 1.2, "columnspacing": 1.0, "handletextpad": 0.5}
+    legend(ax, handles=patches, ncols=len(names), **place, **width)

@@ -1,0 +1,218 @@
+"""A matrix of fields with a row for each decision: ``w[D, K]``, effects, and shares of variance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
+from matplotlib.colors import LinearSegmentedColormap, to_rgb
+from matplotlib.patches import Rectangle
+
+from nas_lab.plots.theme import (
+    CENTRED,
+    HIGHLIGHT,
+    INK,
+    MUTED,
+    TEXT,
+    canvas,
+    color,
+    decision_labels,
+    label,
+    new_axes,
+    text_on,
+)
+from nas_lab.spaces.base import Arch, Space
+
+_LIGHT, _GRID = "#FFFFFF", "#C8C8C8"
+WORSE, BETTER = "#BD4400", "#277AB3"
+_SIGNED = LinearSegmentedColormap.from_list("worse-better", [WORSE, _LIGHT, BETTER])
+_SHARE = LinearSegmentedColormap.from_list("share", [_LIGHT, "#004C85"])
+_NUMBERED = 0.05
+"""Least probability that a policy writes into its field."""
+
+
+class _Fields:
+    """A coloured field with a text for each entry of a mask, in rows and columns.
+
+    Args:
+        ax: where to draw.
+        mask: which entries exist, [D, K].
+        size: width and height of a field; a negative height puts the first row on top.
+        font: points of the texts.
+    """
+
+    def __init__(self, ax: Axes, mask: np.ndarray, size: Any = (1.0, 1.0), font: float = TEXT):
+        places = np.argwhere(mask)[:, ::-1]  # column and row
+        corners = np.array([(0, 0), (1, 0), (1, 1), (0, 1)])
+        fields = [(corners + place) * size for place in places]
+        self.fields = PolyCollection(fields, edgecolors=_GRID, linewidths=0.8)
+        ax.add_collection(self.fields)
+        middles = ((places + 0.5) * size).tolist()
+        self.texts = [ax.text(x, y, "", **CENTRED, fontsize=font) for x, y in middles]
+
+    def update(self, tints: np.ndarray, texts: Sequence[str]) -> None:
+        """Show colours [N, 3] and texts [N], in the order of the rows."""
+        self.fields.set(facecolor=tints)
+        for text, tint, said in zip(self.texts, tints, texts, strict=True):
+            text.set(text=said, color=MUTED if said == "0" else text_on(tint))
+
+
+def _name_sides(ax: Axes, rows: Sequence[str], columns: Sequence[str], font: float) -> None:
+    """Limits and names of an axes whose fields are as long as one."""
+    ax.set_xlim(0, len(columns))
+    ax.set_ylim(len(rows), 0)
+    ax.set_xticks(np.arange(len(columns)) + 0.5, columns, fontsize=font, color=INK)
+    ax.set_yticks(np.arange(len(rows)) + 0.5, rows, fontsize=font, color=INK)
+    ax.tick_params(length=0)
+    ax.grid(visible=False)
+    ax.spines[:].set_visible(False)
+
+
+def one_hot(space: Space, arch: Any, ax: Axes | None = None, highlight: int | None = None) -> Axes:
+    """Draw ``w[D, K]``: how much of each option (column) each decision (row) takes.
+
+    Args:
+        space: where the decisions come from.
+        arch: an architecture, or ``w`` itself: an array [D, K] with entries in [0, 1], such as
+            the probabilities of a controller.
+        ax: where to draw; None makes a new figure.
+        highlight: the row to point at.
+
+    Entries that stand for no option are left out. Where all decisions have the same options,
+    these name the columns; elsewhere each entry bears its option.
+    """
+    w = np.asarray(arch, dtype=float)
+    w = w if w.ndim == 2 else np.asarray(space.one_hot(arch), dtype=float)
+    if w.shape != space.mask.shape:
+        raise ValueError(f"w of {space.name} has shape {space.mask.shape}, this one {w.shape}")
+    rows, columns = w.shape
+    same = len({decision.options for decision in space.decisions}) == 1
+    names = decision_labels(space)
+    side = 0.085 * max(map(len, names)) + 0.12
+    plain = same or np.isin(w, (0, 1)).all()  # else an entry holds option and value
+    width, height = (0.82 if plain else 1.25), (0.26 if rows <= 30 else 0.2)
+    ax, scale = canvas(ax, (-side, -rows * height - 0.04, columns * width + 0.04, 0.3))
+    font = scale * TEXT * (0.95 if rows <= 30 else 0.8)
+    options = [space.decisions[row].options[column] for row, column in np.argwhere(space.mask)]
+    full = np.array([to_rgb(color(str(option))) for option in options])
+    values = w[space.mask]
+    texts = [_entry(*entry, same) for entry in zip(options, values, strict=True)]
+    fields = _Fields(ax, space.mask, (width, -height), font)
+    fields.update(1 - values[:, None].clip(0, 1) * (1 - full), texts)
+    for row, name in enumerate(names):
+        place = CENTRED | {"ha": "right"}
+        ax.text(-0.1, -(row + 0.5) * height, name, **place, fontsize=font, color=INK)
+    heads = (
+        map(str, space.decisions[0].options) if same else (f"option {k}" for k in range(columns))
+    )
+    for column, head in enumerate(heads):
+        ax.text((column + 0.5) * width, 0.13, label(head), **CENTRED, fontsize=font, color=INK)
+    if highlight is not None:
+        for hue, line in ((INK, 4.5), (HIGHLIGHT, 2.8)):
+            look: dict[str, Any] = {"edgecolor": hue, "linewidth": line * scale, "zorder": 6}
+            corner = (0, -(highlight + 1) * height)
+            ax.add_artist(Rectangle(corner, columns * width, height, fill=False, **look))
+    return ax
+
+
+def _entry(option: Any, value: float, same: bool) -> str:
+    """The value of an entry, and its option where the column does not say it."""
+    number = f"{value:.2f}" if 0 < value < 1 else f"{value:.0f}"
+    if same:
+        return number
+    return str(option) if value in (0, 1) else f"{option}: {number}"
+
+
+class PolicyMatrix:
+    """``w[D, K]`` on axes that are kept while it changes: the more likely, the fuller the colour.
+
+    Args:
+        ax: where to draw.
+        space: whose decisions are the rows. All of them have the same options, the columns.
+    """
+
+    def __init__(self, ax: Axes, space: Space) -> None:
+        options = [str(option) for option in space.decisions[0].options]
+        self._full = np.array([to_rgb(color(option)) for option in options])
+        self._shape = space.mask.shape
+        self._fields = _Fields(ax, space.mask)
+        look: dict[str, Any] = {"markersize": 29, "markerfacecolor": "none"}
+        self._rings = [
+            ax.plot([], [], "o", markeredgecolor=colour, markeredgewidth=width, **look)[0]
+            for colour, width in ((INK, 4.2), (HIGHLIGHT, 2.4))  # to be seen on any field
+        ]
+        heads = [label(option).replace(" ", "\n") for option in options]
+        _name_sides(ax, decision_labels(space), heads, TEXT - 0.5)
+
+    @property
+    def moving(self) -> list[Artist]:
+        """The artists that ``update`` changes."""
+        return [self._fields.fields, *self._rings, *self._fields.texts]
+
+    def update(self, w: np.ndarray | None, arch: Arch | None = None) -> None:
+        """Show probabilities [D, K], and a ring around each token of ``arch``; None shows none."""
+        shown = np.zeros(self._shape) if w is None else np.asarray(w, dtype=float)
+        tints = (1 - shown[:, :, None] * (1 - self._full)).reshape(-1, 3)
+        texts = [f"{value:.2f}" if value >= _NUMBERED else "" for value in shown.ravel()]
+        self._fields.update(tints, texts)
+        tokens = np.asarray(() if arch is None else arch)
+        for ring in self._rings:
+            ring.set_data(tokens + 0.5, np.arange(len(tokens)) + 0.5)
+
+
+def effects(space: Space, values: np.ndarray, title: str, ax: Axes | None = None) -> Axes:
+    """Draw what each option (column) of each decision (row) changes, in points.
+
+    Args:
+        space: whose decisions all have the same options.
+        values: [D, K], shares such as accuracies; a hundredth is a point.
+        title: the finding.
+        ax: where to draw; None makes a new figure.
+    """
+    columns = [label(str(option)) for option in space.decisions[0].options]
+    points = 100 * np.asarray(values)
+    limit = float(np.abs(points).max()) or 1.0
+    tints = _SIGNED((points + limit) / (2 * limit))
+    return _numbers(ax, title, decision_labels(space), columns, points, tints, "{:+.1f}")
+
+
+def shares(space: Space, values: np.ndarray, title: str) -> Axes:
+    """Draw shares of the variance: of a decision alone on the diagonal, of pairs beside it.
+
+    Args:
+        space: of D decisions.
+        values: [D, D]; what is above the diagonal is left out.
+        title: the finding.
+    """
+    percent = np.where(np.tri(len(values), dtype=bool), 100 * np.asarray(values), np.nan)
+    names = decision_labels(space)
+    tints = _SHARE(percent / (float(np.nanmax(percent)) or 1.0))
+    ax = _numbers(None, title, names, names, percent, tints, "{:.1f}%", height=1.5)
+    ax.set_xticks(ax.get_xticks(), names, rotation=30, ha="right")
+    return ax
+
+
+def _numbers(
+    ax: Axes | None,
+    title: str,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    values: np.ndarray,
+    tints: np.ndarray,
+    form: str,
+    height: float = 0.9,
+) -> Axes:
+    """A field with a number for each value that is no NaN; names take ``height`` inches."""
+    if ax is None:
+        ax = new_axes(1.7 + 0.92 * len(columns), 0.36 * len(rows) + height)
+    there = ~np.isnan(values)
+    fields = _Fields(ax, there, font=0.95 * TEXT)
+    texts = [form.format(value).replace("-", "−") for value in values[there]]
+    fields.update(tints[there][:, :3], texts)
+    _name_sides(ax, rows, columns, 0.95 * TEXT)
+    ax.set_title(title, fontsize=TEXT + 1, color=INK, loc="left")
+    return ax

@@ -1,0 +1,111 @@
+"""Films play by themselves, show every picture, and are no larger than 2 MB."""
+
+import base64
+import collections.abc
+import io
+import re
+import shutil
+import subprocess
+import weakref
+
+import numpy as np
+import pytest
+from PIL import Image, ImageChops, ImageDraw, ImageSequence
+
+from nas_lab import plots
+from nas_lab.plots import films
+
+
+def pictures(n=6, size=(120, 60)):
+    """A ball on its way to the right."""
+    made = []
+    for i in range(n):
+        picture = Image.new("RGB", size, "white")
+        x = 10 + i * (size[0] - 30) // n
+        ImageDraw.Draw(picture).ellipse([x, 20, x + 15, 35], fill=plots.COLORS["nor_conv_3x3"])
+        made.append(picture)
+    return made
+
+
+def near(a, b, most=12):
+    """Whether two pictures look alike."""
+    return np.abs(np.asarray(a, dtype=int) - np.asarray(b, dtype=int)).max() <= most
+
+
+def test_a_gif_has_all_pictures_in_their_time(tmp_path):
+    path = plots.save_film(pictures(), tmp_path / "film.gif", seconds=3)
+    with Image.open(path) as film:
+        shown = [(f.convert("RGB"), f.info["duration"]) for f in ImageSequence.Iterator(film)]
+        assert film.info["loop"] == 0
+    assert [duration for _, duration in shown] == [500] * 5 + [1500]
+    assert all(near(got, picture) for (got, _), picture in zip(shown, pictures(), strict=True))
+
+
+def test_a_page_holds_every_picture_and_nothing_from_outside(tmp_path):
+    path = plots.save_film(pictures(), tmp_path / "film.html", alt='a "ball"')
+    page = path.read_text("utf-8")
+    assert not re.search(r"(https?:)?//\w|@\w+@|import|src=\"(?!data:)", page.split("base64", 1)[0])
+    assert "http" not in re.sub(r"[A-Za-z0-9+/=]{200,}", "", page)
+    assert 'alt="a &quot;ball&quot;"' in page
+    first = picture_of(re.search(r'src="data:image/png;base64,([^"]+)"', page)[1])
+    layers = re.findall(r'"([A-Za-z0-9+/=]{60,})"', page.split("const layers")[1])
+    assert len(layers) == 6
+    for layer, picture in zip(layers, pictures(), strict=True):
+        shown = Image.alpha_composite(first, picture_of(layer)).convert("RGB")
+        assert near(shown, picture)
+
+
+def picture_of(encoded):
+    return Image.open(io.BytesIO(base64.b64decode(encoded))).convert("RGBA")
+
+
+@pytest.mark.parametrize("suffix", ["gif", "html"])
+def test_a_film_that_is_too_large_loses_every_second_picture(tmp_path, monkeypatch, suffix):
+    rng = np.random.default_rng(0)
+    noise = [Image.fromarray(rng.integers(0, 255, (40, 40, 3), dtype=np.uint8)) for _ in range(9)]
+    whole = plots.save_film(noise, tmp_path / f"whole.{suffix}").stat().st_size
+    monkeypatch.setattr(films, "LIMIT", whole // 2)
+    assert plots.save_film(noise, tmp_path / f"film.{suffix}").stat().st_size <= whole // 2
+    monkeypatch.setattr(films, "LIMIT", 100)
+    with pytest.raises(ValueError, match="make pictures smaller"):
+        plots.save_film(noise, tmp_path / f"film.{suffix}")
+
+
+def test_pictures_that_are_drawn_on_demand_are_not_kept(tmp_path):
+    drawn = []
+
+    class Drawn(collections.abc.Sequence):
+        def __len__(self):
+            return 20
+
+        def __getitem__(self, place):
+            picture = pictures(20)[place]
+            drawn.append(weakref.ref(picture))
+            assert sum(each() is not None for each in drawn) <= 4  # three make the palette
+            return picture
+
+    path = plots.save_film(Drawn(), tmp_path / "film.gif")
+    with Image.open(path) as film:
+        assert film.n_frames == 20
+
+
+def test_what_makes_no_film_is_said(tmp_path, monkeypatch):
+    with pytest.raises(ValueError, match=r"films are .gif, .html or .mp4"):
+        plots.save_film(pictures(), tmp_path / "film.avi")
+    with pytest.raises(ValueError, match="no picture"):
+        plots.save_film([], tmp_path / "film.gif")
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    with pytest.raises(RuntimeError, match=r"ffmpeg, which is not there: save a \.gif"):
+        plots.save_film(pictures(), tmp_path / "film.mp4")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not shutil.which("ffmpeg"), reason="there is no ffmpeg")
+def test_a_video_shows_the_last_picture_at_its_end(tmp_path):
+    path = plots.save_film(pictures(), tmp_path / "film.mp4", seconds=3)
+    still = tmp_path / "last.png"
+    command = ["ffmpeg", "-loglevel", "error", "-sseof", "-0.4", "-i", path, "-update", "1", still]
+    subprocess.run(command, check=True)
+    with Image.open(still) as shown:
+        apart = ImageChops.difference(shown.convert("RGB"), pictures()[-1])
+    assert np.asarray(apart).mean() < 8

@@ -1,0 +1,276 @@
+"""Graphs of architectures can be read, whatever the architecture; ribbons are as wide as w."""
+
+import itertools
+import re
+
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+from scipy.spatial import cKDTree
+
+from nas_lab import plots, spaces
+from nas_lab.plots import theme
+from tests.plots.readable import assert_readable, courses, frames, overlaps, texts
+
+CELL, DARTS = spaces.nasbench201(), spaces.darts()
+CHAINS = [
+    spaces.conv_chain(1),
+    spaces.conv_chain(4),
+    spaces.conv_chain(8),
+    spaces.conv_chain(5, skips=False),
+    spaces.mlp(),
+    spaces.rnn(),
+    spaces.mobile(),
+]
+LONG = [spaces.conv_chain(15), spaces.mobile(4), spaces.conv_chain(25)]
+SEEDS = st.integers(0, 2**32 - 1)
+MANY = settings(max_examples=25, deadline=None)
+
+
+def sample(space, seed):
+    return space.sample(np.random.default_rng(seed))
+
+
+def largest(space):
+    return tuple(len(decision.options) - 1 for decision in space.decisions)
+
+
+# ---- readable --------------------------------------------------------------------------------
+
+
+@MANY
+@given(st.tuples(*[st.integers(0, 4)] * 6), st.sampled_from([None, *range(6)]))
+def test_a_cell_is_readable(arch, highlight):
+    drawn = sum(token != 0 or place == highlight for place, token in enumerate(arch))
+    assert_readable(plots.architecture(CELL, arch, highlight=highlight), through=drawn)
+
+
+@pytest.mark.parametrize("token", range(5))
+def test_cells_of_one_operation_are_readable(token):
+    assert_readable(plots.architecture(CELL, (token,) * 6), through=6 * (token != 0))
+
+
+@pytest.mark.parametrize("arch", list(itertools.product((0, 3), repeat=6)), ids=str)
+def test_a_stacked_cell_is_readable_whichever_edges_are_absent(arch):
+    (ax,) = plots.cells(CELL, [arch], ["a title"]).axes
+    assert_readable(ax, through=np.count_nonzero(arch))
+
+
+DARTS_ARCHS = st.sampled_from([spaces.DARTS_V1, spaces.DARTS_V2]) | SEEDS.map(
+    lambda seed: sample(DARTS, seed)
+)
+
+
+@MANY
+@given(DARTS_ARCHS)
+def test_cells_of_darts_are_readable_and_show_each_operation(arch):
+    ax = plots.architecture(DARTS, arch)
+    pairs = [pair for cell in DARTS.genotype(arch).values() for pair in cell]
+    expected = [*(plots.label(op) for op, _ in pairs), "normal cell", "reduction cell"]
+    expected += 2 * ["cell k−2", "cell k−1", "0", "1", "2", "3", "output"]
+    assert sorted(texts(ax)) == sorted(expected)
+    assert_readable(ax, through=16)
+
+
+@MANY
+@given(DARTS_ARCHS)
+def test_wires_of_darts_cross_but_never_run_on_each_other(arch):
+    concat = plots.COLORS["concat"].lower()  # these are one bus
+    wires = [way for colour, way in courses(plots.architecture(DARTS, arch)) if colour != concat]
+    trees = [cKDTree(wire) for wire in wires]
+    for (a, _), (_, b) in itertools.combinations(zip(wires, trees, strict=True), 2):
+        assert (b.query(a)[0] < 1.5).sum() < 12  # pixels in common
+    plt.close("all")
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.sampled_from(CHAINS), SEEDS)
+def test_a_chain_is_readable(space, seed):
+    assert_readable(plots.architecture(space, sample(space, seed)))
+
+
+@pytest.mark.parametrize("anchors", [0, 1], ids=["no anchors", "all anchors"])
+def test_the_extremes_of_a_chain_are_readable(anchors):
+    space = spaces.conv_chain(8)
+    named = zip(space.decisions, largest(space), strict=True)
+    arch = tuple(anchors if d.name.startswith("anchor") else token for d, token in named)
+    assert_readable(plots.architecture(space, arch))
+
+
+@pytest.mark.parametrize("space", LONG, ids=lambda s: s.name)
+def test_long_chains_wrap_and_text_stays_in_its_box(space):
+    ax = plots.architecture(space, largest(space))
+    boxes = frames(ax)
+    assert overlaps(boxes) == []
+    assert len({round(box.y0) for box in boxes}) > 1
+    for text, patch in zip(boxes, around(ax), strict=True):
+        assert patch.x0 < text.x0 < text.x1 < patch.x1
+        assert patch.y0 < text.y0 < text.y1 < patch.y1
+
+
+def around(ax):
+    renderer = ax.figure.canvas.get_renderer()
+    boxes = [patch for patch in ax.patches if isinstance(patch, FancyBboxPatch)]
+    return [patch.get_window_extent(renderer) for patch in boxes]
+
+
+@pytest.mark.parametrize("space", [CELL, DARTS, *CHAINS, *LONG[:2]], ids=lambda s: s.name)
+def test_every_space_is_drawn_within_the_page(space):
+    for draw in (plots.architecture, plots.one_hot):
+        assert draw(space, sample(space, 1)).figure.get_figwidth() <= theme.WIDEST + 0.1
+
+
+@pytest.mark.parametrize("space", [CELL, DARTS, spaces.conv_chain(8)], ids=lambda s: s.name)
+def test_in_a_small_axes_the_text_shrinks_and_stays_readable(space):
+    figure = Figure(figsize=(6, 3))
+    ax = figure.subplots(1, 2)[1]
+    plots.architecture(space, sample(space, 2), ax)
+    assert max(text.get_fontsize() for text in ax.texts) < theme.TEXT
+    figure.canvas = matplotlib.backends.backend_agg.FigureCanvasAgg(figure)
+    assert overlaps(frames(ax)) == []
+
+
+# ---- what is drawn ---------------------------------------------------------------------------
+
+
+def test_a_cell_names_its_operations_and_nodes():
+    ax = plots.architecture(CELL, (3, 1, 2, 0, 4, 1))
+    expected = ["input", "1", "2", "output", "conv 3×3", "skip", "conv 1×1", "avg pool", "skip"]
+    assert sorted(texts(ax)) == sorted(expected)
+
+
+def test_the_label_of_an_edge_is_on_that_edge():
+    def place(edge):
+        ax = plots.architecture(CELL, tuple(3 * (i == edge) for i in range(6)))
+        (label,) = (text for text in ax.texts if text.get_text() == "conv 3×3")
+        return label.get_position()
+
+    at = dict(zip(("01", "02", "12", "03", "13", "23"), map(place, range(6)), strict=True))
+    assert at["01"][0] < at["12"][0] < at["23"][0]
+    assert at["01"][1] == at["12"][1] == at["23"][1] == 0
+    assert at["13"][1] < 0 < at["02"][1] < at["03"][1]
+
+
+def test_a_highlight_marks_one_edge_even_where_there_is_no_operation():
+    plain, marked = (plots.architecture(CELL, (0,) * 6, highlight=edge) for edge in (None, 2))
+    nodes = {"input", "1", "2", "output"}
+    assert set(texts(plain)) == nodes
+    assert set(texts(marked)) == nodes | {"none"}
+
+
+def test_a_chain_has_a_box_for_each_node_and_an_arrow_for_each_edge():
+    for space, seed in itertools.product(CHAINS, range(3)):
+        graph = space.graph(sample(space, seed))
+        ax = plots.architecture(space, sample(space, seed))
+        assert len(around(ax)) == len(graph)
+        assert sum(isinstance(a, FancyArrowPatch) for a in ax.patches) == graph.number_of_edges()
+        plt.close(ax.figure)
+
+
+def test_a_wrong_architecture_is_refused_before_anything_is_drawn():
+    with pytest.raises(ValueError, match="6 tokens"):
+        plots.architecture(CELL, (0, 1))
+    assert plt.get_fignums() == []
+
+
+def test_several_cells_are_stacked_at_their_natural_size():
+    archs = [(3, 0, 3, 1, 0, 1), (4, 4, 4, 0, 4, 4)]
+    figure = plots.cells(CELL, archs, ["first", "second"])
+    upper, lower = figure.axes
+    assert upper.get_position().y0 >= lower.get_position().y1 - 1e-9
+    ax = plots.architecture(CELL, archs[0])
+    alone = {text.get_text(): text.get_fontsize() for text in ax.texts}
+    stacked = {text.get_text(): text.get_fontsize() for text in upper.texts}
+    assert stacked.pop("first") > 10
+    assert stacked == pytest.approx(alone, rel=0.02)
+    every, less = (plots.cells(CELL, [a], [""]) for a in ((3,) * 6, (3, 0, 3, 0, 0, 3)))
+    assert less.get_figheight() < every.get_figheight() - 0.5  # no room for what is not there
+    with pytest.raises(ValueError, match="a title for each"):
+        plots.cells(CELL, archs, ["only one"])
+
+
+def test_a_skeleton_names_channels_and_sizes_and_marks_what_is_searched():
+    around = spaces.Skeleton(8, 2, 3, 2, 15, 1)
+    ax = plots.skeleton(around)
+    said = "image 1×15×15, stem 8×8×8, cell ×2 8×8×8, reduce 16×4×4, cell ×2 16×4×4, "
+    said += "reduce 32×2×2, cell ×2 32×2×2, dense 10, output"
+    assert ", ".join(texts(ax)).replace("\n", " ") == said
+    searched = matplotlib.colors.to_rgba(plots.HIGHLIGHT)
+    boxes = [patch for patch in ax.patches if isinstance(patch, FancyBboxPatch)]
+    yellow = [box.get_facecolor() == searched for box in boxes]
+    assert yellow == ["cell" in text for text in texts(ax)]
+    shapes = {op.shape for op in CELL.network((1,) * 6, around).ops}
+    assert {(8, 8, 8), (16, 4, 4), (32, 2, 2)} <= shapes
+
+
+# ---- mixtures --------------------------------------------------------------------------------
+
+
+def weights(space, seed=0):
+    """Random rows [D, K] that add up to one."""
+    drawn = np.random.default_rng(seed).exponential(size=space.mask.shape)
+    return drawn / drawn.sum(axis=-1, keepdims=True)
+
+
+def mixed(space, w, arch=None, cell="normal"):
+    figure = Figure(figsize=(6, 3))
+    drawn = plots.MixedCell(figure.add_axes((0, 0, 1, 1)), space, cell)
+    drawn.update(w, arch)
+    return drawn
+
+
+@settings(deadline=None, max_examples=20)
+@given(SEEDS, st.sampled_from([(CELL, "normal"), (DARTS, "normal"), (DARTS, "reduce")]))
+def test_stripes_are_as_wide_as_their_weights(seed, which):
+    space, cell = which
+    w = weights(space, seed)
+    drawn = mixed(space, w, cell=cell)
+    corners = np.array([path.vertices[:-1] for path in drawn._ribbons.get_paths()])
+    widths = np.linalg.norm(corners[:, 0] - corners[:, -1], axis=1)  # at the start of each stripe
+    expected = (w[14:] if cell == "reduce" else w[: len(w) if space is CELL else 14]).copy()
+    expected[:, 0] = 0  # 'none', the first operation of both spaces
+    assert widths == pytest.approx(expected.ravel() * drawn.row.ribbon, abs=1e-9)
+
+
+@pytest.mark.parametrize("space", [CELL, DARTS], ids=["cell", "darts"])
+def test_stripes_have_the_colours_of_their_operations(space):
+    options = [str(option) for option in space.decisions[0].options]
+    full = [matplotlib.colors.to_rgb(plots.COLORS[option]) for option in options]
+    tints = mixed(space, weights(space))._ribbons.get_facecolor()[:, :3]
+    assert (tints.reshape(-1, len(options), 3) == np.array(full)).all()
+
+
+def test_what_is_left_out_is_pale():
+    arch = sample(DARTS, 1)
+    drawn = mixed(DARTS, weights(DARTS), arch)
+    lightness = drawn._ribbons.get_facecolor()[:, :3].reshape(14, 8, 3).min(axis=(1, 2))
+    kept = np.array(arch[:14]) != 0
+    assert lightness[~kept].min() > 0.7
+    assert lightness[kept].max() < 0.1
+
+
+def test_each_edge_of_the_small_cell_names_its_strongest_operation():
+    w = weights(CELL)
+    names = [name.get_text() for name in mixed(CELL, w)._names]
+    options = CELL.decisions[0].options
+    assert names == [f"{plots.label(options[row.argmax()])} {row.max():.2f}" for row in w]
+    even = mixed(CELL, np.full((6, 5), 0.2))
+    assert not any(name.get_visible() for name in even._names)
+
+
+def test_names_overlap_neither_each_other_nor_a_node():
+    ax = plots.mixed_cell(CELL, np.eye(5)[[3, 3, 3, 3, 3, 3]])
+    assert sum(bool(re.search(r"\d\.\d\d$", text)) for text in texts(ax)) == 6
+    assert overlaps(frames(ax)) == []
+
+
+def test_a_mixture_that_is_not_there_is_refused():
+    with pytest.raises(TypeError, match="has no cell to draw"):
+        plots.mixed_cell(spaces.mlp(), np.ones((2, 2)))
+    with pytest.raises(ValueError, match="shape"):
+        plots.mixed_cell(CELL, np.ones((5, 6)))

@@ -1,0 +1,97 @@
+"""Matrices show the numbers they are given, each in its place and as full as it is large."""
+
+import matplotlib
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from matplotlib.figure import Figure
+
+from nas_lab import plots, spaces
+from tests.plots.readable import frames, overlaps, texts
+
+CELL = spaces.nasbench201()
+OTHERS = [spaces.conv_chain(4), spaces.conv_chain(8), spaces.mlp(), spaces.rnn(), spaces.mobile()]
+
+
+def test_w_of_an_architecture_has_a_one_in_each_row():
+    said = texts(plots.one_hot(CELL, (3, 1, 2, 0, 4, 1)))
+    assert (said.count("1"), said.count("0")) == (6, 24)
+    assert set(plots.decision_labels(CELL)) < set(said)
+
+
+def test_w_shows_probabilities():
+    w = np.full((6, 5), 0.2)
+    w[0] = [0.5, 0.25, 0.25, 0, 0]
+    said = texts(plots.one_hot(CELL, w))
+    assert (said.count("0.20"), said.count("0.25"), said.count("0")) == (25, 2, 2)
+
+
+def test_w_names_options_where_decisions_differ_and_leaves_out_what_does_not_exist():
+    space = spaces.mobile(1)
+    options = [str(option) for decision in space.decisions for option in decision.options]
+    assert texts(plots.one_hot(space, (1, 2, 0, 1, 1)))[: len(options)] == options
+    soft = plots.one_hot(space, space.mask / space.mask.sum(1, keepdims=True))
+    assert "mobilenet: 0.50" in texts(soft)
+
+
+def test_w_of_another_shape_is_refused():
+    with pytest.raises(ValueError, match=r"shape \(6, 5\).*\(5, 6\)"):
+        plots.one_hot(CELL, np.zeros((5, 6)))
+
+
+@pytest.mark.parametrize("space", [CELL, *OTHERS], ids=lambda s: f"{s.name}-{len(s.decisions)}")
+def test_w_is_readable(space):
+    arch = space.sample(np.random.default_rng(3))
+    for w in (arch, space.mask / space.mask.sum(axis=1, keepdims=True)):
+        assert overlaps(frames(plots.one_hot(space, w))) == []
+
+
+WS = st.lists(st.lists(st.floats(0.01, 1), min_size=5, max_size=5), min_size=6, max_size=6)
+
+
+@settings(deadline=None, max_examples=30)
+@given(WS, st.tuples(*[st.integers(0, 4)] * 6))
+def test_a_policy_is_as_full_as_it_is_likely(weights, arch):
+    w = np.array(weights) / np.sum(weights, axis=1, keepdims=True)
+    ax = Figure().add_subplot()
+    plots.PolicyMatrix(ax, CELL).update(w, arch)
+    tints = ax.collections[0].get_facecolor()[:, :3].reshape(6, 5, 3)
+    full = [matplotlib.colors.to_rgb(plots.COLORS[op]) for op in CELL.decisions[0].options]
+    np.testing.assert_allclose(tints, 1 - w[:, :, None] * (1 - np.array(full)))
+    assert texts(ax) == [f"{value:.2f}" if value >= 0.05 else "" for value in w.ravel()]
+    for ring in ax.lines:
+        assert ring.get_xydata().tolist() == [[k + 0.5, d + 0.5] for d, k in enumerate(arch)]
+
+
+def test_a_policy_is_emptied_where_there_is_none(ax):
+    matrix = plots.PolicyMatrix(ax, CELL)
+    matrix.update(np.full((6, 5), 0.2), (0,) * 6)
+    matrix.update(None)
+    assert (ax.collections[0].get_facecolor() == 1).all()
+    assert set(texts(ax)) == {""}
+    assert all(len(ring.get_xdata()) == 0 for ring in ax.lines)
+
+
+def test_fields_lie_where_their_names_are(ax):
+    plots.PolicyMatrix(ax, CELL)
+    centres = [path.vertices[:4].mean(axis=0) for path in ax.collections[0].get_paths()]
+    heads = (text.get_text() for text in ax.get_xticklabels())
+    columns = dict(zip(heads, ax.get_xticks(), strict=True))
+    rows = dict(zip((t.get_text() for t in ax.get_yticklabels()), ax.get_yticks(), strict=True))
+    assert centres[1 * 5 + 3].tolist() == [columns["conv\n3×3"], rows["input → 2"]]
+    assert ax.yaxis_inverted()  # the first decision is at the top
+
+
+def test_effects_are_points_and_shares_fill_the_lower_triangle():
+    values = np.zeros((6, 5))
+    values[2, 3], values[0, 0] = 0.0312, -0.01
+    effects = plots.effects(CELL, values, "finding")
+    said = np.array(texts(effects)).reshape(6, 5)
+    assert (said[2, 3], said[0, 0], said[1, 1]) == ("+3.1", "−1.0", "+0.0")
+    red, blue = effects.collections[0].get_facecolor()[[0, 13], :3]
+    assert red[0] > red[2]
+    assert blue[2] > blue[0]
+    shares = plots.shares(CELL, np.full((6, 6), 0.25), "finding")
+    assert texts(shares) == ["25.0%"] * 21
+    assert [t.get_text() for t in shares.get_xticklabels()] == plots.decision_labels(CELL)

@@ -1,0 +1,202 @@
+"""Colours that every reader can tell apart, words, and pictures on the page."""
+
+import itertools
+import math
+import subprocess
+import sys
+
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from nas_lab import plots, spaces
+
+CELL, DARTS = spaces.nasbench201(), spaces.darts()
+CHAINS = [spaces.conv_chain(4), spaces.mlp(), spaces.rnn(), spaces.mobile()]
+
+# G. M. Machado, M. M. Oliveira, L. A. F. Fernandes, 2009: what those see who lack one cone.
+VISIONS = {
+    "all cones": np.eye(3),
+    "protanopia": [
+        [0.152286, 1.052583, -0.204868],
+        [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ],
+    "deuteranopia": [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ],
+    "tritanopia": [
+        [1.255528, -0.076749, -0.178779],
+        [-0.078411, 0.930809, 0.147602],
+        [0.004733, 0.691367, 0.303900],
+    ],
+}
+STRATEGIES = "RandomSearch RegularizedEvolution Reinforce LocalSearch OneShot Darts"
+TOGETHER = {  # what can stand in one picture
+    "nasbench201": CELL.decisions[0].options,
+    "darts": DARTS.decisions[0].options,
+    "mobile": ("resnet", "mobilenet", "image"),
+    "strategies": STRATEGIES.split(),
+}
+TOGETHERS = pytest.mark.parametrize("names", TOGETHER.values(), ids=TOGETHER)
+
+
+def linear(colour):
+    c = np.array(matplotlib.colors.to_rgb(colour))
+    return np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
+
+
+def lab(rgb):
+    """CIE L*a*b* of linear sRGB under D65."""
+    to_xyz = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
+    xyz = np.array(to_xyz) @ rgb / [0.9505, 1.0, 1.089]
+    x, y, z = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+@TOGETHERS
+@pytest.mark.parametrize("vision", VISIONS)
+def test_colours_stay_apart_for_every_eye(names, vision):
+    seen = [lab(np.clip(VISIONS[vision] @ linear(plots.COLORS[n]), 0, 1)) for n in names]
+    distances = [math.dist(a, b) for a, b in itertools.combinations(seen, 2)]
+    assert min(distances) > 15  # 2 is just visible side by side
+
+
+@TOGETHERS
+def test_colours_stay_apart_in_grey_and_near_ones_differ_in_style(names):
+    lightness = {name: lab(linear(plots.COLORS[name]))[0] for name in names}
+    for a, b in itertools.pairwise(sorted(names, key=lightness.get)):
+        assert lightness[b] - lightness[a] > 3.5
+        assert lightness[b] - lightness[a] > 7 or plots.style(a) != plots.style(b)
+
+
+@pytest.mark.parametrize("name", plots.COLORS)
+def test_text_reads_on_every_colour(name):
+    both = (plots.COLORS[name], plots.text_on(plots.COLORS[name]))
+    dark, light = sorted(linear(colour) @ [0.2126, 0.7152, 0.0722] for colour in both)
+    assert (light + 0.05) / (dark + 0.05) > 4.4
+
+
+def test_every_operation_has_a_colour_a_style_and_a_name():
+    for operation in (*CELL.decisions[0].options, *DARTS.decisions[0].options):
+        assert operation in plots.COLORS
+        assert plots.style(operation, 0) == plots.style(operation, 1)
+        assert operation == "none" or plots.label(operation) != operation
+    for space in CHAINS:
+        arch = space.sample(np.random.default_rng(0))
+        for _, kind in space.graph(arch).nodes(data="operation"):
+            assert kind in plots.COLORS
+
+
+def test_names_without_a_colour_take_turns():
+    assert plots.color("mine", 0) != plots.color("mine", 1)
+    assert plots.style("mine", 0) != plots.style("mine", 1)
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (0.5, "0.5"),
+        (999, "999"),
+        (4096, "4,096"),
+        (73_306, "73.3 thousand"),
+        (999_700, "1.00 million"),
+        (7_783_000, "7.78 million"),
+        (220_119_680, "220 million"),
+        (1.2e9, "1.20 billion"),
+    ],
+)
+def test_quantities(number, words):
+    assert plots.quantity(number) == words
+
+
+def test_decisions_are_called_by_the_nodes_they_join():
+    assert plots.decision_labels(CELL)[3] == "input → output"
+    assert plots.decision_labels(DARTS)[-1] == "reduce: 2 → 3"
+    assert plots.decision_labels(spaces.mlp())[:2] == ["layers", "hidden 1"]
+
+
+# ---- on the page -----------------------------------------------------------------------------
+
+
+def run(script):
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert not done.stderr
+    return done.stdout.strip()
+
+
+DRAWINGS = {
+    "cell": lambda ax: plots.architecture(CELL, (1,) * 6, ax),
+    "darts": lambda ax: plots.architecture(DARTS, spaces.DARTS_V2, ax),
+    "chain": lambda ax: plots.architecture(spaces.mlp(), (1, 1, 1, 1, 1), ax),
+    "mixed_cell": lambda ax: plots.mixed_cell(CELL, np.full((6, 5), 0.2), ax),
+    "one_hot": lambda ax: plots.one_hot(CELL, (1,) * 6, ax),
+    "effects": lambda ax: plots.effects(CELL, np.ones((6, 5)), "", ax),
+    "incumbent": lambda ax: plots.incumbent({"mine": [0.5]}, ax),
+}
+
+
+@pytest.mark.parametrize("draw", DRAWINGS.values(), ids=DRAWINGS)
+def test_every_drawing_uses_the_axes_it_is_given_and_leaves_settings_alone(draw, ax):
+    before = dict(matplotlib.rcParams)
+    assert draw(ax) is ax
+    assert plt.get_fignums() == []
+    draw(None)
+    assert len(plt.get_fignums()) == 1
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_importing_plots_changes_no_setting():
+    check = "before = dict(matplotlib.rcParams); import nas_lab.plots.charts, nas_lab.plots.graphs;"
+    same = "print(dict(matplotlib.rcParams) == before)"
+    assert run(f"import matplotlib, matplotlib.pyplot; {check} {same}") == "True"
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """What a notebook would be sent."""
+    sent = []
+    monkeypatch.setattr("IPython.get_ipython", lambda: object())
+    monkeypatch.setattr("IPython.display.display", lambda data, raw: sent.append(data))
+    return sent
+
+
+def test_show_sends_one_image_with_its_text_and_closes_the_figure(shown):
+    plots.show(plots.architecture(CELL, (1,) * 6), 'skips "only" <all>')
+    (data,) = shown
+    assert 'alt="skips &quot;only&quot; &lt;all&gt;"' in data["text/html"]
+    assert "max-width:100%" in data["text/html"]
+    assert "background:white" in data["text/html"]
+    assert data["text/plain"] == 'skips "only" <all>'
+    assert plt.get_fignums() == []
+
+
+def test_an_image_is_as_wide_as_its_figure_says():
+    figure = Figure(figsize=(5, 2))
+    assert 'width="480" height="192"' in plots.image_html(figure, "empty", tight=False)
+
+
+def test_show_takes_a_figure_and_a_part_of_one(shown):
+    figure, _ = plt.subplots()
+    plots.show(figure, "a figure")
+    plots.show(plt.figure().subfigures(1, 2)[0].add_subplot(), "a part")
+    assert len(shown) == 2
+    assert plt.get_fignums() == []
+
+
+def test_show_wants_words_for_those_who_cannot_see(ax):
+    with pytest.raises(ValueError, match="alt is empty"):
+        plots.show(ax, " ")
+    with pytest.raises(TypeError, match="not a matplotlib"):
+        plots.show("picture", "a text")
+
+
+def test_outside_of_a_notebook_show_only_closes():
+    draw = "plots.show(plots.architecture(spaces.nasbench201(), (1,) * 6), 'skips')"
+    modules = "import matplotlib; matplotlib.use('agg'); from nas_lab import plots, spaces"
+    left = "import matplotlib.pyplot as plt; print(plt.get_fignums())"
+    assert run(f"{modules}; {draw}; {left}") == "[]"
