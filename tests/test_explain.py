@@ -1,0 +1,423 @@
+"""Effects, counterfactuals, motifs and rank correlations, against their definitions written out."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from sklearn.inspection import partial_dependence
+from sklearn.tree import DecisionTreeRegressor
+
+from nas_lab import explain, spaces
+from nas_lab.explain import complete, kendall, one_hot_rows, precision_at, rank_correlation, tokens
+from nas_lab.spaces.base import Decision, Space
+
+
+def written_out(sizes):
+    space = Space(
+        "small", tuple(Decision(n, tuple("wxyz"[:k])) for n, k in zip("abcd", sizes, strict=True))
+    )
+    return space, np.array(list(space))
+
+
+SPACE, ARCHS = written_out((2, 3, 4, 2))
+EVEN, EVEN_ARCHS = written_out((3, 3, 3, 3))
+SEEDS = st.integers(0, 10_000)
+
+
+def random_scores(seed):
+    return np.random.default_rng(seed).normal(size=len(ARCHS)).round(3)
+
+
+def share_of(scores, places, arch):
+    """Mean score of the architectures that share these decisions with `arch`: brute force."""
+    alike = (ARCHS[:, places] == np.array(arch)[places]).all(axis=1)
+    return scores[alike].mean()
+
+
+def mean_gain(value):
+    """Shapley values by their definition: the mean, over all orders, of what each adds."""
+    gains = np.zeros(4)
+    for order in itertools.permutations(range(4)):
+        for place in range(4):
+            before, after = list(order[:place]), list(order[: place + 1])
+            gains[order[place]] += value(after) - value(before)
+    return gains / math.factorial(4)
+
+
+# ---- effects -------------------------------------------------------------------------------------
+
+
+@given(SEEDS)
+@settings(max_examples=25, deadline=None)
+def test_effects_add_up_to_scores_and_shares_to_the_variance(seed):
+    scores = random_scores(seed)
+    found = explain.anova(SPACE, ARCHS, scores)
+    assert [found.score(arch) for arch in SPACE] == pytest.approx(scores)
+    variance = sum((effect**2).mean() for group, effect in found.effects.items() if group)
+    assert variance == pytest.approx(scores.var())
+    assert sum(found.shares.values()) == pytest.approx(1)
+    assert found.importance().sum() == pytest.approx(1)
+    for group, effect in found.effects.items():
+        for axis in range(len(group)):
+            assert np.allclose(effect.mean(axis=axis), 0)
+
+
+@given(SEEDS)
+@settings(max_examples=25, deadline=None)
+def test_main_effects_are_conditional_means(seed):
+    scores = random_scores(seed)
+    expected = np.zeros((4, 4))
+    for d, k in zip(*np.nonzero(SPACE.mask), strict=True):
+        expected[d, k] = scores[ARCHS[:, d] == k].mean() - scores.mean()
+    assert explain.main_effects(SPACE, ARCHS, scores) == pytest.approx(expected)
+
+
+@given(SEEDS, st.integers(0, len(ARCHS) - 1))
+@settings(max_examples=15, deadline=None)
+def test_shapley_values_are_those_of_all_orders(seed, row):
+    scores, arch = random_scores(seed), tuple(ARCHS[row])
+    found = explain.anova(SPACE, ARCHS, scores)
+    expected = mean_gain(lambda places: share_of(scores, places, arch))
+    assert found.shapley(arch) == pytest.approx(expected)
+    assert found.shapley(arch).sum() + found.mean == pytest.approx(scores[row])
+
+
+def test_importance_is_the_shapley_value_of_explained_variance():
+    scores = random_scores(5)
+
+    def explained(places):
+        return np.var([share_of(scores, places, arch) for arch in SPACE]) / scores.var()
+
+    found = explain.anova(SPACE, ARCHS, scores).importance()
+    assert found == pytest.approx(mean_gain(explained))
+
+
+@given(SEEDS, st.data())
+@settings(max_examples=25, deadline=None)
+def test_the_parts_of_a_swap_add_up_to_the_change(seed, data):
+    scores = random_scores(seed)
+    found = explain.anova(SPACE, ARCHS, scores)
+    before = data.draw(st.sampled_from(list(SPACE)))
+    d = data.draw(st.integers(0, 3))
+    token = data.draw(st.integers(0, len(SPACE.decisions[d].options) - 1))
+    swap = found.swap(before, d, token)
+    of = dict(zip(SPACE, scores, strict=True))
+    assert swap.change == pytest.approx(of[swap.after] - of[before])
+    assert swap.alone == pytest.approx(found.main[d, token] - found.main[d, before[d]])
+    assert swap.pairs[d] == 0
+
+
+def test_known_effects_are_given_back():
+    rng = np.random.default_rng(0)
+    effects = [rng.normal(size=len(decision.options)) for decision in SPACE.decisions]
+    effects = [effect - effect.mean() for effect in effects]
+    together = rng.normal(size=(2, 4))
+    together -= together.mean(axis=0) + together.mean(axis=1, keepdims=True) - together.mean()
+    scores = 0.7 + sum(effect[ARCHS[:, d]] for d, effect in enumerate(effects))
+    scores = scores + together[ARCHS[:, 0], ARCHS[:, 2]]
+    found = explain.anova(SPACE, ARCHS, scores)
+    assert found.mean == pytest.approx(0.7)
+    for d, effect in enumerate(effects):
+        assert found.effects[(d,)] == pytest.approx(effect)
+    assert found.pair(0, 2) == pytest.approx(together)
+    assert found.pair(2, 0) == pytest.approx(together.T)
+    assert found.pair(1, 3) == pytest.approx(np.zeros((3, 2)))
+    assert found.shares[(0, 2)] == pytest.approx((together**2).mean() / scores.var())
+
+
+def test_the_same_as_scikit_learns_partial_dependence():
+    """A tree that knows every score by heart, its response averaged over all architectures."""
+    scores = random_scores(3)
+    tree = DecisionTreeRegressor(random_state=0).fit(ARCHS.astype(float), scores)
+    found = explain.anova(SPACE, ARCHS, scores)
+    for d in range(4):
+        response = partial_dependence(tree, ARCHS.astype(float), [d], method="brute")
+        assert found.effects[(d,)] == pytest.approx(response["average"][0] - scores.mean())
+
+
+def test_an_architecture_has_the_score_of_its_canonical_form():
+    space = spaces.nasbench201()
+    canonical = sorted({space.canonical(arch) for arch in space})
+    scores = np.random.default_rng(0).random(len(canonical))
+    found = explain.main_effects(space, canonical, scores)
+    of = dict(zip(canonical, scores, strict=True))
+    whole = np.array([of[space.canonical(arch)] for arch in space])
+    chosen = np.array(list(space))[:, 4] == 2
+    assert found[4, 2] == pytest.approx(whole[chosen].mean() - whole.mean())
+
+
+def test_a_forest_stands_in_for_what_nobody_trained():
+    effects = [np.linspace(0, 3, len(d.options)) for d in SPACE.decisions]
+    scores = sum(effect[ARCHS[:, d]] for d, effect in enumerate(effects))
+    rows = np.random.default_rng(0).permutation(len(ARCHS))[:40]
+    sampled, again = (explain.main_effects(SPACE, ARCHS[rows], scores[rows]) for _ in range(2))
+    exact = explain.main_effects(SPACE, ARCHS, scores)
+    assert np.array_equal(sampled, again)
+    assert not np.array_equal(sampled, exact)
+    assert np.corrcoef(sampled[SPACE.mask], exact[SPACE.mask])[0, 1] > 0.9
+    with pytest.raises(ValueError, match="a forest needs at least 10"):
+        explain.main_effects(SPACE, ARCHS[:9], scores[:9])
+
+
+def test_equal_scores_have_no_effects():
+    found = explain.anova(SPACE, ARCHS, np.full(len(ARCHS), 0.5))
+    assert found.importance() == pytest.approx(np.zeros(4))
+    assert found.main == pytest.approx(np.zeros((4, 4)))
+
+
+def test_numbers_of_architectures_are_in_the_order_of_the_space():
+    assert np.array_equal(tokens(SPACE), ARCHS)
+    for arch, row in zip(SPACE, one_hot_rows(SPACE), strict=True):
+        assert np.array_equal(SPACE.one_hot(arch)[SPACE.mask], row)
+    known = complete(SPACE, ARCHS[:5], np.arange(5.0))
+    assert known[tuple(ARCHS[3])] == 3
+    assert np.isnan(known).sum() == len(ARCHS) - 5
+
+
+class Excluding(Space):
+    @property
+    def size(self):
+        return 3
+
+
+LARGE = Space("large", tuple(Decision(str(i), (0, 1)) for i in range(40)))
+ODD = Excluding("odd", SPACE.decisions[:2])
+TWICE = np.array([ARCHS[0], ARCHS[0]])
+
+
+@pytest.mark.parametrize(
+    ("space", "archs", "scores", "says"),
+    [
+        (SPACE, ARCHS[:, :3], np.ones(len(ARCHS)), "has 4 tokens"),
+        (SPACE, ARCHS, np.ones(3), r"give archs \[N, 4\]"),
+        (SPACE, ARCHS, np.full(len(ARCHS), np.nan), "scores are NaN"),
+        (SPACE, TWICE, [0.1, 0.2], "two scores for one network"),
+        (LARGE, np.zeros((1, 40), int), [0.0], "too many to write out"),
+        (ODD, np.zeros((1, 2), int), [0.0], "excludes combinations"),
+    ],
+)
+def test_bad_arrays_and_spaces_are_explained(space, archs, scores, says):
+    with pytest.raises(ValueError, match=says):
+        explain.anova(space, archs, scores)
+
+
+def test_bad_questions_are_explained():
+    found = explain.anova(SPACE, ARCHS, random_scores(0))
+    with pytest.raises(ValueError, match="two different decisions from 0 to 3, not 1 and 1"):
+        found.pair(1, 1)
+    with pytest.raises(ValueError, match="decisions 0 to 3"):
+        found.swap((0, 0, 0, 0), 4, 0)
+    with pytest.raises(ValueError, match="choose from 0 to 1"):
+        found.swap((0, 0, 0, 0), 0, 2)
+
+
+# ---- counterfactuals and motifs ------------------------------------------------------------------
+
+
+@given(st.integers(0, 1_000), st.sampled_from(list(EVEN)), st.sampled_from([0.0, 0.1, 0.5]))
+@settings(max_examples=40, deadline=None)
+def test_nothing_nearer_is_better(seed, arch, margin):
+    scores = dict(zip(EVEN, np.random.default_rng(seed).permutation(81) / 100, strict=True))
+    found = explain.nearest_better(EVEN, EVEN_ARCHS, list(scores.values()), arch, margin=margin)
+    distance = {a: sum(x != y for x, y in zip(a, arch, strict=True)) for a in EVEN}
+    better = [a for a in EVEN if scores[a] - scores[arch] > margin]
+    if not better:
+        assert found is None
+        return
+    expected = min(better, key=lambda a: (distance[a], -scores[a]))
+    assert found.arch == expected
+    assert found.gain == pytest.approx(scores[expected] - scores[arch])
+    assert [expected[d] != arch[d] for d in range(4)] == [d in found.changes for d in range(4)]
+
+
+def test_the_motif_that_was_planted_comes_first():
+    planted = (EVEN_ARCHS[:, 1] == 2) & (EVEN_ARCHS[:, 3] == 0)
+    scores = planted + np.random.default_rng(0).random(81) / 2
+    found = explain.motifs(EVEN, EVEN_ARCHS, scores, top=1 / 9)
+    assert len(found) == 6 * 9
+    assert found[0].places == (1, 3)
+    assert found[0].options == ("y", "w")
+    assert found[0].top == 1
+    assert found[0].all == pytest.approx(1 / 9)
+    # Fisher's exact test asks the same of the table of counts.
+    assert found[0].p == pytest.approx(stats.fisher_exact([[9, 0], [0, 72]], "greater").pvalue)
+
+
+def test_bad_searches_for_neighbours_and_motifs_are_explained():
+    with pytest.raises(ValueError, match="is not known"):
+        explain.nearest_better(EVEN, EVEN_ARCHS[1:], np.ones(80), (0, 0, 0, 0))
+    with pytest.raises(ValueError, match="margin must be"):
+        explain.nearest_better(EVEN, EVEN_ARCHS, np.ones(81), (0, 0, 0, 0), margin=-1)
+    with pytest.raises(ValueError, match=r"give archs \[N, 4\]"):
+        explain.motifs(EVEN, EVEN_ARCHS[:, :2], np.ones(81))
+    with pytest.raises(ValueError, match="top is a share"):
+        explain.motifs(EVEN, EVEN_ARCHS, np.ones(81), top=0)
+
+
+# ---- rank correlations ---------------------------------------------------------------------------
+
+LEVELS = st.integers(0, 4).map(float)  # few levels: many ties
+
+
+def pairs(most=12):
+    return st.integers(2, most).flatmap(
+        lambda n: st.tuples(*[st.lists(LEVELS, min_size=n, max_size=n) for _ in "ab"])
+    )
+
+
+def tau_b(a, b):
+    """Kendall's definition, pair by pair."""
+    i, j = np.triu_indices(len(a), k=1)
+    one, other = (np.sign(np.subtract(np.take(x, i), np.take(x, j))) for x in (a, b))
+    return (one @ other) / math.sqrt((one @ one) * (other @ other))
+
+
+def mean_share(a, b, k):
+    """Share of the best among the first k, over every order in which ties can be broken."""
+    last, shares = sorted(b)[-k], []
+    for order in itertools.permutations(range(len(a))):
+        first = sorted(order, key=lambda i: -a[i])[:k]
+        shares.append(sum(b[i] >= last for i in first) / k)
+    return np.mean(shares)
+
+
+def normal_pair(rho, n, seed):
+    rng = np.random.default_rng(seed)
+    return rng.multivariate_normal([0, 0], [[1, rho], [rho, 1]], size=n).T
+
+
+def rho_of(a, b):
+    return rank_correlation(a, b, resamples=0).rho
+
+
+@given(pairs())
+def test_tau_and_rho_follow_their_definitions(ab):
+    a, b = ab
+    assume(len(set(a)) > 1 and len(set(b)) > 1)
+    assert kendall(a, b) == pytest.approx(tau_b(a, b))
+    ranks = [stats.rankdata(a), stats.rankdata(b)]
+    assert rho_of(a, b) == pytest.approx(np.corrcoef(ranks)[0, 1])
+
+
+@given(pairs(most=6), st.floats(0.01, 1))
+@settings(max_examples=60, deadline=None)
+def test_precision_is_the_mean_share_over_all_ways_to_break_ties(ab, top):
+    a, b = ab
+    k = max(1, round(top * len(a)))
+    assert precision_at(a, b, top) == pytest.approx(mean_share(a, b, k))
+
+
+def test_precision_of_a_case_worked_by_hand():
+    truth = [0.9, 0.8, 0.7, 0.6, 0.5, 0.4]
+    estimate = [3, 9, 1, 8, 3, 3]  # first 9 and 8, then one of the three 3s
+    assert precision_at(estimate, truth, top=2 / 6) == 1 / 2
+    assert precision_at(estimate, truth, top=3 / 6) == pytest.approx((1 + 1 / 3) / 3)
+    assert precision_at(estimate, truth, top=1) == 1
+
+
+@given(pairs(), st.integers(0, 3))
+@settings(deadline=None)
+def test_only_the_ranking_matters(ab, seed):
+    a, b = (np.array(scores) for scores in ab)
+    one = rank_correlation(a, b, resamples=5, seed=seed)
+    other = rank_correlation(np.exp(a), 2 * b - 7, resamples=5, seed=seed)
+    assert str(one) == str(other)
+    np.testing.assert_equal(vars(one), vars(other))  # NaN equals NaN here
+
+
+def test_the_parts_are_those_of_the_single_functions():
+    a, b = normal_pair(0.7, 50, seed=0)
+    whole = rank_correlation(a, b, top=0.2, resamples=0)
+    assert (whole.tau, whole.precision) == (kendall(a, b), precision_at(a, b, 0.2))
+    assert (whole.n, whole.k) == (50, 10)
+    for interval in (whole.tau_interval, whole.rho_interval, whole.precision_interval):
+        assert np.isnan(interval).all()
+
+
+def test_intervals_cover_the_truth_as_often_as_they_say():
+    """Of a normal pair, tau is 2/pi arcsin(rho) and Spearman's rho 6/pi arcsin(rho/2)."""
+    rho, top, n, simulations = 0.7, 0.2, 60, 100
+    edge = stats.norm.isf(top)
+    both = stats.multivariate_normal.cdf([-edge, -edge], cov=[[1, rho], [rho, 1]])
+    truth = [2 / np.pi * np.arcsin(rho), 6 / np.pi * np.arcsin(rho / 2), both / top]
+    covered = np.zeros(3, dtype=int)
+    for seed in range(simulations):
+        found = rank_correlation(*normal_pair(rho, n, seed), top=top, resamples=80, seed=seed)
+        intervals = (found.tau_interval, found.rho_interval, found.precision_interval)
+        covered += [low <= t <= high for (low, high), t in zip(intervals, truth, strict=True)]
+    for count in covered.tolist():
+        assert stats.binomtest(count, simulations, 0.95, alternative="less").pvalue > 0.001
+    assert covered[:2].max() < simulations  # nor are they too wide: 0.95 ** 100 is 0.006
+
+
+@pytest.mark.parametrize("n", [2, 3, 10])
+def test_copies_in_the_draws_do_not_spoil_perfect_agreement(n):
+    """A plain tau over n draws with copies would be about 1 - 1/n."""
+    found = rank_correlation(np.arange(n), np.arange(n) ** 2, resamples=200)
+    assert (found.tau, found.rho, found.precision) == pytest.approx((1, 1, 1))
+    for interval in (found.tau_interval, found.rho_interval, found.precision_interval):
+        assert interval == pytest.approx((1, 1))
+
+
+def test_the_seed_decides_and_no_global_generator_is_touched():
+    a, b = normal_pair(0.5, 30, seed=0)
+    before = np.random.get_state()[1].tolist()  # noqa: NPY002
+    one, two, other = (rank_correlation(a, b, resamples=20, seed=seed) for seed in (0, 0, 1))
+    assert one == two != other
+    assert np.random.get_state()[1].tolist() == before  # noqa: NPY002
+
+
+def test_it_reads_as_a_sentence():
+    found = explain.RankCorrelation(
+        0.631, 0.8, 0.5, (0.6, 0.66), (0.75, 0.85), (0.4, 0.6), n=100, k=10
+    )
+    assert str(found) == (
+        "tau = 0.63 [0.60, 0.66], rho = 0.80 [0.75, 0.85], "
+        "precision at the top 10 of 100 = 0.50 [0.40, 0.60]"
+    )
+    assert "tau = 1.00, rho" in str(rank_correlation([1, 2], [1, 2], resamples=0))
+
+
+def test_equal_scores_rank_nothing():
+    found = rank_correlation(np.ones(20), np.arange(20), top=0.25, resamples=10)
+    assert np.isnan([found.tau, found.rho, *found.tau_interval]).all()
+    assert found.precision == 0.25  # what a blind choice finds
+
+
+def test_draws_that_hold_one_architecture_only_are_left_out():
+    found = [rank_correlation([1, 2], [2, 3], resamples=1, seed=seed) for seed in range(20)]
+    assert {str(each.tau_interval) for each in found} == {"(nan, nan)", "(1.0, 1.0)"}
+
+
+def test_infinite_scores_are_ranked():
+    scores = [-math.inf, 0, math.inf]
+    assert kendall(scores, [1, 2, 3]) == precision_at(scores, [1, 2, 3]) == 1
+    assert rho_of(scores, [3, 2, 1]) == pytest.approx(-1)
+
+
+@pytest.mark.parametrize("measure", [rank_correlation, kendall, precision_at])
+def test_bad_scores_are_explained(measure):
+    with pytest.raises(ValueError, match=r"2 of 4 architectures have no score.*keep = "):
+        measure([1, 2, math.nan, 4], [1, math.nan, 3, 4])
+    for a, b in (([1, 2], [1, 2, 3]), ([[1, 2]], [[1, 2]]), ([1], [1]), ([], [])):
+        with pytest.raises(ValueError, match=r"two arrays \[N\] of scores"):
+            measure(a, b)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "words"),
+    [
+        ({"top": 0}, ValueError, "top is a share"),
+        ({"top": 10}, ValueError, "top is a share"),
+        ({"resamples": -1}, ValueError, "resamples must be at least 0"),
+        ({"resamples": 1.5}, TypeError, "resamples must be a whole number"),
+        ({"seed": -1}, ValueError, "seed must be at least 0"),
+    ],
+)
+def test_bad_arguments_are_explained(wrong, error, words):
+    with pytest.raises(error, match=words):
+        rank_correlation([1, 2, 3], [1, 2, 3], **wrong)
