@@ -1,8 +1,9 @@
 """Chains, dense, recurrent and mobile networks against cases worked by hand."""
 
+import numpy as np
 import pytest
 
-from nas_lab.spaces import Skeleton, conv_chain, mlp, mobile, rnn
+from nas_lab.spaces import Skeleton, conv_chain, mlp, mobile, plain_chain, rnn
 
 SKELETON = Skeleton(channels=8, resolution=16, in_channels=1)
 
@@ -28,6 +29,26 @@ def test_inputs_of_unequal_size_are_padded_to_the_largest():
     assert [op.shape for op in net.ops if op.kind == "concat"] == [(48, 8, 8)]
 
 
+@pytest.mark.parametrize("seed", range(10))
+def test_plain_chains_are_chains_without_skips_of_any_length(seed):
+    space = plain_chain((1, 2, 4))
+    arch = space.sample(np.random.default_rng(seed))
+    layers = space.decode(arch)["layers"]
+    fixed, tokens = conv_chain(layers, skips=False), arch[1 : 1 + 4 * layers]
+    assert space.network(arch, SKELETON).ops == fixed.network(tokens, SKELETON).ops
+    assert space.cost(arch, SKELETON) == fixed.cost(tokens, SKELETON)
+    ours, theirs = space.graph(arch), fixed.graph(tokens)
+    assert ours.edges == theirs.edges
+    assert dict(ours.nodes(data=True)) == dict(theirs.nodes(data=True))
+
+
+def test_the_cost_of_a_plain_chain_by_hand():
+    space = plain_chain((2,), heights=(3,), widths=(1,), strides=(2,), filters=(5,))
+    cost = space.cost((0,) * 9, SKELETON)
+    assert cost.macs == 3 * 5 * 8 * 8 + 3 * 5 * 5 * 4 * 4 + 5 * 10
+    assert cost.params == (3 * 5 + 10) + (3 * 5 * 5 + 10) + (5 * 10 + 10)
+
+
 def test_costs_of_a_dense_network_by_hand():
     space = mlp()
     arch = space.encode(
@@ -40,9 +61,11 @@ def test_costs_of_a_dense_network_by_hand():
     assert space.decode(space.canonical(arch))["hidden_4"] == 16
 
 
-def test_dense_layers_that_do_not_exist_do_not_tell_networks_apart():
-    space = mlp(layers=(1, 2), hidden=(4, 8, 16))
-    assert len({space.canonical(arch) for arch in space}) == 3 + 9
+def test_layers_that_do_not_exist_do_not_tell_networks_apart():
+    dense = mlp(layers=(1, 2), hidden=(4, 8, 16))
+    assert len({dense.canonical(arch) for arch in dense}) == 3 + 9
+    plain = plain_chain((1, 2), heights=(3,), widths=(1, 3), strides=(1,), filters=(4, 8))
+    assert len({plain.canonical(arch) for arch in plain}) == 4 + 4**2
 
 
 @pytest.mark.parametrize(("cell", "gates"), [("rnn", 1), ("gru", 3), ("lstm", 4)])
