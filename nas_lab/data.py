@@ -27,6 +27,8 @@ from torch.nn import functional as F
 from nas_lab import checks, runtime
 from nas_lab.checks import whole_number
 
+runtime.one_thread()
+
 #: Mean and standard deviation of a pixel, scaled to [0, 1], over the official training set.
 MEAN, STD = 0.2860, 0.3530
 #: Names of the ten classes in the order of their labels, as d2l writes them.

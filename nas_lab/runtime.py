@@ -8,6 +8,7 @@ cores train several networks. torch is imported when it is needed.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,6 +38,19 @@ def cpu_count() -> int:
 def num_threads(macs: float) -> int:
     """Return how many threads to train a network with: `macs` multiply-adds for one image."""
     return 1 if macs < SMALL_MACS else cpu_count()
+
+
+def one_thread() -> None:
+    """Let torch's operations use one thread each, unless OMP_NUM_THREADS says how many.
+
+    Modules that build or train networks call it when they are imported, so loops in a notebook
+    run on one thread too: with torch's default, two kernels on two cores slow each other down
+    ten times and more.
+    """
+    import torch
+
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(1)
 
 
 @contextmanager

@@ -25,6 +25,17 @@ def mixed_net():
     )
 
 
+@pytest.mark.parametrize("module", ["data", "nets.modules", "strategies.reinforce"])
+def test_what_trains_runs_on_one_thread_unless_the_reader_says_otherwise(module):
+    report = f"import torch, nas_lab.{module}; print(torch.get_num_threads())"
+    free = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    for variables, expected in ((free, 1), (free | {"OMP_NUM_THREADS": "2"}, 2)):
+        done = subprocess.run(
+            [sys.executable, "-c", report], capture_output=True, text=True, env=variables
+        )
+        assert done.stdout.split() == [str(expected)], done.stderr
+
+
 def test_threads_are_put_back_also_after_an_error():
     before = torch.get_num_threads()
     with runtime.threads(before + 1):

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from nas_lab import nets, runtime
+from nas_lab import nets
 from nas_lab.build import Job, Trials
 from nas_lab.data import FashionMNIST
 from nas_lab.estimation import training
@@ -195,12 +195,12 @@ class AllProxies:
             count = Size(self.space, self.skeleton, name)
             result, metrics[f"{name}_seconds"] = _timed(count, arch, seed)
             metrics[name] = result.score
-        with runtime.threads(1):
-            given = (self.space, arch, self.skeleton, self.data, seed)
-            (net, batch), preparation = _timed(prepare, *given)
-            for name, proxy in PROXIES.items():
-                metrics[name], seconds = _timed(proxy, net, batch)
-                metrics[f"{name}_seconds"] = preparation + seconds
+        (net, batch), preparation = _timed(
+            prepare, self.space, arch, self.skeleton, self.data, seed
+        )
+        for name, proxy in PROXIES.items():
+            metrics[name], seconds = _timed(proxy, net, batch)
+            metrics[f"{name}_seconds"] = preparation + seconds
         return Evaluation(metrics["params"], time.thread_time() - began, metrics)
 
 

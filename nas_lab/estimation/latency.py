@@ -76,14 +76,14 @@ def measure_archs(
 ) -> list[Measurement]:
     """Build architectures and time them on one image; weights do not change how long they take.
 
-    One thread is used, as for training. Arguments and errors are those of ``in_turns``.
+    Arguments and errors are those of ``in_turns``.
 
     Raises:
         TypeError, ValueError: no architecture of ``space``.
     """
     networks = [nets.build(space, arch, skeleton).eval() for arch in archs]
     x = torch.rand(1, *skeleton.image, generator=runtime.generator(0))
-    with torch.no_grad(), runtime.threads(1):
+    with torch.no_grad():
         return in_turns([partial(net, x) for net in networks], runs)
 
 

@@ -63,8 +63,7 @@ class SharedWeights:
         """Recompute the statistics of `arch`, and measure it on validation images."""
         arch, seed = self.net.space.check(arch), whole_number("seed", seed, least=0)
         began = time.thread_time()
-        with runtime.threads(1):
-            accuracy, loss = self._measure(arch, seed)
+        accuracy, loss = self._measure(arch, seed)
         return Evaluation(accuracy, time.thread_time() - began, {"val_loss": loss})
 
     def _measure(self, arch: Arch, seed: int) -> tuple[float, float]:

@@ -9,9 +9,12 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional
 
+from nas_lab import runtime
 from nas_lab.checks import whole_number
 from nas_lab.spaces.base import Arch, Skeleton, Space
 from nas_lab.spaces.network import Network, Op
+
+runtime.one_thread()
 
 
 class Add(nn.Module):

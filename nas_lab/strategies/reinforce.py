@@ -17,6 +17,8 @@ from nas_lab.history import Trial
 from nas_lab.spaces.base import Arch, Space
 from nas_lab.strategies.base import SeededStrategy
 
+runtime.one_thread()
+
 INITIAL = 0.08
 """Weights begin uniformly in [-INITIAL, INITIAL] (Zoph & Le 2017, section 4.1)."""
 SAMPLES = 1000
