@@ -4,17 +4,19 @@ import io
 import json
 import os
 import re
+import struct
 import zipfile
 
 import pytest
 
 from nas_lab.homework import notebooks
 from nas_lab.homework.__main__ import main
-from nas_lab.homework.grading import boxes, hand_ins, report
+from nas_lab.homework.grading import batch, boxes, hand_ins, report
 from nas_lab.homework.grading.channel import Trouble, decoded
 from nas_lab.homework.grading.grade import read_secret
 from nas_lab.homework.grading.similarity import similar
 from tests.homework.classes import by_student, changed, grade, hand_in, needs_box
+from tests.hostile.notebooks import HONEST
 
 MASTER = json.loads(notebooks.master("hw1").read_text("utf-8"))
 RELEASED = json.loads(notebooks.released("hw1").read_text("utf-8"))
@@ -22,6 +24,34 @@ CELLS, FULL = MASTER["cells"], 14
 BARE = [{"cell_type": cell["cell_type"], "source": cell["source"]} for cell in CELLS]
 Q1 = "".join(next(cell["source"] for cell in CELLS if cell["id"] == "hw1-q1"))
 EARLY, DUE, LATE = 1_767_250_000, "2026-01-02T00:00", 1_767_400_000  # LATE is January 3
+
+CHECKPOINT = ".ipynb_checkpoints/hw1-checkpoint.ipynb"
+NUMBERS = {"cell_type": "code", "source": "", "outputs": [{"data": [[0] * 2_500_000, {"]": "]"}]}]}
+STUB = "def number_of_cells(nodes, operations):\n    return 1"
+AWAIT = "import asyncio\nawait asyncio.sleep(0)"
+DIGITS = json.dumps(MASTER).encode()[:-1] + b', "x": ' + b"9" * 100_000 + b"}"
+MAGIC = [
+    f"%%writefile helpers.py\n{HONEST}",
+    "%%capture\nfrom helpers import number_of_cells as counted",
+    "%time one = counted(2, 1)\nfiles = !ls\nassert not len(files)",
+    "%%time\ndef number_of_cells(nodes, operations):\n    return one * counted(nodes, operations)",
+]
+
+
+def with_cells(notebook, *sources):
+    """The notebook with more cells at its beginning."""
+    new = [{"cell_type": "code", "source": source} for source in sources]
+    return {**notebook, "cells": [*new, *notebook["cells"]]}
+
+
+def zipped(*names, method=zipfile.ZIP_DEFLATED, content=None):
+    """An archive in which all files have the same content."""
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w", method) as archive:
+        for name in names:
+            archive.writestr(name, content or json.dumps(MASTER))
+    return whole.getvalue()
+
 
 UNTIDY = {
     "whole_hw1.ipynb": (MASTER, FULL),
@@ -38,6 +68,14 @@ UNTIDY = {
     "raises_hw1.ipynb": (changed(MASTER, hw1_q1="def number_of_cells(n, k):\n    1 / 0"), 13),
     "nothing_hw1.ipynb": (RELEASED, 0),
     "picture_hw1.png": (b"null", 0),
+    "await_hw1.ipynb": (changed(MASTER, hw1_q1=f"{AWAIT}\n{Q1}"), FULL),
+    "magic_hw1.ipynb": (with_cells(changed(MASTER, hw1_q1=""), *MAGIC), FULL),
+    "early_hw1.ipynb": (with_cells(MASTER, f"{STUB}\n[][0]"), FULL),
+    "late_hw1.ipynb": (with_cells(changed(MASTER, hw1_q1=f"{Q1}\nnas_lab.spaces()"), STUB), FULL),
+    "mac_hw1.zip": (zipped("hw1.ipynb", "__MACOSX/._hw1.ipynb", CHECKPOINT), FULL),
+    "numbers_hw1.ipynb": (json.dumps(MASTER | {"cells": [*CELLS, NUMBERS]}).encode(), FULL),
+    "digits_hw1.ipynb": (DIGITS, FULL),
+    os.fsdecode(b"\xff_hw1.ipynb"): (MASTER, FULL),
 }
 """Hand-ins, with the points that they earn."""
 
@@ -56,6 +94,7 @@ def graded(tmp_path_factory):
 @needs_box
 def test_untidy_notebooks_lose_only_what_is_missing(graded):
     names = {hand_ins._student(name.rsplit(".", 1)[0], "hw1"): name for name in UNTIDY}
+    names["\\xff"] = names.pop(os.fsdecode(b"\xff"))
     totals = by_student(graded[1])
     points = {name: int(totals[student]["points"]) for student, name in names.items()}
     assert points == {name: expected for name, (_, expected) in UNTIDY.items()}
@@ -214,15 +253,13 @@ def test_similarity_writes_a_table(tmp_path):
     "method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
 )
 def test_a_damaged_archive_is_unreadable_wherever_the_damage_is(tmp_path, method):
-    whole, path = io.BytesIO(), tmp_path / "ann.ipynb"
-    text = json.dumps(["different", *range(300)])
-    with zipfile.ZipFile(whole, "w", method) as archive:
-        archive.writestr("hw1.ipynb", text)
-    path.write_bytes(whole.getvalue())
+    path, text = tmp_path / "ann.ipynb", json.dumps(["different", *range(300)])
+    whole = zipped("hw1.ipynb", method=method, content=text)
+    path.write_bytes(whole)
     assert hand_ins.content(path).decode() == text
     read = 0
-    for place in range(4, len(whole.getvalue())):
-        damaged = bytearray(whole.getvalue())
+    for place in range(4, len(whole)):
+        damaged = bytearray(whole)
         damaged[place] ^= 0xFF
         path.write_bytes(damaged)
         try:
@@ -230,4 +267,31 @@ def test_a_damaged_archive_is_unreadable_wherever_the_damage_is(tmp_path, method
             read += 1  # a date, for example
         except hand_ins.Unreadable:
             pass
-    assert read < len(whole.getvalue()) / 2
+    assert read < len(whole) / 2
+
+
+def test_an_archive_with_a_member_far_behind_its_end_is_unreadable(tmp_path):
+    whole = zipped("hw1.ipynb")
+    entry = whole.index(b"PK\1\2")
+    name = entry + 46 + len("hw1.ipynb")
+    far = struct.pack("<HHQ", 1, 8, 1 << 63)  # the place of the member, in the form of zip64
+    head = whole[entry : entry + 30] + struct.pack("<H", len(far)) + whole[entry + 32 : entry + 42]
+    end = bytearray(whole[name:])
+    end[12:16] = struct.pack("<I", name - entry + len(far))
+    names = b"\xff\xff\xff\xff" + whole[entry + 46 : name]
+    (tmp_path / "ann.zip").write_bytes(whole[:entry] + head + names + far + end)
+    with pytest.raises(hand_ins.Unreadable, match="broken"):
+        hand_ins.content(tmp_path / "ann.zip")
+
+
+@needs_box
+def test_an_error_of_the_grader_itself_is_for_the_instructor_alone(tmp_path, monkeypatch):
+    def failing(*_):
+        raise RuntimeError("all hidden inputs")
+
+    monkeypatch.setattr(batch, "grade", failing)
+    rows = grade(tmp_path, "hw1", {"ann_hw1.ipynb": MASTER})
+    assert "all hidden inputs" in by_student(rows)["ann"]["notes"]
+    page = (tmp_path / "pages" / "ann.html").read_text()
+    assert "ask your instructor" in page
+    assert "all hidden inputs" not in page

@@ -8,6 +8,7 @@ import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -76,14 +77,14 @@ class Batch:
         """A hash of the student's own code; empty when there is none."""
         try:
             own = self.template.own(cells(content(hand_in.path)))[len(self.template.setup) :]
-        except Unreadable:
+        except Exception:  # grading says so
             return ""
         text = "\n".join(map(normal, own))
         return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest() if text else ""
 
     def _grade(self, files: Sequence[HandIn], codes: Mapping[str, str]) -> Grade:
         """Grade the last of one student's files, and write the page."""
-        student, name = files[-1].student, files[-1].path.name
+        student, name = files[-1].student, files[-1].name
         notes, private = self._about_files(files), _same_code(student, codes)
         try:
             found = self._graded(content(files[-1].path), student, name)
@@ -105,7 +106,7 @@ class Batch:
         parts += [sheet.content for sheet in self.exam.sheets]
         key = hashlib.sha256("\n".join(parts).encode("utf-8", "surrogateescape") + raw).hexdigest()
         kept = self.folder / ".grades" / f"{key}.json"
-        if kept.is_file():
+        with suppress(OSError, ValueError, TypeError, KeyError):  # none, or damaged
             return Grade.from_plain(json.loads(kept.read_text("utf-8")))
         found = grade(raw, self.exam, self.template, self.box, self.limits, student, name)
         part = kept.with_suffix(".part")
@@ -117,11 +118,10 @@ class Batch:
         """What a student is told about the files: late, or one of several."""
         *others, last = files
         notes = []
-        if self.due and last.when > self.due:
-            hours = (last.when - self.due).total_seconds() / 3600
-            notes.append(f"late by {hours:.1f} h")
+        if self.due and last.when > self.due.timestamp():
+            notes.append(f"late by {(last.when - self.due.timestamp()) / 3600:.1f} h")
         if others:
-            names = ", ".join(other.path.name for other in others)
+            names = ", ".join(other.name for other in others)
             notes.append(f"the latest of {len(files)} files; not graded: {names}")
         return notes
 

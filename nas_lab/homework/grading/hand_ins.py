@@ -13,7 +13,6 @@ import stat
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,8 @@ MOST_PARTS = 2_000_000
 """Lists, dicts and entries of a notebook: each takes far more memory than its comma."""
 MOST_MEMBERS = 1_000
 MOST_CELLS = 1_000
+NOT_HANDED_IN = {"__MACOSX", ".ipynb_checkpoints"}
+"""Folders of an archive that a system or Jupyter put there."""
 MOST_SOURCE = 200_000
 WRITTEN = "**Written answer"
 """How the cell for the written answer begins."""
@@ -39,13 +40,15 @@ class HandIn:
 
     Attributes:
         student: by the file's place: its folder's name, or its own without the homework's.
+        name: of the file.
         path: where it is.
-        when: it was last changed.
+        when: it was last changed, in seconds since 1970.
     """
 
     student: str
+    name: str
     path: Path
-    when: datetime
+    when: float
 
 
 @dataclass(frozen=True)
@@ -82,10 +85,10 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _hand_in(folder: Path, path: Path, homework: str) -> HandIn:
-    inner = path.relative_to(folder)
+    # A name that is no UTF-8 is written with escapes, here and nowhere else.
+    inner = Path(os.fsencode(path.relative_to(folder)).decode("utf-8", "backslashreplace"))
     student = inner.parts[0] if len(inner.parts) > 1 else _student(inner.stem, homework)
-    seconds = path.lstat().st_mtime
-    return HandIn(student, path, datetime.fromtimestamp(seconds, timezone.utc))
+    return HandIn(student, inner.name, path, path.lstat().st_mtime)
 
 
 def _student(stem: str, homework: str) -> str:
@@ -101,7 +104,7 @@ def latest(found: Sequence[HandIn]) -> list[HandIn]:
     return [last[student] for student in sorted(last)]
 
 
-def age(hand_in: HandIn) -> tuple[bool, datetime]:
+def age(hand_in: HandIn) -> tuple[bool, float]:
     """Notebooks come after all other files, and then the later one wins."""
     return hand_in.path.suffix in (".ipynb", ".zip"), hand_in.when
 
@@ -137,7 +140,8 @@ def _unzipped(raw: bytes) -> bytes:
         raise Unreadable("the archive holds far too many files; hand in one notebook")
     try:
         archive = zipfile.ZipFile(io.BytesIO(raw))
-        names = [n for n in archive.namelist() if n.endswith(".ipynb") and "__MACOSX" not in n]
+        notebooks = [n for n in archive.namelist() if n.endswith(".ipynb")]
+        names = [n for n in notebooks if not NOT_HANDED_IN & set(n.split("/"))]
         found = archive.open(names[0]).read(MOST_BYTES + 1) if len(names) == 1 else b""
     except Exception:  # an archive that an enemy made raises whatever there is
         raise Unreadable("the archive is broken") from None
@@ -154,16 +158,38 @@ def cells(raw: bytes) -> list[Cell]:
     Raises:
         Unreadable: it has none.
     """
-    if sum(map(raw.count, (b",", b"[", b"{"))) > MOST_PARTS:
-        raise Unreadable("the file has far too many parts; clear its outputs")
+    text = _without_outputs(raw.decode(json.detect_encoding(raw), "replace"))
+    if sum(map(text.count, ",[{")) > MOST_PARTS:
+        raise Unreadable("the file has far too many parts")
     try:
-        notebook = json.loads(raw.decode(json.detect_encoding(raw), "replace"))
+        notebook = json.loads(text, parse_int=float)  # a whole number may have any length
     except (ValueError, RecursionError, MemoryError):
         raise Unreadable("the file is no notebook: it is no JSON") from None
     found = list(_cells(notebook))
     if not found:
         raise Unreadable("the file is no notebook: it has no cells")
     return found[:MOST_CELLS]
+
+
+def _without_outputs(text: str) -> str:
+    """A notebook's JSON in which every list of outputs is empty."""
+    kept, start, depth, quoted = [], 0, 0, False
+    for token in re.finditer(r'\\.|["\[\]{}]', text, re.DOTALL):
+        sign, place = token[0], token.start()
+        if sign == '"':
+            quoted = not quoted
+        elif quoted:
+            continue
+        elif depth:
+            depth += 1 if sign in "[{" else -1
+            start = place if depth == 0 else start
+        elif sign == "[" and OUTPUTS.search(text, max(0, place - 30), place):
+            kept.append(text[start : place + 1])
+            depth = 1
+    return "".join(kept) + ("" if depth else text[start:])
+
+
+OUTPUTS = re.compile(r'"outputs"\s*:\s*$')
 
 
 def _cells(notebook: Any) -> Iterator[Cell]:

@@ -9,6 +9,7 @@ A request and a reply are each one line of JSON. A reply repeats the request's n
 
 from __future__ import annotations
 
+import ast
 import builtins
 import importlib
 import importlib.abc
@@ -34,9 +35,10 @@ class Runner:
         self.requests = os.fdopen(requests, "rb")
         self.replies = replies
         self.checked: dict[str, Any] = {}
+        self.bound_by: dict[str, int] = {}
         self.module = types.ModuleType("__main__")
         self.names = self.module.__dict__
-        self.names.update(get_ipython=_Quiet, display=_nothing)
+        self.names.update(get_ipython=lambda: _Shell(self.names), display=_nothing)
         sys.modules["__main__"] = self.module
         lend_homework(self.checked)
 
@@ -60,24 +62,23 @@ class Runner:
 
     def run(self, request: dict) -> dict:
         """Run one cell; say what it raised, if it did."""
-        name = f"<cell {request['cell']}>"
+        source, place = request["source"], request["cell"]
+        name, before = f"<cell {place}>", dict(self.names)
         try:
-            source = request["source"]
             linecache.cache[name] = (len(source), None, source.splitlines(True), name)
-            exec(compile(self._python(source, name), name, "exec"), self.names)
+            execute(source, name, self.names)
         except BaseException as error:
             return {"error": in_words(error, name)}
+        finally:
+            self._keep_later_names(place, before)
         return {"error": None}
 
-    def _python(self, source: str, name: str) -> str:
-        """The cell without magics; those of IPython are turned into calls that do nothing."""
-        try:
-            compile(source, name, "exec")
-        except SyntaxError:
-            from IPython.core.inputtransformer2 import TransformerManager
-
-            return TransformerManager().transform_cell(source)
-        return source
+    def _keep_later_names(self, place: int, before: dict[str, Any]) -> None:
+        """A failed cell that runs once more leaves the names that a later cell has bound."""
+        later = [name for name, cell in self.bound_by.items() if cell > place and name in before]
+        self.names.update({name: before[name] for name in later})
+        new = [n for n, value in self.names.items() if n not in before or before[n] is not value]
+        self.bound_by.update(dict.fromkeys(new, place))
 
     def call(self, request: dict) -> dict:
         """Put an answer to work on every case."""
@@ -173,8 +174,50 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         pass
 
 
-class _Quiet:
-    """IPython's shell, for cells with magics: every method exists and does nothing."""
+def execute(source: str, name: str, names: dict[str, Any]) -> None:
+    """Run a cell as Jupyter does: with magics, and with ``await`` at its top."""
+    try:
+        code = _compiled(source, name)
+    except SyntaxError:
+        from IPython.core.inputtransformer2 import TransformerManager
+
+        code = _compiled(TransformerManager().transform_cell(source), name)
+    result = eval(code, names)
+    if isinstance(result, types.CoroutineType):
+        import asyncio
+
+        asyncio.run(result)
+
+
+def _compiled(source: str, name: str, mode: str = "exec") -> types.CodeType:
+    return compile(source, name, mode, ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+
+
+class _Shell:
+    """IPython's shell, for cells with magics: code is run and files are written, nothing else."""
+
+    def __init__(self, names: dict[str, Any]) -> None:
+        self.names = names
+
+    def run_cell_magic(self, magic: str, line: str, body: str) -> None:
+        if magic in ("time", "capture", "prun"):
+            execute(body, "<cell magic>", self.names)
+        elif magic == "writefile":
+            *options, path = line.split()
+            with open(path, "a" if {"-a", "--append"} & {*options} else "w") as file:
+                file.write(body)
+
+    def run_line_magic(self, magic: str, line: str, *_: Any) -> Any:
+        if magic not in ("time", "prun"):
+            return None
+        try:
+            code = _compiled(line, "<cell magic>", "eval")
+        except SyntaxError:
+            return execute(line, "<cell magic>", self.names)
+        return eval(code, self.names)
+
+    def getoutput(self, *_: Any, **__: Any) -> list[str]:
+        return []
 
     def __getattr__(self, name: str) -> Callable[..., None]:
         return _nothing
@@ -228,6 +271,7 @@ def main() -> None:
         os.dup2(silence, stream)
     limit(json.loads(sys.argv[1]))
     sys.argv = [""]
+    sys.path.insert(0, "")
     builtins.__dict__.update(exit=sys.exit, quit=sys.exit)
     Runner(requests, replies).serve()
 
