@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -63,25 +63,14 @@ class Trials:
         return estimate_all(self.estimate, missing, history, executor=executor, seed=self.seed)
 
 
-class Run(Protocol):
-    """A unit of work that one worker does as a whole, from its beginning."""
-
-    def left(self, folder: Path) -> int:
-        """1, or 0 when its result is there."""
-        ...
-
-    def finish(self, folder: Path) -> object:
-        """Do it, and keep its result."""
-        ...
-
-
 @dataclass(frozen=True)
 class Job:
     """A stored result to be made.
 
     Args:
         recipe: all that decides the numbers in the file, as plain values.
-        units: of work.
+        units: of work: ``Trials``, or others that one worker does as a whole. Those have
+            ``left(folder)``, 1 or 0 when the result is there, and ``finish(folder)``.
         assemble: called as ``assemble(units, folder, recipe)`` when all units are finished; returns
             the arrays of the file.
     """
@@ -126,9 +115,7 @@ class Job:
         return True
 
 
-def _finish(
-    units: Sequence[Trials | Run], folder: Path, executor: Executor | None
-) -> Iterator[object]:
+def _finish(units: Sequence[Any], folder: Path, executor: Executor | None) -> Iterator[object]:
     submitted = []
     for unit in units:
         if not unit.left(folder):

@@ -219,7 +219,7 @@ def proxies(estimate: AllProxies = ALL_PROXIES, archs: Mapping[int, Sequence[Arc
         "proxies": list(NAMES),
         "skeleton": dataclasses.asdict(estimate.skeleton),
         "batch_size": estimate.data.batch_size,
-        "images": len(estimate.data.train_dataloader().labels),
+        "images": counted(estimate.data)["train"],
         "fingerprint": SPACE.fingerprint,
     }
     return Job(recipe, units_of(estimate, archs), assemble_proxies)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nas_lab.build import Job
-from nas_lab.build.cells import SKELETON, SPACE
+from nas_lab.build.cells import SKELETON, SPACE, counted
 from nas_lab.data import FashionMNIST
 from nas_lab.estimation import archives
 from nas_lab.spaces import Arch, Skeleton
@@ -162,7 +162,7 @@ class DartsRun:
     def path(self, folder: Path) -> Path:
         """Where its result is kept."""
         name = self.method.names[0].replace(" ", "-")
-        return folder / f"{name}-{images_of(self.data)}-{self.seed}.npz"
+        return folder / f"{name}-{counted(self.data)['train']}-{self.seed}.npz"
 
     def left(self, folder: Path) -> int:
         """1, or 0 when its result is there."""
@@ -180,11 +180,6 @@ class DartsRun:
         archives.write(self.path(folder), arrays, {"seed": self.seed})
 
 
-def images_of(data: FashionMNIST) -> int:
-    """How many training images there are."""
-    return len(data.train_dataloader().labels)
-
-
 def darts_runs(plan: Plan = PLAN, methods: Sequence[Method] = METHODS) -> Job:
     """The job; by default the one of the kit."""
     searches = [method.names[0] for method in methods if method.keeps_weights]
@@ -196,7 +191,7 @@ def darts_runs(plan: Plan = PLAN, methods: Sequence[Method] = METHODS) -> Job:
         "seeds": list(plan.seeds),
         "skeleton": dataclasses.asdict(plan.skeleton),
         "batch_size": plan.data[0].batch_size,
-        "images": [images_of(data) for data in plan.data],
+        "images": [counted(data)["train"] for data in plan.data],
         "paths": plan.paths,
         "candidates": plan.candidates,
         "schedule": dataclasses.asdict(SHORT),
@@ -224,7 +219,7 @@ def assemble(
                 "chosen": arrays["chosen"][i],
                 "seconds": arrays["seconds"][i],
             }
-            found[images_of(run.data), name, run.seed] = kept
+            found[counted(run.data)["train"], name, run.seed] = kept
 
     def collect(array: str, names: Sequence[str]) -> np.ndarray:
         images, seeds = recipe["images"], recipe["seeds"]

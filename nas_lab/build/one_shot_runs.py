@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nas_lab.build import Job
-from nas_lab.build.cells import DATA, SAMPLE, SKELETON, SPACE
+from nas_lab.build.cells import DATA, SAMPLE, SKELETON, SPACE, counted
 from nas_lab.data import FashionMNIST
 from nas_lab.estimation.weight_sharing import AveragedStatistics, SharedWeights
 from nas_lab.history import History, Trial
@@ -139,7 +139,7 @@ def one_shot_runs(plan: Plan = PLAN, methods: Mapping[str, Method] = METHODS) ->
         "batch_size": plan.data.batch_size,
         "recipe": {name: getattr(plain, name) for name in settings},
         "images": {
-            "train": len(plan.data.train_dataloader().labels),
+            "train": counted(plan.data)["train"],
             "calibration": plain.estimator().calibration,
             "validation": plain.estimator().validation,
         },

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -64,16 +64,11 @@ class Archive:
         """
         path = checks.dataset(cls.FILE) if path is None else Path(path)
         arrays, about = read(path)
-        if set(arrays) != set(cls._expected(about)):
+        if set(arrays) != set(cls.ARRAYS):
             raise DamagedFileError(f"{path} holds no {cls.HOLDS}: {REMEDY}")
         if about.get("fingerprint") != cls.SPACE.fingerprint:
             raise DamagedFileError(f"{path} is about another space than this one: {REMEDY}")
         return cls(arrays, about)
-
-    @classmethod
-    def _expected(cls, about: Mapping[str, Any]) -> Iterable[str]:
-        """Names of the arrays, given what is known of them."""
-        return cls.ARRAYS
 
 
 class ArchArchive(Archive):

@@ -133,12 +133,13 @@ def synflow(net: nn.Module, batch: Batch) -> float:
     Source: H. Tanaka, D. Kunin, D. Yamins, S. Ganguli, SynFlow, NeurIPS 2020, arXiv:2006.05467,
     equations 1 and 2; Abdelfattah et al. 2021, equation 1.
     """
+    _weights(net)
     positive = {n: p.detach().double().abs().requires_grad_() for n, p in net.named_parameters()}
     double = {**positive, **{name: buffer.double() for name, buffer in net.named_buffers()}}
     ones = torch.ones_like(batch.images[:1], dtype=torch.float64)
     with _passes(net, _BatchNorm, lambda norm, read, output: read[0], training=False):
         R = functional_call(net, double, (ones,)).sum()
-    theta = [positive[name] for name, p in net.named_parameters() if p.ndim > 1]
+    theta = [p for p in positive.values() if p.ndim > 1]
     saliency = _derivatives(R, theta)
     return _log(_total((w * s).sum() for w, s in zip(theta, saliency, strict=True)))
 
@@ -263,8 +264,8 @@ def zen(net: nn.Module, batch: Batch) -> float:
         for name, p in net.named_parameters()
         if p.ndim > 1
     }
-    like = {"generator": generator, "dtype": batch.images.dtype}
-    x, epsilon = (torch.randn(batch.images.shape, **like) for _ in range(2))
+    shape, dtype = batch.images.shape, batch.images.dtype
+    x, epsilon = (torch.randn(shape, generator=generator, dtype=dtype) for _ in range(2))
     features: list[Tensor] = []
     log_sigma: list[float] = []
 
@@ -429,8 +430,9 @@ def _derivatives(
     """``torch.autograd.grad``, and zeros where ``of`` does not depend on an entry of ``by``."""
     if not of.requires_grad:
         return tuple(map(torch.zeros_like, by))
-    options = {"allow_unused": True, "materialize_grads": True}
-    return torch.autograd.grad(of, by, create_graph=create_graph, **options)
+    return torch.autograd.grad(
+        of, by, create_graph=create_graph, allow_unused=True, materialize_grads=True
+    )
 
 
 def _log(x: float) -> float:

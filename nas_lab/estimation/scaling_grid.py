@@ -224,11 +224,6 @@ class Choice:
         """Mean validation accuracy over the seeds; NaN when one diverged."""
         return float(self.scores.mean())
 
-    @property
-    def coefficients(self) -> Coefficients:
-        """alpha, beta and gamma; all 1 for the base network."""
-        return self.direction.coefficients
-
 
 def choice(grid: ScalingGrid, row: int) -> Choice:
     """The network of a row."""

@@ -13,9 +13,7 @@ Every result has a datasheet, ``datasets/NAME.md``, and ``python -m nas_lab.buil
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
@@ -153,12 +151,11 @@ class ProxyTable(ArchArchive):
     """
 
     FILE, HOLDS = "fashion201_proxies.npz", "scores of proxies"
-    ARRAYS = ("archs", "seconds")
+    ARRAYS = (
+        *("archs", "seconds", "params", "flops"),
+        *("grad_norm", "snip", "grasp", "synflow", "fisher", "jacob_cov", "naswot", "zen"),
+    )
     names = entry("proxies")
-
-    @classmethod
-    def _expected(cls, about: Mapping[str, Any]) -> Iterable[str]:
-        return [*cls.ARRAYS, *about.get("proxies", ())]
 
     def scores(self, name: str, seed: int = 0) -> np.ndarray:
         """Scores of a proxy, float32 [N]; NaN where it was not computed with this seed.

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import pdist, squareform
 from scipy.stats import spearmanr
 from torch import nn
-from torch.func import functional_call, grad, jacrev, vmap
+from torch.func import functional_call, grad, jacrev
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -78,23 +78,6 @@ def without_norm(seed=0):
 # ---- gradients -------------------------------------------------------------------------------
 
 
-def two_classes():
-    """W = [[3, -4], [3, -4]], so both classes have probability 1/2.
-
-    With x = (1, 2) of class 0, g = (1/2 - 1, 1/2)ᵀ x = [[-0.5, -1], [0.5, 1]].
-    """
-    net = nn.Sequential(nn.Linear(2, 2, bias=False))
-    net[0].weight.data = torch.tensor([[3.0, -4.0], [3.0, -4.0]])
-    return net, Batch(torch.tensor([[1.0, 2.0], [1.0, 2.0]]), torch.tensor([0, 0]))
-
-
-@pytest.mark.parametrize(
-    ("proxy", "expected"), [(proxies.grad_norm, math.sqrt(2.5)), (proxies.snip, 2 * (1.5 + 4))]
-)
-def test_gradients_by_hand(proxy, expected):
-    assert proxy(*two_classes()) == pytest.approx(expected)
-
-
 def test_grad_norm_adds_the_norms_of_layers():
     net, batch = small_net(), random_batch(5, 2, 6, 6)
     twin = copy.deepcopy(net).train()
@@ -139,16 +122,6 @@ def test_grasp_is_what_the_explicit_hessian_gives(seed):
     assert proxies.grasp(net, batch) == pytest.approx(expected.item(), rel=1e-9)
 
 
-def test_grasp_of_weights_without_scale_is_the_squared_gradient_norm():
-    """Where every weight is normalised, H θ = -g by Euler, so -θᵀHg = ‖g‖²."""
-    net = nn.Sequential(nn.Conv2d(2, 3, 3, bias=False), nn.BatchNorm2d(3), nn.ReLU(), GlobalPool())
-    net[1].eps = 1e-12
-    net, batch = filled(net), random_batch(5, 2, 6, 6)
-    norm = proxies.grad_norm(net, batch)  # one layer: the norm of all
-    assert norm > 0.01
-    assert proxies.grasp(net, batch) == pytest.approx(norm**2)
-
-
 def test_synflow_by_hand():
     """|W1| 1 = (3, 3) and |W2| (3, 3) = 9 = R; each of the two layers adds R: log 18."""
     net = nn.Sequential(nn.Linear(2, 2, bias=False), nn.ReLU(), nn.Linear(2, 1, bias=False))
@@ -190,19 +163,7 @@ def test_fisher_against_a_loop_over_images_and_channels():
 # ---- kernels ---------------------------------------------------------------------------------
 
 
-def expected_jacob_cov(rows):
-    sigma = np.linalg.eigvals(np.corrcoef(rows)).real
-    return -np.sum(np.log(sigma + 1e-5) + 1 / (sigma + 1e-5))
-
-
 def test_jacob_cov_against_the_jacobian_of_each_image():
-    net, batch = without_norm(), random_batch(6, 1, 4, 4)
-    rows = vmap(jacrev(lambda image: net(image[None]).sum()))(batch.images)
-    expected = expected_jacob_cov(rows.detach().flatten(1).numpy())
-    assert proxies.jacob_cov(net, batch) == pytest.approx(expected)
-
-
-def test_jacob_cov_with_the_statistics_of_the_batch():
     """With normalisation, one image moves the logits of the others too."""
     net, batch = small_net(), random_batch(6, 2, 6, 6)
     twin = copy.deepcopy(net).train()
@@ -211,7 +172,9 @@ def test_jacob_cov_with_the_statistics_of_the_batch():
         image = batch.images[n].clone().requires_grad_()
         images = torch.cat([batch.images[:n], image[None], batch.images[n + 1 :]])
         rows.append(torch.autograd.grad(twin(images).sum(), image)[0].flatten().numpy())
-    assert proxies.jacob_cov(net, batch) == pytest.approx(expected_jacob_cov(np.stack(rows)))
+    sigma = np.linalg.eigvals(np.corrcoef(rows)).real
+    expected = -np.sum(np.log(sigma + 1e-5) + 1 / (sigma + 1e-5))
+    assert proxies.jacob_cov(net, batch) == pytest.approx(expected)
 
 
 def test_a_row_without_variance_correlates_with_nothing():
@@ -290,23 +253,6 @@ def test_zen_of_wide_linear_layers_is_what_gaussians_give(layers, norm):
     batch = random_batch(16, 64, 6, 6, dtype=torch.float32)
     expected = math.log(ALPHA) + (layers * math.log(64) + math.log(64 * 36)) / 2
     assert proxies.zen(wide(layers, norm), batch) == pytest.approx(expected, abs=0.1)
-
-
-def test_zen_puts_back_what_normalisation_took():
-    """A weight before a normalisation is scaled: the features stay, σ and so the score do not."""
-
-    class Scaled(nn.Module):
-        def __init__(self, factor):
-            super().__init__()
-            self.conv, self.norm = nn.Conv2d(4, 4, 3, bias=False), nn.BatchNorm2d(4)
-            self.pool, self.factor = GlobalPool(), factor
-
-        def forward(self, x):
-            return self.pool(self.norm(self.factor * self.conv(x)))
-
-    batch = random_batch(8, 4, 6, 6, dtype=torch.float32)
-    difference = proxies.zen(Scaled(10.0), batch) - proxies.zen(Scaled(1.0), batch)
-    assert difference == pytest.approx(math.log(10), abs=1e-4)
 
 
 def test_zen_by_hand():

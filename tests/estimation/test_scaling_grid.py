@@ -101,7 +101,7 @@ def grid():
 def test_the_grid_search_finds_the_peak_and_the_path_leads_past_the_other(grid):
     best = grid_search(grid)[0]
     assert best.direction == (0.5, 0.25, 0.25)
-    assert best.coefficients == pytest.approx((2**0.5, 2**0.125, 2**0.125))
+    assert best.direction.coefficients == pytest.approx((2**0.5, 2**0.125, 2**0.125))
     assert best.mean == pytest.approx(0.65)
     assert best.scores == pytest.approx([0.64, 0.65, 0.66])
     assert best.test_scores == pytest.approx([0.59, 0.60, 0.61])
@@ -110,7 +110,7 @@ def test_the_grid_search_finds_the_peak_and_the_path_leads_past_the_other(grid):
     assert [step.macs_ratio for step in steps] == [1, 2, 4, 8]
     assert [step.mean for step in steps] == pytest.approx([0.6, 0.65, 0.7, 0.8 - 0.01 * 18])
     assert steps[0].direction == (0, 0, 0)
-    assert steps[0].coefficients == (1, 1, 1)
+    assert steps[0].direction.coefficients == (1, 1, 1)
 
 
 @pytest.mark.parametrize("doublings", [1, 2, 3])
