@@ -46,14 +46,11 @@ def button(player, name):
     return player.get_by_role("button", name=name, exact=True)
 
 
-def test_run_all_shows_the_end(lab, player):
+def test_it_is_scrubbed_played_and_reset_by_keyboard(lab, player):
     player.get_by_text(words(40)).wait_for()
     picture = player.get_by_role("img", name=re.compile("^Edges of the cell as wide as"))
     assert picture.evaluate("image => image.complete && image.naturalWidth > image.width")
     lab.screenshot("alphas", player)
-
-
-def test_it_is_scrubbed_played_and_reset_by_keyboard(lab, player):
     player.get_by_role("slider").first.focus()
     press(lab, "ArrowLeft", "ArrowLeft")
     player.get_by_text(words(38)).wait_for(timeout=SECONDS)

@@ -40,12 +40,7 @@ def test_arrow_keys_divide_the_budget(lab, divider):
     lab.screenshot("budget-16", divider)
     divider.get_by_role("button", name="Reset").click()
     divider.get_by_text("Bracket 1 trains 27 to epoch 1, then 9 to epoch 3").wait_for()
-    assert lab.errors() == []
-
-
-def test_fast_moves_leave_the_last_one(lab, divider):
-    epochs, _, _ = divider.get_by_role("slider").all()
-    epochs.focus()
+    epochs.focus()  # fast moves leave the last one
     press(lab, *["ArrowRight", "ArrowLeft"] * 10, "End")
     divider.get_by_text("Bracket 1 trains 81 to epoch 1").wait_for()
     tell(lab)

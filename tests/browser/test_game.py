@@ -39,16 +39,13 @@ def game(lab):
     return lab.output(0)
 
 
-def test_run_all_leaves_it_to_the_reader(lab, game):
+def test_ten_picks_by_keyboard(lab, game):
     game.get_by_text("10 trainings to spend").wait_for()
     game.get_by_text("not trained yet").wait_for()
     picture = game.get_by_role("img", name="Graph of the cell. input → 1: skip; input → 2: skip")
     assert picture.evaluate("image => image.complete && image.naturalWidth > image.width")
     assert game.get_by_role("row").count() == 0
     lab.screenshot("game", game)
-
-
-def test_ten_picks_by_keyboard(lab, game):
     game.get_by_label("input → 1", exact=True).focus()
     press(lab, "Space", "ArrowDown", "ArrowDown", "Enter")  # from skip to a 3x3 convolution
     game.get_by_role("img", name=re.compile("input → 1: conv 3×3")).wait_for()

@@ -47,11 +47,7 @@ def test_arrow_keys_move_the_training_time_and_the_way(lab, ranks):
     lab.screenshot("one-shot-hasty", ranks)
     ranks.get_by_role("button", name="Reset").click()
     ranks.get_by_text(words("steady", 0)).wait_for()
-    assert lab.errors() == []
-
-
-def test_fast_moves_leave_the_last_one(lab, ranks):
-    ranks.get_by_role("slider").focus()
+    ranks.get_by_role("slider").focus()  # fast moves leave the last one
     for key in np.random.default_rng(0).choice(["ArrowLeft", "ArrowRight"], 30).tolist():
         press(lab, key)
     press(lab, "End")

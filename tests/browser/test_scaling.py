@@ -94,8 +94,7 @@ def test_keys_move_the_network_the_lock_and_the_menus(lab):
     assert lab.errors() == []
 
 
-@pytest.mark.parametrize("base", ["small", "B0"])
-@pytest.mark.parametrize("name", ["phi", "alpha"])
+@pytest.mark.parametrize(("name", "base"), [("phi", "small"), ("alpha", "B0")])
 def test_every_key_is_answered(lab, record_property, name, base):
     """How quickly depends on the machine, so it is measured here and judged by who reads it."""
     open_widget(lab, f"base={base!r}")
