@@ -9,13 +9,14 @@ from tests.browser.lab import ROOT
 from tests.browser.reader import press, save, tell
 from tests.strategies.tables import invented
 
+END = 5_000  # far away, however long the page takes for an answer
 SOURCE = f"""
 import sys
 sys.path.insert(0, {str(ROOT)!r})
 from nas_lab.widgets import LiveRace
 from tests.strategies.tables import invented
 races = globals().get("races", [])
-races.append(LiveRace(invented(), trials=12))
+races.append(LiveRace(invented(), trials=12, end={END}))
 races[-1]
 """
 TELL = "print([(race.model.running, race.model.trials) for race in races])"
@@ -59,7 +60,7 @@ def is_still(lab, race):
 
 
 def test_it_stands_runs_and_pauses_by_keyboard(lab, race):
-    race.get_by_text(RaceState(invented(), trials=12).words).wait_for()
+    race.get_by_text(RaceState(invented(), end=END, trials=12).words).wait_for()
     picture = race.get_by_role("img", name=re.compile("Best accuracy by trials: after 12 trials"))
     assert picture.evaluate("image => image.complete && image.naturalWidth > image.width")
     is_still(lab, race)
@@ -77,7 +78,7 @@ def test_it_stands_runs_and_pauses_by_keyboard(lab, race):
     press(lab, "Tab", "Enter")
     race.get_by_text(f"Trial {there + 1} alone: ").wait_for(timeout=SECONDS)
     assert wait_for_trials(lab, race, there + 1) == there + 1
-    words = RaceState(invented(), trials=there + 1).words
+    words = RaceState(invented(), end=END, trials=there + 1).words
     race.get_by_text(words).wait_for()  # as a race that went there in one go
     lab.screenshot("race-paused", race)
     press(lab, "Tab", "Enter")
@@ -91,13 +92,15 @@ def test_sliders_and_boxes_by_keyboard(lab, race):
     race.get_by_label("random search").focus()
     press(lab, "Space")
     two = ["RegularizedEvolution", "Reinforce"]
-    race.get_by_text(RaceState(invented(), trials=12, strategies=two).words).wait_for()
+    race.get_by_text(RaceState(invented(), end=END, trials=12, strategies=two).words).wait_for()
     sliders = race.get_by_role("slider")
     sliders.first.focus()  # the learning rate
     press(lab, "ArrowRight")
     sliders.last.focus()  # the batch
     press(lab, "Home")
-    expected = RaceState(invented(), trials=12, strategies=two, learning_rate=0.03, batch=1)
+    expected = RaceState(
+        invented(), end=END, trials=12, strategies=two, learning_rate=0.03, batch=1
+    )
     race.get_by_text(expected.words).wait_for(timeout=SECONDS)
     race.get_by_text(expected.policy_words(expected.policy)).wait_for(timeout=SECONDS)
     race.get_by_label("REINFORCE").focus()
