@@ -120,13 +120,9 @@ def test_learning_rates_of_a_schedule(schedule):
 @pytest.mark.parametrize("schedule", ["one_cycle", "cosine", "constant"])
 def test_trainings_of_a_few_steps(images, epochs, schedule):
     few = FashionMNIST(8, 64, images=images)
-    curve = train(small_net(), few, Recipe(epochs=epochs, schedule=schedule))
+    curve = train(small_net(), few, Recipe(epochs=epochs, schedule=schedule, momentum=0))
     assert len(curve) == epochs
     assert curve.status == "finished"
-
-
-def test_plain_gradient_descent_without_momentum(data):
-    assert train(small_net(), data, Recipe(epochs=1, momentum=0)).status == "finished"
 
 
 # ---- seeds ---------------------------------------------------------------------------------
@@ -146,66 +142,64 @@ def test_a_seed_fixes_the_result_and_another_changes_it(data, dropout):
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.5])
-def test_global_generator_and_threads_are_left_alone(data, dropout):
+def test_nothing_outside_matters_or_is_changed(data, dropout, capfd):
+    """The global generator and threads are left alone, nothing is shown, data may be used."""
     torch.manual_seed(11)
     before, threads = torch.get_rng_state(), torch.get_num_threads()
-    train(small_net(dropout=dropout), data, Recipe(epochs=1), num_threads=threads + 1)
+    one = train(small_net(dropout=dropout), data, Recipe(epochs=1), num_threads=threads + 1)
     assert torch.equal(before, torch.get_rng_state())
     assert torch.get_num_threads() == threads
-
-
-def test_what_the_data_served_before_does_not_matter(data):
-    one = train(small_net(), data, Recipe(epochs=1))
+    assert capfd.readouterr() == ("", "")
     used = FashionMNIST(**DATA)
     list(used.train_dataloader())
-    assert train(small_net(), used, Recipe(epochs=1)).train_loss == one.train_loss
+    two = train(small_net(dropout=dropout), used, Recipe(epochs=1), num_threads=threads + 1)
+    assert two.train_loss == one.train_loss
 
 
 # ---- ends of a training --------------------------------------------------------------------
 
 
 def test_events_tell_the_curve_so_far(data):
-    events = []
-    curve = train(small_net(), data, Recipe(epochs=3), on_epoch=events.append)
-    assert [(event.epoch, event.epochs, len(event.curve)) for event in events] == [
-        (1, 3, 1),
-        (2, 3, 2),
-        (3, 3, 3),
-    ]
+    net, events = small_net(), []
+    curve = train(net, data, Recipe(epochs=3), on_epoch=events.append)
+    told = [(event.epoch, event.epochs, len(event.curve)) for event in events]
+    assert told == [(1, 3, 1), (2, 3, 2), (3, 3, 3)]
     assert events[-1].curve == curve
+    assert curve.accuracy == evaluate(net, data.val_dataloader())
     assert all(np.diff((0, *curve.seconds)) > 0)
 
 
-def test_an_interrupt_keeps_what_was_learnt(data):
-    def stop_at_two(event):
-        if event.epoch == 2:
-            raise KeyboardInterrupt
+def raising(error, epoch):
+    def on_epoch(event):
+        if event.epoch == epoch:
+            raise error
 
+    return on_epoch
+
+
+def test_an_interrupt_keeps_what_was_learnt(data):
     net = small_net()
-    curve = train(net, data, Recipe(epochs=5), on_epoch=stop_at_two)
+    curve = train(net, data, Recipe(epochs=5), on_epoch=raising(KeyboardInterrupt, 2))
     assert (len(curve), curve.status) == (2, "interrupted")
     assert evaluate(net, data.val_dataloader()) == curve.accuracy
     assert not net.training
 
 
 def test_an_interrupt_in_the_first_epoch_leaves_no_accuracy(data):
-    class Interrupted(nn.Sequential):
-        def forward(self, x):
-            if self.training:
-                raise KeyboardInterrupt
-            return super().forward(x)
+    def stop(module, inputs):
+        if module.training:
+            raise KeyboardInterrupt
 
-    curve = train(Interrupted(*small_net()), data, Recipe(epochs=5))
+    net = small_net()
+    net.register_forward_pre_hook(stop)
+    curve = train(net, data, Recipe(epochs=5))
     assert curve.status == "interrupted"
     assert math.isnan(curve.accuracy)
 
 
 def test_an_error_of_the_callback_is_not_swallowed(data):
-    def fail(event):
-        raise LookupError("mine")
-
     with pytest.raises(LookupError, match="mine"):
-        train(small_net(), data, Recipe(epochs=1), on_epoch=fail)
+        train(small_net(), data, Recipe(epochs=1), on_epoch=raising(LookupError("mine"), 1))
 
 
 def test_a_diverging_training_stops_with_a_mark(data):
@@ -225,6 +219,8 @@ def test_accuracy_counts_by_hand():
     labels = torch.tensor([0, 1, 1, 0])
     batches = [(logits[:3], labels[:3]), (logits[3:], labels[3:])]
     assert evaluate(nn.Identity(), batches) == 0.75
+    with pytest.raises(ValueError, match="no image"):
+        evaluate(nn.Identity(), [])
 
 
 def test_accuracy_is_d2ls(data):
@@ -240,17 +236,6 @@ def test_measuring_puts_every_mode_back(data):
     first = evaluate(net, data.val_dataloader())
     assert [module.training for module in net] == [True, False, True, True, True, True]
     assert evaluate(net, data.val_dataloader()) == first
-
-
-def test_no_images_no_accuracy():
-    with pytest.raises(ValueError, match="no image"):
-        evaluate(nn.Identity(), [])
-
-
-def test_the_last_accuracy_of_the_curve_is_the_networks(data):
-    net = small_net()
-    curve = train(net, data, Recipe(epochs=2))
-    assert curve.accuracy == evaluate(net, data.val_dataloader())
 
 
 # ---- arguments -----------------------------------------------------------------------------
@@ -274,6 +259,8 @@ def test_the_last_accuracy_of_the_curve_is_the_networks(data):
 def test_a_bad_recipe_names_what_is_bad(name, value, error):
     with pytest.raises(error, match=name):
         Recipe(**{name: value})
+    with pytest.raises(ValueError, match="seed"):
+        train(small_net(), None, seed=-1)
 
 
 def test_a_recipe_is_a_value():
@@ -283,17 +270,7 @@ def test_a_recipe_is_a_value():
         recipe.epochs = 3
 
 
-def test_a_negative_seed_is_refused(data):
-    with pytest.raises(ValueError, match="seed"):
-        train(small_net(), data, seed=-1)
-
-
 # ---- what is shown -------------------------------------------------------------------------
-
-
-def test_nothing_is_shown_unasked(data, capfd):
-    train(small_net(), data, Recipe(epochs=1))
-    assert capfd.readouterr() == ("", "")
 
 
 def test_progress_shows_a_bar_of_all_steps(data, capfd):
