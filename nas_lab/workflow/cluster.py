@@ -8,7 +8,6 @@ Parallel Computation with Blocked algorithms and Task Scheduling", SciPy 2015.
 
 from __future__ import annotations
 
-import math
 import os
 import time
 from collections.abc import Iterable, Mapping
@@ -180,8 +179,3 @@ class Plan:
     def speedup(self, trials: int, workers: int, batch: int | None = None) -> float:
         """How many times as fast as a single process without a scheduler."""
         return trials * self.trial / self.seconds(trials, workers, batch)
-
-    @property
-    def most_workers(self) -> int:
-        """So many workers keep the scheduler busy; more of them wait."""
-        return math.ceil(self.trial / self.overhead) if self.overhead else 0

@@ -128,7 +128,6 @@ def test_the_plan_is_what_a_simulation_takes(trials, workers, trial, overhead, b
 def test_a_plan_by_hand():
     plan = Plan(trial=10.0, overhead=0.01, start=5.0)
     assert plan.seconds(1000, 1000) == pytest.approx(5 + 10 + 10)
-    assert plan.most_workers == 1000
     assert Plan(10.0, 0.0).speedup(100, 10) == pytest.approx(10)
     for wrong in ({"trial": 0.0, "overhead": 0.0}, {"trial": 1.0, "overhead": -1.0}):
         with pytest.raises(ValueError, match=r"must be|more than 0"):
