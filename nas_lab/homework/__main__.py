@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import re
 import sys
 from collections.abc import Sequence
@@ -29,16 +28,20 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
 
     release = commands.add_parser("release", help="make the students' notebook out of its master")
-    release.add_argument("homework", choices=sorted(HOMEWORKS))
+    grade = commands.add_parser("grade", help="grade a folder of hand-ins with hidden cases")
+    similar = commands.add_parser("similarity", help="pairs that share more than the template")
+    for command, run in ((release, _release), (grade, _grade), (similar, _similarity)):
+        command.add_argument("homework", choices=sorted(HOMEWORKS))
+        command.set_defaults(run=run)
+    for command in (grade, similar):
+        command.add_argument("submissions", type=Path)
+        command.add_argument("--csv", type=Path, required=True)
+        command.add_argument("--template", type=Path, help="the released notebook")
+
     release.add_argument("--out", type=Path, help="folder (default: notebooks/homework)")
     release.add_argument("--check", action="store_true", help="only say whether it has drifted")
-    release.set_defaults(run=_release)
 
-    grade = commands.add_parser("grade", help="grade a folder of hand-ins with hidden cases")
-    grade.add_argument("homework", choices=sorted(HOMEWORKS))
-    grade.add_argument("submissions", type=Path)
     grade.add_argument("--secret-file", type=Path, required=True)
-    grade.add_argument("--csv", type=Path, required=True)
     grade.add_argument("--feedback", type=Path, required=True, help="folder for the pages")
     grade.add_argument("--jobs", type=_at_least_one, help="at once (default: one for each core)")
     grade.add_argument("--cell-timeout", type=_positive, default=20, help="seconds for a cell")
@@ -46,18 +49,10 @@ def _parser() -> argparse.ArgumentParser:
     grade.add_argument("--memory", type=_bytes, default=2 << 30, help="of a hand-in, such as 2G")
     grade.add_argument("--due", type=_time, help="later ones get a note, such as 2026-11-30T23:59")
     grade.add_argument("--written", type=Path, help="table with student and points given by hand")
-    grade.add_argument("--template", type=Path, help="the released notebook")
     grade.add_argument("--box", default="auto", choices=BOXES)
     grade.add_argument("--image", default="", help="of a container that has Python")
-    grade.set_defaults(run=_grade)
 
-    similar = commands.add_parser("similarity", help="pairs that share more than the template")
-    similar.add_argument("homework", choices=sorted(HOMEWORKS))
-    similar.add_argument("submissions", type=Path)
-    similar.add_argument("--csv", type=Path, required=True)
     similar.add_argument("--least", type=float, default=0.5, help="share of the shorter one")
-    similar.add_argument("--template", type=Path, help="the released notebook")
-    similar.set_defaults(run=_similarity)
     return parser
 
 
@@ -121,7 +116,7 @@ def _keep_apart(options: argparse.Namespace) -> None:
 
 
 def _similarity(options: argparse.Namespace) -> int:
-    from nas_lab.homework.grading import hand_ins
+    from nas_lab.homework.grading import hand_ins, report
     from nas_lab.homework.grading.similarity import similar
 
     template, code = _template(options), {}
@@ -133,10 +128,8 @@ def _similarity(options: argparse.Namespace) -> int:
             continue
         code[hand_in.student] = template.own(cells)
     pairs = similar(code, sorted(template.given), options.least)
-    with options.csv.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["first", "second", "share", "pieces"])
-        writer.writerows([p.first, p.second, f"{p.share:.2f}", p.pieces] for p in pairs)
+    rows = [[p.first, p.second, f"{p.share:.2f}", p.pieces] for p in pairs]
+    report.write_table(options.csv, ["first", "second", "share", "pieces"], rows)
     print(f"{len(pairs)} pairs of {len(code)} hand-ins: {options.csv}")
     return 0
 

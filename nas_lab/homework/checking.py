@@ -51,13 +51,10 @@ class Report:
         return self.passed == self.cases
 
     def __repr__(self) -> str:
-        return "\n".join(filter(None, [self._found(), self.progress]))
-
-    def _found(self) -> str:
+        found, problem = self.found or f"{self.passed} of {self.cases} cases agree", self.problem
         if not self.answered:
-            return f"{self.name}: not answered yet, the function returns None."
-        head = f"{self.name}: {self.found or f'{self.passed} of {self.cases} cases agree'}."
-        return head if self else f"{head}\n{self.problem}"
+            found, problem = "not answered yet, the function returns None", ""
+        return "\n".join(filter(None, [f"{self.name}: {found}.", problem, self.progress]))
 
     def _repr_html_(self) -> str:
         mark, color = ("✓", "#009e73") if self else ("✗", "#d55e00")

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from nas_lab import checks
 
@@ -50,23 +49,6 @@ def student_version(path: Path) -> str:
     Raises:
         ModuleNotFoundError: nbgrader is not installed.
     """
-    nbformat, preprocessors = _nbgrader()
-    notebook = nbformat.read(path, as_version=4)
-    steps = [
-        preprocessors.ClearSolutions(code_stub={"python": CODE_STUB}, text_stub=NOT_WRITTEN),
-        preprocessors.ClearMarkScheme(),
-        preprocessors.LockCells(lock_readonly_cells=False),
-        preprocessors.ClearOutput(),
-    ]
-    resources: dict[str, Any] = {}
-    for step in steps:
-        notebook, resources = step.preprocess(notebook, resources)
-    for cell in notebook.cells:
-        cell.metadata.pop("nbgrader", None)
-    return nbformat.writes(notebook) + "\n"
-
-
-def _nbgrader() -> tuple[Any, Any]:
     try:
         import nbformat
         from nbgrader import preprocessors
@@ -74,37 +56,32 @@ def _nbgrader() -> tuple[Any, Any]:
         raise ModuleNotFoundError(
             "release needs nbgrader: pip install 'nas-lab[instructor]'"
         ) from error
-    return nbformat, preprocessors
+    notebook = nbformat.read(path, as_version=4)
+    steps = [
+        preprocessors.ClearSolutions(code_stub={"python": CODE_STUB}, text_stub=NOT_WRITTEN),
+        preprocessors.ClearMarkScheme(),
+        preprocessors.LockCells(lock_readonly_cells=False),
+        preprocessors.ClearOutput(),
+    ]
+    for step in steps:
+        notebook, _ = step.preprocess(notebook, {})
+    for cell in notebook.cells:
+        cell.metadata.pop("nbgrader", None)
+    return nbformat.writes(notebook) + "\n"
 
 
 def release(homework: str, out: Path | None = None) -> Path:
-    """Write the students' notebook and return its path.
-
-    Raises:
-        FileNotFoundError: there is no master of that name.
-    """
-    source = _existing(master(homework))
+    """Write the students' notebook and return its path."""
     target = released(homework) if out is None else out / f"{homework}.ipynb"
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(student_version(source), "utf-8")
+    target.write_text(student_version(master(homework)), "utf-8")
     return target
 
 
 def drifted(homework: str) -> bool:
-    """Whether the committed students' notebook is not the one that its master gives.
-
-    Raises:
-        FileNotFoundError: there is no master of that name.
-    """
-    source, target = _existing(master(homework)), released(homework)
-    return not target.is_file() or target.read_text("utf-8") != student_version(source)
-
-
-def _existing(path: Path) -> Path:
-    if not path.is_file():
-        known = ", ".join(sorted(p.stem for p in path.parent.glob("*.ipynb")))
-        raise FileNotFoundError(f"there is no {path.name} in {path.parent}; there are: {known}")
-    return path
+    """Whether the committed students' notebook is not the one that its master gives."""
+    target = released(homework)
+    return not target.is_file() or target.read_text("utf-8") != student_version(master(homework))
 
 
 # ---- pack: run from top to bottom in a fresh process, then without outputs
@@ -153,12 +130,11 @@ def pack(path: str | Path, student: str, seconds: float = 600) -> Path:
 
 def _run(notebook: dict, folder: Path, seconds: float) -> None:
     """Run all code cells but those that pack."""
-    code = [
+    cells = [
         (number, "".join(cell["source"]))
         for number, cell in enumerate(notebook["cells"], start=1)
-        if cell["cell_type"] == "code"
+        if cell["cell_type"] == "code" and not re.search(r"\bpack\(", "".join(cell["source"]))
     ]
-    cells = [(number, source) for number, source in code if not re.search(r"\bpack\(", source)]
     with tempfile.TemporaryDirectory() as scratch:
         listed = Path(scratch, "cells.json")
         listed.write_text(json.dumps(cells), "utf-8")

@@ -3,12 +3,11 @@
 import math
 
 import numpy as np
-import pytest
 import torch
 from scipy.special import log_softmax, softmax
 from scipy.stats import entropy
 
-from tests.homework.variants import assert_right, each
+from tests.homework.variants import right
 
 
 def sample_by_loop(logits, uniforms):
@@ -58,13 +57,6 @@ def loss_by_distribution(logits, archs, rewards, baseline):
     return -torch.dot(rewards - baseline, log_p).reshape(1) / len(archs)
 
 
-def loss_by_one_hot(logits, archs, rewards, baseline):
-    one_hot = torch.nn.functional.one_hot(archs, logits.shape[1]).double()
-    return torch.einsum("bdk,dk,b->", one_hot, logits.log_softmax(1), baseline - rewards) / len(
-        archs
-    )
-
-
 def step_by_autograd(logits, archs, rewards, baseline, rate):
     theta = torch.tensor(logits).double().requires_grad_()
     loss = loss_by_distribution(
@@ -90,20 +82,6 @@ def step_by_differences(logits, archs, rewards, baseline, rate):
     return theta + rate * gradient
 
 
-def step_by_sums(logits, archs, rewards, baseline, rate):
-    p = softmax(logits, axis=1)
-    return [
-        [
-            logits[d][k]
-            + rate
-            / len(archs)
-            * sum((r - baseline) * ((a[d] == k) - p[d, k]) for a, r in zip(archs, rewards))  # noqa: B905
-            for k in range(len(logits[0]))
-        ]
-        for d in range(len(logits))
-    ]
-
-
 VARIANTS = {
     "hw3.q1": [
         lambda logits, arch: torch.distributions.Categorical(logits=logits).log_prob(arch).sum(),
@@ -113,30 +91,21 @@ VARIANTS = {
     "hw3.q2": [
         sample_by_loop,
         sample_by_torch,
-        lambda logits, uniforms: [
-            int(np.argmax(np.append(np.cumsum(p)[:-1], 2) > u))
-            for p, u in zip(softmax(logits, axis=1), uniforms, strict=True)
-        ],
     ],
     "hw3.q3": [
         advantages_by_weights,
         advantages_by_differences,
         lambda rewards, decay: torch.tensor(advantages_by_weights(rewards, decay)).double(),
     ],
-    "hw3.q4": [loss_by_cross_entropy, loss_by_distribution, loss_by_one_hot],
+    "hw3.q4": [loss_by_cross_entropy, loss_by_distribution],
     "hw3.q5": [
         lambda logits: entropy(softmax(logits, axis=1), axis=1).sum(),
         lambda logits: (
             torch.distributions.Categorical(logits=torch.tensor(logits).double()).entropy().sum()
         ),
-        lambda logits: sum(
-            -math.exp(v) * v for row in log_softmax(logits, axis=1).tolist() for v in row
-        ),
     ],
-    "hw3.q6": [step_by_autograd, step_by_differences, step_by_sums],
+    "hw3.q6": [step_by_autograd, step_by_differences],
 }
 
 
-@pytest.mark.parametrize(("name", "answer"), each(VARIANTS))
-def test_right_answers_written_differently_are_right(name, answer):
-    assert_right(name, answer)
+test_right_answers_written_differently_are_right = right(VARIANTS)

@@ -1,10 +1,9 @@
 """Homework 4: right answers written differently earn all points."""
 
 import numpy as np
-import pytest
 import torch
 
-from tests.homework.variants import assert_right, each
+from tests.homework.variants import right
 
 
 def path_by_bins(uniforms, options):
@@ -20,13 +19,6 @@ def edge_by_filter(x, weights, operations):
 
 def edge_by_places(x, weights, operations):
     return torch.tensor(sum(weights[i] * operations[i](x) for i in np.flatnonzero(weights)))
-
-
-def edge_by_accumulation(x, weights, operations):
-    total = 0
-    for i in range(len(weights)):
-        total = total if weights[i] == 0.0 else operations[i](x) * weights[i] + total
-    return list(total)
 
 
 def updates_by_counter(paths, options):
@@ -52,13 +44,6 @@ def slice_by_lists(weight, out, inner, kernel):
     ]
 
 
-def statistics_by_moments(batches):
-    n = sum(len(batch) for batch in batches)
-    first = sum(np.sum(batch, axis=0) for batch in batches) / n
-    second = sum(np.sum(np.square(batch), axis=0) for batch in batches) / n
-    return [first, second - first**2]
-
-
 def statistics_by_merging(batches):
     """Chan's rule for merging means and squares, batch by batch."""
     n, mean, squares = 0, 0.0, 0.0
@@ -78,11 +63,8 @@ VARIANTS = {
     "hw4.q1": [
         path_by_bins,
         lambda uniforms, options: np.floor(np.multiply(uniforms, options)).astype(int),
-        lambda uniforms, options: tuple(
-            max(i for i in range(k) if i / k <= u) for u, k in zip(uniforms, options, strict=True)
-        ),
     ],
-    "hw4.q2": [edge_by_filter, edge_by_places, edge_by_accumulation],
+    "hw4.q2": [edge_by_filter, edge_by_places],
     "hw4.q3": [
         lambda orders: np.array(orders).T,
         lambda orders: [[order[i] for order in orders] for i in range(len(orders[0]))],
@@ -98,17 +80,9 @@ VARIANTS = {
     "hw4.q5": [
         slice_by_padding,
         slice_by_lists,
-        lambda weight, out, inner, kernel: weight[
-            :out,
-            :inner,
-            (weight.shape[2] - kernel) // 2 : (weight.shape[2] + kernel) // 2,
-            (weight.shape[3] - kernel) // 2 : (weight.shape[3] + kernel) // 2,
-        ],
     ],
-    "hw4.q6": [statistics_by_moments, statistics_by_merging, statistics_by_batch_norm],
+    "hw4.q6": [statistics_by_merging, statistics_by_batch_norm],
 }
 
 
-@pytest.mark.parametrize(("name", "answer"), each(VARIANTS))
-def test_right_answers_written_differently_are_right(name, answer):
-    assert_right(name, answer)
+test_right_answers_written_differently_are_right = right(VARIANTS)

@@ -2,18 +2,23 @@
 
 import json
 
+import pytest
+
 from nas_lab.homework import check
 from nas_lab.homework.grading.grade import Sheet
 from nas_lab.homework.homeworks import QUESTIONS
 
 
-def each(variants):
-    """(question, answer) of {question: [answer, ...]}."""
-    return [(name, answer) for name, answers in variants.items() for answer in answers]
+def right(variants):
+    """Return a test of {question: [answer, ...]}."""
 
+    @pytest.mark.parametrize(
+        ("name", "answer"), [(name, a) for name, answers in variants.items() for a in answers]
+    )
+    def test(name, answer):
+        assert check(name, answer)
+        sheet = Sheet.draw(QUESTIONS[name], b"a secret of this test")
+        got = [sheet.question.drive(answer, *json.loads(case)) for case in sheet.inputs]
+        assert all(sheet.agrees(json.loads(json.dumps(got))))
 
-def assert_right(name, answer):
-    assert check(name, answer)
-    sheet = Sheet.draw(QUESTIONS[name], b"a secret of this test")
-    got = [sheet.question.drive(answer, *json.loads(case)) for case in sheet.inputs]
-    assert all(sheet.agrees(json.loads(json.dumps(got))))
+    return test

@@ -129,13 +129,14 @@ def write_grades(path: Path, grades: Sequence[Grade], by_hand: Mapping[str, floa
         notes = "; ".join([*grade.notes, *grade.private])
         rows.append([student, "total", points, grade.of, grade.status, notes])
         totals.append([student, points, grade.of, grade.status])
-    _write_table(path, ["student", "question", "points", "of", "status", "notes"], rows)
+    write_table(path, ["student", "question", "points", "of", "status", "notes"], rows)
     beside = path.with_suffix(f".totals{path.suffix}")
-    _write_table(beside, ["student", "points", "of", "status"], totals)
+    write_table(beside, ["student", "points", "of", "status"], totals)
     return beside
 
 
-def _write_table(path: Path, head: list[str], rows: Sequence[list]) -> None:
+def write_table(path: Path, head: list[str], rows: Sequence[list]) -> None:
+    """Write a table that a spreadsheet opens without harm, as CSV; its folder is made."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
         csv.writer(file).writerows([head, *([_cell(value) for value in row] for row in rows)])
@@ -213,7 +214,7 @@ def write_leaderboard(grades_csv: Path, grades: Sequence[Grade]) -> tuple[Path, 
     """Write ``.leaderboard.csv`` and ``.leaderboard.png`` beside the table of grades."""
     places = ranked(grades)
     table = grades_csv.with_suffix(".leaderboard.csv")
-    _write_table(table, COLUMNS, [_place_row(place) for place in places])
+    write_table(table, COLUMNS, [_place_row(place) for place in places])
     picture = table.with_suffix(".png")
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph")  # a name in letters that the font has not

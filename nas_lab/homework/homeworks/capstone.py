@@ -98,24 +98,28 @@ class HiddenTask:
 
     def result(self, got: Plain, asked: int) -> Result:
         """Test accuracy of the found network, if it is within the limit."""
-        low, high = self._bounds
         if got is None:
-            return Result(0.0, low, high, asked, "the function returns None")
+            return Result(0.0, *self._bounds, asked, "the function returns None")
         try:
             row = self._row(got)
         except ValueError as error:
-            return Result(0.0, low, high, asked, str(error))
+            return Result(0.0, *self._bounds, asked, str(error))
         if self.milliseconds[row] > self.limit:
             late = f"the network takes {self.milliseconds[row]:g} ms; the limit is {self.limit:g}"
-            return Result(0.0, low, high, asked, late)
-        return Result(float(_table().test_scores()[row]), low, high, asked)
+            return Result(0.0, *self._bounds, asked, late)
+        return Result(float(_table().test_scores()[row]), *self._bounds, asked)
 
     def _row(self, value: Plain) -> int:
         """Place of an architecture, spelled in this case's tokens, in the table."""
-        if not _is_arch(value, list(map(len, self.operations))):
+        sizes = list(map(len, self.operations))
+        if not (
+            type(value) is list
+            and len(value) == len(sizes)
+            and all(type(t) is int and 0 <= t < k for t, k in zip(value, sizes, strict=True))
+        ):
             raise ValueError(
-                f"an architecture is a list of {len(self.operations)} tokens, whole numbers from "
-                f"0 to {len(self.operations[0]) - 1}, not {repr(value)[:80]}"
+                f"an architecture is a list of {len(sizes)} tokens, whole numbers from 0 to "
+                f"{sizes[0] - 1}, not {repr(value)[:80]}"
             )
         tokens = [0] * len(value)
         for edge, names, token in zip(self.edges, self.operations, value, strict=True):
@@ -143,25 +147,13 @@ def _first_found(shares: np.ndarray, draws: int) -> np.ndarray:
     return chance / chance.sum()
 
 
-def _is_arch(value: Plain, sizes: list[int]) -> bool:
-    """Whether it is a list of tokens; types are strict."""
-    if type(value) is not list or len(value) != len(sizes):
-        return False
-    return all(type(t) is int and 0 <= t < k for t, k in zip(value, sizes, strict=True))
-
-
 def _unheard_of(rng: np.random.Generator) -> Device:
     """A device of the catalogue with other figures."""
     known = devices.DEVICES[str(rng.choice(sorted(devices.DEVICES)))]
     peak, bandwidth, overhead = FASTER ** rng.uniform(-1, 1, size=3)
-    return replace(
-        known,
-        peak=known.peak * peak,
-        vector=known.vector * peak,
-        bandwidth=known.bandwidth * bandwidth,
-        on_chip_bandwidth=known.on_chip_bandwidth * bandwidth,
-        overhead=known.overhead * overhead,
-    )
+    factors = {"peak": peak, "vector": peak, "overhead": overhead}
+    factors |= {"bandwidth": bandwidth, "on_chip_bandwidth": bandwidth}
+    return replace(known, **{name: getattr(known, name) * f for name, f in factors.items()})
 
 
 QUESTIONS["capstone.q1"] = Question(
