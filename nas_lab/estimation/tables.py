@@ -57,12 +57,10 @@ class Table(ArchArchive):
         """
         key = (self.row(arch), seed)
         if key not in self._known:
-            row, _ = key
-            self._known[key] = Evaluation(
-                score=self.curve(arch, seed)[-1],
-                cost=self._arrays["thread_seconds"][seed, row],
-                metrics={"params": self.params[row], "macs": self.macs[row]},
-            )
+            at = _, row = self._place(arch, seed)
+            sizes = {"params": float(self.params[row]), "macs": float(self.macs[row])}
+            score, cost = self._val_accuracy[at][-1], self._arrays["thread_seconds"][at]
+            self._known[key] = Evaluation(float(score), float(cost), sizes)
         return self._known[key]
 
     def row(self, arch: Arch | str) -> int:
@@ -134,12 +132,10 @@ class Table(ArchArchive):
 
     def _place(self, arch: Arch | str, seed: int) -> tuple[int, int]:
         """Where in [S, N] a training is."""
-        row, have = self.row(arch), self.seeds(arch)
-        if seed not in have:
-            tokens = tuple(self.archs[row].tolist())
-            raise ValueError(
-                f"architecture {tokens} was trained with seeds {have}, not with {seed}"
-            )
+        row, correct = self.row(arch), self._arrays["test_correct"]
+        if not (0 <= seed < len(correct) and correct[seed, row] != MISSING):
+            arch, have = tuple(self.archs[row].tolist()), self.seeds(arch)
+            raise ValueError(f"architecture {arch} was trained with seeds {have}, not with {seed}")
         return seed, row
 
 
