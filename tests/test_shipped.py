@@ -23,40 +23,11 @@ from nas_lab.spaces import nasbench201
 from nas_lab.widgets import Rankings
 
 SPACE = nasbench201()
-SEEDS = (0, 1, 2)
-
-
-@pytest.fixture(scope="module")
-def table():
-    return Table.load()
-
-
-@pytest.fixture(scope="module")
-def shortcuts():
-    return ShortcutTable.load()
-
-
-@pytest.fixture(scope="module")
-def grid():
-    return ScalingGrid.load()
-
-
-@pytest.fixture(scope="module")
-def supernets():
-    return OneShotRuns.load()
-
-
-@pytest.fixture(scope="module")
-def searches():
-    return DartsRuns.load()
-
-
-@pytest.fixture(scope="module")
-def trained(table):
-    """Accuracies of the architectures with three seeds, [3, n], and their rows."""
-    accuracies = np.stack([table.scores(seed) for seed in SEEDS])
-    rows = np.flatnonzero(~np.isnan(accuracies).any(axis=0))
-    return accuracies[:, rows], rows
+TABLE, SHORTCUTS, GRID = Table.load(), ShortcutTable.load(), ScalingGrid.load()
+SUPERNETS, SEARCHES = OneShotRuns.load(), DartsRuns.load()
+TRAINED = np.stack([TABLE.scores(seed) for seed in (0, 1, 2)])
+ROWS = np.flatnonzero(~np.isnan(TRAINED).any(axis=0))
+"""Of the architectures that were trained with three seeds."""
 
 
 def noise(accuracies):
@@ -85,90 +56,87 @@ def test_it_is_small_and_made_by_this_recipe(name, size):
 # ---- whole ---------------------------------------------------------------------------------------
 
 
-def test_every_architecture_is_there_and_500_have_three_seeds(table, trained):
-    assert [tuple(arch) for arch in table.archs.tolist()] == list(cells.ARCHS)
-    assert not np.isnan(table.scores(0)).any()
-    assert not np.isnan(table.test_scores(0)).any()
-    assert len(trained[1]) >= 500
-    assert (table.seconds > 0).all()
+def test_every_architecture_is_there_and_500_have_three_seeds():
+    assert [tuple(arch) for arch in TABLE.archs.tolist()] == list(cells.ARCHS)
+    assert not np.isnan(TABLE.scores(0)).any()
+    assert not np.isnan(TABLE.test_scores(0)).any()
+    assert len(ROWS) >= 500
+    assert (TABLE.seconds > 0).all()
+    assert GRID.scores().shape == (3, 46)
+    assert not np.isnan(GRID.scores()).any()
 
 
-def test_sizes_are_those_of_the_networks(table, grid):
-    for row in range(0, len(table), 997):
-        net = nets.build(SPACE, tuple(table.archs[row].tolist()), table.skeleton)
-        assert sum(p.numel() for p in net.parameters()) == table.params[row]
-    for row in range(0, len(grid), 9):
-        net = nets.EfficientNet(grid.network(row)[0], **grid.base.sizes)
-        assert sum(p.numel() for p in net.parameters()) == grid.params[row]
+def test_sizes_are_those_of_the_networks():
+    for row in range(0, len(TABLE), 997):
+        net = nets.build(SPACE, tuple(TABLE.archs[row].tolist()), TABLE.skeleton)
+        assert sum(p.numel() for p in net.parameters()) == TABLE.params[row]
+    for row in range(0, len(GRID), 9):
+        net = nets.EfficientNet(GRID.network(row)[0], **GRID.base.sizes)
+        assert sum(p.numel() for p in net.parameters()) == GRID.params[row]
 
 
-def test_two_seeds_rank_alike(trained):
-    first, second, third = trained[0]
+def test_two_seeds_rank_alike():
+    first, second, third = TRAINED[:, ROWS]
     for one, other in ((first, second), (first, third), (second, third)):
         assert stats.spearmanr(one, other).statistic >= 0.93
 
 
-def test_validation_and_test_tell_the_same(table):
+def test_validation_and_test_tell_the_same():
     """They differ by the sampling of images, and test images did not choose anything."""
-    validation, test = table.scores(0), table.test_scores(0)
-    n = table.about["images"]["test"]
+    validation, test = TABLE.scores(0), TABLE.test_scores(0)
+    n = TABLE.about["images"]["test"]
     error = np.sqrt(2 * (validation * (1 - validation)).mean() / n)
     assert np.sqrt(np.mean((validation - test) ** 2)) < 3 * error
     assert stats.spearmanr(validation, test).statistic > 0.95
 
 
-def test_shortcuts_are_cheaper(shortcuts, table):
-    assert shortcuts.names == tuple(cells.SHORTCUTS)
-    for name in shortcuts.names:
-        assert shortcuts.seconds(name).mean() < table.seconds.mean()
+def test_shortcuts_are_cheaper():
+    assert SHORTCUTS.names == tuple(cells.SHORTCUTS)
+    for name in SHORTCUTS.names:
+        assert SHORTCUTS.seconds(name).mean() < TABLE.seconds.mean()
 
 
-def test_every_scaled_network_is_there_with_three_seeds(grid):
-    assert grid.scores().shape == (3, 46)
-    assert not np.isnan(grid.scores()).any()
-
-
-def test_supernets_were_evaluated_everywhere(supernets):
+def test_supernets_were_evaluated_everywhere():
     plan = one_shot_runs.PLAN
-    assert [tuple(arch) for arch in supernets.archs.tolist()] == list(plan.archs)
+    assert [tuple(arch) for arch in SUPERNETS.archs.tolist()] == list(plan.archs)
     for name in one_shot_runs.METHODS:
-        scores, seconds = supernets.scores(name), supernets.seconds(name)
+        scores, seconds = SUPERNETS.scores(name), SUPERNETS.seconds(name)
         assert scores.shape == (len(plan.seeds), len(plan.steps), len(plan.archs))
         assert ((scores >= 0) & (scores <= 1)).all()
         assert (np.diff(seconds, axis=1) > 0).all()
 
 
-def test_supernets_rank_and_what_spoils_the_ranking_does(supernets, table):
-    methods = Rankings.of(table, supernets).methods
-    last = {name: methods[name].tau[:, -1] for name in supernets.names}
+def test_supernets_rank_and_what_spoils_the_ranking_does():
+    methods = Rankings.of(TABLE, SUPERNETS).methods
+    last = {name: methods[name].tau[:, -1] for name in SUPERNETS.names}
     assert last["uniform"].mean() > 0.6
     assert methods["uniform"].tau[:, 0].mean() < last["uniform"].mean()
     assert last["learnt scales"].max() < last["uniform"].min()
     assert last["averaged statistics"].max() < last["uniform"].min()
 
 
-def test_searches_chose_architectures(searches):
-    for images in searches.images:
-        for name in searches.names:
-            assert (searches.seconds(name, images) > 0).all()
-            assert all(tuple(arch) in SPACE for arch in searches.chosen(name, images).tolist())
+def test_searches_chose_architectures():
+    for images in SEARCHES.images:
+        for name in SEARCHES.names:
+            assert (SEARCHES.seconds(name, images) > 0).all()
+            assert all(tuple(arch) in SPACE for arch in SEARCHES.chosen(name, images).tolist())
 
 
 @pytest.mark.parametrize("name", ["first order", "second order", "joint", "Gumbel"])
-def test_weights_are_shares_that_move_slowly(searches, name):
-    w = searches.w(name)
-    assert w.shape == (6, len(searches.steps), 6, 5)
+def test_weights_are_shares_that_move_slowly(name):
+    w = SEARCHES.w(name)
+    assert w.shape == (6, len(SEARCHES.steps), 6, 5)
     np.testing.assert_allclose(w.sum(axis=3), 1, atol=5e-3)
     # A step of Adam moves a parameter by little more than its rate.
     assert np.abs(np.diff(np.log(np.fmax(w, 0.02)), axis=1)).max() < 1.0
 
 
-def test_few_images_cost_accuracy(searches, table):
+def test_few_images_cost_accuracy():
     """The collapse: what notebook 05 shows."""
-    scores = table.scores()
+    scores = TABLE.scores()
     many, few = (
-        np.median([scores[table.row(tuple(a))] for a in searches.chosen("first order", n).tolist()])
-        for n in searches.images
+        np.median([scores[TABLE.row(tuple(a))] for a in SEARCHES.chosen("first order", n).tolist()])
+        for n in SEARCHES.images
     )
     assert many > np.quantile(scores, 0.9)
     assert few < many - 0.02
@@ -177,25 +145,24 @@ def test_few_images_cost_accuracy(searches, table):
 # ---- trained again -------------------------------------------------------------------------------
 
 
-def test_a_row_trained_again_comes_out_within_the_noise(table, trained):
-    accuracies, rows = trained
-    arch = tuple(table.archs[rows[421]].tolist())
+def test_a_row_trained_again_comes_out_within_the_noise():
+    arch = tuple(TABLE.archs[ROWS[421]].tolist())
     again = cells.Record(cells.ESTIMATE)(arch, 0)
-    assert again.score == pytest.approx(table(arch, 0).score, abs=4 * noise(accuracies))
-    assert again.metrics["test"] == pytest.approx(table.test(arch), abs=4 * noise(accuracies))
+    assert again.score == pytest.approx(TABLE(arch, 0).score, abs=4 * noise(TRAINED[:, ROWS]))
+    assert again.metrics["test"] == pytest.approx(TABLE.test(arch), abs=4 * noise(TRAINED[:, ROWS]))
     assert again.metrics["loss_4"] < again.metrics["loss_1"]
 
 
 @pytest.mark.parametrize("name", cells.SHORTCUTS)
-def test_a_shortcut_trained_again_comes_out_within_the_noise(shortcuts, table, name):
-    truth = [table(tuple(arch), 0).score for arch in shortcuts.archs.tolist()]
-    lost = np.array(truth) - shortcuts.scores(name)
-    arch = tuple(shortcuts.archs[11].tolist())
-    again = cells.SHORTCUTS[name](cells.ESTIMATE)(arch, shortcuts.seed)
-    assert again.score == pytest.approx(shortcuts.scores(name)[11], abs=3 * lost.std())
+def test_a_shortcut_trained_again_comes_out_within_the_noise(name):
+    truth = [TABLE(tuple(arch), 0).score for arch in SHORTCUTS.archs.tolist()]
+    lost = np.array(truth) - SHORTCUTS.scores(name)
+    arch = tuple(SHORTCUTS.archs[11].tolist())
+    again = cells.SHORTCUTS[name](cells.ESTIMATE)(arch, SHORTCUTS.seed)
+    assert again.score == pytest.approx(SHORTCUTS.scores(name)[11], abs=3 * lost.std())
 
 
-def test_proxies_computed_again_are_the_same(table):
+def test_proxies_computed_again_are_the_same():
     stored = ProxyTable.load()
     estimate = cells.proxies().units[0].estimate
     for row in (100, 3_000, 6_400):
@@ -204,16 +171,16 @@ def test_proxies_computed_again_are_the_same(table):
             assert again.metrics[name] == pytest.approx(stored.scores(name)[row], rel=0.02), name
 
 
-def test_a_scaled_network_trained_again_comes_out_within_the_noise(grid):
+def test_a_scaled_network_trained_again_comes_out_within_the_noise():
     row = 0
-    again = TrainScaled()(tuple(grid.archs[row].tolist()), 0)
-    assert again.score == pytest.approx(grid.scores()[0, row], abs=4 * noise(grid.scores()))
+    again = TrainScaled()(tuple(GRID.archs[row].tolist()), 0)
+    assert again.score == pytest.approx(GRID.scores()[0, row], abs=4 * noise(GRID.scores()))
     assert again.metrics["test"] == pytest.approx(
-        grid.test_scores()[0, row], abs=4 * noise(grid.test_scores())
+        GRID.test_scores()[0, row], abs=4 * noise(GRID.test_scores())
     )
 
 
-def test_a_supernet_trained_again_comes_out_within_the_noise(supernets):
+def test_a_supernet_trained_again_comes_out_within_the_noise():
     """Another machine adds in another order, so it may differ as much as another seed does."""
     plan = one_shot_runs.Plan(cells.SAMPLE[:20])
     one_shot = one_shot_runs.METHODS["uniform"].one_shot(plan, 0)
@@ -221,17 +188,17 @@ def test_a_supernet_trained_again_comes_out_within_the_noise(supernets):
         if step.number == plan.steps[0]:
             break
     again = np.array([one_shot.estimator()(arch, 0).score for arch in plan.archs])
-    stored = supernets.scores("uniform")[:, 0, :20]
+    stored = SUPERNETS.scores("uniform")[:, 0, :20]
     between = np.sqrt(np.mean((stored[0] - stored[1]) ** 2))
     assert np.sqrt(np.mean((again - stored[0]) ** 2)) < 1.5 * between
     assert stats.kendalltau(again, stored[0])[0] > 0.5
 
 
-def test_run_again_a_search_begins_the_same_way(searches):
+def test_run_again_a_search_begins_the_same_way():
     """Another machine adds in another order; after a few steps that is still unseen."""
     plan = darts_runs.PLAN
     darts = darts_runs.METHODS[0].darts(plan, plan.data[1], 0)
     for step in darts.train(steps=plan.steps):
         if step.number == plan.kept[1]:
             break
-    np.testing.assert_allclose(step.w, searches.w("first order", 1_000)[0, 1], atol=0.02)
+    np.testing.assert_allclose(step.w, SEARCHES.w("first order", 1_000)[0, 1], atol=0.02)
