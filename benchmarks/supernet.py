@@ -9,6 +9,7 @@ turns, in CPU seconds of this thread; of several rounds the fastest counts.
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import resource
 import sys
@@ -94,7 +95,8 @@ def single_path(name: str) -> dict[str, Any]:
     """Milliseconds of a step, mean over random architectures."""
     space, skeleton = FAMILIES[name]
     one_shot = OneShot(space, skeleton, DATA)
-    net, optimiser = one_shot.net, one_shot._optimiser()
+    one_shot.begin()
+    net, one_shot._batches = one_shot.net, itertools.repeat((IMAGES, LABELS))
     rng, total = np.random.default_rng(0), dict.fromkeys(("kernels", "passes", "step"), 0.0)
     for _ in range(ARCHS):
         arch = space.sample(rng)
@@ -104,7 +106,7 @@ def single_path(name: str) -> dict[str, Any]:
             {
                 "kernels": kernels_of(lambda w=w: step(net, w)),
                 "passes": lambda w=w: step(net, w),
-                "step": lambda: one_shot._step(optimiser, IMAGES, LABELS),
+                "step": lambda: one_shot.step(lambda part: 0.0),
             }
         )
         total = {part: total[part] + 1000 * seconds[part] / ARCHS for part in total}

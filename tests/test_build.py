@@ -36,7 +36,8 @@ from nas_lab.nets import EfficientNet, calibrated
 from nas_lab.scaling import Stage, budget
 from nas_lab.spaces import Skeleton, nasbench201
 from nas_lab.strategies import Darts, OneShot, Uniform
-from nas_lab.strategies.darts import SHORT, Gumbel, Perturbation, TooManySkips
+from nas_lab.strategies.darts import SHORT
+from nas_lab.strategies.darts_variants import GumbelDarts, TooManySkips, perturbation
 from nas_lab.training import Recipe, evaluate, train
 
 ROOT = Path(__file__).parents[1]
@@ -68,9 +69,9 @@ SEARCHES = (
     darts_runs.Gradient(
         "first order",
         rules={"never": partial(TooManySkips, limit=7), "at once": partial(partial, at_once)},
-        selections={"perturbation": Perturbation(tune=0, images=20)},
+        selections={"perturbation": partial(perturbation, tune=0, images=20)},
     ),
-    darts_runs.Gradient("Gumbel", {"relaxation": Gumbel()}),
+    darts_runs.Gradient("Gumbel", GumbelDarts),
     darts_runs.SinglePath(),
 )
 TINY = {
@@ -419,7 +420,7 @@ def test_each_method_to_train_a_supernet_changes_one_thing():
 
 
 def test_the_unfair_sampler_halves():
-    rng, draw = np.random.default_rng(0), one_shot_runs.Skewed(SPACE, SKELETON)
+    rng, draw = np.random.default_rng(0), one_shot_runs.Skewed(SPACE)
     tokens = np.array([draw(rng)[0] for _ in range(4_000)])
     shares = np.bincount(tokens.ravel(), minlength=5) / tokens.size
     assert shares == pytest.approx(np.array([16, 8, 4, 2, 1]) / 31, abs=0.01)
@@ -463,12 +464,10 @@ def test_names_of_searches_are_told_from_other_choices(searched):
 
 
 @pytest.mark.parametrize(("images", "data"), [(None, IMAGES[0]), (80, IMAGES[1])])
-@pytest.mark.parametrize(
-    ("name", "relaxation"), [("first order", {}), ("Gumbel", {"relaxation": Gumbel()})]
-)
-def test_weights_are_those_of_a_search_by_hand(searched, images, data, name, relaxation):
+@pytest.mark.parametrize(("name", "kind"), [("first order", Darts), ("Gumbel", GumbelDarts)])
+def test_weights_are_those_of_a_search_by_hand(searched, images, data, name, kind):
     for place, seed in enumerate(DARTS.seeds):
-        darts = Darts(SPACE, SKELETON, data, seed=seed, schedule=SHORT, **relaxation).fit(steps=6)
+        darts = kind(SPACE, SKELETON, data, seed=seed, schedule=SHORT).fit(steps=6)
         np.testing.assert_allclose(searched.w(name, images)[place], darts.w[[1, 3, 5]], atol=1e-3)
         assert tuple(searched.chosen(name, images)[place]) == darts.arch()
 
@@ -478,7 +477,7 @@ def test_rules_stop_where_they_say(searched):
     for place, seed in enumerate(DARTS.seeds):
         darts = Darts(SPACE, SKELETON, IMAGES[0], seed=seed, schedule=SHORT).fit(steps=6)
         assert tuple(searched.chosen("at once")[place]) == darts.arch(0)
-        perturbed = Perturbation(tune=0, images=20, seed=seed)(darts)
+        perturbed = perturbation(darts, tune=0, images=20, seed=seed)
         assert tuple(searched.chosen("perturbation")[place]) == perturbed
     assert (searched.seconds("at once") < searched.seconds("first order")).all()
     assert (searched.seconds("perturbation") > searched.seconds("first order")).all()

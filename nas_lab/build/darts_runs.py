@@ -17,8 +17,8 @@ from nas_lab.build.cells import SKELETON, SPACE, counted
 from nas_lab.data import FashionMNIST
 from nas_lab.estimation import archives
 from nas_lab.spaces import Arch, Skeleton
-from nas_lab.strategies import darts
-from nas_lab.strategies.darts import SHORT, Darts, Perturbation
+from nas_lab.strategies import darts_variants as variants
+from nas_lab.strategies.darts import SHORT, Darts
 from nas_lab.strategies.one_shot import OneShot, Uniform
 
 IMAGES = (10_000, 1_000)
@@ -63,15 +63,17 @@ class Gradient:
 
     Args:
         name: of the argmax at its end.
-        options: of ``Darts``.
+        kind: DARTS or a variant of it.
+        options: of the search.
         rules: makers of stopping rules, by name.
         selections: other ways to choose at its end, by name.
     """
 
     name: str
+    kind: type[Darts] = Darts
     options: Mapping[str, Any] = field(default_factory=dict)
     rules: Mapping[str, Callable[[], Any]] = field(default_factory=dict)
-    selections: Mapping[str, Perturbation] = field(default_factory=dict)
+    selections: Mapping[str, Callable[..., Arch]] = field(default_factory=dict)
     keeps_weights = True
 
     @property
@@ -82,7 +84,7 @@ class Gradient:
     def darts(self, plan: Plan, data: FashionMNIST, seed: int) -> Darts:
         """The search before its first step."""
         options = {"schedule": SHORT, **self.options}
-        return Darts(SPACE, plan.skeleton, data, seed=seed, **options)
+        return self.kind(SPACE, plan.skeleton, data, seed=seed, **options)
 
     def run(self, plan: Plan, data: FashionMNIST, seed: int) -> tuple[Choices, np.ndarray]:
         """Search to the end, whatever the rules say, noting when each would have stopped.
@@ -104,7 +106,7 @@ class Gradient:
         choices = [(search.arch(), search.seconds), *(stopped[name] for name in rules)]
         for selection in self.selections.values():
             start = time.thread_time()
-            arch = replace(selection, seed=seed)(search)
+            arch = selection(search, seed=seed)
             choices.append((arch, search.seconds + time.thread_time() - start))
         return choices, search.w[np.array(plan.kept) - 1]
 
@@ -133,18 +135,18 @@ METHODS: tuple[Method, ...] = (
     Gradient(
         "first order",
         rules={
-            "stopped at two skips": darts.TooManySkips,
-            "stopped by curvature": partial(darts.RisingCurvature, every=50, window=3),
+            "stopped at two skips": variants.TooManySkips,
+            "stopped by curvature": partial(variants.RisingCurvature, every=50, window=3),
         },
-        selections={"perturbation": Perturbation()},
+        selections={"perturbation": variants.perturbation},
     ),
-    Gradient("second order", {"order": 2}),
-    Gradient("joint", {"order": "joint"}),
-    Gradient("warm-up", {"schedule": replace(SHORT, warmup=0.3)}),
-    Gradient("Gumbel", {"relaxation": darts.Gumbel()}),
-    Gradient("hard Gumbel", {"relaxation": darts.HardGumbel()}),
-    Gradient("auxiliary skip", {"relaxation": darts.AuxiliarySkip()}),
-    Gradient("edge weights", {"relaxation": darts.EdgeNormalisation()}),
+    Gradient("second order", options={"order": 2}),
+    Gradient("joint", variants.JointDarts),
+    Gradient("warm-up", options={"schedule": replace(SHORT, warmup=0.3)}),
+    Gradient("Gumbel", variants.GumbelDarts),
+    Gradient("hard Gumbel", variants.HardGumbelDarts),
+    Gradient("auxiliary skip", variants.AuxiliarySkipDarts),
+    Gradient("edge weights", variants.EdgeWeightDarts),
     SinglePath(),
 )
 """What is compared. The names of their first choices are those of the methods."""

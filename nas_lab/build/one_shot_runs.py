@@ -29,7 +29,6 @@ class Skewed:
     """An unfair sampler: each option is drawn half as often as the one before it."""
 
     space: Space
-    skeleton: Skeleton
 
     def __call__(self, rng: np.random.Generator) -> list[Arch]:
         """One architecture."""
@@ -66,7 +65,7 @@ class Method:
         estimate: what measures an architecture on the weights.
     """
 
-    sampler: Callable[[Space, Skeleton], Sampler] = Uniform
+    sampler: Callable[[Space], Sampler] = Uniform
     scales: bool = False
     estimate: type[SharedWeights] = SharedWeights
 

@@ -80,6 +80,13 @@ class Supernet(nn.Module, ABC):
     def run(self, x: Tensor, rows: Sequence[Row]) -> Tensor:
         """Logits [B, classes], with a row for each decision; subclasses say how."""
 
+    def without_scales(self) -> Supernet:
+        """Itself; normalisations no longer learn a scale and a shift."""
+        for module in self.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.requires_grad_(False)
+        return self
+
     def one_hot(self, arch: Arch) -> Tensor:
         """The w of an architecture, where the network's parameters are."""
         return torch.from_numpy(self.space.one_hot(arch)).to(runtime.device_of(self))

@@ -10,7 +10,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "darts": ["Darts"],
         "enas": ["Enas"],
         "halving": ["Continued", "Hyperband", "SuccessiveHalving"],
-        "latency_aware": ["LatencyAwareDarts"],
+        "darts_variants": ["LatencyAwareDarts"],
         "morphism": ["EAS", "GrowthController"],
         "one_shot": ["Distinct", "Fair", "OneShot", "Uniform"],
         "racing": ["Race", "band", "race"],

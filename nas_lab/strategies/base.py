@@ -1,21 +1,29 @@
-"""Ask, evaluate, tell: the loop that knows no algorithm."""
+"""Two loops that know no algorithm: ask, evaluate, tell; and learn step by step, with a budget."""
 
 from __future__ import annotations
 
 import functools
 import inspect
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+import math
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from nas_lab import runtime
 from nas_lab.checks import whole_number
 from nas_lab.estimation.base import Estimator, estimate_all
 from nas_lab.history import History, Trial
 from nas_lab.spaces.base import Arch, Space
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class Strategy(Protocol):
@@ -170,3 +178,102 @@ def _check_fidelity(strategy: Strategy, estimate: Estimator) -> None:
             f"{type(strategy).__name__} trains in steps and calls estimate(arch, seed, "
             f"{', '.join(f'{name}=...' for name in fidelity)}), which {estimate!r} does not take"
         )
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One step of a learner.
+
+    Attributes:
+        number: of the step, from 1, over all trainings.
+        progress: share of this training's budget that is used, in [0, 1].
+        seconds: CPU time of all steps so far.
+    """
+
+    number: int
+    progress: float
+    seconds: float
+
+
+Used = Callable[[float], float]
+"""Share of the budget that is used after a part of the present step, both in [0, 1]."""
+
+
+class Learner(ABC):
+    """What learns weights step by step: one-shot, ENAS and DARTS.
+
+    Attributes:
+        log: a record of each step.
+        seconds: CPU time of these steps.
+    """
+
+    def __init__(self) -> None:
+        self.log: list[Any] = []
+        self.seconds = 0.0
+
+    def fit(self, *, seconds: float | None = None, steps: int | None = None) -> Self:
+        """Learn, and return itself. An interrupt ends it early; what was learnt stays.
+
+        Arguments and errors are those of ``train``.
+        """
+        try:
+            for _ in self.train(seconds=seconds, steps=steps):
+                pass
+        except KeyboardInterrupt:
+            pass
+        return self
+
+    def train(self, *, seconds: float | None = None, steps: int | None = None) -> Iterator[Any]:
+        """Learn step by step; leave the loop at any time.
+
+        Args:
+            seconds: budget of CPU time of this thread. Other programs and what is done between
+                the steps do not count. How many steps it is worth differs from run to run.
+            steps: budget in steps. The same seed and steps give the same result.
+
+        Yields:
+            A record of each step; learning rates fall over the budget.
+
+        Raises:
+            TypeError, ValueError: not exactly one budget, or one that is not positive; raised at
+                the call.
+            FloatingPointError: a loss or its gradient is not finite. The log keeps the steps
+                before.
+        """
+        if (seconds is None) == (steps is None):
+            raise TypeError("give either seconds or steps")
+        if steps is not None:
+            whole_number("steps", steps)
+        elif not 0 < seconds < math.inf:  # type: ignore[operator]
+            raise ValueError(f"seconds must be a number above 0, not {seconds!r}")
+        return self._train(seconds, steps)
+
+    def _train(self, seconds: float | None, steps: int | None) -> Iterator[Any]:
+        first, began = len(self.log), self.seconds
+
+        def used(part: float) -> float:
+            if steps is not None:
+                return (len(self.log) - first + part) / steps
+            return min(1.0, (self.seconds - began) / (seconds or 1.0))
+
+        self.begin()
+        while used(0) < 1:
+            yield self.advance(used)
+
+    def advance(self, used: Used) -> Any:
+        """Do a step, and log it."""
+        start = time.thread_time()
+        with runtime.threads(1):
+            record = self.step(used)
+        self.seconds += time.thread_time() - start
+        number = len(self.log) + 1
+        self.log.append(record(number=number, progress=used(1), seconds=self.seconds))
+        return self.log[-1]
+
+    @abstractmethod
+    def begin(self) -> None:
+        """A training begins: make new optimisers."""
+
+    @abstractmethod
+    def step(self, used: Used) -> Callable[..., Step]:
+        """Do a step; return its record, which lacks number, progress and seconds."""

@@ -1,37 +1,32 @@
 """One-shot: train one network that contains them all, a path at a time, then rank its parts.
 
-A sampler says which architectures a step takes out of the supernet. It is made for a space and its
-skeleton; called with a random generator, it gives the architectures of one step.
+A sampler says which architectures a step takes out of the supernet. It is made for a space; called
+with a random generator, it gives the architectures of one step.
 """
 
 from __future__ import annotations
 
 import copy
 import math
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from typing import Protocol
+from functools import cached_property, lru_cache, partial
+from typing import Any
 
 import numpy as np
 import torch
 from torch.nn import functional
 
-from nas_lab import nets, runtime
-from nas_lab.checks import number_in, whole_number
+from nas_lab import nets
+from nas_lab.checks import whole_number
 from nas_lab.data import FashionMNIST
 from nas_lab.estimation.training import check_fits
 from nas_lab.estimation.weight_sharing import SharedWeights
 from nas_lab.spaces.base import Arch, Skeleton, Space
+from nas_lab.strategies.base import Learner, Step, Used
 
-
-class Sampler(Protocol):
-    """Anything that draws the architectures of one step."""
-
-    def __call__(self, rng: np.random.Generator) -> list[Arch]:
-        """Return at least one architecture."""
-        ...
+Sampler = Callable[[np.random.Generator], list[Arch]]
+"""Draws the architectures of one step, at least one."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +38,6 @@ class Uniform:
     """
 
     space: Space
-    skeleton: Skeleton
 
     def __call__(self, rng: np.random.Generator) -> list[Arch]:
         """One architecture."""
@@ -60,7 +54,6 @@ class Distinct:
     """
 
     space: Space
-    skeleton: Skeleton
 
     def __call__(self, rng: np.random.Generator) -> list[Arch]:
         """One architecture."""
@@ -91,7 +84,6 @@ class Fair:
     """
 
     space: Space
-    skeleton: Skeleton
 
     def __post_init__(self) -> None:
         if math.prod(self._counts) != self.space.size:
@@ -111,26 +103,20 @@ class Fair:
         return [len(decision.options) for decision in self.space.decisions]
 
 
-@dataclass(frozen=True)
-class Step:
+@dataclass(frozen=True, eq=False)
+class PathStep(Step):
     """One step of training.
 
     Attributes:
-        number: of the step, from 1, over all trainings of the supernet.
-        progress: share of this training's budget that is used, in [0, 1].
-        seconds: CPU time of all steps so far.
         loss: mean cross-entropy of the step's architectures on their batch, in nats.
         archs: those architectures.
     """
 
-    number: int
-    progress: float
-    seconds: float
     loss: float
     archs: tuple[Arch, ...]
 
 
-class OneShot:
+class OneShot(Learner):
     """A supernet whose weights are trained by running one architecture after the other.
 
     Every step takes a batch and the architectures of a sampler, and moves the weights that they
@@ -148,23 +134,20 @@ class OneShot:
         skeleton: what surrounds the searched part.
         data: images as the skeleton takes them.
         seed: of the initial weights, the order of the images and the architectures.
-        sampler: called as ``sampler(space, skeleton)``; what it gives draws the architectures of
-            a step. ``Distinct`` (the default), ``Uniform`` or ``Fair``.
-        learning_rate: of the first step.
-        momentum: in [0, 1).
-        weight_decay: as in ``torch.optim.SGD``.
-        clip: largest norm of a step's gradient.
+        sampler: called as ``sampler(space)``; what it gives draws the architectures of a step.
+            ``Distinct`` (the default), ``Uniform`` or ``Fair``.
 
     Attributes:
         net: the supernet.
-        steps: how many there have been.
-        seconds: CPU time of these steps.
-        losses: the loss of each.
+        learning_rate, momentum, weight_decay: of the first step; set others before ``fit``.
+        clip: largest norm of a step's gradient.
 
     Raises:
         TypeError: no supernet of this kind of space, or an argument of a wrong type.
         ValueError: an argument is out of its range, or the data do not fit the skeleton.
     """
+
+    learning_rate, momentum, weight_decay, clip = 0.1, 0.9, 5e-4, 5.0
 
     def __init__(
         self,
@@ -173,127 +156,68 @@ class OneShot:
         data: FashionMNIST,
         *,
         seed: int = 0,
-        sampler: Callable[[Space, Skeleton], Sampler] = Distinct,
-        learning_rate: float = 0.1,
-        momentum: float = 0.9,
-        weight_decay: float = 5e-4,
-        clip: float = 5.0,
+        sampler: Callable[[Space], Sampler] = Distinct,
     ) -> None:
+        super().__init__()
         check_fits(data, skeleton)
         self.space, self.skeleton, self.data = space, skeleton, data
         self.seed = whole_number("seed", seed, least=0)
-        self.learning_rate = number_in("learning_rate", learning_rate)
-        self.momentum = number_in("momentum", momentum, below=1)
-        self.weight_decay = number_in("weight_decay", weight_decay)
-        self.clip = number_in("clip", clip)
-        self.net = nets.supernet(space, skeleton, seed)
-        for module in self.net.modules():
-            if isinstance(module, torch.nn.BatchNorm2d):
-                module.requires_grad_(False)
-        self.sampler = sampler(space, skeleton)
-        self.steps, self.seconds = 0, 0.0
-        self.losses: list[float] = []
+        self.net = nets.supernet(space, skeleton, seed).without_scales()
+        self.sampler = sampler(space)
         self._passes = 0
 
-    def fit(self, *, seconds: float | None = None, steps: int | None = None) -> OneShot:
-        """Train, and return itself. An interrupt ends it early; the weights stay as they are.
+    @property
+    def steps(self) -> int:
+        """How many there have been."""
+        return len(self.log)
 
-        Arguments and errors are those of ``train``.
-        """
-        try:
-            for _ in self.train(seconds=seconds, steps=steps):
-                pass
-        except KeyboardInterrupt:
-            pass
-        return self
+    @property
+    def losses(self) -> list[float]:
+        """The loss of each step."""
+        return [step.loss for step in self.log]
 
-    def train(self, *, seconds: float | None = None, steps: int | None = None) -> Iterator[Step]:
-        """Train step by step; leave the loop at any time.
+    def begin(self) -> None:
+        """New momentum, and a new pass over the images."""
+        weights = [weight for weight in self.net.parameters() if weight.requires_grad]
+        settings = {"momentum": self.momentum, "weight_decay": self.weight_decay}
+        self._optimiser = sgd(weights, self.learning_rate, nesterov=True, **settings)
+        self._batches = self._all_batches()
 
-        Args:
-            seconds: budget of CPU time of this thread. Other programs and what is done between
-                the steps do not count. How many steps it is worth differs from run to run.
-            steps: budget in steps. The same seed and steps give the same weights.
-
-        Yields:
-            A ``Step`` after each.
-
-        Raises:
-            TypeError, ValueError: not exactly one budget, or one that is not positive; raised at
-                the call.
-            FloatingPointError: a loss or its gradient is not finite. The weights are those before
-                that step.
-        """
-        if (seconds is None) == (steps is None):
-            raise TypeError("give either seconds or steps")
-        if steps is not None:
-            whole_number("steps", steps)
-        elif not 0 < seconds < math.inf:  # type: ignore[operator]
-            raise ValueError(f"seconds must be a number above 0, not {seconds!r}")
-        return self._train(seconds, steps)
-
-    def _train(self, seconds: float | None, steps: int | None) -> Iterator[Step]:
-        optimiser = self._optimiser()
-        first, began = self.steps, self.seconds
-        batches = self._batches()
-        progress = 0.0
-        while progress < 1:
-            start = time.thread_time()
-            for group in optimiser.param_groups:
-                group["lr"] = self.learning_rate * (1 + math.cos(math.pi * progress)) / 2
-            with runtime.threads(1):
-                archs, loss = self._step(optimiser, *next(batches))
-            self.steps += 1
-            self.seconds += time.thread_time() - start
-            self.losses.append(loss)
-            if steps is not None:
-                progress = (self.steps - first) / steps
-            else:
-                progress = min(1.0, (self.seconds - began) / (seconds or 1.0))
-            yield Step(self.steps, progress, self.seconds, loss, archs)
-
-    def _step(
-        self, optimiser: torch.optim.SGD, images: torch.Tensor, labels: torch.Tensor
-    ) -> tuple[tuple[Arch, ...], float]:
-        """Move the weights that the step's architectures use."""
+    def step(self, used: Used) -> Callable[..., PathStep]:
+        """Move the weights that the architectures of the sampler use."""
+        (group,) = self._optimiser.param_groups
+        group["lr"] = self.learning_rate * (1 + math.cos(math.pi * used(0))) / 2
+        images, labels = next(self._batches)
         archs = tuple(self.sampler(np.random.default_rng([self.seed, self.steps])))
-        optimiser.zero_grad()
+        self._optimiser.zero_grad()
         total = 0.0
         for arch in archs:
             loss = functional.cross_entropy(self.net(images, self.net.one_hot(arch)), labels)
             (loss / len(archs)).backward()
             total += loss.item()
-        norm = torch.nn.utils.clip_grad_norm_(optimiser.param_groups[0]["params"], self.clip)
+        norm = torch.nn.utils.clip_grad_norm_(group["params"], self.clip)
         if not math.isfinite(total + norm.item()):
             raise FloatingPointError(
                 f"step {self.steps + 1} has a loss of {total / len(archs)} and a gradient of norm "
                 f"{norm.item()}; the weights are those before it. Train with a lower learning_rate "
                 f"than {self.learning_rate}"
             )
-        optimiser.step()
-        return archs, total / len(archs)
+        self._optimiser.step()
+        return partial(PathStep, loss=total / len(archs), archs=archs)
 
-    def _batches(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    def _all_batches(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         while True:
             self._passes += 1
-            loader = self.data.train_dataloader().reseeded(self.seed).reseeded(self._passes)
-            yield from loader
-
-    def _optimiser(self) -> torch.optim.SGD:
-        """Momentum begins at zero for all weights, for most of them rest in the first step."""
-        weights = [weight for weight in self.net.parameters() if weight.requires_grad]
-        optimiser = torch.optim.SGD(
-            weights,
-            lr=self.learning_rate,
-            momentum=self.momentum,
-            nesterov=self.momentum > 0,
-            weight_decay=self.weight_decay,
-            fused=True,
-        )
-        for weight in weights:
-            optimiser.state[weight]["momentum_buffer"] = torch.zeros_like(weight)
-        return optimiser
+            yield from self.data.train_dataloader().reseeded(self.seed).reseeded(self._passes)
 
     def estimator(self, **options: int) -> SharedWeights:
         """An estimate on a copy of the weights as they are now; options of ``SharedWeights``."""
         return SharedWeights(copy.deepcopy(self.net).requires_grad_(False), self.data, **options)
+
+
+def sgd(weights: Iterable[torch.Tensor], rate: float, **settings: Any) -> torch.optim.SGD:
+    """Gradient descent with momentum, which begins at zero for all: some rest in the first step."""
+    optimiser = torch.optim.SGD(weights, lr=rate, fused=True, **settings)
+    for weight in optimiser.param_groups[0]["params"]:
+        optimiser.state[weight]["momentum_buffer"] = torch.zeros_like(weight)
+    return optimiser

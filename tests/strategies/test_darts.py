@@ -1,53 +1,279 @@
-"""DARTS: it learns, repeats, stops, and keeps what it has learnt."""
+"""DARTS: its gradients against automatic differentiation, its choice against brute force."""
 
+import itertools
 import math
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.nn import functional
 
-from nas_lab.data import FashionMNIST
-from nas_lab.spaces import Skeleton, darts, nasbench201
+from nas_lab.nets import supernet
+from nas_lab.spaces import DARTS_V1, DARTS_V2, Skeleton, conv_chain, darts, nasbench201
 from nas_lab.strategies import Darts
-from nas_lab.strategies.darts import SHORT, HardGumbel, Schedule
-from nas_lab.strategies.darts.updates import InTurns
+from nas_lab.strategies import darts as module
+from nas_lab.strategies.darts import (
+    SHORT,
+    Schedule,
+    first_order,
+    gradient,
+    mixed_product,
+    moved,
+    norm,
+    second_order,
+    strongest,
+)
+from tests.strategies.test_learners import DATA, SKELETON, SPACE, equal, make, weights
 
-SPACE = nasbench201()
-SKELETON = Skeleton(channels=4, cells=1, stages=1, stem_stride=2, resolution=8, in_channels=1)
-DATA = FashionMNIST(8, 32, images=400)
+EXAMPLES = settings(max_examples=25, deadline=None)
+
+# ---- gradients ---------------------------------------------------------------------------------
 
 
-def search(space=SPACE, **options):
-    return Darts(space, SKELETON, DATA, **{"schedule": SHORT} | options)
+def problem(seed):
+    """Two candidates mixed in a network of two dense layers, on data of its own: all in float64."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def draw(*shape):
+        return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+    alphas = [draw(3).requires_grad_(), draw(2, 2).requires_grad_()]
+    weights = [(0.3 * draw(*shape)).requires_grad_() for shape in ((4, 5), (5, 3), (3,))]
+    data = [(draw(7, 4), draw(7, 3)) for _ in range(2)]
+
+    def loss(batch, alphas, weights):
+        x, y = batch
+        a, b = alphas[0].softmax(0), alphas[1].softmax(1)
+        hidden = x @ weights[0]
+        hidden = a[0] * hidden.tanh() + a[1] * hidden.square() + a[2] * hidden
+        out = b[0, 0] * hidden @ weights[1] + b[1, 1] * (hidden @ weights[1]).sin() + weights[2]
+        return (out - y).square().mean()
+
+    return loss, data, alphas, weights
 
 
-def weights(found):
-    return [p.detach().clone() for p in found.net.parameters()]
+@EXAMPLES
+@given(seed=st.integers(0, 10_000), xi=st.sampled_from([0.001, 0.025, 0.1]))
+def test_second_order_is_the_gradient_through_the_step(seed, xi):
+    loss, (train, val), alphas, weights = problem(seed)
+    slopes = torch.autograd.grad(loss(train, alphas, weights), weights, create_graph=True)
+    ahead = [w - xi * slope for w, slope in zip(weights, slopes, strict=True)]
+    value = loss(val, alphas, ahead)
+    exact = torch.autograd.grad(value, alphas)
+    ours = second_order(
+        partial(loss, train, alphas, weights),
+        partial(loss, val, alphas, weights),
+        alphas,
+        weights,
+        xi,
+    )
+    assert ours.loss == pytest.approx(value.item())
+    error = norm([a - b for a, b in zip(ours.parts, exact, strict=True)])
+    assert error < 1e-3 * norm(exact)
 
 
-def unequal(before, after):
-    return [not torch.equal(a, b) for a, b in zip(before, after, strict=True)]
+@EXAMPLES
+@given(seed=st.integers(0, 10_000))
+def test_the_mixed_product_is_a_hessian_times_a_vector(seed):
+    loss, (train, _), alphas, weights = problem(seed)
+    along = [torch.linspace(-1, 2, w.numel(), dtype=w.dtype).view_as(w) for w in weights]
+    slopes = torch.autograd.grad(loss(train, alphas, weights), weights, create_graph=True)
+    inner = sum((slope * v).sum() for slope, v in zip(slopes, along, strict=True))
+    exact = torch.autograd.grad(inner, alphas)
+    ours = mixed_product(partial(loss, train, alphas, weights), alphas, weights, along)
+    error = norm([a - b for a, b in zip(ours, exact, strict=True)])
+    assert error < 1e-3 * norm(exact) + 1e-9
 
 
-@pytest.mark.parametrize("order", [1, 2, "joint"])
-def test_both_learn_and_the_log_says_so(order):
-    found = search(order=order)
-    before = weights(found)
-    steps = list(found.train(steps=3))
-    assert [step.number for step in steps] == [1, 2, 3]
-    assert [step.progress for step in steps] == pytest.approx([1 / 3, 2 / 3, 1])
-    assert any(unequal(before, weights(found)))
+@EXAMPLES
+@given(seed=st.integers(0, 10_000))
+def test_first_order_is_the_gradient_of_the_validation_loss_alone(seed):
+    loss, (train, val), alphas, weights = problem(seed)
+    exact = torch.autograd.grad(loss(val, alphas, weights), alphas)
+    ours = first_order(
+        partial(loss, train, alphas, weights),
+        partial(loss, val, alphas, weights),
+        alphas,
+        weights,
+        0.1,
+    )
+    for a, b in zip(ours.parts, exact, strict=True):
+        torch.testing.assert_close(a, b)
+    without_a_step = second_order(
+        partial(loss, train, alphas, weights),
+        partial(loss, val, alphas, weights),
+        alphas,
+        weights,
+        0.0,
+    )
+    for a, b in zip(without_a_step.parts, exact, strict=True):
+        torch.testing.assert_close(a, b)
+
+
+@pytest.mark.parametrize(
+    ("space", "skeleton"),
+    [
+        (nasbench201(), Skeleton(4, 1, 1, resolution=6, in_channels=1)),
+        (darts(), Skeleton(4, 3, resolution=8, in_channels=1)),
+    ],
+)
+def test_on_a_supernet_too(monkeypatch, space, skeleton):
+    """The exact one by double backward, through `torch.func.functional_call`.
+
+    The distance is so short that no ReLU switches.
+    """
+    generator = torch.Generator().manual_seed(0)
+    net = supernet(space, skeleton).double()
+    weights = dict(net.named_parameters())
+    shape = (6, 1, skeleton.resolution, skeleton.resolution)
+    batches = [
+        (
+            torch.randn(shape, generator=generator, dtype=torch.float64),
+            torch.randint(10, (6,), generator=generator),
+        )
+        for _ in range(2)
+    ]
+    alpha = torch.randn(space.mask.shape, generator=generator, dtype=torch.float64)
+    alpha.requires_grad_()
+
+    def loss(batch, weights):
+        w = alpha.softmax(dim=1)
+        logits = torch.func.functional_call(net, weights, (batch[0], w))
+        return functional.cross_entropy(logits, batch[1])
+
+    xi = 0.025
+    slopes = torch.autograd.grad(
+        loss(batches[0], weights), list(weights.values()), create_graph=True, materialize_grads=True
+    )
+    ahead = {
+        name: weight - xi * slope
+        for (name, weight), slope in zip(weights.items(), slopes, strict=True)
+    }
+    (exact,) = torch.autograd.grad(loss(batches[1], ahead), alpha)
+    train, val = (partial(loss, batch, weights) for batch in batches)
+    before = [weight.detach().clone() for weight in weights.values()]
+    monkeypatch.setattr(module, "DISTANCE", 1e-5)
+    (ours,) = second_order(train, val, [alpha], list(weights.values()), xi).parts
+    assert norm([ours - exact]) < 1e-6 * norm([exact])
+    (first,) = first_order(train, val, [alpha], list(weights.values()), xi).parts
+    assert norm([first - exact]) > 1e-3 * norm([exact])  # so that the test above says something
+    assert all(torch.equal(a, b) for a, b in zip(before, weights.values(), strict=True))
+
+
+def test_weights_come_back_to_the_last_bit_after_an_error():
+    weights = [torch.linspace(0, 1, 5), torch.linspace(2, 3, 6).view(2, 3)]
+    before = [weight.clone() for weight in weights]
+
+    def interrupted():
+        assert not torch.equal(weights[0], before[0])
+        raise KeyboardInterrupt
+
+    def move():
+        with moved(weights, [torch.full_like(weight, 0.1) for weight in weights], 0.3):
+            interrupted()
+
+    with pytest.raises(KeyboardInterrupt):
+        move()
+    assert all(torch.equal(a, b) for a, b in zip(before, weights, strict=True))
+
+
+def test_what_a_loss_does_not_depend_on_has_gradient_zero():
+    used, unused = torch.ones(2, requires_grad=True), torch.ones(3, requires_grad=True)
+    found = gradient(lambda: used.square().sum(), [used, unused])
+    assert found.loss == 2
+    assert found.parts[0].tolist() == [2, 2]
+    assert found.parts[1].tolist() == [0, 0, 0]
+    (flat,) = mixed_product(lambda: used.sum() + unused.sum(), [used], [unused], [torch.zeros(3)])
+    assert flat.tolist() == [0, 0]
+
+
+# ---- the choice --------------------------------------------------------------------------------
+
+
+def probabilities(space, seed):
+    w = np.random.default_rng(seed).random(space.mask.shape) * space.mask
+    return w / w.sum(axis=1, keepdims=True)
+
+
+def best_genotype(space, w):
+    """Of all pairs of edges and operations of every node, the one with the largest sum."""
+    names = [decision.name for decision in space.decisions]
+    genotype = {"normal": [], "reduce": []}
+    for cell, chosen in genotype.items():
+        for node in (2, 3, 4, 5):
+            choices = [
+                (w[names.index(f"{cell}_{source}_{node}"), k], op, source)
+                for source in range(node)
+                for k, op in enumerate(space.decisions[0].options)
+                if op != "none"
+            ]
+            pairs = (p for p in itertools.combinations(choices, 2) if p[0][2] != p[1][2])
+            best = max(pairs, key=lambda pair: pair[0][0] + pair[1][0])
+            chosen += [(op, source) for _, op, source in best]
+    return space.from_genotype(**genotype)
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_a_genotype_is_the_best_of_all_pairs(seed):
+    w = probabilities(darts(), seed)
+    assert strongest(darts(), w) == best_genotype(darts(), w)
+
+
+@EXAMPLES
+@given(seed=st.integers(0, 10_000))
+def test_elsewhere_each_decision_has_its_argmax(seed):
+    for space in (nasbench201(), conv_chain(3, skips=False)):
+        w = probabilities(space, seed)
+        expected = [
+            max(range(len(d.options)), key=lambda k, row=row: row[k])
+            for row, d in zip(w, space.decisions, strict=True)
+        ]
+        assert strongest(space, w) == tuple(expected)
+
+
+@EXAMPLES
+@given(seed=st.integers(0, 10_000))
+def test_what_is_one_hot_comes_back(seed):
+    for space in (nasbench201(), darts(), conv_chain(3, skips=False)):
+        arch = space.sample(np.random.default_rng(seed))
+        assert strongest(space, space.one_hot(arch)) == arch
+    for arch in (DARTS_V1, DARTS_V2):
+        assert strongest(darts(), darts().one_hot(arch)) == arch
+
+
+def test_none_may_win_on_the_cell_of_nas_bench_201_only():
+    for space, wins in ((nasbench201(), True), (darts(), False)):
+        w = np.full(space.mask.shape, 0.1)
+        w[:, 0] = 0.9
+        arch = strongest(space, w)
+        assert ("none" in {space.decisions[0].options[t] for t in arch[:2]}) == wins
+
+
+def test_w_of_another_shape_is_refused():
+    with pytest.raises(ValueError, match="takes w of shape"):
+        strongest(darts(), np.zeros((6, 5)))
+
+
+# ---- the search --------------------------------------------------------------------------------
+
+
+def search(**options):
+    return Darts(SPACE, SKELETON, DATA, **{"schedule": SHORT} | options)
+
+
+@pytest.mark.parametrize("name", ["first order", "second order", "joint"])
+def test_w_is_the_softmax_of_alpha_after_each_step(name):
+    found = make(name).fit(steps=3)
     assert found.alphas.shape == found.w.shape == (3, 6, 5)
     assert found.alphas.dtype == found.w.dtype == np.float32
     assert not (found.alphas[0] == found.alphas[1]).all()
     exp = np.exp(found.alphas.astype(float))
     np.testing.assert_allclose(found.w, exp / exp.sum(axis=2, keepdims=True), rtol=1e-5)
-    for step in steps:
-        entropy = -(step.w * np.log(step.w)).sum(axis=1).mean()
-        assert step.entropy == pytest.approx(entropy, rel=1e-4)
-        assert step.alpha_norm > 0
-        assert step.weight_norm > 0
-    assert found.arch() in SPACE
+    assert np.array_equal(found.strengths(), found.w[-1])
 
 
 def test_the_loss_falls():
@@ -60,16 +286,6 @@ def test_the_darts_cell_is_searched_too():
     found.fit(steps=2)
     assert found.alphas.shape == (2, 28, 8)
     assert found.arch() in darts()
-
-
-@pytest.mark.parametrize("order", [1, 2, "joint"])
-def test_a_seed_repeats_and_another_differs(order):
-    runs = [
-        search(seed=seed, order=order, relaxation=HardGumbel()).fit(steps=4) for seed in (0, 0, 1)
-    ]
-    assert np.array_equal(runs[0].alphas, runs[1].alphas)
-    assert not any(unequal(weights(runs[0]), weights(runs[1])))
-    assert not np.array_equal(runs[0].alphas, runs[2].alphas)
 
 
 def test_alphas_and_weights_learn_on_halves_that_share_no_image():
@@ -86,9 +302,9 @@ def test_normalisations_have_no_scale_of_their_own():
     found = search().fit(steps=3)
     norms = [m for m in found.net.modules() if isinstance(m, torch.nn.BatchNorm2d)]
     assert norms
-    for norm in norms:
-        assert (norm.weight == 1).all()
-        assert (norm.bias == 0).all()
+    for each in norms:
+        assert (each.weight == 1).all()
+        assert (each.bias == 0).all()
 
 
 def test_while_the_weights_warm_up_alphas_rest():
@@ -111,66 +327,10 @@ def test_the_defaults_are_those_of_the_paper():
     assert (sgd["lr"], sgd["momentum"], sgd["weight_decay"]) == (0.025, 0.9, 3e-4)
 
 
-def test_seconds_are_a_budget_too():
-    steps = list(search().train(seconds=0.05))
-    assert steps[-1].progress == 1
-    assert steps[-1].seconds >= 0.05
-    assert all(step.seconds < 0.05 for step in steps[:-1])
-
-
-@pytest.mark.parametrize("order", [1, 2])
-def test_an_interrupt_keeps_what_was_learnt(monkeypatch, order):
-    found = search(order=order)
-    found.fit(steps=2)
-    before, loss = weights(found), Darts.loss
-    calls = []
-
-    def interrupted(self, batch, moment):
-        calls.append(moment)
-        if len(calls) == order + 1:  # in second order: while the weights are a step ahead
-            raise KeyboardInterrupt
-        return loss(self, batch, moment)
-
-    monkeypatch.setattr(Darts, "loss", interrupted)
-    assert found.fit(steps=5) is found
-    assert len(found.log) == len(found.alphas) == 2
-    assert not any(unequal(before, weights(found)))
-
-
-@pytest.mark.parametrize("order", [1, 2, "joint"])
-def test_a_loss_that_is_not_finite_stops_the_search_and_keeps_the_log(monkeypatch, order):
-    found = search(order=order).fit(steps=2)
-    before = weights(found)
-    monkeypatch.setattr(Darts, "loss", lambda self, *_: sum(p.sum() for p in _all(self)) * math.nan)
-    with pytest.raises(FloatingPointError, match=r"step 3: .* lower rate"):
-        found.fit(steps=2)
-    assert len(found.log) == 2
-    assert not any(unequal(before, weights(found)))
-
-
-def _all(found):
-    return [*found.parameters.values(), *found.net.parameters()]
-
-
 def test_a_search_that_diverges_says_what_to_try():
     wild = Schedule(weight_rate=1e30, clip=math.inf)
     with pytest.raises(FloatingPointError, match="lower rate"):
         search(schedule=wild).fit(steps=50)
-
-
-def test_it_goes_on_until_it_is_told_to_stop():
-    found = search().fit(steps=10, until=lambda found: len(found.log) == 4)
-    assert len(found.log) == 4
-
-
-def test_the_loop_can_be_left_and_entered_again():
-    found = search()
-    for step in found.train(steps=10):
-        if step.number == 3:
-            break
-    found.fit(steps=2)
-    assert [step.number for step in found.log] == [1, 2, 3, 4, 5]
-    assert found.log[-1].progress == 1
 
 
 def test_the_architecture_of_an_earlier_step_can_be_asked_for():
@@ -186,16 +346,33 @@ def test_an_empty_log_has_a_shape():
     assert search().arch() in SPACE
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"order": 3}, "order is 1, 2 or 'joint'"),
-        ({"seed": -1}, "seed"),
-    ],
-)
-def test_bad_arguments_are_refused(options, message):
-    with pytest.raises(ValueError, match=message):
-        search(**options)
+def test_an_interrupt_leaves_no_virtual_step(monkeypatch):
+    found = search(order=2).fit(steps=2)
+    before, loss, calls = weights(found), Darts.loss, []
+
+    def interrupted(self, *arguments):
+        calls.append(arguments)
+        if len(calls) == 2:  # while the weights are a step ahead
+            raise KeyboardInterrupt
+        return loss(self, *arguments)
+
+    monkeypatch.setattr(Darts, "loss", interrupted)
+    found.fit(steps=5)
+    assert len(calls) == 2
+    assert equal(before, weights(found))
+
+
+def test_alphas_move_before_the_weights(monkeypatch):
+    moves = []
+    for name in ("move_alphas", "move_weights"):
+        monkeypatch.setattr(Darts, name, lambda self, *_, name=name: moves.append(name))
+    search().fit(steps=1)
+    assert moves == ["move_alphas", "move_weights"]
+
+
+def test_another_order_is_refused():
+    with pytest.raises(ValueError, match="order is 1 or 2"):
+        search(order=3)
 
 
 @pytest.mark.parametrize(
@@ -204,20 +381,3 @@ def test_bad_arguments_are_refused(options, message):
 def test_bad_schedules_are_refused(bad):
     with pytest.raises(ValueError, match=next(iter(bad))):
         Schedule(**bad)
-
-
-def test_budgets_are_checked_at_the_call():
-    with pytest.raises(TypeError, match="either seconds or steps"):
-        search().train()
-    with pytest.raises(ValueError, match="steps"):
-        search().train(steps=0)
-    with pytest.raises(ValueError, match="above 0"):
-        search().train(seconds=math.nan)
-
-
-def test_alphas_move_before_the_weights(monkeypatch):
-    moves = []
-    for name in ("move_alphas", "move_weights"):
-        monkeypatch.setattr(InTurns, name, lambda self, *_, name=name: moves.append(name))
-    search().fit(steps=1)
-    assert moves == ["move_alphas", "move_weights"]

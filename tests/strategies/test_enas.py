@@ -1,49 +1,57 @@
-"""ENAS: two learners in turns, repeatable, and interruptible."""
+"""ENAS: two learners in turns."""
 
 import numpy as np
 import pytest
+import torch
 
-from nas_lab.data import FashionMNIST
 from nas_lab.history import Evaluation, Trial
-from nas_lab.spaces import Skeleton, nasbench201
-from nas_lab.strategies.enas import Enas
-
-SPACE = nasbench201()
-SKELETON = Skeleton(channels=4, cells=1, stages=1, stem_stride=2, resolution=8, in_channels=1)
-DATA = FashionMNIST(8, 32, images=400)
+from nas_lab.strategies import Enas
+from tests.strategies.test_learners import DATA, SKELETON, SPACE, FewSteps, equal
 
 
-def enas(**options):
-    return Enas(SPACE, SKELETON, DATA, **{"weight_steps": 3, "controller_steps": 2} | options)
-
-
-def weights(search):
+def shared(search):
     return [p.detach().clone() for p in search.one_shot.net.parameters()]
 
 
 def test_both_learn_in_every_turn():
-    search = enas()
-    before, w = weights(search), search.w
-    turns = list(search.train(2))
-    assert [turn.number for turn in turns] == [1, 2]
-    assert turns[-1].progress == 1
-    assert search.one_shot.steps == 6
-    assert any(not (a == b).all() for a, b in zip(before, weights(search), strict=True))
+    search = FewSteps(SPACE, SKELETON, DATA)
+    before, w = shared(search), search.w
+    turns = list(search.train(steps=2))
+    assert search.one_shot.steps == 4
+    assert not equal(before, shared(search))
     assert not np.array_equal(w, search.w)
     assert all(0 <= turn.reward <= 1 for turn in turns)
+    losses = np.reshape(search.one_shot.losses, (2, 2)).mean(axis=1)
+    assert [turn.loss for turn in turns] == pytest.approx(losses)
+    entropy = -(search.w * np.log(search.w)).sum()
+    assert turns[-1].entropy == pytest.approx(entropy, rel=1e-5)
+    assert search.arch() in SPACE
+
+
+def test_the_rate_of_the_weights_falls_over_all_turns():
+    search, rates = FewSteps(SPACE, SKELETON, DATA), []
+    step = search.one_shot.step
+
+    def spy(used):
+        record = step(used)
+        rates.append(search.one_shot._optimiser.param_groups[0]["lr"])
+        return record
+
+    search.one_shot.step = spy
+    search.fit(steps=2)
+    assert rates == pytest.approx(0.05 * (1 + np.cos(np.pi * np.arange(4) / 4)))
 
 
 def test_the_weights_rest_while_the_controller_learns():
-    search = enas()
-    next(iter(search.train(1)))
-    before = weights(search)
-    search._teach()
-    assert all((a == b).all() for a, b in zip(before, weights(search), strict=True))
+    search = FewSteps(SPACE, SKELETON, DATA)
+    before = shared(search)
+    with torch.random.fork_rng():
+        search._teach()
+    assert equal(before, shared(search))
 
 
 def test_the_reward_is_the_accuracy_on_a_batch_of_validation_images():
-    search = enas()
-    arch = (3, 1, 3, 1, 0, 1)
+    search, arch = Enas(SPACE, SKELETON, DATA), (3, 1, 3, 1, 0, 1)
     (reward,) = search._reward([arch])
     loader = DATA.val_dataloader()
     rows = np.random.default_rng([0, 0]).permutation(len(loader.labels))[:32]
@@ -56,43 +64,12 @@ def drawn(search):
 
 
 def test_the_weights_learn_on_what_the_controller_draws():
-    search = enas(learning_rate=0.1, entropy=0.0)
+    search = Enas(SPACE, SKELETON, DATA)
+    search.controller.optimiser.param_groups[0]["lr"] = 0.1
     for _ in range(100):  # towards 3x3 convolutions, until it is sure of itself
         archs = search.controller.ask(8)
         results = [Evaluation(float(np.mean(np.array(arch) == 3))) for arch in archs]
-        search.controller.tell(
-            [Trial(i, *pair) for i, pair in enumerate(zip(archs, results, strict=True))]
-        )
-    favourite = search.w.argmax(axis=1)
-    assert np.mean(drawn(search) == favourite) > 0.9
-    assert np.mean(drawn(enas()) == favourite) < 0.4  # 0.2 for who knows nothing
-
-
-def test_a_seed_repeats_and_another_differs():
-    runs = [enas(seed=seed).fit(2) for seed in (0, 0, 1)]
-    assert np.array_equal(runs[0].w, runs[1].w)
-    assert runs[0].arch() == runs[1].arch()
-    assert not np.array_equal(runs[0].w, runs[2].w)
-    assert runs[0].arch() in SPACE
-
-
-def test_an_interrupt_keeps_what_was_learnt(monkeypatch):
-    search, teach = enas(), Enas._teach
-
-    def interrupted(self):
-        if self.turns == 1:
-            raise KeyboardInterrupt
-        return teach(self)
-
-    monkeypatch.setattr(Enas, "_teach", interrupted)
-    assert search.fit(5) is search
-    assert search.turns == 1
-    assert search.one_shot.steps == 6
-
-
-@pytest.mark.parametrize("name", ["weight_steps", "controller_steps", "batch"])
-def test_bad_numbers_are_refused(name):
-    with pytest.raises(ValueError, match=name):
-        enas(**{name: 0})
-    with pytest.raises(ValueError, match="turns"):
-        enas().train(0)
+        pairs = enumerate(zip(archs, results, strict=True))
+        search.controller.tell([Trial(i, *pair) for i, pair in pairs])
+    assert np.mean(drawn(search) == search.w.argmax(axis=1)) > 0.8
+    assert np.mean(drawn(Enas(SPACE, SKELETON, DATA)) == 3) < 0.4  # 0.2 for who knows nothing

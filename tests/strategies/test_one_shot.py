@@ -1,34 +1,101 @@
-"""One-shot training by hand, its seeds, its end, and what is kept of it."""
+"""One-shot: what the samplers draw, a step by hand, and what is kept of a training."""
 
 import gc
+import itertools
 import math
+from collections import Counter
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
 from torch.nn import functional
 
 from nas_lab import spaces
-from nas_lab.data import FashionMNIST
-from nas_lab.spaces import Skeleton
-from nas_lab.strategies import Fair, OneShot, Uniform
+from nas_lab.spaces.base import Decision, Space
+from nas_lab.strategies import Distinct, Fair, OneShot, Uniform
 from tests.nets.plain import plain_201, plain_darts
+from tests.strategies.test_learners import DATA, SPACE
 
-SPACE = spaces.nasbench201()
-SKELETON = Skeleton(channels=4, cells=1, stages=2, stem_stride=2, resolution=8, in_channels=1)
-DATA = FashionMNIST(8, 32, images=400)
+SKELETON = spaces.Skeleton(4, 1, 2, 2, 8, 1)
 
 
-def one_shot(space=SPACE, **options):
-    return OneShot(space, SKELETON, DATA, **options)
+def one_shot(space=SPACE, sampler=Distinct, **settings):
+    search = OneShot(space, SKELETON, DATA, seed=settings.pop("seed", 0), sampler=sampler)
+    for name, value in settings.items():
+        setattr(search, name, value)
+    return search
 
 
 def weights(search):
     return {name: weight.clone() for name, weight in search.net.state_dict().items()}
 
 
-def same(one, other):
-    return one.keys() == other.keys() and all(one[name].equal(other[name]) for name in one)
+# ---- samplers --------------------------------------------------------------------------------
+
+LITTLE = spaces.mobile(1)
+SEEDS = st.integers(0, 10_000)
+
+
+@st.composite
+def any_space(draw):
+    counts = draw(st.lists(st.integers(1, 6), min_size=1, max_size=6))
+    return Space("any", tuple(Decision(f"d{i}", tuple(range(k))) for i, k in enumerate(counts)))
+
+
+@settings(max_examples=60, deadline=None)
+@given(space=any_space(), seed=SEEDS)
+def test_fair_gives_each_option_equally_often_in_every_step(space, seed):
+    archs = Fair(space)(np.random.default_rng(seed))
+    counts = [len(decision.options) for decision in space.decisions]
+    assert len(archs) == math.lcm(*counts)
+    assert all(arch in space for arch in archs)
+    for decision, options in enumerate(counts):
+        seen = Counter(arch[decision] for arch in archs)
+        assert seen == dict.fromkeys(range(options), len(archs) // options)
+
+
+@pytest.mark.parametrize("sampler", [Uniform, Fair])
+def test_every_architecture_is_as_likely_as_any_other(sampler):
+    """The first of a step; a chi-squared test over all 12 architectures."""
+    rng, draw = np.random.default_rng(0), sampler(LITTLE)
+    seen = Counter(draw(rng)[0] for _ in range(6000))
+    assert set(seen) == set(LITTLE)
+    assert stats.chisquare(list(seen.values())).pvalue > 0.01
+
+
+@pytest.mark.parametrize("space", [LITTLE, spaces.mlp((1, 2), (4, 8, 16))], ids=["little", "mlp"])
+def test_every_network_is_as_likely_as_any_other(space):
+    """However many spellings it has; a chi-squared test over all canonical forms."""
+    rng, draw = np.random.default_rng(0), Distinct(space)
+    networks = {space.canonical(arch) for arch in space}
+    seen = Counter(arch for _ in range(3000) for arch in draw(rng))
+    assert set(seen) == networks
+    assert stats.chisquare(list(seen.values())).pvalue > 0.01
+
+
+def test_fair_deals_out_each_decision_by_itself():
+    """Pairs of options of two decisions, over many steps, are all as likely."""
+    rng, draw = np.random.default_rng(0), Fair(spaces.nasbench201())
+    pairs = Counter((arch[0], arch[3]) for _ in range(2000) for arch in draw(rng))
+    expected = dict.fromkeys(itertools.product(range(5), repeat=2), 400)
+    assert set(pairs) == set(expected)
+    assert max(abs(pairs[pair] - 400) for pair in expected) < 100
+
+
+def test_fair_refuses_a_space_with_excluded_combinations():
+    with pytest.raises(ValueError, match="darts excludes combinations"):
+        Fair(spaces.darts())
+
+
+@pytest.mark.parametrize("sampler", [Uniform, Distinct, Fair])
+def test_a_step_depends_on_its_generator_alone(sampler):
+    one, other = (sampler(LITTLE) for _ in range(2))
+    one(np.random.default_rng(5))
+    drawn = [draw(np.random.default_rng(7)) for draw in (one, other, one)]
+    assert drawn[0] == drawn[1] == drawn[2]
 
 
 # ---- a step ----------------------------------------------------------------------------------
@@ -81,7 +148,7 @@ def test_steps_are_those_of_the_equations(space, plain, sampler):
 
 def test_only_what_an_architecture_uses_moves():
     arch = SPACE.encode(dict.fromkeys([d.name for d in SPACE.decisions], "nor_conv_1x1"))
-    search = one_shot(sampler=lambda *_: lambda rng: [arch])
+    search = one_shot(sampler=lambda _: lambda rng: [arch])
     before = weights(search)
     search.fit(steps=2)
     moved = {name for name, weight in weights(search).items() if not weight.equal(before[name])}
@@ -98,89 +165,12 @@ def test_it_learns():
 def test_each_step_tells_what_it_did():
     search = one_shot(sampler=Fair)
     steps = list(search.train(steps=4))
-    assert [step.number for step in steps] == [1, 2, 3, 4]
-    assert [step.progress for step in steps] == [0.25, 0.5, 0.75, 1]
+    assert search.steps == 4
     assert [step.loss for step in steps] == search.losses
-    assert steps[-1].seconds == search.seconds > 0
     assert all(len(step.archs) == 5 and set(step.archs) <= set(SPACE) for step in steps)
 
 
-# ---- budgets and seeds -----------------------------------------------------------------------
-
-
-def test_a_budget_of_seconds_ends_when_they_are_spent(monkeypatch):
-    now = iter(np.arange(0, 1000, 0.5))  # a step takes half a second
-    monkeypatch.setattr("time.thread_time", lambda: float(next(now)))
-    search = one_shot()
-    progress = [step.progress for step in search.train(seconds=2)]
-    assert progress == [0.25, 0.5, 0.75, 1]
-    assert search.seconds == 2
-
-
-def test_a_seed_repeats_and_another_differs():
-    state, numbers = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
-    one, again, other = (one_shot(seed=seed).fit(steps=4) for seed in (0, 0, 1))
-    assert same(weights(one), weights(again))
-    assert one.losses == again.losses
-    assert not same(weights(one), weights(other))
-    assert torch.equal(state, torch.get_rng_state())
-    assert (numbers == np.random.get_state()[1]).all()  # noqa: NPY002
-
-
-@pytest.mark.parametrize("budget", [{}, {"seconds": 1, "steps": 1}])
-def test_one_budget_is_needed(budget):
-    with pytest.raises(TypeError, match="either seconds or steps"):
-        one_shot().train(**budget)
-
-
-@pytest.mark.parametrize("budget", [{"seconds": 0}, {"seconds": math.inf}, {"steps": 0}])
-def test_a_budget_is_positive(budget):
-    with pytest.raises(ValueError, match="must be"):
-        one_shot().train(**budget)
-
-
-@pytest.mark.parametrize(
-    "options", [{"seed": -1}, {"learning_rate": math.nan}, {"momentum": 1}, {"clip": -1}]
-)
-def test_bad_numbers_are_refused(options):
-    with pytest.raises(ValueError, match=next(iter(options))):
-        one_shot(**options)
-
-
-def test_data_have_to_fit_the_skeleton():
-    with pytest.raises(ValueError, match="resolution"):
-        OneShot(SPACE, SKELETON, FashionMNIST(10, 32, images=400))
-
-
 # ---- its end ---------------------------------------------------------------------------------
-
-
-def test_an_interrupt_keeps_the_weights(monkeypatch):
-    reference = one_shot()
-    for step in reference.train(steps=5):
-        if step.number == 2:
-            break
-    search, step = one_shot(), OneShot._step
-
-    def interrupted(self, *arguments):
-        if self.steps == 2:
-            raise KeyboardInterrupt
-        return step(self, *arguments)
-
-    monkeypatch.setattr(OneShot, "_step", interrupted)
-    assert search.fit(steps=5) is search
-    assert search.steps == 2
-    assert same(weights(search), weights(reference))
-    assert 0 <= search.estimator()((3,) * 6, 0).score <= 1
-
-
-def test_a_loss_that_is_not_finite_raises_and_keeps_the_weights():
-    search = one_shot(learning_rate=1e25, clip=1e30)
-    kept = weights(search)
-    with pytest.raises(FloatingPointError, match="lower learning_rate"):  # noqa: PT012
-        for _ in search.train(steps=50):
-            kept = weights(search)
-    assert same(weights(search), kept)
 
 
 def test_a_gradient_that_is_not_finite_raises_and_keeps_the_weights():
@@ -189,7 +179,7 @@ def test_a_gradient_that_is_not_finite_raises_and_keeps_the_weights():
     search.net.classifier.weight.register_hook(lambda grad: grad * math.inf)
     with pytest.raises(FloatingPointError, match="gradient of norm"):
         search.fit(steps=1)
-    assert same(weights(search), kept)
+    assert all(kept[name].equal(weight) for name, weight in weights(search).items())
 
 
 def test_training_keeps_nothing_alive():
@@ -197,7 +187,7 @@ def test_training_keeps_nothing_alive():
         gc.collect()
         return sum(issubclass(type(thing), torch.Tensor) for thing in gc.get_objects())
 
-    search = one_shot(sampler=lambda *_: lambda rng: [(3,) * 6])  # the same gradients each time
+    search = one_shot(sampler=lambda _: lambda rng: [(3,) * 6])  # the same gradients each time
     counts = [tensors() for step in search.train(steps=20) if step.number in (5, 20)]
     assert counts[0] == counts[1]
 

@@ -1,0 +1,470 @@
+"""DARTS: search by gradient descent on a mixture, then keep the strongest operations.
+
+    darts = Darts(space, skeleton, data, order=1, seed=0)
+    for step in darts.train(steps=200):
+        step.w                             # [D, K], a row of softmax(alpha) for each decision
+    darts.arch()                           # the strongest option of each
+
+The search (Liu et al. 2019, arXiv:1806.09055, section 2.3) is to
+
+    minimise over alpha   L_val(w*(alpha), alpha)                                     (eq. 3)
+    where                 w*(alpha) = argmin over w of L_train(w, alpha)              (eq. 4)
+
+Here the weights of the network are ``weights``, for w is the matrix of the options' weights. A
+loss is a function without arguments, which reads the parameters as they are when it is called.
+``darts_variants`` has what later papers change.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, replace
+from functools import partial
+from itertools import chain, repeat
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from nas_lab import nets
+from nas_lab.checks import number_in, whole_number
+from nas_lab.data import FashionMNIST, Loader
+from nas_lab.estimation.training import check_fits
+from nas_lab.spaces.base import Arch, Skeleton, Space
+from nas_lab.spaces.cells import EDGES_201, EDGES_DARTS, NasBench201
+from nas_lab.spaces.cells import Darts as DartsSpace
+from nas_lab.strategies.base import Learner, Step, Used
+from nas_lab.strategies.one_shot import sgd
+
+# ---- the gradient for alpha ------------------------------------------------------------------
+
+Loss = Callable[[], Tensor]
+Tensors = Sequence[Tensor]
+Batch = tuple[Tensor, Tensor]
+"""Images [B, C, H, W] and labels [B]."""
+
+
+class Gradient(NamedTuple):
+    """The value of a loss, and its gradient: a tensor for each parameter."""
+
+    loss: float
+    parts: tuple[Tensor, ...]
+
+
+DISTANCE = 0.01
+"""Epsilon of eq. 8 times the norm of its vector, as in the paper's footnote."""
+
+
+def gradient(loss: Loss, parameters: Tensors) -> Gradient:
+    """A loss and its gradient; zeros for parameters that it does not depend on."""
+    value = loss()
+    parts = torch.autograd.grad(value, list(parameters), allow_unused=True, materialize_grads=True)
+    return Gradient(value.item(), parts)
+
+
+def first_order(train: Loss, val: Loss, alphas: Tensors, weights: Tensors, xi: float) -> Gradient:
+    """grad_alpha L_val(w, alpha): eq. 6 with xi = 0, as if w were w* already.
+
+    Args:
+        train: L_train; not called.
+        val: L_val.
+        alphas: parameters of the architecture.
+        weights: parameters of the network; not moved.
+        xi: rate of the virtual step; not used.
+    """
+    return gradient(val, alphas)
+
+
+def second_order(train: Loss, val: Loss, alphas: Tensors, weights: Tensors, xi: float) -> Gradient:
+    """grad_alpha L_val(w - xi grad_w L_train(w, alpha), alpha): eq. 6, by eq. 7 and 8.
+
+    The weights are moved for a while and are what they were at the end, also after an interrupt.
+
+    Args:
+        train: L_train.
+        val: L_val.
+        alphas: parameters of the architecture.
+        weights: parameters of the network.
+        xi: rate of the virtual step, at least 0.
+
+    Returns:
+        The loss after the virtual step, and the gradient in alpha.
+    """
+    with moved(weights, gradient(train, weights).parts, -xi):  # w' = w - xi grad_w L_train
+        ahead = gradient(val, [*alphas, *weights])
+    mixed = mixed_product(train, alphas, weights, ahead.parts[len(alphas) :])
+    parts = (first - xi * second for first, second in zip(ahead.parts, mixed, strict=False))
+    return Gradient(ahead.loss, tuple(parts))  # eq. 7
+
+
+def mixed_product(
+    train: Loss, alphas: Tensors, weights: Tensors, along: Tensors
+) -> tuple[Tensor, ...]:
+    """The Hessian grad_alpha grad_w L_train times a vector, by central differences (eq. 8).
+
+    Weights are moved by ``DISTANCE`` in all. Where ReLUs switch on the way, the difference is
+    another than the limit for distance to zero, which knows of no switching.
+
+    Args:
+        train: L_train.
+        alphas: parameters of the architecture.
+        weights: parameters of the network.
+        along: the vector, a tensor for each of the weights.
+    """
+    length = norm(along)
+    if length == 0:
+        return tuple(torch.zeros_like(alpha) for alpha in alphas)
+    epsilon = DISTANCE / length
+    with moved(weights, along, epsilon):
+        plus = gradient(train, alphas).parts
+    with moved(weights, along, -epsilon):
+        minus = gradient(train, alphas).parts
+    return tuple((p - m) / (2 * epsilon) for p, m in zip(plus, minus, strict=True))
+
+
+@contextmanager
+def moved(weights: Tensors, along: Tensors, by: float) -> Iterator[None]:
+    """Inside of the block, weights are moved along a direction; after it they are as before."""
+    before = [weight.detach().clone() for weight in weights]
+    try:
+        with torch.no_grad():
+            for weight, direction in zip(weights, along, strict=True):
+                weight.add_(direction, alpha=by)
+        yield
+    finally:
+        with torch.no_grad():
+            for weight, value in zip(weights, before, strict=True):
+                weight.copy_(value)
+
+
+def norm(parts: Tensors) -> float:
+    """Euclidean norm of all parts together."""
+    return float(torch.linalg.vector_norm(torch.stack([p.norm() for p in parts])))
+
+
+# ---- from alpha to w, and from w to an architecture ------------------------------------------
+
+
+def softmax(alpha: Tensor, space: Space) -> Tensor:
+    """Of each row, over the options that exist; other entries are zero (eq. 2)."""
+    mask = torch.from_numpy(space.mask)
+    return alpha.masked_fill(~mask, -torch.inf).softmax(dim=1)
+
+
+def incoming(space: Space) -> list[list[int]]:
+    """For each node of the cells, the places of the edges that lead to it."""
+    cells, edges = (1, EDGES_201) if isinstance(space, NasBench201) else (2, EDGES_DARTS)
+    targets = [(cell, node) for cell in range(cells) for _, node in edges]
+    return [[i for i, t in enumerate(targets) if t == node] for node in sorted(set(targets))]
+
+
+NONE = 0
+"""Token of 'none' in a DARTS cell."""
+
+
+def strongest(space: Space, w: np.ndarray) -> Arch:
+    """The strongest option of each decision, the lecture's argmax.
+
+    On ``nasbench201()`` 'none' is an option like any other, as in the experiments of its authors
+    (Dong & Yang 2020). On ``darts()`` each node keeps its two strongest inputs, where the
+    strength of an edge is its largest weight but that of 'none' (Liu et al. 2019, section 2.4).
+    Of equal weights the first wins.
+
+    Args:
+        space: of the architecture.
+        w: weights [D, K].
+
+    Raises:
+        ValueError: ``w`` has another shape, or the space excludes the combination.
+    """
+    w = np.asarray(w, dtype=float)
+    if w.shape != space.mask.shape:
+        raise ValueError(f"{space.name} takes w of shape {space.mask.shape}, not {w.shape}")
+    w = np.where(space.mask, w, -np.inf)
+    if not isinstance(space, DartsSpace):
+        return space.check(w.argmax(axis=1).tolist())
+    w[:, NONE] = -np.inf
+    arch, strength = np.full(len(w), NONE), w.max(axis=1)
+    for edges in incoming(space):
+        kept = sorted(edges, key=lambda edge: -strength[edge])[:2]
+        arch[kept] = w[kept].argmax(axis=1)
+    return space.check(arch.tolist())
+
+
+# ---- the search ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Two optimisers and their rates; the defaults are those of Liu et al. 2019, appendix A.1.1.
+
+    Those are meant for 50 passes over half of CIFAR-10. Adam moves a parameter by its rate at
+    most, so in a search of a few hundred steps alphas hardly leave zero, clear as their order may
+    be: ``SHORT`` is a schedule for such searches.
+
+    Args:
+        weight_rate: learning rate of the weights in the first step: gradient descent with
+            momentum, along a cosine. It is also xi, the rate of the virtual step.
+        last_weight_rate: rate in the last step. The paper says zero, the authors' code has this.
+        momentum: of the weights, in [0, 1).
+        weight_decay: of the weights.
+        clip: largest norm of their gradient; from the authors' code.
+        alpha_rate: learning rate of the architecture: Adam.
+        alpha_betas: Adam's two decay rates, in [0, 1).
+        alpha_decay: weight decay of the architecture, as in ``torch.optim.Adam``.
+        warmup: share of the search in which only weights learn, in [0, 1). The paper has none;
+            15 of 50 passes in PC-DARTS (Xu et al. 2020).
+
+    Raises:
+        ValueError: a value is out of its range.
+    """
+
+    weight_rate: float = 0.025
+    last_weight_rate: float = 0.001
+    momentum: float = 0.9
+    weight_decay: float = 3e-4
+    clip: float = 5.0
+    alpha_rate: float = 3e-4
+    alpha_betas: tuple[float, float] = (0.5, 0.999)
+    alpha_decay: float = 1e-3
+    warmup: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not self.clip > 0:
+            raise ValueError(f"clip is a number above 0, not {self.clip!r}; math.inf clips nothing")
+        for name in {field.name for field in fields(self)} - {"clip"}:
+            below = 1 if name in ("momentum", "warmup", "alpha_betas") else math.inf
+            value = getattr(self, name)
+            for each in value if isinstance(value, tuple) else (value,):
+                number_in(name, each, below=below)
+
+    def rate(self, progress: float) -> float:
+        """Learning rate of the weights at a share of the search, in [0, 1]."""
+        fall = (1 + math.cos(math.pi * progress)) / 2
+        return self.last_weight_rate + (self.weight_rate - self.last_weight_rate) * fall
+
+    def weight_optimiser(self, weights: Tensors) -> torch.optim.SGD:
+        """Gradient descent with momentum."""
+        settings = {"momentum": self.momentum, "weight_decay": self.weight_decay}
+        return sgd(weights, self.weight_rate, **settings)
+
+    def alpha_optimiser(self, alphas: Tensors) -> torch.optim.Adam:
+        """Adam."""
+        return torch.optim.Adam(
+            alphas, lr=self.alpha_rate, betas=self.alpha_betas, weight_decay=self.alpha_decay
+        )
+
+
+PAPER = Schedule()
+"""Rates of the paper."""
+
+SHORT = Schedule(weight_rate=0.1, alpha_rate=0.02)
+"""Rates for searches of a few hundred steps, found by trial on the cell of NAS-Bench-201."""
+
+
+@dataclass(frozen=True, eq=False)
+class DartsStep(Step):
+    """One step of the search.
+
+    Attributes:
+        train_loss: of the batch that the weights learn on, before they move, in nats.
+        val_loss: of the batch that the architecture learns on, before it moves; in second order
+            with the weights of the virtual step.
+        alpha: parameters of the options after the step, float32 [D, K].
+        w: the strengths after the step, float32 [D, K]: softmax(alpha) in DARTS itself.
+    """
+
+    train_loss: float
+    val_loss: float
+    alpha: np.ndarray
+    w: np.ndarray
+
+
+class Moment(NamedTuple):
+    """When a mixture is asked for: the share of the search that is over, and what fixes draws."""
+
+    progress: float = 0.0
+    seeds: tuple[int, ...] = (0,)
+
+
+class Darts(Learner):
+    """Differentiable architecture search (Liu et al. 2019, arXiv:1806.09055).
+
+    All options run, and their outputs are mixed with the weights w = softmax(alpha). Alphas are
+    learnt by gradient descent, as the weights of the network are. The training images are split
+    in halves. Every step first moves the alphas, on a batch of the second half, and then the
+    weights, on a batch of the first (algorithm 1). In the end each decision keeps its strongest
+    option.
+
+    Normalisations use the statistics of the batch and have no scale and shift of their own, so
+    that none can undo w (appendix A.1.1).
+
+    Args:
+        space: the space to search.
+        skeleton: what surrounds the searched part.
+        data: images as the skeleton takes them. Validation images are not used, so accuracies on
+            them are honest.
+        order: 1 takes the weights as they are (xi = 0), 2 looks one step of the weights ahead.
+        seed: of the initial weights, the order of the images, and what a variant draws.
+        schedule: optimisers and learning rates.
+
+    Attributes:
+        net: the supernet.
+        parameters: of the architecture, by name; ``alpha`` is [D, K].
+        train_batches: where the weights' batches come from.
+        val_batches: where the alphas' batches come from.
+
+    Raises:
+        TypeError: no supernet of this kind of space, or an argument of a wrong type.
+        ValueError: an argument is out of its range, or the data do not fit the skeleton.
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        skeleton: Skeleton,
+        data: FashionMNIST,
+        *,
+        order: int = 1,
+        seed: int = 0,
+        schedule: Schedule = PAPER,
+    ) -> None:
+        super().__init__()
+        check_fits(data, skeleton)
+        if order not in (1, 2):
+            raise ValueError(f"order is 1 or 2, not {order!r}")
+        self.space, self.skeleton, self.data = space, skeleton, data
+        self.order = first_order if order == 1 else second_order
+        self.schedule, self.seed = schedule, whole_number("seed", seed, least=0)
+        self.net = nets.supernet(space, skeleton, seed).without_scales()
+        # Zeros, so that all options weigh the same (appendix A.1.1).
+        self.parameters = {"alpha": torch.zeros(space.mask.shape, requires_grad=True)}
+        train, val = self.halves()
+        self.train_batches = endless(train.reseeded(self.seed).reseeded(0))
+        self.val_batches = endless(val.reseeded(self.seed).reseeded(1))
+
+    # What variants change: the strengths, the mixture, the loss, the updates.
+
+    def relaxation(self) -> Tensor:
+        """Strengths of the options [D, K], softmax(alpha): what the architecture is made of."""
+        return softmax(self.parameters["alpha"], self.space)
+
+    def mixture(self, moment: Moment) -> Tensor:
+        """The w that the supernet runs with, [D, K]: here the strengths, at any moment."""
+        return self.relaxation()
+
+    def loss(self, batch: Batch, moment: Moment = Moment()) -> Tensor:  # noqa: B008 - immutable
+        """Mean cross-entropy of a batch at the present parameters, in nats."""
+        images, labels = batch
+        return functional.cross_entropy(self.net(images, self.mixture(moment)), labels)
+
+    def updates(self, progress: float) -> tuple[Gradient, Gradient]:
+        """Algorithm 1: the alphas move on a batch of their half, then the weights on one of theirs.
+
+        Returns both gradients.
+        """
+        batch, val_batch = next(self.train_batches), next(self.val_batches)
+        now, then = self.moment(progress, 0), self.moment(progress, 1)
+        train, val = partial(self.loss, batch, now), partial(self.loss, val_batch, now)
+        by_alpha = self.order(train, val, self._alphas, self._weights, self.schedule.rate(progress))
+        self.move_alphas(by_alpha, progress)
+        by_weight = gradient(partial(self.loss, batch, then), self._weights)
+        self.move_weights(by_weight, progress)
+        return by_alpha, by_weight
+
+    def moment(self, progress: float, turn: int) -> Moment:
+        """Fixes what is drawn in a turn of the present step."""
+        return Moment(progress, (self.seed, len(self.log) + 1, turn))
+
+    def begin(self) -> None:
+        """New optimisers."""
+        self._alphas = list(self.parameters.values())
+        self._weights = [weight for weight in self.net.parameters() if weight.requires_grad]
+        self._alpha_optimiser = self.schedule.alpha_optimiser(self._alphas)
+        self._weight_optimiser = self.schedule.weight_optimiser(self._weights)
+
+    def step(self, used: Used) -> Callable[..., DartsStep]:
+        """Both updates."""
+        by_alpha, by_weight = self.updates(used(0))
+        return partial(
+            DartsStep,
+            train_loss=by_weight.loss,
+            val_loss=by_alpha.loss,
+            alpha=self.parameters["alpha"].detach().numpy().copy(),
+            w=self.strengths(),
+        )
+
+    def move_alphas(self, by: Gradient, progress: float) -> None:
+        """A step of Adam, but not while the weights warm up."""
+        self._give(self._alphas, by, "alpha_rate")
+        if progress >= self.schedule.warmup:
+            self._alpha_optimiser.step()
+
+    def move_weights(self, by: Gradient, progress: float) -> None:
+        """A step of gradient descent, with a gradient no longer than ``clip``."""
+        self._give(self._weights, by, "weight_rate")
+        self._weight_optimiser.param_groups[0]["lr"] = self.schedule.rate(progress)
+        torch.nn.utils.clip_grad_norm_(self._weights, self.schedule.clip)
+        self._weight_optimiser.step()
+
+    def _give(self, parameters: Tensors, by: Gradient, rate: str) -> None:
+        if not math.isfinite(by.loss + norm(by.parts)):
+            raise FloatingPointError(
+                f"step {len(self.log) + 1}: the loss is {by.loss:g}, and its gradient's norm "
+                f"{norm(by.parts):g}. The log keeps all steps before. Search again with a lower "
+                f"rate, for example Schedule({rate}={getattr(self.schedule, rate) / 10:.2g})"
+            )
+        for parameter, part in zip(parameters, by.parts, strict=True):
+            parameter.grad = part
+
+    def halves(self) -> tuple[Loader, Loader]:
+        """Images for the weights and images for the alphas."""
+        loader = self.data.train_dataloader()
+        half = len(loader.labels) // 2
+        images, labels = loader.images, loader.labels
+        return (
+            replace(loader, images=images[:half], labels=labels[:half]),
+            replace(loader, images=images[half:], labels=labels[half:]),
+        )
+
+    # What it has learnt.
+
+    @property
+    def alphas(self) -> np.ndarray:
+        """Raw parameters of the options after each step, float32 [steps, D, K]; see ``w``."""
+        return self._stacked("alpha")
+
+    @property
+    def w(self) -> np.ndarray:
+        """Strengths of the options after each step, float32 [steps, D, K]: softmax(alpha)."""
+        return self._stacked("w")
+
+    def _stacked(self, name: str) -> np.ndarray:
+        matrices: list[Any] = [getattr(step, name) for step in self.log]
+        return np.array(matrices, dtype=np.float32).reshape(-1, *self.space.mask.shape)
+
+    @torch.no_grad()
+    def strengths(self) -> np.ndarray:
+        """Strengths of the options now, float32 [D, K]."""
+        return self.relaxation().numpy().copy()
+
+    def arch(self, step: int = -1) -> Arch:
+        """What the search would give if it ended after a step: see ``strongest``.
+
+        Args:
+            step: index into the log; -1 is the last. With an empty log all options are equal, and
+                the first ones win.
+
+        Raises:
+            IndexError: there is no such step.
+        """
+        return strongest(self.space, self.log[step].w if self.log else self.strengths())
+
+
+def endless(loader: Loader) -> Iterator[Batch]:
+    """Batches of pass after pass."""
+    return chain.from_iterable(repeat(loader))

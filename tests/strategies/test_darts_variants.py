@@ -1,0 +1,476 @@
+"""Variants of DARTS: mixtures, latency, rules that stop, and the selection by perturbation."""
+
+import math
+from functools import partial
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import softmax
+from torch import nn
+from torch.nn import functional
+
+from nas_lab.nets import supernet
+from nas_lab.spaces import DARTS_V2, Skeleton, darts, mlp, nasbench201
+from nas_lab.strategies import Darts, LatencyAwareDarts
+from nas_lab.strategies import darts_variants as module
+from nas_lab.strategies.darts import SHORT, Moment
+from nas_lab.strategies.darts_variants import (
+    CANDIDATES,
+    AuxiliarySkipDarts,
+    EdgeWeightDarts,
+    GumbelDarts,
+    HardGumbelDarts,
+    MixedChain,
+    MixedLayer,
+    RisingCurvature,
+    TooManySkips,
+    curvature,
+    perturbation,
+    times_log_latency,
+    top_eigenvalue,
+)
+from nas_lab.training import Recipe, train
+from tests.strategies.test_learners import DATA, SKELETON, SPACE, TABLE, equal, make, weights
+
+SMALL = Skeleton(channels=2, cells=3, resolution=8, in_channels=1)
+EXAMPLES = settings(max_examples=25, deadline=None)
+SEEDS = st.integers(0, 10_000)
+MOMENTS = st.builds(Moment, st.floats(0, 1), st.tuples(SEEDS, SEEDS))
+
+# ---- mixtures ----------------------------------------------------------------------------------
+
+CELLS = [nasbench201(), darts()]
+KINDS = (Darts, GumbelDarts, HardGumbelDarts, AuxiliarySkipDarts, EdgeWeightDarts)
+SEARCHES = {
+    (kind, space.name): kind(space, SKELETON if space is CELLS[0] else SMALL, DATA)
+    for kind in KINDS
+    for space in CELLS
+}
+
+
+def drawn(kind, space, seed):
+    """A search whose parameters are drawn, in float64."""
+    search, rng = SEARCHES[kind, space.name], np.random.default_rng(seed)
+    for name, old in search.parameters.items():
+        value = torch.from_numpy(rng.normal(size=old.shape))
+        search.parameters[name] = value.requires_grad_()
+    return search
+
+
+def inner(search):
+    alpha = search.parameters["alpha"].detach().numpy()
+    return softmax(np.where(search.space.mask, alpha, -np.inf), axis=1)
+
+
+@EXAMPLES
+@given(st.sampled_from(CELLS), st.sampled_from(KINDS[:3]), SEEDS, MOMENTS)
+def test_rows_sum_to_one_and_strengths_are_the_softmax(space, kind, seed, moment):
+    search = drawn(kind, space, seed)
+    w = search.mixture(moment).detach().numpy()
+    assert (w >= 0).all()
+    np.testing.assert_allclose(w.sum(axis=1), 1)
+    np.testing.assert_allclose(search.strengths(), inner(search))
+    if kind is Darts:
+        assert np.array_equal(w, search.strengths())
+
+
+@pytest.mark.parametrize("kind", [GumbelDarts, HardGumbelDarts])
+def test_options_are_drawn_with_their_probabilities(kind):
+    search, draws = drawn(kind, SPACE, 0), 2000
+    counts = np.zeros(SPACE.mask.shape)
+    for i in range(draws):
+        w = search.mixture(Moment(0.95, (0, i))).detach().numpy()
+        counts[np.arange(6), w.argmax(axis=1)] += 1
+    expected = search.strengths()
+    error = np.sqrt(expected * (1 - expected) / draws)
+    assert (np.abs(counts / draws - expected) < 4 * error + 1e-9).all()
+
+
+@EXAMPLES
+@given(SEEDS, MOMENTS)
+def test_the_same_seeds_draw_the_same(seed, moment):
+    for kind in (GumbelDarts, HardGumbelDarts):
+        search = drawn(kind, SPACE, seed)
+        assert torch.equal(*(search.mixture(moment) for _ in range(2)))
+    search = drawn(GumbelDarts, SPACE, seed)
+    other = Moment(moment.progress, (*moment.seeds, 1))
+    assert not torch.equal(search.mixture(moment), search.mixture(other))
+
+
+@EXAMPLES
+@given(SEEDS, MOMENTS)
+def test_a_hard_sample_is_one_hot_and_has_the_gradient_of_the_soft_one(seed, moment):
+    searches = [drawn(kind, SPACE, seed) for kind in (GumbelDarts, HardGumbelDarts)]
+    soft, hard = (search.mixture(moment) for search in searches)
+    expected = np.eye(5)[soft.detach().numpy().argmax(axis=1)]
+    assert (hard.detach().numpy() == expected).all()
+    along = torch.from_numpy(np.random.default_rng(seed).normal(size=(6, 5)))
+    slopes = [
+        torch.autograd.grad(w, search.parameters["alpha"], along)[0]
+        for w, search in zip((soft, hard), searches, strict=True)
+    ]
+    torch.testing.assert_close(*slopes)
+
+
+def test_the_temperature_falls_in_a_straight_line():
+    """Log-ratios of a row are (alpha + g) / temperature, with the same g at all moments."""
+    search = drawn(GumbelDarts, SPACE, 0)
+    ratios = []
+    for progress in (0.0, 0.25, 1.0):
+        w = search.mixture(Moment(progress)).log()
+        ratios.append((w[:, 0] - w[:, 1]).detach().numpy())
+    np.testing.assert_allclose(ratios[1] / ratios[0], 10 / 7.525)
+    np.testing.assert_allclose(ratios[2] / ratios[0], 100)
+
+
+@EXAMPLES
+@given(st.sampled_from(CELLS), SEEDS, MOMENTS)
+def test_the_auxiliary_skip_is_a_skip_more_and_fades(space, seed, moment):
+    search = drawn(AuxiliarySkipDarts, space, seed)
+    added = search.mixture(moment).detach().numpy() - inner(search)
+    for row, decision in zip(added, space.decisions, strict=True):
+        expected = np.zeros(len(row))
+        expected[decision.options.index("skip_connect")] = 1 - moment.progress
+        np.testing.assert_allclose(row, expected, atol=1e-6)
+    np.testing.assert_allclose(search.strengths(), inner(search))
+
+
+def test_two_skips_are_one_with_both_weights():
+    """Written out: the network's node plus beta times its input, on a cell of one edge."""
+    net = supernet(SPACE, SKELETON).double()
+    x = torch.randn(3, 4, 6, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    search = drawn(AuxiliarySkipDarts, SPACE, 0)
+    with torch.no_grad():
+        for row in (0, 1, 2, 4, 5):
+            search.parameters["alpha"][row] = torch.tensor([1e3, 0.0, 0.0, 0.0, 0.0])  # 'none'
+        plain, more = search.relaxation(), search.mixture(Moment(0.3))
+        more[[0, 1, 2, 4, 5]] = plain[[0, 1, 2, 4, 5]]
+        (cell,) = net.stages[0]
+        outputs = [cell(x, net.rows(w)) for w in (plain, more)]
+    torch.testing.assert_close(outputs[1], outputs[0] + 0.7 * x, rtol=1e-6, atol=1e-6)
+
+
+@EXAMPLES
+@given(st.sampled_from(CELLS), SEEDS, MOMENTS)
+def test_edges_into_a_node_share_one(space, seed, moment):
+    search = drawn(EdgeWeightDarts, space, seed)
+    w = search.mixture(moment).detach().numpy()
+    beta = search.parameters["beta"].detach().numpy()
+    groups = {}
+    for i, decision in enumerate(space.decisions):  # edge_01, normal_0_2
+        cell, *nodes = decision.name.split("_")
+        groups.setdefault((cell, nodes[-1][-1]), []).append(i)
+    for edges in groups.values():
+        np.testing.assert_allclose(w[edges].sum(axis=1), softmax(beta[edges]), rtol=1e-5)
+    np.testing.assert_allclose(w / w.sum(axis=1, keepdims=True), inner(search), rtol=1e-5)
+
+
+def test_an_edges_weight_decides_between_edges():
+    """Two inputs of node 5 are raised by beta, though all rows of alpha are equal."""
+    search = EdgeWeightDarts(darts(), SMALL, DATA)
+    names = [decision.name for decision in search.space.decisions]
+    with torch.no_grad():
+        for name in ("normal_1_5", "normal_4_5"):
+            search.parameters["beta"][names.index(name)] = 1.0
+    chosen = search.space.decode(search.arch())
+    inputs = [n for n, op in chosen.items() if n.startswith("normal_") and n.endswith("5")]
+    assert [n for n in inputs if chosen[n] != "none"] == ["normal_1_5", "normal_4_5"]
+
+
+# ---- latency -----------------------------------------------------------------------------------
+
+
+def for_a_device(**options):
+    return LatencyAwareDarts(SPACE, SKELETON, DATA, **{"table": TABLE, "schedule": SHORT} | options)
+
+
+MEAN = TABLE.base + TABLE.seconds.mean(axis=1).sum()
+
+
+def test_the_trade_worked_by_hand():
+    loss, latency = torch.tensor(0.5), torch.tensor(math.e**3 * 1e-6)
+    assert float(times_log_latency(loss, latency, beta=2)) == pytest.approx(0.5 * 9)
+
+
+def test_the_loss_is_the_trade_of_cross_entropy_and_latency():
+    found, plain = for_a_device(), make("first order")
+    assert float(found.expected_latency().detach()) == pytest.approx(MEAN), "all options alike"
+    batch = next(plain.train_batches)
+    ratio = found.loss(batch) / plain.loss(batch)
+    assert float(ratio.detach()) == pytest.approx(math.log(MEAN / 1e-6), rel=1e-5)
+
+
+def test_without_weight_it_is_darts():
+    free = for_a_device(trade=lambda loss, latency: loss, seed=3).fit(steps=4)
+    plain = make("first order", seed=3).fit(steps=4)
+    assert np.array_equal(free.alphas, plain.alphas)
+
+
+def test_where_only_latency_counts_the_cheapest_options_win():
+    found = for_a_device(trade=lambda loss, latency: loss + 1e9 * latency).fit(steps=30)
+    assert TABLE(found.arch()) == pytest.approx(TABLE.base)
+    assert float(found.expected_latency().detach()) < MEAN
+
+
+def test_what_cannot_be_traded_is_refused():
+    with pytest.raises(ValueError, match="fit one to architectures of the space"):
+        LatencyAwareDarts(mlp(), SKELETON, DATA, table=TABLE)
+    with pytest.raises(ValueError, match="worth more than 0"):
+        for_a_device(trade=lambda loss, latency: loss - 1)
+
+
+# ---- the lecture's form ------------------------------------------------------------------------
+
+IMAGES = torch.randn(5, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+
+
+@settings(max_examples=25, deadline=None)
+@given(a=st.lists(st.floats(-3, 3), min_size=3, max_size=3))
+def test_a_layer_is_the_weighted_sum_of_its_candidates(a):
+    layer = MixedLayer({"same": nn.Identity(), "steep": nn.LeakyReLU(2.0), "relu": nn.ReLU()})
+    with torch.no_grad():
+        layer.a[:] = torch.tensor(a)
+    exp = np.exp(a)
+    alpha = exp / exp.sum()
+    x = torch.tensor([[-2.0, 3.0]])
+    expected = torch.tensor([[alpha[0] * -2 + alpha[1] * -4, 3.0]], dtype=torch.float32)
+    torch.testing.assert_close(layer(x), expected)
+    assert layer.choice == ["same", "steep", "relu"][int(np.argmax(np.float32(a)))]
+
+
+def test_choices_and_weights_are_learnt_together():
+    net = MixedChain(layers=3, channels=4)
+    np.testing.assert_allclose(net.alphas, np.full((3, len(CANDIDATES)), 1 / len(CANDIDATES)))
+    curve = train(net, DATA, Recipe(epochs=2))
+    assert curve.train_loss[1] < curve.train_loss[0]
+    assert net.alphas.shape == (3, len(CANDIDATES))
+    assert not np.allclose(net.alphas, 1 / len(CANDIDATES), atol=1e-3)
+    np.testing.assert_allclose(net.alphas.sum(axis=1), 1, rtol=1e-5)
+
+
+def test_the_discrete_network_runs_the_chosen_candidates():
+    net = MixedChain(layers=2, channels=4)
+    with torch.no_grad():
+        net.layers[0].a[1] = 40.0  # so that the mixture is the choice, up to rounding
+        net.layers[1].a[3] = 40.0
+    assert net.choices == ["conv_3x3", "max_pool_3x3"]
+    chosen = net.discrete()
+    torch.testing.assert_close(chosen(IMAGES), net(IMAGES))
+    before = net(IMAGES).detach()
+    with torch.no_grad():
+        for weight in chosen.parameters():
+            weight.zero_()
+    assert torch.equal(net(IMAGES), before)  # copies
+
+
+def test_a_seed_of_a_chain_repeats_and_another_differs():
+    nets = [MixedChain(2, 4, seed=seed) for seed in (0, 0, 1)]
+    outputs = [net(IMAGES) for net in nets]
+    assert torch.equal(outputs[0], outputs[1])
+    assert not torch.equal(outputs[0], outputs[2])
+
+
+@pytest.mark.parametrize("bad", ["layers", "channels"])
+def test_bad_numbers_are_refused(bad):
+    with pytest.raises(ValueError, match=bad):
+        MixedChain(**{bad: 0})
+
+
+# ---- curvature ---------------------------------------------------------------------------------
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10_000), rows=st.integers(1, 4), columns=st.integers(2, 5))
+def test_the_top_eigenvalue_is_that_of_the_whole_hessian(seed, rows, columns):
+    rng = np.random.default_rng(seed)
+    mixer = torch.from_numpy(rng.normal(size=(rows * columns, 6)))
+    alpha = torch.from_numpy(rng.normal(size=(rows, columns))).requires_grad_()
+
+    def loss(alpha):
+        return ((alpha.softmax(dim=1).flatten() @ mixer).sin() * torch.arange(6)).sum()
+
+    hessian = torch.autograd.functional.hessian(loss, alpha).reshape(alpha.numel(), -1).numpy()
+    expected = np.linalg.eigvalsh((hessian + hessian.T) / 2)[-1]
+    found = top_eigenvalue(partial(loss, alpha), alpha)
+    assert found == pytest.approx(expected, rel=2e-3, abs=1e-5)
+
+
+def test_the_curvature_of_a_search():
+    found = make("first order").fit(steps=5)
+    found.net.double()
+    val = found.halves()[1]
+    images, labels = val.images[:32].double(), val.labels[:32]
+    alpha = found.parameters["alpha"].detach().double()
+
+    def loss(alpha):
+        return functional.cross_entropy(found.net(images, alpha.softmax(dim=1)), labels)
+
+    hessian = torch.autograd.functional.hessian(loss, alpha).reshape(30, 30).numpy()
+    found.net.float()
+    assert curvature(found) == pytest.approx(np.linalg.eigvalsh(hessian)[-1], rel=1e-2)
+
+
+def test_measuring_changes_nothing():
+    measured, other = make("first order"), make("first order").fit(steps=4)
+    rule = RisingCurvature(every=1, window=9)
+    assert not any(rule(measured) for _ in measured.train(steps=4))
+    assert rule.steps == [1, 2, 3, 4]
+    assert np.array_equal(measured.alphas, other.alphas)
+
+
+# ---- rules -------------------------------------------------------------------------------------
+
+
+def pretended(space, archs):
+    """A search that would have given these architectures."""
+    return SimpleNamespace(
+        space=space,
+        log=[SimpleNamespace(number=i + 1) for i in range(len(archs))],
+        arch=lambda step=-1: archs[step],
+    )
+
+
+SKIPS = {n: (1,) * n + (3,) * (6 - n) for n in range(7)}
+
+
+def test_too_many_skips_for_long_enough():
+    rule = TooManySkips(limit=2, steps=3)
+    stops = {
+        (2, 2): False,
+        (2, 2, 2): True,
+        (2, 3, 1): False,
+        (2, 1, 2, 2): False,
+        (0, 2, 4, 6): True,
+        (1, 1, 1, 1): False,
+    }
+    for counts, expected in stops.items():
+        assert rule(pretended(SPACE, [SKIPS[n] for n in counts])) == expected
+
+
+def test_only_the_normal_cell_counts():
+    arch = darts().decode(DARTS_V2)
+    assert sum(op == "skip_connect" for op in arch.values()) == 5
+    assert TooManySkips().skips(pretended(darts(), [DARTS_V2])) == 2
+
+
+def test_a_search_where_skips_win_is_over():
+    found = make("first order")
+    with torch.no_grad():
+        found.parameters["alpha"][:, 1] = 10.0
+    rule = TooManySkips(steps=4)
+    assert [rule(found) for _ in found.train(steps=5)] == [False, False, False, True, True]
+
+
+def brute_force(values, window, ratio):
+    """Number of values after which the rule stops, and the position to go back to."""
+    for n in range(2 * window, len(values) + 1):
+        now = sum(values[n - window : n]) / window
+        before = sum(values[n - 2 * window : n - window]) / window
+        if before < ratio * now:
+            return n, n - 1 - window
+    return None
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    values=st.lists(st.floats(0.01, 1), min_size=1, max_size=30),
+    window=st.integers(1, 4),
+    ratio=st.floats(0.3, 0.9),
+    every=st.integers(1, 3),
+)
+def test_rising_curvature_against_a_loop(values, window, ratio, every):
+    rule, left = RisingCurvature(every, window, ratio), iter(values)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "curvature", lambda _: next(left))
+        stopped = None
+        for number in range(1, every * len(values) + 1):
+            if rule(SimpleNamespace(log=[SimpleNamespace(number=number)])):
+                stopped = number
+                break
+    expected = brute_force(values, window, ratio)
+    if expected is None:
+        assert stopped is None
+        assert rule.keep == -1
+        assert rule.values == values
+    else:
+        count, back = expected
+        assert stopped == count * every
+        assert rule.keep + 1 == (back + 1) * every == rule.steps[back]
+
+
+# ---- perturbation ------------------------------------------------------------------------------
+
+
+def searched(space):
+    skeleton = SMALL if space.name == "darts" else SKELETON
+    return Darts(space, skeleton, DATA, schedule=SHORT).fit(steps=4)
+
+
+@pytest.mark.parametrize("space", [nasbench201(), darts()])
+def test_perturbation_against_a_plain_loop(space):
+    """Written out on dictionaries and plain numbers, in float32 as there; nothing is tuned."""
+    found = searched(space)
+    _, val = found.halves()
+    images, labels = val.images[:20], val.labels[:20]
+    rng = np.random.default_rng(3)
+    w = found.w[-1].tolist()
+    cell = space.name == "darts"
+
+    def right(w):
+        with torch.no_grad():
+            logits = found.net(images, torch.tensor(w))
+        return sum(int(a) == int(b) for a, b in zip(logits.argmax(dim=1), labels, strict=True))
+
+    def changed(row, values):
+        return [values if i == row else list(old) for i, old in enumerate(w)]
+
+    width = len(w[0])
+    for row in rng.permutation(len(w)).tolist():
+        scores = {}
+        for token in range(1 if cell else 0, width):
+            values = [0.0 if k == token else v for k, v in enumerate(w[row])]
+            scores[token] = right(changed(row, values))
+        lowest = min(scores.values())
+        chosen = next(token for token, score in scores.items() if score == lowest)
+        w = changed(row, [float(k == chosen) for k in range(width)])
+    if cell:
+        nodes = [[i for i, d in enumerate(space.decisions) if d.name[0] == c and d.name[-1] == n]
+                 for c in "nr" for n in "2345"]  # fmt: skip
+        none = [1.0] + [0.0] * (width - 1)
+        for node in rng.permutation(8).tolist():
+            scores = sorted((right(changed(edge, none)), edge) for edge in nodes[node])
+            for _, edge in scores[2:]:
+                w = changed(edge, none)
+    expected = tuple(row.index(1.0) for row in w)
+    assert perturbation(found, tune=0, images=20, seed=3) == expected
+
+
+def test_perturbation_leaves_the_search_as_it_was_and_repeats():
+    found = searched(nasbench201())
+    before = weights(found)
+    first, again = (perturbation(found, tune=2, images=20) for _ in range(2))
+    assert first == again
+    assert first in nasbench201()
+    assert equal(before, weights(found))
+
+
+def test_perturbation_keeps_what_the_network_cannot_do_without():
+    """Where only edge 0-3 is alive, and only through one operation, that one stays."""
+    space = nasbench201()
+    found = searched(space)
+    found.net = supernet(space, SKELETON, seed=1)
+    with torch.no_grad():
+        found.parameters["alpha"][:] = torch.tensor([12.0, -12.0, -12.0, -12.0, -12.0])
+        found.parameters["alpha"][3] = torch.tensor([-30.0, -30.0, -30.0, 12.0, -30.0])
+    images, labels = (t[:100] for t in (found.halves()[0].images, found.halves()[0].labels))
+    optimiser = torch.optim.Adam(found.net.parameters(), 0.02)
+    for _ in range(40):
+        optimiser.zero_grad()
+        w = torch.from_numpy(found.strengths())
+        torch.nn.functional.cross_entropy(found.net(images, w), labels).backward()
+        optimiser.step()
+    assert perturbation(found, tune=0)[3] == 3
