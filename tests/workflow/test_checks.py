@@ -31,24 +31,18 @@ def bad(splits):
     return {finding.check for finding in check_data(splits) if not finding.good}
 
 
-def changed(images, pixels=None, labels=None):
-    return Images(
-        images.pixels if pixels is None else pixels,
-        images.labels if labels is None else labels,
-        images.classes,
-    )
-
-
-def test_sound_data_pass():
-    assert bad(sound()) == set()
+def changed(images, rows=(), pixels=0, labels=None):
+    """The same with other pixels in some rows, or with other labels."""
+    new = images.pixels.copy()
+    new[list(rows)] = pixels
+    return Images(new, images.labels if labels is None else labels, images.classes)
 
 
 def test_leaks_are_counted_between_each_pair():
     splits = sound()
-    pixels = splits.test.pixels.copy()
-    pixels[[3, 6]] = splits.train.pixels[3]  # one training image, twice, with its label
-    pixels[9] = splits.validation.pixels[0]
-    leaky = replace(splits, test=changed(splits.test, pixels))
+    assert bad(splits) == set()
+    test = changed(splits.test, (3, 6), splits.train.pixels[3])  # one twice, with its label
+    leaky = replace(splits, test=changed(test, (9,), splits.validation.pixels[0]))
     assert bad(leaky) == {"leakage"}
     words = by_name(leaky)["leakage"].words
     assert "2 images of test are also in train" in words
@@ -57,9 +51,8 @@ def test_leaks_are_counted_between_each_pair():
 
 def test_copies_and_contradictions():
     splits = sound()
-    pixels = splits.train.pixels.copy()
-    pixels[6], pixels[10] = pixels[0], pixels[0]  # labels 0 and 1
-    found = by_name(replace(splits, train=changed(splits.train, pixels)))
+    train = changed(splits.train, (6, 10), splits.train.pixels[0])  # labels 0 and 1
+    found = by_name(replace(splits, train=train))
     assert found["copies"].rows == (6, 10)
     assert found["contradictions"].words.endswith(": 1")
     assert not found["contradictions"].good
@@ -67,9 +60,8 @@ def test_copies_and_contradictions():
 
 def test_constant_images():
     splits = sound()
-    pixels = splits.train.pixels.copy()
-    pixels[[4, 7]] = np.array([12, 13])[:, None, None, None]
-    found = by_name(replace(splits, train=changed(splits.train, pixels)))["constant images"]
+    train = changed(splits.train, (4, 7), np.array([12, 13])[:, None, None, None])
+    found = by_name(replace(splits, train=train))["constant images"]
     assert (found.good, found.rows) == (False, (4, 7))
 
 

@@ -30,13 +30,9 @@ def test_onnxruntime_gives_the_same_outputs(tmp_path, arch, batch):
         expected = net.eval()(images).numpy()
     assert run_onnx(path, images.numpy()) == pytest.approx(expected, abs=1e-4)
     assert largest_difference(net, path, images) < 1e-4
-
-
-def test_a_difference_is_seen(tmp_path):
-    net, _ = made.estimate().fit(GOOD, 0)
-    other, _ = made.estimate().fit(GOOD, 1)
-    path = export(net, made.data(), tmp_path / "net.onnx")
-    assert largest_difference(other, path, torch.rand(3, 1, 8, 8)) > 1e-2
+    for weights in net.parameters():
+        weights.data.add_(0.1)
+    assert largest_difference(net, path, images) > 1e-2
 
 
 def test_the_best_that_went_to_its_end_is_trained_again_and_tested(tmp_path):
@@ -82,10 +78,7 @@ def test_an_interrupt_hands_over_what_is_trained(tmp_path):
     expected = [made.estimate().fit(GOOD, seed)[1].accuracy for seed in (0, 1)]
     assert winner.validation.tolist() == expected
     assert winner.difference < 1e-4
-
-
-def test_an_interrupt_before_the_first_is_one(tmp_path):
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt):  # nothing is trained yet
         finish([trial(0, GOOD, 0.8)], Stopped(1), tmp_path / "net.onnx")
 
 
@@ -129,9 +122,6 @@ def test_a_card_says_what_it_was_told():
     assert r"| cell | \|a~0\|+\|b~0\| |" in text
     assert "| training | 1, 2 |" in text
     assert "How it was found" not in text
-
-
-@pytest.mark.parametrize("empty", [{"purpose": ""}, {"data": []}, {"limits": []}])
-def test_a_card_without_what_no_machine_knows_is_refused(empty):
-    with pytest.raises(ValueError, match=f"without {next(iter(empty))}"):
-        card(**empty)
+    for empty in ({"purpose": ""}, {"data": []}, {"limits": []}):
+        with pytest.raises(ValueError, match=f"without {next(iter(empty))}"):
+            card(**empty)  # what no machine knows

@@ -70,15 +70,9 @@ def test_every_pass_is_new_and_every_seed_repeats_itself():
     assert not all(map(torch.equal, first, second))
     reseeded = [x for x, _ in made.data(augmentation="shift+flip").train_dataloader().reseeded(7)]
     assert not all(map(torch.equal, first, reseeded))
-
-
-def test_augmentation_stays_away_from_validation_and_test():
     plain, other = made.data(), made.data(augmentation="shift+flip")
     assert torch.equal(plain.val_dataloader().images, other.val_dataloader().images)
     assert torch.equal(plain.test_dataloader().images, other.test_dataloader().images)
-
-
-def test_an_unknown_augmentation_is_refused():
     with pytest.raises(ValueError, match="unknown augmentation 'cutout'"):
         made.data(augmentation="cutout")
 
