@@ -3,6 +3,9 @@
 Nothing here trains, searches or counts; it lays out and draws what it is given. The same
 operation and the same strategy have the same colour in every picture (``COLORS``), and nothing
 is set for the whole process.
+
+A class draws on axes that are kept while the data change; its ``moving`` are the artists that
+``update`` and ``point_at`` change.
 """
 
 import lazy_loader as _lazy
@@ -12,7 +15,7 @@ _NAMES = {
     "quantity show style text_on",
     "graphs": "MixedCell architecture cells mixed_cell operation_key skeleton",
     "matrix": "PolicyMatrix effects one_hot shares",
-    "curves": "AlphaLines RaceLines TruthLine alphas incumbent medians share_axes weight_limits",
+    "curves": "AlphaLines RaceLines TruthLine alphas incumbent medians weight_limits",
     "ranking": "CostOfRanking RankScatter RankingOverTime bests correlations rank_errors "
     "rank_scatter spreads",
     "charts": "BracketBoxes CosineBars FrontChart PartBars TimeBars cost_accuracy minutes "

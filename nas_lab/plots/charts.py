@@ -9,7 +9,6 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.patches import Patch
@@ -38,6 +37,7 @@ from nas_lab.plots.theme import (
     ring,
     text_on,
     unit_of,
+    write,
 )
 
 if TYPE_CHECKING:
@@ -117,14 +117,10 @@ class FrontChart:
         floor = accuracies[front].min() - 0.05
         ax.set_ylim(floor, accuracies.max() + 0.02)
         hidden = int((accuracies < floor).sum())
-        look: dict[str, Any] = {"ha": "right", "fontsize": TEXT - 1, "color": MUTED}
+        place = {"transform": ax.transAxes, "ha": "right", "va": "bottom"}
         said = f"{hidden} more below" if hidden else ""
-        ax.text(0.99, 0.02, said, transform=ax.transAxes, **look)
-
-    @property
-    def moving(self) -> list[Artist]:
-        """The artists that ``point_at`` changes."""
-        return [self._ring]
+        write(ax, 0.99, 0.02, said, fontsize=TEXT - 1, color=MUTED, **place)
+        self.moving = [self._ring]
 
     def point_at(self, place: int) -> None:
         """Put the ring around one network."""
@@ -148,9 +144,8 @@ class TimeBars:
         places = list(range(_PARTS))
         self._waiting = ax.barh(places, np.zeros(_PARTS), height=0.6, color=_WAITING, zorder=3)
         self._busy = ax.barh(places, np.zeros(_PARTS), height=0.6, zorder=3)
-        look: dict[str, Any] = {"va": "center", "fontsize": 0.95 * TEXT, "color": INK}
-        self._names = [ax.text(-0.04, y, "", ha="right", **look) for y in places]
-        self._numbers = [ax.text(0, y, "", ha="left", **look) for y in places]
+        self._names = [write(ax, -0.04, y, "", ha="right", fontsize=10) for y in places]
+        self._numbers = [write(ax, 0, y, "", ha="left", fontsize=10) for y in places]
         ax.set_xlim(-1.7, 1.6)
         ax.set_ylim(_PARTS + 0.7, -0.6)
         ax.set_axis_off()
@@ -158,11 +153,7 @@ class TimeBars:
         meanings = {"overhead": _WAITING, "arithmetic": _COMPUTING, "memory": _MOVING}
         patches = [Patch(color=hue, label=name) for name, hue in meanings.items()]
         legend(ax, handles=patches, loc="lower center", ncols=3, handlelength=1.2, borderaxespad=0)
-
-    @property
-    def moving(self) -> list[Artist]:
-        """The artists that ``update`` changes."""
-        return [*self._waiting, *self._busy, *self._names, *self._numbers]
+        self.moving = [*self._waiting, *self._busy, *self._names, *self._numbers]
 
     def update(self, parts: Sequence[Part]) -> None:
         """Show the first parts of a list, longest first."""
@@ -212,8 +203,7 @@ class PartBars:
     def __init__(self, ax: Axes, parts: Sequence[str], title: str) -> None:
         places = np.arange(len(parts))
         self._bars = ax.barh(places, np.zeros(len(parts)), height=0.62, zorder=3)
-        look: dict[str, Any] = {"va": "center", "fontsize": 0.95 * TEXT, "color": INK, "zorder": 4}
-        self._numbers = [ax.text(0, place, "", **look) for place in range(len(parts))]
+        self._numbers = [write(ax, 0, place, "", fontsize=10) for place in range(len(parts))]
         ax.axvline(0, color=MUTED, linewidth=1)
         ax.axhline(len(parts) - 1.5, color="#C8C8C8", linewidth=0.8)
         ax.set_yticks(places, parts, fontsize=0.95 * TEXT, color=INK)
@@ -221,11 +211,7 @@ class PartBars:
         ax.tick_params(length=0)
         ax.spines[:].set_visible(False)
         ax.set_title(title, fontsize=TEXT + 1, color=INK, loc="left")
-
-    @property
-    def moving(self) -> list[Artist]:
-        """The artists that ``update`` changes."""
-        return [*self._bars, *self._numbers]
+        self.moving = [*self._bars, *self._numbers]
 
     def update(self, values: Sequence[float]) -> None:
         """Show parts and whole, shares such as accuracies; a hundredth is a point."""
@@ -257,18 +243,13 @@ class CosineBars:
         ax.add_collection(self._bars)
         self._mean = ax.plot([], [], color=INK, linewidth=2.2)[0]
         box = {"boxstyle": "round,pad=0.25", "facecolor": HIGHLIGHT, "edgecolor": "none"}
-        look: dict[str, Any] = {"fontsize": TEXT, "va": "center"}
-        self._said = ax.text(0, 0.955 * _HIGHEST, "", bbox=box, color=INK, ha="center", **look)
+        self._said = write(ax, 0, 0.955 * _HIGHEST, "", bbox=box)
         ax.axvline(0, color=INK, linewidth=1)
         ax.set(xlim=(-1, 1), xticks=[-1, -0.5, 0, 0.5, 1], ylim=(0, _HIGHEST))
         ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-        ax.text(-0.97, 0.83 * _HIGHEST, "← downhill", color=RED, ha="left", **look)
-        ax.text(0.97, 0.83 * _HIGHEST, "uphill →", color=BLUE, ha="right", **look)
-
-    @property
-    def moving(self) -> list[Artist]:
-        """The artists that ``update`` changes."""
-        return [self._bars, self._mean, self._said]
+        write(ax, -0.97, 0.83 * _HIGHEST, "← downhill", color=RED, ha="left")
+        write(ax, 0.97, 0.83 * _HIGHEST, "uphill →", color=BLUE, ha="right")
+        self.moving = [self._bars, self._mean, self._said]
 
     def update(self, cosines: np.ndarray) -> None:
         """Show the cosines of some steps, [n]."""
@@ -306,17 +287,12 @@ class BracketBoxes:
         self._boxes = PolyCollection([], edgecolors="white")
         ax.add_collection(self._light)
         ax.add_collection(self._boxes)
-        look: dict[str, Any] = {"va": "center", "ha": "center", "fontsize": TEXT - 1.5}
-        self._texts = [ax.text(0, 0, "", **look) for _ in range(rows * (rows + 1) // 2)]
-        look |= {"ha": "right", "color": INK, "fontsize": TEXT}
-        self._names = [ax.text(-0.06, row, "", **look) for row in range(rows)]
+        rungs = rows * (rows + 1) // 2
+        self._texts = [write(ax, 0, 0, "", fontsize=TEXT - 1.5) for _ in range(rungs)]
+        self._names = [write(ax, -0.06, row, "", ha="right") for row in range(rows)]
         ax.set(xlim=(0, self._widest), ylim=(rows - 0.45, -0.55), yticks=[])
         ax.grid(visible=False, axis="y")
-
-    @property
-    def moving(self) -> list[Artist]:
-        """The artists that ``update`` changes."""
-        return [self._light, self._boxes, *self._texts, *self._names]
+        self.moving = [self._light, self._boxes, *self._texts, *self._names]
 
     def update(self, brackets: Sequence[Sequence[Rung]], pointed: int) -> None:
         """Show brackets, as of ``Hyperband.brackets``, and light one of them up."""
@@ -371,13 +347,13 @@ def workers(
         edge: dict[str, Any] = {"edgecolor": "white", "linewidth": 0.8}
         ax.broken_barh([(interval.began, seconds)], place, color=hue, **edge)
         if seconds > 0.03 * end:
-            look: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": TEXT - 2}
+            look = {"fontsize": TEXT - 2, "color": text_on(hue)}
             middle = (interval.began + interval.ended) / 2
-            ax.text(middle, interval.worker, str(interval.trial), color=text_on(hue), **look)
+            write(ax, middle, interval.worker, str(interval.trial), **look)
     if lost is not None:
         ax.axvline(lost, color=INK, linewidth=1.8, linestyle="--")
-        beside: Any = {"xytext": (4, 0), "textcoords": "offset points"}
-        ax.annotate("killed", (lost, rows - 0.43), fontsize=TEXT - 1, color=INK, **beside)
+        look = {"fontsize": TEXT - 1, "ha": "left", "va": "bottom"}
+        write(ax, lost, rows - 0.43, " killed", **look)
     ax.set_yticks(range(rows), [f"worker {row + 1}" for row in range(rows)])
     ax.set(xlim=(0, end * 1.01), ylim=(rows - 0.4, -0.6))
     ax.grid(visible=False, axis="y")

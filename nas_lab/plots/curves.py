@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from scipy.stats import t as student_t
 
-from nas_lab.history import History, Trial
+from nas_lab.history import History
 from nas_lab.plots.theme import (
     INK,
     MUTED,
@@ -31,6 +31,7 @@ from nas_lab.plots.theme import (
     percent,
     style,
     whole_numbers,
+    write,
 )
 from nas_lab.spaces.base import Space
 
@@ -71,12 +72,8 @@ class AlphaLines:
                 name = label(option).replace("_", " ")
                 self._lines[-1] += ax.plot([], [], label=name, **look)
         self._cursors = [ax.axvline(0, color=INK, linewidth=1.0) for ax in axes]
-
-    @property
-    def moving(self) -> list[Artist]:
-        """The artists that ``update`` changes."""
         lines = [line for edge in self._lines for line in reversed(edge)]
-        return [*lines, *self._cursors]
+        self.moving: list[Artist] = [*lines, *self._cursors]
 
     @property
     def handles(self) -> list[Line2D]:
@@ -124,27 +121,21 @@ def alphas(
     rows = math.ceil(edges / columns)
     figure = plt.figure(figsize=(WIDEST, 0.95 + 1.3 * rows), layout="constrained")
     figure.set_facecolor("white")
-    grid = figure.add_gridspec(rows, columns)
-    axes = [figure.add_subplot(grid[divmod(i, columns)]) for i in range(edges)]
+    shared = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    axes = list(shared.flat)[:edges]
+    for spare in shared.flat[edges:]:
+        spare.remove()
+    for last in axes[-columns:]:
+        last.tick_params(labelbottom=True)
     low, high = weight_limits(w)
     drawn = AlphaLines(axes, space, steps=len(w), low=low, high=high)
     drawn.update(w)
-    share_axes(axes)
     figure.suptitle(title, fontsize=TEXT + 1, color=INK, x=0.01, ha="left")
     figure.supxlabel("steps of the search", fontsize=TEXT, color=INK)
     figure.supylabel(ylabel, fontsize=TEXT, color=INK)
     look: dict[str, Any] = {"fontsize": TEXT - 1, "labelcolor": INK, "frameon": False}
     figure.legend(handles=drawn.handles, loc="outside right center", **look)
     return figure
-
-
-def share_axes(axes: Sequence[Axes]) -> None:
-    """Numbers only at the left of a grid of small charts, and below its columns."""
-    places: list[Any] = [ax.get_subplotspec() for ax in axes]
-    last = {place.colspan.start: place.rowspan.start for place in places}
-    for ax, place in zip(axes, places, strict=True):
-        row, column = place.rowspan.start, place.colspan.start
-        ax.tick_params(labelleft=column == 0, labelbottom=row == last[column])
 
 
 def weight_limits(w: np.ndarray) -> tuple[float, float]:
@@ -171,8 +162,8 @@ def _reach(ax: Axes, end: int, best: float, low: float, room: float) -> None:
     whole_numbers(ax.xaxis, 6)
     percent(ax.yaxis)
     ax.axhline(best, color=RED, linewidth=1.2)
-    look: dict[str, Any] = {"color": RED, "fontsize": TEXT - 1, "ha": "right", "va": "bottom"}
-    ax.text(max(1, end), best, f"best of the table: {best:.1%}", **look)
+    said, place = f"best of the table: {best:.1%}", {"ha": "right", "va": "bottom"}
+    write(ax, max(1, end), best, said, color=RED, fontsize=TEXT - 1, **place)
 
 
 def _half_on(trials: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -198,11 +189,7 @@ class TruthLine:
         self._line = ax.plot([], [], **look)[0]
         self._cursor = ax.axvline(0, color=INK, linewidth=1.0)
         self._dot = ax.plot([], [], "o", color=INK, markersize=5.5, clip_on=False)[0]
-
-    @property
-    def moving(self) -> list[Line2D]:
-        """The artists that ``update`` changes."""
-        return [self._line, self._cursor, self._dot]
+        self.moving = [self._line, self._cursor, self._dot]
 
     def update(self, accuracies: np.ndarray, at: int = 0) -> None:
         """Show true accuracies [T] after steps 1 to T, and a cursor at step ``at``."""
@@ -237,11 +224,7 @@ class RaceLines:
         columns = len(names) if len(names) < 4 else 2
         place: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.16)}
         legend(ax, ncols=columns, handlelength=2.4, columnspacing=1.2, **place)
-
-    @property
-    def moving(self) -> list[Artist]:
-        """The artists that ``update`` changes: dots, then lines, the first search in front."""
-        return [*self._dots.values(), *reversed(self._lines.values())]
+        self.moving = [*self._dots.values(), *reversed(self._lines.values())]
 
     def update(self, scores: Mapping[str, Sequence[float]]) -> None:
         """Show the scores of each search, in the order of its trials; NaN where one failed."""
@@ -252,13 +235,12 @@ class RaceLines:
             line.set_data(_half_on(trials, np.fmax.accumulate(found)))
 
 
-def incumbent(curves: Mapping[str, Any], ax: Axes | None = None) -> Axes:
+def incumbent(curves: Mapping[str, History | np.ndarray], ax: Axes | None = None) -> Axes:
     """Draw the best score so far against the number of trials, a line for each search.
 
     Args:
-        curves: from a label, such as the name of a strategy, to a ``History``, a list of
-            ``Trial``, an array of scores [trials], or several seeds: a list of histories, or an
-            array [seeds, trials].
+        curves: from a label, such as the name of a strategy, to a ``History`` or to an array of
+            scores, [trials] or [seeds, trials].
         ax: where to draw; None makes a new figure.
 
     One search with one seed shows its single trials as dots. Several seeds are drawn as their
@@ -307,17 +289,13 @@ def framed_legend(ax: Axes, **options: Any) -> None:
     legend(ax, loc="lower right", frameon=True, **look, **options)
 
 
-def _scores(given: Any) -> np.ndarray:
+def _scores(given: History | np.ndarray) -> np.ndarray:
     """Scores [seeds, trials] of one search, in the order of its trials."""
     if isinstance(given, History):
-        given = given.trials
-    if len(given) == 0:
-        raise ValueError("there is no trial to draw: a history or a list of trials is empty")
-    if isinstance(given[0], Trial):
-        given = [trial.result.score for trial in given]
-    elif isinstance(given[0], History | list | tuple):
-        given = [_scores(one)[0] for one in given]
-    return np.atleast_2d(np.asarray(given, dtype=float))
+        given = np.array([trial.result.score for trial in given.trials])
+    if np.size(given) == 0:
+        raise ValueError("there is no trial to draw: a history or an array is empty")
+    return np.atleast_2d(given)
 
 
 def medians(

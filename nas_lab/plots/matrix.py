@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.patches import Rectangle
 
 from nas_lab.plots.theme import (
-    CENTRED,
     HIGHLIGHT,
     INK,
     MUTED,
@@ -24,6 +22,7 @@ from nas_lab.plots.theme import (
     label,
     new_axes,
     text_on,
+    write,
 )
 from nas_lab.spaces.base import Arch, Space
 
@@ -52,7 +51,7 @@ class _Fields:
         self.fields = PolyCollection(fields, edgecolors=_GRID, linewidths=0.8)
         ax.add_collection(self.fields)
         middles = ((places + 0.5) * size).tolist()
-        self.texts = [ax.text(x, y, "", **CENTRED, fontsize=font) for x, y in middles]
+        self.texts = [write(ax, x, y, "", fontsize=font) for x, y in middles]
 
     def update(self, tints: np.ndarray, texts: Sequence[str]) -> None:
         """Show colours [N, 3] and texts [N], in the order of the rows."""
@@ -104,18 +103,16 @@ def one_hot(space: Space, arch: Any, ax: Axes | None = None, highlight: int | No
     fields = _Fields(ax, space.mask, (width, -height), font)
     fields.update(1 - values[:, None].clip(0, 1) * (1 - full), texts)
     for row, name in enumerate(names):
-        place = CENTRED | {"ha": "right"}
-        ax.text(-0.1, -(row + 0.5) * height, name, **place, fontsize=font, color=INK)
+        write(ax, -0.1, -(row + 0.5) * height, name, ha="right", fontsize=font)
     heads = (
         map(str, space.decisions[0].options) if same else (f"option {k}" for k in range(columns))
     )
     for column, head in enumerate(heads):
-        ax.text((column + 0.5) * width, 0.13, label(head), **CENTRED, fontsize=font, color=INK)
+        write(ax, (column + 0.5) * width, 0.13, label(head), fontsize=font)
     if highlight is not None:
         for hue, line in ((INK, 4.5), (HIGHLIGHT, 2.8)):
-            look: dict[str, Any] = {"edgecolor": hue, "linewidth": line * scale, "zorder": 6}
-            corner = (0, -(highlight + 1) * height)
-            ax.add_artist(Rectangle(corner, columns * width, height, fill=False, **look))
+            frame = Rectangle((0, -(highlight + 1) * height), columns * width, height, fill=False)
+            ax.add_artist(frame).set(edgecolor=hue, linewidth=line * scale, zorder=6)
     return ax
 
 
@@ -147,11 +144,7 @@ class PolicyMatrix:
         ]
         heads = [label(option).replace(" ", "\n") for option in options]
         _name_sides(ax, decision_labels(space), heads, TEXT - 0.5)
-
-    @property
-    def moving(self) -> list[Artist]:
-        """The artists that ``update`` changes."""
-        return [self._fields.fields, *self._rings, *self._fields.texts]
+        self.moving = [self._fields.fields, *self._rings, *self._fields.texts]
 
     def update(self, w: np.ndarray | None, arch: Arch | None = None) -> None:
         """Show probabilities [D, K], and a ring around each token of ``arch``; None shows none."""

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
 from scipy.stats import rankdata
 
 from nas_lab.plots.theme import (
@@ -29,6 +28,7 @@ from nas_lab.plots.theme import (
     percent,
     ring,
     style,
+    write,
 )
 
 if TYPE_CHECKING:
@@ -70,11 +70,7 @@ class RankScatter:
         pad = 0.03 * n
         ticks = [1, *range(n // 4, n + 1, n // 4)] if n >= 8 else list(range(1, n + 1))
         ax.set(xlim=(n + pad, 1 - pad), ylim=(n + pad, 1 - pad), xticks=ticks, yticks=ticks)
-
-    @property
-    def moving(self) -> list[Line2D]:
-        """The artists that ``update`` changes."""
-        return list(self._marks.values())
+        self.moving = list(self._marks.values())
 
     def update(self, estimate: np.ndarray, truth: np.ndarray) -> None:
         """Show the ranks of two arrays of scores, [n] each; higher scores are better."""
@@ -153,11 +149,7 @@ class CostOfRanking:
         fixed_ticks(ax.xaxis, [0.03, 0.1, 0.3, 1.0], "{:.0%}".format)
         ax.margins(y=0.12)
         legend(ax, loc="upper left", frameon=True, framealpha=0.9)
-
-    @property
-    def moving(self) -> list[Line2D]:
-        """The artists that ``point_at`` changes."""
-        return [self._ring]
+        self.moving = [self._ring]
 
     def point_at(self, row: int, column: int) -> None:
         """Put the ring around one fidelity."""
@@ -188,11 +180,7 @@ class RankingOverTime:
         rows = (len(curves) + 1) // 2
         ax.set_ylim(low - (high - low) * (0.06 + 0.08 * rows), high)  # room for the legend
         legend(ax, loc="lower right", ncols=2, frameon=True, framealpha=0.9)
-
-    @property
-    def moving(self) -> list[Line2D]:
-        """The artists that ``point_at`` changes."""
-        return [self._ring]
+        self.moving = [self._ring]
 
     def point_at(self, name: str, checkpoint: int) -> None:
         """Put the ring around one checkpoint of one method, at its first seed."""
@@ -276,9 +264,8 @@ def spreads(
         share, text = reference
         ax.axvline(share, color=MUTED, linestyle=":", linewidth=1.4)
         clear = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
-        look: dict[str, Any] = {"fontsize": TEXT - 1, "color": MUTED, "ha": "right", "bbox": clear}
-        place: Any = {"xytext": (-4, 0), "textcoords": "offset points"}
-        ax.annotate(text, (share, len(names) - 0.4), **place, **look)
+        look = {"color": MUTED, "fontsize": TEXT - 1, "ha": "right", "va": "bottom"}
+        write(ax, share, len(names) - 0.4, f"{text}  ", bbox=clear, **look)
     ax.set_yticks(range(len(names)), [label(name) for name in names])
     ax.set_ylim(-0.6, len(names) + (0.1 if reference else -0.4))
     if low:
@@ -305,10 +292,10 @@ def bests(found: Mapping[str, np.ndarray], yours: float, best: float, ax: Axes) 
     ax.set_ylim(len(found) - 0.5, -0.9)
     percent(ax.xaxis)
     ax.axvline(best, color=RED, linewidth=1.2)
-    beside: Any = {"xytext": (3, 0), "textcoords": "offset points", "rotation": 90}
-    look: dict[str, Any] = {"color": RED, "fontsize": TEXT - 1, "va": "center"}
-    ax.annotate("best of the table", (best, len(found) / 2 - 0.7), **beside, **look)
+    look: dict[str, Any] = {"color": RED, "fontsize": TEXT - 1, "va": "center", "rotation": 90}
+    place = (best, len(found) / 2 - 0.7)
+    ax.annotate("best of the table", place, (3, 0), textcoords="offset points", **look)
     ax.axvline(yours, color=INK, linewidth=2.2)
     box = {"boxstyle": "round,pad=0.25", "facecolor": HIGHLIGHT, "edgecolor": "none"}
-    ax.text(yours, -0.66, f"you: {yours:.1%}", ha="center", va="center", fontsize=TEXT, bbox=box)
+    write(ax, yours, -0.66, f"you: {yours:.1%}", bbox=box)
     return ax

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import to_rgb
@@ -28,9 +27,9 @@ from nas_lab.plots.theme import (
     color,
     fixed_ticks,
     legend,
-    new_axes,
     percent,
     style,
+    write,
 )
 from nas_lab.scaling import Row
 
@@ -103,11 +102,7 @@ class StageBoxes:
         self._cuts = LineCollection([], colors="white", linewidths=0.6, zorder=4)
         ax.add_collection(self._faces, autolim=False)
         ax.add_collection(self._cuts, autolim=False)
-
-    @property
-    def moving(self) -> list[Artist]:
-        """The artists that ``update`` changes."""
-        return [self._faces, self._cuts, self._name]
+        self.moving = [self._faces, self._cuts, self._name]
 
     def update(self, table: Sequence[Row], scale: Scale) -> None:
         """Show the network of a stage table."""
@@ -218,11 +213,7 @@ class BudgetLines:
             for mark, look in zip(_MARKS, _COSTS.values(), strict=True)
         ]
         legend(ax, loc="upper left", frameon=True, framealpha=0.9)
-
-    @property
-    def moving(self) -> list[Artist]:
-        """The artists that the two methods change."""
-        return [*self._lines.values(), *self._marks]
+        self.moving = [*self._lines.values(), *self._marks]
 
     def update(self, phi: np.ndarray, times: np.ndarray) -> None:
         """Show costs over the base network's, [P, 3], at P values of phi."""
@@ -240,22 +231,11 @@ class BudgetLines:
 _CORNERS = np.array(((0.0, 0.0), (1.0, 0.0), (0.5, 0.75**0.5)))
 """Where in a triangle all is spent on depth, on width, on resolution."""
 _SURFACE = "Blues"
-_CENTRED: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": TEXT - 1.5}
 _LINES = ("depth", "width", "resolution")
 
 
-def in_triangle(shares: np.ndarray) -> np.ndarray:
-    """Shares of depth, width and resolution, [N, 3] with rows that sum to 1, as places [N, 2]."""
-    return np.asarray(shares) @ _CORNERS
-
-
 def accuracy_surface(
-    found: Sequence[Choice],
-    ax: Axes | None = None,
-    *,
-    title: str = "",
-    marked: Mapping[str, Direction] | None = None,
-    span: float | None = None,
+    found: Sequence[Choice], ax: Axes, *, title: str, marked: Mapping[str, Direction], span: float
 ) -> Axes:
     """Draw the accuracy of networks of one budget over a triangle of directions.
 
@@ -264,25 +244,23 @@ def accuracy_surface(
 
     Args:
         found: networks in different directions at equal multiply-adds, as ``grid_search`` gives.
-        ax: where to draw; None makes a new figure.
+        ax: where to draw.
         title: above the triangle.
         marked: directions to point at, by name: a network of theirs has a yellow disc, and one
             between the networks a diamond.
-        span: accuracy from the darkest to the lightest colour, in [0, 1]; None takes the range.
-            The lightest is the best of ``found``.
+        span: accuracy from the darkest to the lightest colour, in [0, 1]. The darkest is the
+            best of ``found``.
     """
-    ax = new_axes(3.3, 3.3) if ax is None else ax
-    named = dict(marked or {})
-    places = in_triangle(np.array([choice.direction for choice in found]))
+    places = np.array([choice.direction for choice in found]) @ _CORNERS
     means = np.array([choice.mean for choice in found])
     best = float(np.nanmax(means))
-    low = best - (span or max(best - float(np.nanmin(means)), 1e-4))
+    low = best - max(span, 1e-4)
     sound = ~np.isnan(means)
     levels = np.linspace(low, best, 13).tolist()
     x, y = places[sound].T
     ax.tricontourf(x, y, means[sound].clip(low, best), levels, cmap=_SURFACE)
     for choice, place in zip(found, places, strict=True):
-        best_one, told = choice.mean == best, choice.direction in named.values()
+        best_one, told = choice.mean == best, choice.direction in marked.values()
         disc = {
             "boxstyle": "circle,pad=0.18",
             "facecolor": HIGHLIGHT if told else "white",
@@ -290,18 +268,15 @@ def accuracy_surface(
             "linewidth": 2.6 if best_one else 0.8,
         }
         text = "–" if math.isnan(choice.mean) else f"{100 * choice.mean:.1f}"
-        ax.text(place[0], place[1], text, color=INK, bbox=disc, zorder=3, **_CENTRED)
-    for name, direction in named.items():
+        write(ax, place[0], place[1], text, fontsize=TEXT - 1.5, va="center", bbox=disc, zorder=3)
+    for name, direction in marked.items():
         mark = "o" if direction in {choice.direction for choice in found} else "D"
-        (place,) = in_triangle(np.array([direction]))
         look: dict[str, Any] = {"color": HIGHLIGHT, "mec": INK, "markersize": 9, "linestyle": ""}
-        ax.plot(*place, mark, label=name, zorder=2.5 if mark == "o" else 4, **look)
+        ax.plot(*direction @ _CORNERS, mark, label=name, zorder=2.5 if mark == "o" else 4, **look)
     for (x, y), name, up in zip(_CORNERS, _LINES, (-0.14, -0.14, 0.11), strict=True):
-        ax.text(x, y + up, name, ha="center", va="center", fontsize=TEXT, color=INK)
+        write(ax, x, y + up, name, va="center")
     ax.set_title(title, fontsize=TEXT + 1, color=INK)
-    ax.set_xlim(-0.16, 1.16)
-    ax.set_ylim(-0.24, 1.05)
-    ax.set_aspect("equal")
+    ax.set(xlim=(-0.16, 1.16), ylim=(-0.24, 1.05), aspect="equal")
     ax.set_axis_off()
     return ax
 

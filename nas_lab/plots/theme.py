@@ -20,7 +20,8 @@ from matplotlib.axis import Axis
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.text import Text
+from matplotlib.ticker import EngFormatter, FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from nas_lab.spaces.base import Space
 from nas_lab.spaces.cells import EDGES_201, EDGES_DARTS, Darts, NasBench201
@@ -138,10 +139,7 @@ def unit_of(number: float) -> tuple[float, str]:
 
 def duration(seconds: float) -> str:
     """Seconds to read: 132 µs, 1.32 ms, 2.1 s."""
-    for unit, name in ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs")):
-        if seconds >= 0.9995 * unit:
-            return f"{seconds / unit:.3g} {name}"
-    return f"{seconds * 1e9:.3g} ns"
+    return EngFormatter("s")(float(f"{seconds:.3g}"))
 
 
 # ---- axes ------------------------------------------------------------------------------------
@@ -150,7 +148,12 @@ TEXT = 10.5
 """Points of text in a picture: 14 pixels on the page, as the text around it."""
 WIDEST = 9.3
 """Inches that fit a laptop's notebook column."""
-CENTRED: dict[str, Any] = {"ha": "center", "va": "center_baseline"}
+
+
+def write(ax: Axes, x: float, y: float, text: str, **look: Any) -> Text:
+    """A text in ink, with its middle at a place."""
+    middle: dict[str, Any] = {"ha": "center", "va": "center_baseline"}
+    return ax.text(x, y, text, **middle | {"fontsize": TEXT, "color": INK} | look)
 
 
 def new_axes(width: float, height: float) -> Axes:

@@ -388,12 +388,12 @@ class CellAndLines:
         plots.chart(truth, "What is the argmax truly worth?", "steps", "")
         best, low = np.nanmax(model.scores), np.nanquantile(model.scores, 1 - SHOWN)
         self._truth = plots.TruthLine(truth, steps, float(best), float(low))
-        grid = self.figure.add_gridspec(
-            3, 2, left=0.615, right=0.985, top=0.9, bottom=0.2, hspace=0.5, wspace=0.12
-        )
-        axes = [self.figure.add_subplot(grid[divmod(i, 2)]) for i in range(6)]
+        place = {"left": 0.615, "right": 0.985, "top": 0.9, "bottom": 0.2}
+        gaps = {"hspace": 0.5, "wspace": 0.12}
+        axes = self.figure.subplots(
+            3, 2, sharex=True, sharey=True, gridspec_kw=place | gaps
+        ).ravel()
         self._lines = plots.AlphaLines(axes, model.space, steps=steps, high=high)
-        plots.share_axes(axes)
         look: dict[str, Any] = {"fontsize": TEXT + 1, "va": "top"}
         self.figure.text(0.015, 0.99, "The cell now", **look)
         self.figure.text(0.595, 0.99, "Weights of the operations by steps", **look)

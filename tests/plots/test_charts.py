@@ -181,7 +181,7 @@ def test_trials_are_in_the_row_of_their_worker():
     assert found == [(0.0, 1.0, 0), (0.0, 2.0, 1), (1.0, 2.5, 0)]
     colours = [tuple(c.get_facecolor()[0]) for c in ax.collections]
     assert colours[0] == colours[1] != colours[2]
-    assert {"0", "1", "2", "killed"} == set(texts(ax))
+    assert {"0", "1", "2", "killed"} == {text.strip() for text in texts(ax)}
 
 
 def test_minutes_are_at_their_steps():

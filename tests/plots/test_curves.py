@@ -145,10 +145,9 @@ def test_limits_of_a_race_stay_and_the_best_of_all_is_named(ax):
 
 def test_an_incumbent_curve_is_that_of_the_history():
     kept = history([0.5, 0.4, math.nan, 0.7, 0.6])
-    ax = plots.incumbent({"RandomSearch": kept, "list": kept.trials, "array": [0.5, 0.4, 0.7]})
+    ax = plots.incumbent({"RandomSearch": kept, "array": np.array([0.5, 0.4, 0.7])})
     expected = [*kept.incumbent(), kept.incumbent()[-1]]  # the last step is drawn half a trial on
     assert line(ax, "random search").get_ydata().tolist() == expected
-    assert line(ax, "list").get_ydata().tolist() == expected
     assert line(ax, "array").get_ydata().tolist() == [0.5, 0.5, 0.7, 0.7]
     assert line(ax, "random search").get_color() == plots.COLORS["RandomSearch"]
     assert len(ax.collections) == 0
@@ -176,11 +175,6 @@ def test_several_seeds_are_drawn_as_mean_and_interval():
     half = 2.045 * best.std(0, ddof=1) / np.sqrt(30)  # Student's t of 29 degrees of freedom
     assert heights.max() == pytest.approx((best.mean(0) + half).max(), rel=1e-3)
     assert heights.min() == pytest.approx((best.mean(0) - half).min(), rel=1e-3)
-
-
-def test_a_list_of_histories_is_several_seeds():
-    ax = plots.incumbent({"mine": [history([0.5, 0.7]), history([0.7, 0.6])]})
-    np.testing.assert_allclose(line(ax, "mine (mean of 2").get_ydata(), [0.6, 0.7, 0.7])
 
 
 def test_the_legend_is_in_the_order_of_the_lines():

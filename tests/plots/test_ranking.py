@@ -84,7 +84,7 @@ def test_what_methods_find_is_a_dot_a_seed_and_a_bar_for_the_median():
     bars = [line for line in ax.lines if len(line.get_xdata()) == 2 and line.get_linewidth() > 2]
     assert [line.get_xdata()[0] for line in bars] == [0.5, 0.75]
     assert len({line.get_color() for line in bars}) == 2
-    assert texts(ax) == ["median"]
+    assert [text.strip() for text in texts(ax)] == ["median"]
 
 
 def test_what_is_too_low_is_an_arrowhead_at_the_edge():

@@ -105,11 +105,17 @@ def choices(means, doublings=1):
     ]
 
 
+def surface(means, marked=None):
+    ax = plt.figure(figsize=(3.3, 3.3), layout="constrained").add_subplot()
+    span = np.nanmax(means) - np.nanmin(means)
+    return plots.accuracy_surface(choices(means), ax, title="", marked=marked or {}, span=span)
+
+
 def test_the_surface_has_every_network_and_marks_the_best_and_the_named():
     means = np.linspace(0.8, 0.87, len(DIRECTIONS))
     means[3] = np.nan
     named = {"found": DIRECTIONS[5], "between": Direction(0.3, 0.3, 0.4)}
-    ax = plots.accuracy_surface(choices(means), marked=named, title="twice")
+    ax = surface(means, named)
     said = [text.get_text() for text in ax.texts]
     assert said[-3:] == ["depth", "width", "resolution"]
     assert said[:-3] == ["–" if np.isnan(m) else f"{100 * m:.1f}" for m in means]
@@ -126,7 +132,7 @@ def test_the_surface_has_every_network_and_marks_the_best_and_the_named():
 
 
 def test_corners_of_the_triangle_are_the_single_dimensions():
-    ax = plots.accuracy_surface(choices(np.linspace(0.8, 0.9, len(DIRECTIONS))))
+    ax = surface(np.linspace(0.8, 0.9, len(DIRECTIONS)))
     place = {text.get_text(): text.get_position() for text in ax.texts}
     alone = {d.index(1): ax.texts[i].get_position() for i, d in enumerate(DIRECTIONS) if 1 in d}
     for dimension, name in enumerate(("depth", "width", "resolution")):
@@ -135,7 +141,7 @@ def test_corners_of_the_triangle_are_the_single_dimensions():
 
 
 def test_equal_accuracies_can_be_drawn():
-    plots.accuracy_surface(choices(np.full(len(DIRECTIONS), 0.85))).figure.draw_without_rendering()
+    surface(np.full(len(DIRECTIONS), 0.85)).figure.draw_without_rendering()
 
 
 def test_paths_show_means_and_every_training():
