@@ -52,7 +52,7 @@ def mean_gain(value):
 
 
 @given(SEEDS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_effects_add_up_to_scores_and_shares_to_the_variance(seed):
     scores = random_scores(seed)
     found = explain.anova(SPACE, ARCHS, scores)
@@ -67,7 +67,7 @@ def test_effects_add_up_to_scores_and_shares_to_the_variance(seed):
 
 
 @given(SEEDS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_main_effects_are_conditional_means(seed):
     scores = random_scores(seed)
     expected = np.zeros((4, 4))
@@ -77,7 +77,7 @@ def test_main_effects_are_conditional_means(seed):
 
 
 @given(SEEDS, st.integers(0, len(ARCHS) - 1))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_shapley_values_are_those_of_all_orders(seed, row):
     scores, arch = random_scores(seed), tuple(ARCHS[row])
     found = explain.anova(SPACE, ARCHS, scores)
@@ -97,7 +97,7 @@ def test_importance_is_the_shapley_value_of_explained_variance():
 
 
 @given(SEEDS, st.data())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_the_parts_of_a_swap_add_up_to_the_change(seed, data):
     scores = random_scores(seed)
     found = explain.anova(SPACE, ARCHS, scores)
@@ -219,7 +219,7 @@ def test_bad_questions_are_explained():
 
 
 @given(st.integers(0, 1_000), st.sampled_from(list(EVEN)), st.sampled_from([0.0, 0.1, 0.5]))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_nothing_nearer_is_better(seed, arch, margin):
     scores = dict(zip(EVEN, np.random.default_rng(seed).permutation(81) / 100, strict=True))
     found = explain.nearest_better(EVEN, EVEN_ARCHS, list(scores.values()), arch, margin=margin)
@@ -304,7 +304,7 @@ def test_tau_and_rho_follow_their_definitions(ab):
 
 
 @given(pairs(most=6), st.floats(0.01, 1))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_precision_is_the_mean_share_over_all_ways_to_break_ties(ab, top):
     a, b = ab
     k = max(1, round(top * len(a)))
@@ -320,7 +320,6 @@ def test_precision_of_a_case_worked_by_hand():
 
 
 @given(pairs(), st.integers(0, 3))
-@settings(deadline=None)
 def test_only_the_ranking_matters(ab, seed):
     a, b = (np.array(scores) for scores in ab)
     one = rank_correlation(a, b, resamples=5, seed=seed)

@@ -157,7 +157,7 @@ def renumber(tokens, order):
 
 
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_every_renumbering_of_a_darts_cell_has_one_canonical_form(seed):
     arch = DARTS.sample(np.random.default_rng(seed))
     canonical = DARTS.canonical(arch)
@@ -170,7 +170,7 @@ def test_every_renumbering_of_a_darts_cell_has_one_canonical_form(seed):
 
 
 @given(seeds=st.tuples(st.integers(0, 2**32), st.integers(0, 2**32)))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_chains_share_a_canonical_form_exactly_when_they_are_isomorphic(seeds):
     one, other = (CHAIN.sample(np.random.default_rng(seed)) for seed in seeds)
     assert isomorphic(chain_graph(one), chain_graph(CHAIN.canonical(one)))
