@@ -49,7 +49,7 @@ def test_a_compiler_folds_what_only_one_operation_reads_and_drops_the_rest():
     net = Network((2, 4, 4))
     x = net.relu(net.norm(net.conv(net.image, 2, 3)))
     y = net.norm(net.conv(x, 2, 1))
-    net.max_pool(x, 3)  # leads nowhere
+    net.pool("max_pool", x, 3)  # leads nowhere
     net.relu(net.add(x, y))
     alone = ["conv", "norm", "relu", "conv_2", "norm_2", "max_pool", "add", "relu_2"]
     assert names(net, compiled=False) == alone
@@ -62,7 +62,7 @@ def test_a_relu_stays_alone_where_its_input_is_read_twice_and_behind_a_pooling()
     net.add(net.relu(x), x)
     assert names(net, compiled=True) == ["conv", "relu", "add"]
     net = Network((2, 4, 4))
-    net.relu(net.avg_pool(net.image, 3))
+    net.relu(net.pool("avg_pool", net.image, 3))
     assert names(net, compiled=True) == ["avg_pool", "relu"]
 
 
@@ -117,7 +117,7 @@ def conv(channels=4, given=4, groups=1, size=2, kernel=1):
 
 def pooled():
     net = Network((1, 4, 4))
-    net.avg_pool(net.image, 3)
+    net.pool("avg_pool", net.image, 3)
     return kernels(net, compiled=False)[0][1]
 
 

@@ -26,7 +26,7 @@ from torch import fx, nn
 from nas_lab.checks import whole_number
 from nas_lab.nets.modules import build
 from nas_lab.spaces.base import Arch, Decision, Skeleton, Space, as_generator
-from nas_lab.spaces.chains import ConvChain, DenseChain, PlainChain
+from nas_lab.spaces.chains import ConvChain, DenseChain, layers
 
 Layer = Mapping[str, int]
 """Options of one layer: ``height, width, stride, filters`` or ``hidden``."""
@@ -71,24 +71,13 @@ class Chain:
 
 def check_chain(space: Space) -> None:
     """Refuse spaces whose layers do not follow one another: TypeError or ValueError."""
-    if not isinstance(space, ConvChain | DenseChain | PlainChain):
+    if not isinstance(space, ConvChain | DenseChain):
         raise TypeError(
             f"weights are inherited along a chain, and {type(space).__name__} is none: "
             "use spaces.plain_chain() or spaces.mlp()"
         )
     if isinstance(space, ConvChain) and space.skips:
         raise ValueError("weights are inherited along a chain without skips: use skips=False")
-
-
-def layers(space: Space, arch: Arch) -> list[dict[str, int]]:
-    """Options of each layer of an architecture, without those of layers that do not exist."""
-    found: dict[int, dict[str, int]] = {}
-    for name, option in space.decode(space.canonical(arch)).items():
-        token, _, number = name.rpartition("_")
-        if token:
-            found.setdefault(int(number), {})[token] = option
-    depth = space.decode(arch).get("layers", len(found))
-    return [found[number] for number in range(1, depth + 1)]
 
 
 def to_arch(space: Space, rows: Sequence[Layer]) -> Arch:
@@ -122,9 +111,12 @@ def more_units(space: Space, layer: Layer) -> int | None:
 
 def depths(space: Space) -> tuple[int, ...]:
     """The numbers of layers that the space has."""
-    if isinstance(space, ConvChain):
-        return (space.layers,)
-    return space.decisions[0].options
+    first = space.decisions[0]
+    return (
+        first.options
+        if first.name == "layers"
+        else (len(layers(space, (0,) * len(space.decisions))),)
+    )
 
 
 def identities(space: Space) -> list[dict[str, int]]:

@@ -25,7 +25,6 @@ from nas_lab.plots.theme import (
     HIGHLIGHT,
     INK,
     MUTED,
-    NODES_201,
     ORANGE,
     PALE,
     RED,
@@ -39,6 +38,7 @@ from nas_lab.plots.theme import (
     unit_of,
     write,
 )
+from nas_lab.spaces.cells import NODES_201
 
 if TYPE_CHECKING:
     from nas_lab.strategies.halving import Rung

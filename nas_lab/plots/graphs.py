@@ -26,8 +26,6 @@ from matplotlib.path import Path
 from nas_lab.plots.theme import (
     HIGHLIGHT,
     INK,
-    NODES_201,
-    NODES_DARTS,
     TEXT,
     canvas,
     color,
@@ -38,7 +36,15 @@ from nas_lab.plots.theme import (
     write,
 )
 from nas_lab.spaces.base import Arch, Skeleton, Space
-from nas_lab.spaces.cells import CELLS_DARTS, EDGES_201, EDGES_DARTS, Darts, NasBench201
+from nas_lab.spaces.cells import (
+    CELLS_DARTS,
+    EDGES_201,
+    EDGES_DARTS,
+    NODES_201,
+    STATES_DARTS,
+    Darts,
+    NasBench201,
+)
 from nas_lab.spaces.chains import path_graph
 
 Point = tuple[float, float]
@@ -197,7 +203,7 @@ _ROW_201 = _Row(
     ribbon=0.22,
 )
 _ROW_DARTS = _Row(
-    labels=NODES_DARTS,
+    labels=STATES_DARTS,
     x=(0.0, 1.1, 2.2, 3.3, 4.4, 5.5),
     ends=(0, 1),
     rises={

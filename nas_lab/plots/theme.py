@@ -24,7 +24,6 @@ from matplotlib.text import Text
 from matplotlib.ticker import EngFormatter, FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from nas_lab.spaces.base import Space
-from nas_lab.spaces.cells import EDGES_201, EDGES_DARTS, Darts, NasBench201
 
 INK = "#222222"
 """Text, axes and frames."""
@@ -104,18 +103,10 @@ def text_on(background: Any) -> str:
 
 # ---- words and numbers -----------------------------------------------------------------------
 
-NODES_201 = ("input", "1", "2", "output")
-NODES_DARTS = ("k−2", "k−1", "0", "1", "2", "3")
-
 
 def decision_labels(space: Space) -> list[str]:
     """What a picture calls each decision of a space: ``input → 1`` for an edge of a cell."""
-    if isinstance(space, NasBench201):
-        return [f"{NODES_201[a]} → {NODES_201[b]}" for a, b in EDGES_201]
-    if isinstance(space, Darts):
-        edges = [f"{NODES_DARTS[a]} → {NODES_DARTS[b]}" for a, b in EDGES_DARTS]
-        return [f"{cell}: {edge}" for cell in ("normal", "reduce") for edge in edges]
-    return [decision.name.replace("_", " ") for decision in space.decisions]
+    return space.labels
 
 
 def quantity(number: float) -> str:

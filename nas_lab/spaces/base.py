@@ -37,10 +37,6 @@ class Decision:
     name: str
     options: tuple[Any, ...]
 
-    def __post_init__(self) -> None:
-        if not self.options:
-            raise ValueError(f"decision {self.name!r} has no options: give it at least one")
-
 
 @dataclass(frozen=True)
 class Skeleton:
@@ -95,6 +91,21 @@ class Space:
     name: str
     decisions: tuple[Decision, ...]
 
+    # ---- its decisions -----------------------------------------------------------------------
+
+    @property
+    def labels(self) -> list[str]:
+        """What to call each decision in a figure: ``input → 1`` for an edge of a cell."""
+        return [decision.name.replace("_", " ") for decision in self.decisions]
+
+    @property
+    def edges(self) -> tuple[tuple[int, int], ...]:
+        """For each decision, the two nodes that its edge joins; empty where decisions are no edges.
+
+        A node sums the edges that lead to it. Nodes of a second cell have numbers of their own.
+        """
+        return ()
+
     # ---- size and membership -----------------------------------------------------------------
 
     @property
@@ -139,7 +150,15 @@ class Space:
             TypeError: not a sequence of whole numbers.
             ValueError: wrong length, a token out of range, or an excluded combination.
         """
-        tokens = _as_ints(arch, self.name)
+        try:
+            given = tuple(cast(Iterable[Any], arch))
+            if any(isinstance(token, bool) for token in given):
+                raise TypeError
+            tokens = tuple(map(operator.index, given))
+        except TypeError:
+            raise TypeError(
+                f"an architecture of {self.name} is a tuple of whole numbers, not {arch!r}"
+            ) from None
         if len(tokens) != len(self.decisions):
             raise ValueError(
                 f"an architecture of {self.name} has {len(self.decisions)} tokens, "
@@ -162,7 +181,7 @@ class Space:
 
     def sample(self, rng: np.random.Generator) -> Arch:
         """Draw an architecture, each with the same probability."""
-        return tuple(as_generator(rng).integers(self._option_counts).tolist())
+        return tuple(as_generator(rng).integers(self.mask.sum(axis=1)).tolist())
 
     def mutate(self, arch: Arch, rng: np.random.Generator) -> Arch:
         """Draw one of the ``neighbors`` of ``arch``, each with the same probability."""
@@ -228,12 +247,8 @@ class Space:
     @cached_property
     def mask(self) -> np.ndarray:
         """bool[D, K]: which entries of ``w`` stand for an option."""
-        counts = np.array(self._option_counts)
+        counts = np.array([len(decision.options) for decision in self.decisions])
         return np.arange(counts.max()) < counts[:, None]
-
-    @cached_property
-    def _option_counts(self) -> tuple[int, ...]:
-        return tuple(len(decision.options) for decision in self.decisions)
 
     def canonical(self, arch: Arch) -> Arch:
         """One representative for all tokens that give the same network as ``arch``."""
@@ -258,18 +273,6 @@ class Space:
     def cost(self, arch: Arch, skeleton: Skeleton) -> Cost:
         """Parameters and multiply-adds of the network, counted without building it."""
         return self.network(arch, skeleton).cost
-
-
-def _as_ints(arch: object, name: str) -> Arch:
-    try:
-        tokens = tuple(cast(Iterable[Any], arch))
-        if any(isinstance(token, bool) for token in tokens):
-            raise TypeError
-        return tuple(operator.index(token) for token in tokens)
-    except TypeError:
-        raise TypeError(
-            f"an architecture of {name} is a tuple of whole numbers, not {arch!r}"
-        ) from None
 
 
 def as_text(text: object) -> str:
@@ -302,45 +305,37 @@ def as_generator(rng: np.random.Generator) -> np.random.Generator:
     return rng
 
 
-Row = tuple[int, ...]
-
-
-def smallest_order(
+def smallest_numbering(
     inputs: Sequence[frozenset[int]],
-    row: Callable[[int, tuple[int, ...]], Row],
+    row: Callable[[int, tuple[int, ...]], Arch],
     twin: Callable[[int], Hashable],
-) -> tuple[int, ...]:
-    """Order nodes so that their rows, read one after the other, are lexicographically smallest.
+) -> Arch:
+    """Number nodes so that their tokens, read one after the other, are lexicographically smallest.
 
     The nodes of a cell or a chain carry numbers only because tokens are written one after the
     other. Where two nodes do not read each other, swapping their numbers gives other tokens and
-    the same network; this order is one representative for all numberings.
+    the same network; this is one representative for all numberings.
 
     Args:
         inputs: for each node, the nodes that it reads; they have to come before it.
         row: ``row(node, placed)`` gives the tokens of ``node`` when it follows the nodes
             ``placed``, which hold all its inputs.
         twin: nodes with equal rows and equal ``twin(node)`` are interchangeable, so only one
-            of them is tried first. What reads a node, and how, tells twins apart.
+            of them is tried. What reads a node, and how, tells twins apart.
 
     Returns:
-        The nodes in their new order.
+        The tokens of all nodes in their new order.
     """
-    best: list[tuple[tuple[Row, ...], tuple[int, ...]]] = []
-
-    def extend(placed: tuple[int, ...], rows: tuple[Row, ...]) -> None:
-        if len(placed) == len(inputs):
-            best[:] = [min([*best, (rows, placed)])]
-            return
-        ready = {
-            node: row(node, placed)
+    tokens: Arch = ()
+    orders: list[tuple[int, ...]] = [()]  # all that begin with these tokens, up to twins
+    for _ in inputs:
+        ready = [
+            (row(node, placed), node, placed)
+            for placed in orders
             for node in range(len(inputs))
             if node not in placed and inputs[node].issubset(placed)
-        }
-        smallest = min(ready.values())
-        tied = {twin(node): node for node in ready if ready[node] == smallest}
-        for node in tied.values():
-            extend((*placed, node), (*rows, smallest))
-
-    extend((), ())
-    return best[0][1]
+        ]
+        smallest, *_ = min(ready)
+        tied = {(p, twin(node)): (*p, node) for tokens, node, p in ready if tokens == smallest}
+        tokens, orders = tokens + smallest, list(tied.values())
+    return tokens

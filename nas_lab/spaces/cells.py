@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from nas_lab.spaces.base import (
@@ -18,7 +18,7 @@ from nas_lab.spaces.base import (
     Space,
     as_generator,
     as_text,
-    smallest_order,
+    smallest_numbering,
     token_of,
 )
 from nas_lab.spaces.network import Network, classifier
@@ -42,12 +42,6 @@ def depthwise_separable(
     return net.norm(net.conv(depthwise, channels, 1))
 
 
-def separable_twice(net: Network, x: int, channels: int, kernel: int, stride: int) -> int:
-    """``sep_conv``: the separable convolution twice; only the first has the stride."""
-    first = depthwise_separable(net, x, net.shape(x)[0], kernel, stride)
-    return depthwise_separable(net, first, channels, kernel, 1)
-
-
 def factorized_reduce(net: Network, x: int, channels: int) -> int:
     """Half the resolution without losing pixels: two strided 1x1 convolutions, one pixel apart."""
     x = net.relu(x)
@@ -58,8 +52,26 @@ def factorized_reduce(net: Network, x: int, channels: int) -> int:
     return net.norm(net.concat(*halves))
 
 
+def operation(net: Network, x: int, op: str, stride: int = 1) -> int:
+    """One operation on an edge of either cell; channels stay."""
+    channels = net.shape(x)[0]
+    if op == "skip_connect":
+        return x if stride == 1 else factorized_reduce(net, x, channels)
+    kernel = int(op[-1])
+    if "pool" in op:
+        return net.pool(op[:8], x, kernel, stride=stride)
+    if op.startswith("nor_conv"):
+        return relu_conv_norm(net, x, channels, kernel)
+    if op.startswith("dil_conv"):
+        return depthwise_separable(net, x, channels, kernel, stride, dilation=2)
+    x = depthwise_separable(net, x, channels, kernel, stride)  # sep_conv: twice
+    return depthwise_separable(net, x, channels, kernel, 1)
+
+
 OPERATIONS_201 = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 EDGES_201 = tuple((source, node) for node in (1, 2, 3) for source in range(node))
+NODES_201 = ("input", "1", "2", "output")
+FORM_201 = "|op~0|+|op~0|op~1|+|op~0|op~1|op~2|"
 
 
 @dataclass(frozen=True)
@@ -70,23 +82,30 @@ class NasBench201(Space):
     the order of the text form, ``|op~0|+|op~0|op~1|+|op~0|op~1|op~2|``.
     """
 
+    @property
+    def labels(self) -> list[str]:
+        """The two ends of each edge."""
+        return [f"{NODES_201[source]} → {NODES_201[node]}" for source, node in EDGES_201]
+
+    @property
+    def edges(self) -> tuple[tuple[int, int], ...]:
+        """The six edges between nodes 0 to 3."""
+        return EDGES_201
+
     def to_string(self, arch: Arch) -> str:
         """The text form of the paper."""
-        operations = self.decode(arch).values()
-        edges = [f"{op}~{source}" for op, (source, _) in zip(operations, EDGES_201, strict=True)]
-        return "|" + "|+|".join("|".join(part) for part in _triangle(edges)) + "|"
+        return FORM_201.replace("op", "{}").format(*self.decode(arch).values())
 
     def from_string(self, text: str) -> Arch:
         """Read the text form of the paper."""
-        found = re.findall(r"([^|~+]+)~(\d)", as_text(text))
-        sources = [int(source) for _, source in found]
-        tokens = [token_of(d, op) for d, (op, _) in zip(self.decisions, found, strict=False)]
-        if sources != [source for source, _ in EDGES_201] or self.to_string(tuple(tokens)) != text:
+        pattern = re.escape(FORM_201).replace("op", "([^|~+]+)")
+        found = re.fullmatch(pattern, as_text(text))
+        if not found:
             raise ValueError(
-                f"{text!r} is not of the form |op~0|+|op~0|op~1|+|op~0|op~1|op~2| "
+                f"{text!r} is not of the form {FORM_201} "
                 f"with operations {', '.join(OPERATIONS_201)}"
             )
-        return tuple(tokens)
+        return tuple(map(token_of, self.decisions, found.groups()))
 
     def canonical(self, arch: Arch) -> Arch:
         """The first architecture, in the order of tokens, with the same ``expression``."""
@@ -118,7 +137,7 @@ class NasBench201(Space):
             for op, (source, target) in zip(operations, EDGES_201, strict=True):
                 if target == node and op != "none":
                     with net.scope(f"edge_{source}{target}"):
-                        terms.append(operation_201(net, nodes[source], op))
+                        terms.append(operation(net, nodes[source], op))
             with net.scope(f"node_{node}"):
                 nodes.append(net.add(*terms) if terms else net.zeros(x))
         return nodes[3]
@@ -127,17 +146,14 @@ class NasBench201(Space):
         """Parameters and multiply-adds; every edge sees the same shapes, so they add up."""
         empty, extra = _operation_costs(self, skeleton)
         chosen = [extra[token] for token in self.check(arch)]
-        return Cost(
-            empty.params + sum(cost.params for cost in chosen),
-            empty.macs + sum(cost.macs for cost in chosen),
-        )
+        return Cost(*map(sum, zip(empty, *chosen, strict=True)))
 
     def graph(self, arch: Arch) -> networkx.DiGraph:
         """Nodes 0 to 3; edges carry their ``operation``. Edges with 'none' are left out."""
         import networkx
 
         graph = networkx.DiGraph(name=self.to_string(arch))
-        for node, label in enumerate(("input", "1", "2", "output")):
+        for node, label in enumerate(NODES_201):
             graph.add_node(node, label=label)
         for op, (source, node) in zip(self.decode(arch).values(), EDGES_201, strict=True):
             if op != "none":
@@ -151,18 +167,8 @@ def residual_reduction(net: Network, x: int, channels: int) -> int:
         branch = relu_conv_norm(net, x, channels, 3, stride=2)
         branch = relu_conv_norm(net, branch, channels, 3)
     with net.scope("shortcut"):
-        shortcut = net.conv(net.halve(x), channels, 1)
+        shortcut = net.conv(net.pool("avg_pool", x, 2, stride=2), channels, 1)
     return net.add(branch, shortcut)
-
-
-def operation_201(net: Network, x: int, op: str) -> int:
-    """One of the four operations that give something; channels and size stay."""
-    channels = net.shape(x)[0]
-    if op == "skip_connect":
-        return x
-    if op == "avg_pool_3x3":
-        return net.avg_pool(x, 3)
-    return relu_conv_norm(net, x, channels, 1 if op == "nor_conv_1x1" else 3)
 
 
 def expression_201(arch: Arch) -> str:
@@ -178,7 +184,7 @@ def expression_201(arch: Arch) -> str:
     whether two equal terms come from two convolutions or from one that is read twice.
     """
     nodes = ["0"]
-    for tokens in _triangle(arch):
+    for tokens in (arch[:1], arch[1:3], arch[3:]):
         terms = []
         for token, source in zip(tokens, nodes, strict=True):
             op = OPERATIONS_201[token]
@@ -190,17 +196,10 @@ def expression_201(arch: Arch) -> str:
     return nodes[3]
 
 
-def _triangle(edges: Sequence) -> tuple[Sequence, Sequence, Sequence]:
-    """Six edges, grouped by the node that they lead to."""
-    return edges[:1], edges[1:3], edges[3:]
-
-
 @lru_cache(maxsize=1)
 def _first_with_expression() -> dict[str, Arch]:
-    first: dict[str, Arch] = {}
-    for arch in itertools.product(range(len(OPERATIONS_201)), repeat=len(EDGES_201)):
-        first.setdefault(expression_201(arch), arch)
-    return first
+    archs = itertools.product(range(len(OPERATIONS_201)), repeat=len(EDGES_201))
+    return {expression_201(arch): arch for arch in reversed([*archs])}
 
 
 @lru_cache(maxsize=64)
@@ -232,6 +231,7 @@ OPERATIONS_DARTS = (
 CELLS_DARTS = ("normal", "reduce")
 NODES_DARTS = 4
 EDGES_DARTS = tuple((source, node) for node in range(2, 6) for source in range(node))
+STATES_DARTS = ("k−2", "k−1", "0", "1", "2", "3")
 
 
 @dataclass(frozen=True)
@@ -245,6 +245,17 @@ class Darts(Space):
     """
 
     @property
+    def labels(self) -> list[str]:
+        """The cell and the two ends of each edge."""
+        names = [f"{STATES_DARTS[source]} → {STATES_DARTS[node]}" for source, node in EDGES_DARTS]
+        return [f"{cell}: {name}" for cell in CELLS_DARTS for name in names]
+
+    @property
+    def edges(self) -> tuple[tuple[int, int], ...]:
+        """States 0 to 5 of the normal cell, 6 to 11 of the reduction cell."""
+        return EDGES_DARTS + tuple((source + 6, node + 6) for source, node in EDGES_DARTS)
+
+    @property
     def size(self) -> int:
         """Two inputs and two of 7 operations for each node, two cells: 1.08e18."""
         return math.prod(math.comb(node, 2) * 7**2 for node in range(2, 6)) ** 2
@@ -254,9 +265,7 @@ class Darts(Space):
         source, node = EDGES_DARTS[len(prefix) % len(EDGES_DARTS)]
         chosen = sum(token != 0 for token in prefix[len(prefix) - source :])
         later = node - source - 1
-        none = range(1) if chosen + later >= 2 else range(0)
-        operations = range(1, 8) if chosen < 2 else range(0)
-        return (*none, *operations)
+        return range(0 if chosen + later >= 2 else 1, 8 if chosen < 2 else 1)
 
     def sample(self, rng: np.random.Generator) -> Arch:
         """Draw two inputs and two operations for each node, uniformly."""
@@ -272,18 +281,15 @@ class Darts(Space):
         """All architectures with one other operation, or with one edge moved to another input."""
         arch = self.check(arch)
         found = []
-        for edge, token in enumerate(arch):
-            if token:
-                others = (_replaced(arch, {edge: op}) for op in range(1, 8) if op != token)
-                moved = (_replaced(arch, {edge: 0, to: token}) for to in self._free(arch, edge))
-                found += [*others, *moved]
+        for edge in (i for i, token in enumerate(arch) if token):
+            source, node = EDGES_DARTS[edge % len(EDGES_DARTS)]
+            into_node = range(edge - source, edge - source + node)
+            others = [(edge, op) for op in range(1, 8) if op != arch[edge]]
+            moved = [(other, arch[edge]) for other in into_node if not arch[other]]
+            for place, op in others + moved:
+                changed = {edge: 0, place: op}
+                found.append(tuple(changed.get(i, token) for i, token in enumerate(arch)))
         return found
-
-    def _free(self, arch: Arch, edge: int) -> list[int]:
-        """Positions of the unused edges into the node that ``edge`` leads to."""
-        source, node = EDGES_DARTS[edge % len(EDGES_DARTS)]
-        first = edge - source
-        return [i for i in range(first, first + node) if not arch[i]]
 
     def canonical(self, arch: Arch) -> Arch:
         """The first tokens, in their order, that renumbering the four nodes can give."""
@@ -310,15 +316,12 @@ class Darts(Space):
         """Read the paper's notation: pairs of an operation and its input, two for each node.
 
         Raises:
-            ValueError: not eight pairs, an unknown operation, an input that does not come before
-                its node, or one input twice.
+            ValueError: an unknown operation, an input that does not come before its node, or one
+                input twice.
         """
         chosen = {decision.name: "none" for decision in self.decisions}
         for cell, pairs in zip(CELLS_DARTS, (normal, reduce), strict=True):
-            if len(pairs) != 2 * NODES_DARTS:
-                raise ValueError(f"{cell} has {len(pairs)} pairs of operation and input, not 8")
-            for i, (op, source) in enumerate(pairs):
-                chosen[f"{cell}_{source}_{i // 2 + 2}"] = op
+            chosen |= {f"{cell}_{source}_{i // 2 + 2}": op for i, (op, source) in enumerate(pairs)}
         return self.encode(chosen)
 
     def to_string(self, arch: Arch) -> str:
@@ -339,7 +342,7 @@ class Darts(Space):
                 f"{text!r} is not of the form "
                 "normal|op~0|op~1|+|...|;reduce|op~0|op~1|+|...|, with two edges for each node"
             )
-        pairs = [(op, int(source)) for op, source in re.findall(r"(\w+)~(\d)", text)]
+        pairs = re.findall(r"(\w+)~(\d)", text)
         return self.from_genotype(pairs[:8], pairs[8:])
 
     def network(self, arch: Arch, skeleton: Skeleton) -> Network:
@@ -354,24 +357,16 @@ class Darts(Space):
             reduction = i in (skeleton.cells // 3, 2 * skeleton.cells // 3)
             channels *= 2 if reduction else 1
             with net.scope(f"cell_{i + 1}"):
-                states = self.read(net, before, last, channels, reduced)
+                with net.scope("read_0"):  # the two cells before, brought to the same shape
+                    bring = factorized_reduce if reduced else partial(relu_conv_norm, kernel=1)
+                    first = bring(net, before, channels)
+                with net.scope("read_1"):
+                    second = relu_conv_norm(net, last, channels, 1)
                 pairs = genotype["reduce" if reduction else "normal"]
-                before, last = last, self.cell(net, states, pairs, 2 if reduction else 1)
+                before, last = last, self.cell(net, (first, second), pairs, 1 + reduction)
             reduced = reduction
         classifier(net, last, skeleton.classes)
         return net
-
-    def read(
-        self, net: Network, before: int, last: int, channels: int, reduced: bool
-    ) -> tuple[int, int]:
-        """Bring the outputs of the two cells before to the same channels and size."""
-        with net.scope("read_0"):
-            if reduced:
-                before = factorized_reduce(net, before, channels)
-            else:
-                before = relu_conv_norm(net, before, channels, 1)
-        with net.scope("read_1"):
-            return before, relu_conv_norm(net, last, channels, 1)
 
     def cell(
         self, net: Network, states: tuple[int, int], pairs: Sequence[tuple[str, int]], stride: int
@@ -383,7 +378,7 @@ class Darts(Space):
             for op, source in pairs[2 * (node - 2) : 2 * (node - 1)]:
                 with net.scope(f"edge_{source}{node}"):
                     step = stride if source < 2 else 1
-                    terms.append(operation_darts(net, values[source], op, step))
+                    terms.append(operation(net, values[source], op, step))
             with net.scope(f"node_{node}"):
                 values.append(net.add(*terms))
         return net.concat(*values[2:])
@@ -404,25 +399,6 @@ class Darts(Space):
         return graph
 
 
-def operation_darts(net: Network, x: int, op: str, stride: int) -> int:
-    """One of the seven operations that give something; channels stay."""
-    channels = net.shape(x)[0]
-    if op == "skip_connect":
-        return x if stride == 1 else factorized_reduce(net, x, channels)
-    if op == "max_pool_3x3":
-        return net.max_pool(x, 3, stride=stride)
-    if op == "avg_pool_3x3":
-        return net.avg_pool(x, 3, stride=stride)
-    kernel = int(op[-1])
-    if op.startswith("sep_conv"):
-        return separable_twice(net, x, channels, kernel, stride)
-    return depthwise_separable(net, x, channels, kernel, stride, dilation=2)
-
-
-def _replaced(arch: Arch, changes: dict[int, int]) -> Arch:
-    return tuple(changes.get(i, token) for i, token in enumerate(arch))
-
-
 def _renumbered(tokens: Arch) -> Arch:
     """One cell's tokens in the smallest numbering of its four nodes."""
     op = dict(zip(EDGES_DARTS, tokens, strict=True))
@@ -436,9 +412,7 @@ def _renumbered(tokens: Arch) -> Arch:
     def readers(node: int) -> tuple[tuple[int, int], ...]:
         return tuple((n, op[node + 2, n + 2]) for n in nodes if op.get((node + 2, n + 2)))
 
-    order = smallest_order(inputs, row, readers)
-    rows = (row(node, order[:i]) for i, node in enumerate(order))
-    return tuple(itertools.chain.from_iterable(rows))
+    return smallest_numbering(inputs, row, readers)
 
 
 @lru_cache(maxsize=1)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from nas_lab.checks import whole_number
 from nas_lab.spaces.base import Arch, Decision, Skeleton, Space
-from nas_lab.spaces.chains import path_graph
+from nas_lab.spaces.chains import layers, path_graph
 from nas_lab.spaces.network import Network, classifier
 
 if TYPE_CHECKING:
@@ -36,19 +36,13 @@ class Mobile(Space):
     stage but the first has stride 2.
     """
 
-    def stages(self, arch: Arch) -> list[dict[str, Any]]:
-        """Block, depth, kernel, width and expansion of each stage."""
-        options = list(self.decode(arch).items())
-        rows = (options[i : i + len(CHOICES)] for i in range(0, len(options), len(CHOICES)))
-        return [{name.rpartition("_")[0]: option for name, option in row} for row in rows]
-
     def network(self, arch: Arch, skeleton: Skeleton) -> Network:
         """Stem, stages of blocks, classifier."""
         net = Network(skeleton.image)
         with net.scope("stem"):
             x = net.conv(net.image, skeleton.channels, 3, stride=skeleton.stem_stride)
             x = net.relu(net.norm(x))
-        for i, stage in enumerate(self.stages(arch)):
+        for i, stage in enumerate(layers(self, arch)):
             channels = max(1, round(stage["width"] * skeleton.channels * 2**i))
             write = resnet_block if stage["block"] == "resnet" else mobilenet_block
             for block in range(stage["depth"]):
@@ -60,12 +54,12 @@ class Mobile(Space):
 
     def graph(self, arch: Arch) -> networkx.DiGraph:
         """The image, every block in a row, and the output."""
-        layers = [
+        blocks = [
             (f"{s['block']} {s['kernel']}x{s['kernel']}, x{s['expansion']}", s["block"])
-            for s in self.stages(arch)
+            for s in layers(self, arch)
             for _ in range(s["depth"])
         ]
-        return path_graph(self.to_string(arch), layers)
+        return path_graph(self.to_string(arch), blocks)
 
 
 def resnet_block(

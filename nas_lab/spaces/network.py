@@ -11,15 +11,13 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 """Matrix products of input and of state in one step of each recurrent cell."""
 
 
-@dataclass(frozen=True)
-class Cost:
+class Cost(NamedTuple):
     """Size of a network: trainable parameters, and multiply-adds for one image.
 
     Multiply-adds (``macs``) are what the papers call FLOPs. Convolutions, dense layers and
@@ -30,8 +28,7 @@ class Cost:
     macs: int
 
 
-@dataclass(frozen=True)
-class Op:
+class Op(NamedTuple):
     """One operation of a network.
 
     Attributes:
@@ -48,9 +45,9 @@ class Op:
     name: str
     inputs: tuple[int, ...]
     shape: tuple[int, ...]
-    params: int = 0
-    macs: int = 0
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    params: int
+    macs: int
+    settings: Mapping[str, Any]
 
 
 class Network:
@@ -96,28 +93,26 @@ class Network:
         stride: int = 1,
         dilation: int = 1,
         groups: int = 1,
-        bias: bool = False,
     ) -> int:
-        """Convolution that keeps the size (rounded up after the stride); kernels are odd."""
+        """Convolution without bias; odd kernels keep the size, rounded up after a stride."""
         c_in, height, width = self.shape(x)
         kernel = (kernel, kernel) if isinstance(kernel, int) else kernel
-        padding = tuple(dilation * (k // 2) for k in kernel)
         shape = (channels, -(-height // stride), -(-width // stride))
         weights = math.prod(kernel) * c_in // groups * channels
         return self._add(
             "conv",
             (x,),
             shape,
-            params=weights + channels * bias,
+            params=weights,
             macs=weights * shape[1] * shape[2],
             in_channels=c_in,
             out_channels=channels,
             kernel_size=kernel,
             stride=stride,
-            padding=padding,
+            padding=tuple(dilation * (k // 2) for k in kernel),
             dilation=dilation,
             groups=groups,
-            bias=bias,
+            bias=False,
         )
 
     def norm(self, x: int) -> int:
@@ -164,25 +159,17 @@ class Network:
         """max(x, 0)."""
         return self._add("relu", (x,), self.shape(x))
 
-    def avg_pool(self, x: int, kernel: int, *, stride: int = 1) -> int:
-        """Average over a window; padded borders do not count in the average."""
-        return self._pool("avg_pool", x, kernel, stride, kernel // 2)
+    def pool(self, kind: str, x: int, kernel: int, *, stride: int = 1) -> int:
+        """``avg_pool`` or ``max_pool`` over a window; what is padded does not count in an average.
 
-    def halve(self, x: int) -> int:
-        """Average over windows of 2x2 without overlap; an odd size is rounded up."""
-        return self._pool("avg_pool", x, 2, 2, 0, ceil_mode=True)
-
-    def max_pool(self, x: int, kernel: int, *, stride: int = 1) -> int:
-        """Largest value of a window."""
-        return self._pool("max_pool", x, kernel, stride, kernel // 2)
-
-    def _pool(
-        self, kind: str, x: int, kernel: int, stride: int, padding: int, **settings: Any
-    ) -> int:
+        An even window has no padding; where it does not fit, the size is rounded up.
+        """
         channels, height, width = self.shape(x)
         shape = (channels, -(-height // stride), -(-width // stride))
-        window = {"kernel_size": kernel, "stride": stride, "padding": padding}
-        return self._add(kind, (x,), shape, **window, **settings)
+        window: dict[str, Any] = {"kernel_size": kernel, "stride": stride}
+        if kernel % 2 == 0:
+            window["ceil_mode"] = True
+        return self._add(kind, (x,), shape, padding=(kernel - 1) // 2, **window)
 
     def global_pool(self, x: int) -> int:
         """Average of each channel: ``(C, H, W)`` to ``(C,)``."""
@@ -211,11 +198,8 @@ class Network:
         channels, *size = self.shape(x)
         if (height, width) == tuple(size):
             return x
-        (top, bottom), (left, right) = (
-            ((want - have) // 2, -(-(want - have) // 2))
-            for want, have in zip((height, width), size, strict=True)
-        )
-        padding = (left, right, top, bottom)
+        down, across = height - size[0], width - size[1]
+        padding = (across // 2, across - across // 2, down // 2, down - down // 2)
         return self._add("pad", (x,), (channels, height, width), padding=padding)
 
     def shift(self, x: int) -> int:

@@ -37,11 +37,11 @@ from nas_lab.nets.morphisms import (
     deepen,
     depths,
     identities,
-    layers,
     more_units,
     widen,
 )
 from nas_lab.spaces.base import Arch, Skeleton, Space
+from nas_lab.spaces.chains import layers
 from nas_lab.strategies.reinforce import INITIAL, PolicyGradient, chosen, entropy
 from nas_lab.training import Curve, Recipe, train
 

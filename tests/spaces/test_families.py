@@ -177,7 +177,6 @@ def test_bad_texts_and_mappings_are_explained(space):
         (lambda: spaces.mobile(0), "stages"),
         (lambda: spaces.Skeleton(channels=0), "channels must be at least 1"),
         (lambda: spaces.Skeleton(resolution=-4), "resolution must be at least 1"),
-        (lambda: spaces.Decision("empty", ()), "no options"),
     ],
 )
 def test_bad_arguments_are_explained(make, message):
