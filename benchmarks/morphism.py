@@ -133,15 +133,9 @@ def _mean(ratios: np.ndarray) -> float:
 def eas(seed: int, learning_rate: float) -> tuple[spaces.Arch, float, float]:
     """The best of a search, its accuracy, and the search's seconds."""
     began = time.thread_time()
-    run = EAS(
-        SPACE,
-        SKELETON,
-        DATA,
-        start=small(),
-        seed=seed,
-        first=Recipe(epochs=PARENT_EPOCHS),
-        learning_rate=learning_rate,
-    )
+    first = Recipe(epochs=PARENT_EPOCHS)
+    run = EAS(SPACE, SKELETON, DATA, start=small(), seed=seed, first=first)
+    run.optimiser.param_groups[0]["lr"] = learning_rate
     list(run.search(TRIALS))
     best = run.history.best
     return best.arch, best.result.score, time.thread_time() - began

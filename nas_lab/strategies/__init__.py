@@ -11,7 +11,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "enas": ["Enas"],
         "halving": ["Continued", "Hyperband", "SuccessiveHalving"],
         "darts_variants": ["LatencyAwareDarts"],
-        "morphism": ["EAS", "GrowthController"],
+        "eas": ["EAS"],
         "one_shot": ["Distinct", "Fair", "OneShot", "Uniform"],
         "racing": ["Race", "band", "race"],
         "reinforce": ["Controller", "FactorisedController", "LSTMController", "Reinforce"],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from dataclasses import dataclass
 
 import numpy as np
@@ -149,29 +149,23 @@ def _difference(ours: np.ndarray, theirs: np.ndarray) -> Difference:
 
 @dataclass(frozen=True, eq=False)
 class Band:
-    """A mean over seeds, and the interval that holds the true one with some confidence."""
+    """A mean over seeds, and the interval that holds the true one with 95 % confidence."""
 
     mean: np.ndarray
     low: np.ndarray
     high: np.ndarray
 
 
-def band(values: np.ndarray, confidence: float = 0.95) -> Band:
-    """Mean over the first axis, with Student's t interval for it.
-
-    Args:
-        values: [S, ...], of S seeds, at least two.
-        confidence: in (0, 1).
+def band(values: np.ndarray) -> Band:
+    """Mean over the first axis, [S, ...] of S seeds, with Student's t interval of 95 % for it.
 
     Raises:
-        ValueError: fewer than two seeds, or ``confidence`` out of range.
+        ValueError: fewer than two seeds.
     """
     values = np.asarray(values, dtype=float)
     _check_enough(values)
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence={confidence!r}: give a share between 0 and 1, such as 0.95")
     mean, error = values.mean(axis=0), stats.sem(values, axis=0)
-    half = stats.t.ppf((1 + confidence) / 2, df=len(values) - 1) * error
+    half = stats.t.ppf(0.975, df=len(values) - 1) * error
     return Band(mean, mean - half, mean + half)
 
 
@@ -218,7 +212,7 @@ def race(
     trials = whole_number("trials", trials)
     if isinstance(seeds, int | np.integer):
         seeds = range(whole_number("seeds", seeds))
-    done: dict[int, list[_Trace]] = {}
+    done: dict[int, list[Trace]] = {}
     try:
         for seed in seeds:
             done[seed] = [
@@ -236,33 +230,20 @@ def race(
         raise ValueError("no seeds: give a number of them, or at least one")
     best = float(np.nanmax(table.scores()))
     columns = zip(*(done[seed] for seed in sorted(done)), strict=True)
-    runs = {name: _collect(column, best) for name, column in zip(strategies, columns, strict=True)}
+    runs = {}
+    for name, traces in zip(strategies, columns, strict=True):
+        incumbents, seconds, picks = zip(*traces, strict=True)
+        runs[name] = Run(np.stack(incumbents), np.stack(seconds), picks, best)
     return Race(tuple(sorted(done)), runs)
 
 
 # ---- one seed --------------------------------------------------------------------------------
 
-
-@dataclass(frozen=True, eq=False)
-class _Trace:
-    """One strategy with one seed: incumbent [T], seconds [T], and the last incumbent."""
-
-    incumbent: np.ndarray
-    seconds: np.ndarray
-    pick: Arch | None
+Trace = tuple[np.ndarray, np.ndarray, Arch | None]
+"""One strategy with one seed: incumbent [T], seconds [T], and the last incumbent."""
 
 
-def _collect(traces: Sequence[_Trace], best: float) -> Run:
-    """One strategy with all seeds."""
-    return Run(
-        np.stack([trace.incumbent for trace in traces]),
-        np.stack([trace.seconds for trace in traces]),
-        tuple(trace.pick for trace in traces),
-        best,
-    )
-
-
-def _trace(strategy: Strategy, table: Table, trials: int) -> _Trace:
+def _trace(strategy: Strategy, table: Table, trials: int) -> Trace:
     done = list(search(strategy, Continued(table), trials))
     archs = [trial.arch for trial in done]
     scores = np.array([trial.result.score for trial in done])
@@ -270,19 +251,18 @@ def _trace(strategy: Strategy, table: Table, trials: int) -> _Trace:
     best = _best_so_far(scores)
     incumbent = np.where(best < 0, np.nan, final[best])
     seconds = np.cumsum([trial.result.cost for trial in done])
-    missing = (0, trials - len(done))
-    return _Trace(
-        np.pad(incumbent, missing, mode="edge"),
-        np.pad(seconds, missing, mode="edge"),
+    ended = (0, trials - len(done))
+    return (
+        np.pad(incumbent, ended, mode="edge"),
+        np.pad(seconds, ended, mode="edge"),
         archs[best[-1]] if best[-1] >= 0 else None,
     )
 
 
 def _best_so_far(scores: np.ndarray) -> np.ndarray:
     """Index of the first highest score up to each place, -1 while there is none."""
-    best, found = -1, []
-    for i, score in enumerate(scores.tolist()):
-        if score == score and (best < 0 or score > scores[best]):
-            best = i
-        found.append(best)
-    return np.array(found)
+    best = np.fmax.accumulate(np.append(-np.inf, scores))
+    places = np.flatnonzero(best[1:] > best[:-1])
+    found = np.full(len(scores), -1)
+    found[places] = places
+    return np.maximum.accumulate(found)

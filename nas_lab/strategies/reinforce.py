@@ -165,23 +165,22 @@ class LSTMController(Controller):
     Args:
         space: what to draw from.
         seed: of the initial weights.
+
+    Attributes:
         hidden: outputs of the LSTM, and size of the embedding.
     """
 
-    def __init__(self, space: Space, *, seed: int = 0, hidden: int = 64) -> None:
+    hidden = 64
+
+    def __init__(self, space: Space, *, seed: int = 0) -> None:
         super().__init__(space)
-        hidden = whole_number("hidden", hidden)
+        hidden = self.hidden
         decisions, options = space.mask.shape
         with torch.device("meta"):  # no memory, no random numbers yet
             self.embedding = nn.Embedding(decisions * options, hidden)
             self.cell = nn.LSTMCell(hidden, hidden)
             self.heads = nn.ModuleList(nn.Linear(hidden, options) for _ in range(decisions))
-        self.to_empty(device="cpu")
-        generator = runtime.generator(whole_number("seed", seed, least=0))
-        for parameter in (*self.embedding.parameters(), *self.cell.parameters()):
-            nn.init.uniform_(parameter, -INITIAL, INITIAL, generator=generator)
-        for parameter in self.heads.parameters():
-            nn.init.zeros_(parameter)
+        initialize(self, [self.embedding, self.cell], seed)
 
     def start(self, n: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Hidden state and cell state, zeros [B, hidden]."""
@@ -195,6 +194,17 @@ class LSTMController(Controller):
         row = decision * self.space.mask.shape[1] + tokens  # a token means something by its place
         state = self.cell(self.embedding(row), state)
         return self.heads[decision](state[0]), state
+
+
+def initialize(net: nn.Module, drawn: Sequence[nn.Module], seed: int) -> None:
+    """Draw the weights of some parts uniformly; the others, the heads, begin at zero."""
+    net.to_empty(device="cpu")
+    for parameter in net.parameters():
+        nn.init.zeros_(parameter)
+    generator = runtime.generator(whole_number("seed", seed, least=0))
+    for part in drawn:
+        for parameter in part.parameters():
+            nn.init.uniform_(parameter, -INITIAL, INITIAL, generator=generator)
 
 
 class PolicyGradient:
@@ -266,18 +276,20 @@ class Reinforce(SeededStrategy, PolicyGradient):
         seed: of the initial weights and of all samples.
         controller: called as ``controller(space, seed=seed)``.
         learning_rate: of Adam, as in the paper.
-        baseline_decay: in [0, 1); how much of the baseline stays at each step.
         entropy: weight of the entropy, in units of the score for each nat.
         batch: trials for one gradient step. It is done as soon as that many have been told.
 
     Attributes:
         controller: the policy.
         baseline: b; nan before the first step.
+        baseline_decay: in [0, 1); how much of the baseline stays at each step.
 
     Failed trials, with a score that is not finite, are counted but not learnt from. A trial that
     is never told is not missed. On one machine a seed repeats exactly; on another, sums may be
     rounded otherwise.
     """
+
+    baseline_decay = 0.9
 
     def __init__(
         self,
@@ -286,13 +298,10 @@ class Reinforce(SeededStrategy, PolicyGradient):
         seed: int = 0,
         controller: Callable[..., Controller] = LSTMController,
         learning_rate: float = 0.01,
-        baseline_decay: float = 0.9,
         entropy: float = 0.01,
         batch: int = 4,
     ) -> None:
         super().__init__(space, seed=seed)
-        self.learning_rate = number_in("learning_rate", learning_rate)
-        self.baseline_decay = number_in("baseline_decay", baseline_decay, below=1)
         self.entropy = number_in("entropy", entropy)
         self.batch = whole_number("batch", batch)
         if isinstance(controller, torch.nn.Module) or not callable(controller):
@@ -301,9 +310,8 @@ class Reinforce(SeededStrategy, PolicyGradient):
                 f"FactorisedController, not {controller!r}"
             )
         self.controller = controller(space, seed=self.seed)
-        self.optimiser = torch.optim.Adam(
-            self.controller.parameters(), lr=self.learning_rate, fused=True
-        )
+        rate = number_in("learning_rate", learning_rate)
+        self.optimiser = torch.optim.Adam(self.controller.parameters(), lr=rate, fused=True)
         self.baseline = math.nan
         self._told: list[tuple[Arch, float]] = []  # since the last step
 

@@ -14,6 +14,11 @@ from nas_lab.strategies import (
     SuccessiveHalving,
 )
 
+
+class SmallController(LSTMController):
+    hidden = 8
+
+
 STRATEGIES = {
     "random": RandomSearch,
     "evolution": partial(RegularizedEvolution, population=8, sample=3),
@@ -21,7 +26,7 @@ STRATEGIES = {
     "nsga2": partial(NSGA2, population=4, cost="cost"),
     "halving": partial(SuccessiveHalving, archs=5),
     "hyperband": Hyperband,
-    "reinforce": partial(Reinforce, batch=4, controller=partial(LSTMController, hidden=8)),
+    "reinforce": partial(Reinforce, batch=4, controller=SmallController),
     "factorised": partial(Reinforce, batch=4, controller=FactorisedController),
 }
 """With populations and batches so small that they come to an end within a few trials."""

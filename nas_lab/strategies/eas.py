@@ -26,7 +26,7 @@ import torch
 from torch import nn
 
 from nas_lab import runtime
-from nas_lab.checks import number_in, whole_number
+from nas_lab.checks import whole_number
 from nas_lab.data import FashionMNIST
 from nas_lab.estimation.training import check_fits
 from nas_lab.history import Evaluation, History, Trial
@@ -42,8 +42,8 @@ from nas_lab.nets.morphisms import (
 )
 from nas_lab.spaces.base import Arch, Skeleton, Space
 from nas_lab.spaces.chains import layers
-from nas_lab.strategies.reinforce import INITIAL, PolicyGradient, chosen, entropy
-from nas_lab.training import Curve, Recipe, train
+from nas_lab.strategies.reinforce import PolicyGradient, chosen, entropy, initialize
+from nas_lab.training import Recipe, train
 
 Growth: TypeAlias = tuple[int, ...]
 """How a network of L layers grows: L + 1 tokens.
@@ -58,20 +58,6 @@ CHILD = Recipe(epochs=1, schedule="cosine")
 """How a child is trained: shortly, with a learning rate that only falls."""
 
 
-@dataclass(frozen=True)
-class Policy:
-    """What a controller would do to a network of L layers; S is the number of filter sizes.
-
-    Attributes:
-        widen: float [L], the probability that a layer is widened.
-        deepen: float [L, S], the probability that a layer of each size is put behind each. What
-            is missing to 1 is the probability that none is added.
-    """
-
-    widen: np.ndarray
-    deepen: np.ndarray
-
-
 class GrowthController(nn.Module):
     """Where to widen and where to deepen: an LSTM that reads a network, and two heads.
 
@@ -84,13 +70,17 @@ class GrowthController(nn.Module):
     Args:
         space: a chain, as ``nets.Chain`` takes it.
         seed: of the initial weights.
+
+    Attributes:
         hidden: outputs of the LSTM in each direction, and size of the embedding.
     """
 
-    def __init__(self, space: Space, *, seed: int = 0, hidden: int = 32) -> None:
+    hidden = 32
+
+    def __init__(self, space: Space, *, seed: int) -> None:
         super().__init__()
         check_chain(space)
-        hidden = whole_number("hidden", hidden)
+        hidden = self.hidden
         self.space, self.sizes = space, identities(space)
         tokens = layers(space, (0,) * len(space.decisions))[0]
         options = [(token, o) for token in tokens for o in decision(space, token).options]
@@ -100,12 +90,7 @@ class GrowthController(nn.Module):
             self.encoder = nn.LSTM(hidden, hidden, batch_first=True, bidirectional=True)
             self.wider = nn.Linear(2 * hidden, 1)
             self.deeper = nn.Linear(2 * hidden, len(self.sizes))
-        self.to_empty(device="cpu")
-        generator = runtime.generator(whole_number("seed", seed, least=0))
-        for parameter in (*self.embedding.parameters(), *self.encoder.parameters()):
-            nn.init.uniform_(parameter, -INITIAL, INITIAL, generator=generator)
-        for parameter in (*self.wider.parameters(), *self.deeper.parameters()):
-            nn.init.zeros_(parameter)
+        initialize(self, [self.embedding, self.encoder], seed)
 
     def forward(self, arch: Arch) -> torch.Tensor:
         """Log-probability of each token of a growth: [L + 1, 1 + L S]; -inf where there is none."""
@@ -130,20 +115,9 @@ class GrowthController(nn.Module):
         noise = torch.from_numpy(rng.gumbel(size=log_p.shape))
         return tuple((log_p + noise).argmax(dim=1).tolist())
 
-    @torch.no_grad()
-    def policy(self, arch: Arch) -> Policy:
-        """Probabilities, to look at."""
-        p = self(arch).exp().numpy()
-        return Policy(widen=p[:-1, 1], deepen=p[-1, 1:].reshape(len(p) - 1, len(self.sizes)))
-
 
 def grow(
-    chain: Chain,
-    growth: Growth,
-    images: torch.Tensor,
-    rng: np.random.Generator,
-    *,
-    noise: float = 0.0,
+    chain: Chain, growth: Growth, images: torch.Tensor, rng: np.random.Generator, noise: float = 0.0
 ) -> Chain:
     """Widen the layers that a growth names, then add the layer that it names.
 
@@ -153,17 +127,12 @@ def grow(
         images: a batch of training images, see ``nets.deepen``.
         rng: draws what is copied, and the noise.
         noise: see ``nets.widen``.
-
-    Raises:
-        ValueError: a layer is the widest already, or the network the deepest.
     """
     *wider, deeper = growth
     child = replace(chain, net=copy.deepcopy(chain.net))
     for layer, (row, grows) in enumerate(zip(chain.layers, wider, strict=True), start=1):
-        if grows:
-            units = more_units(chain.space, row)
-            if units is None:
-                raise ValueError(f"layer {layer} of {chain.arch} is the widest already")
+        units = more_units(chain.space, row)
+        if grows and units is not None:
             child = widen(child, layer, units, rng, noise=noise)
     if deeper:
         sizes = identities(chain.space)
@@ -203,14 +172,6 @@ class EAS(PolicyGradient):
         start: the first architecture, a small one.
         seed: of all random choices.
         first: how the first network is trained.
-        recipe: how a child is trained.
-        noise: see ``nets.widen``.
-        parents: how many of the best networks may become parents; their weights are kept.
-        batch: children for one gradient step of the controller.
-        learning_rate: of the controller's Adam.
-        baseline_decay: in [0, 1); how much of the baseline stays at each step.
-        entropy: weight of the controller's entropy in the reward, in accuracy for each nat.
-        history: where trials are kept, an empty one; None keeps them in memory.
 
     Attributes:
         history: all trials. Metrics: ``epochs``, ``params``, ``macs``, ``diverged``, ``val_loss``
@@ -218,10 +179,17 @@ class EAS(PolicyGradient):
         parents: the best, with their networks, the best first.
         controller: the policy.
         baseline: nan before the first gradient step.
+        noise: see ``nets.widen``.
+        most_parents: how many of the best networks may become parents; their weights are kept.
+        batch: children for one gradient step of the controller.
+        baseline_decay: in [0, 1); how much of the baseline stays at each step.
+        entropy: weight of the controller's entropy in the reward, in accuracy for each nat.
 
     Raises:
         TypeError, ValueError: an argument is wrong.
     """
+
+    noise, most_parents, batch, baseline_decay, entropy = 0.1, 2, 4, 0.9, 0.001
 
     def __init__(
         self,
@@ -232,30 +200,14 @@ class EAS(PolicyGradient):
         start: Arch,
         seed: int = 0,
         first: Recipe = FIRST,
-        recipe: Recipe = CHILD,
-        noise: float = 0.1,
-        parents: int = 2,
-        batch: int = 4,
-        learning_rate: float = 0.01,
-        baseline_decay: float = 0.9,
-        entropy: float = 0.001,
-        history: History | None = None,
     ) -> None:
         check_fits(data, skeleton)
         self.seed = whole_number("seed", seed, least=0)
         self.controller = GrowthController(space, seed=self.seed)
         self.space, self.skeleton, self.data = space, skeleton, data
-        self.start = space.canonical(start)
-        self.first, self.recipe = first, recipe
-        self.noise = number_in("noise", noise)
-        self.batch = whole_number("batch", batch)
-        self.most_parents = whole_number("parents", parents)
-        self.baseline_decay = number_in("baseline_decay", baseline_decay, below=1)
-        self.entropy = number_in("entropy", entropy)
-        self.history = _empty(history, space)
-        self.optimiser = torch.optim.Adam(
-            self.controller.parameters(), lr=number_in("learning_rate", learning_rate)
-        )
+        self.start, self.first = space.canonical(start), first
+        self.history = History(None, space)
+        self.optimiser = torch.optim.Adam(self.controller.parameters(), lr=0.01)
         self.parents: list[Parent] = []
         self.baseline = math.nan
         self._told: list[tuple[Arch, Growth, float]] = []  # since the last step
@@ -271,7 +223,6 @@ class EAS(PolicyGradient):
         Raises:
             TypeError, ValueError: ``trials`` is no whole number of at least 0; at the call.
             RuntimeError: the training of the first network diverged.
-            OSError: the history cannot be written; see ``History.append``.
         """
         return self._search(whole_number("trials", trials, least=0))
 
@@ -285,43 +236,33 @@ class EAS(PolicyGradient):
         """One more trial. Nothing has changed when this is interrupted."""
         rng, began = np.random.default_rng([self.seed, id]), time.perf_counter()
         if id == 0:
+            parent, growth = None, ()
             chain = Chain.build(self.space, self.start, self.skeleton, self.seed)
-            result = self._train(chain, self.first, None, rng, began)
-            self._keep(Parent(Trial(id, chain.arch, result), chain))
-            return
-        if not self.parents:
+        elif self.parents:
+            parent = self.parents[int(rng.integers(len(self.parents)))]
+            with runtime.threads(1):
+                growth = self.controller.sample(parent.chain.arch, rng)
+                chain = grow(parent.chain, growth, self._images, rng, self.noise)
+        else:
             raise RuntimeError("the first training diverged: give `first` a lower learning rate")
-        parent = self.parents[int(rng.integers(len(self.parents)))]
-        with runtime.threads(1):
-            growth = self.controller.sample(parent.chain.arch, rng)
-            chain = grow(parent.chain, growth, self._images, rng, noise=self.noise)
-        result = self._train(chain, self.recipe, parent.trial, rng, began)
-        gain = result.score - parent.trial.result.score
-        self._tell(parent.chain.arch, growth, gain)
-        self._keep(Parent(Trial(id, chain.arch, result), chain))
-
-    def _train(
-        self,
-        chain: Chain,
-        recipe: Recipe,
-        parent: Trial | None,
-        rng: np.random.Generator,
-        began: float,
-    ) -> Evaluation:
+        recipe = CHILD if parent else self.first
         curve = train(chain.net, self.data, recipe, seed=int(rng.integers(2**31)))
         if curve.status == "interrupted":
             raise KeyboardInterrupt("this training was interrupted; search again to go on")
-        inherited = 0.0 if parent is None else parent.result.metrics["epochs"]
         cost = self.space.cost(chain.arch, self.skeleton)
         metrics = {
-            "epochs": inherited + len(curve),
-            "parent": -1 if parent is None else parent.id,
+            "epochs": len(curve) + (parent.trial.result.metrics["epochs"] if parent else 0.0),
+            "parent": parent.trial.id if parent else -1,
             "params": cost.params,
             "macs": cost.macs,
             "diverged": float(curve.status == "diverged"),
             "val_loss": curve.val_loss[-1] if len(curve) else math.nan,
         }
-        return Evaluation(_score(curve), time.perf_counter() - began, metrics)
+        score = curve.evaluation(chain.arch, {}).score
+        trial = Trial(id, chain.arch, Evaluation(score, time.perf_counter() - began, metrics))
+        if parent:
+            self._tell(parent.chain.arch, growth, score - parent.trial.result.score)
+        self._keep(Parent(trial, chain))
 
     def _keep(self, new: Parent) -> None:
         """Put a trial into the history, and its network among the parents if it is good enough."""
@@ -359,23 +300,3 @@ class EAS(PolicyGradient):
         entropies = torch.cat([entropy(log_p) for log_p in log_ps])
         log_p = torch.cat([chosen(p, [g]) for p, g in zip(log_ps, growths, strict=True)])
         return self.policy_loss(log_p, entropies, gains)
-
-
-def _score(curve: Curve) -> float:
-    return curve.accuracy if curve.status == "finished" else math.nan
-
-
-def _empty(history: History | None, space: Space) -> History:
-    """A history without trials: one that has some does not have their weights."""
-    history = History(None, space) if history is None else history
-    if history.space.fingerprint != space.fingerprint:
-        raise ValueError(
-            f"the history is one of {history.space.name}, the search is in {space.name}: open a "
-            "history with the same space"
-        )
-    if len(history):
-        raise ValueError(
-            "the history holds trials already, but not the weights that children inherit: give "
-            "a new one. A search goes on with the EAS that began it"
-        )
-    return history
