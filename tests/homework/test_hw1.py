@@ -51,7 +51,7 @@ def canonical_by_search(ops):
         moved = nx.relabel_nodes(alive, dict(enumerate(order)))
         if all(edge in EDGES for edge in moved.edges):
             found.append([moved.edges[e]["op"] if e in moved.edges else "none" for e in EDGES])
-    return min(found)
+    return np.array(min(found))
 
 
 def canonical_tuple(ops):
@@ -119,17 +119,12 @@ VARIANTS = {
         ),
     ],
     "hw1.q4": [live_by_paths, live_by_matrices],
-    "hw1.q5": [
-        canonical_by_search,
-        canonical_tuple,
-        lambda ops: np.array(canonical_by_search(ops)),
-    ],
+    "hw1.q5": [canonical_by_search, canonical_tuple],
     "hw1.q6": [
         macs_by_kernels,
         lambda ops, c, s: np.int64(macs_by_kernels(ops, 1, s)) * c * c,
     ],
 }
-
 
 test_right_answers_written_differently_are_right = right(VARIANTS)
 

@@ -88,10 +88,7 @@ VARIANTS = {
         lambda logits, arch: float(log_softmax(logits.numpy(), 1)[range(len(arch)), arch].sum()),
         lambda logits, arch: -torch.nn.functional.cross_entropy(logits, arch, reduction="sum"),
     ],
-    "hw3.q2": [
-        sample_by_loop,
-        sample_by_torch,
-    ],
+    "hw3.q2": [sample_by_loop, sample_by_torch],
     "hw3.q3": [
         advantages_by_weights,
         advantages_by_differences,
@@ -106,6 +103,5 @@ VARIANTS = {
     ],
     "hw3.q6": [step_by_autograd, step_by_differences],
 }
-
 
 test_right_answers_written_differently_are_right = right(VARIANTS)

@@ -84,5 +84,4 @@ VARIANTS = {
     "hw4.q6": [statistics_by_merging, statistics_by_batch_norm],
 }
 
-
 test_right_answers_written_differently_are_right = right(VARIANTS)

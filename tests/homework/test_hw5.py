@@ -93,5 +93,4 @@ VARIANTS = {
     "hw5.q6": [genotype_by_ranks, genotype_by_removal],
 }
 
-
 test_right_answers_written_differently_are_right = right(VARIANTS)

@@ -112,5 +112,4 @@ VARIANTS = {
     "hw6.q7": [shares_by_torch, shares_by_regression],
 }
 
-
 test_right_answers_written_differently_are_right = right(VARIANTS)

@@ -153,6 +153,7 @@ def _draw_layers(rng: np.random.Generator) -> list[Plain]:
     },
 )
 def _latency(layers: Plain, *device: float) -> float:
+    """Of layers [macs, bytes] on a device with these two rates: a quotient for each, [L, 2]."""
     return np.divide(layers, device).max(axis=1).sum()
 
 
