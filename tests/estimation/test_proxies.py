@@ -78,32 +78,17 @@ def without_norm(seed=0):
 # ---- gradients -------------------------------------------------------------------------------
 
 
-def test_grad_norm_adds_the_norms_of_layers():
+@pytest.mark.parametrize(
+    ("proxy", "of_layer"),
+    [(proxies.grad_norm, lambda w, g: g.norm()), (proxies.snip, lambda w, g: (w * g).abs().sum())],
+)
+def test_gradients_are_summed_over_layers(proxy, of_layer):
     net, batch = small_net(), random_batch(5, 2, 6, 6)
     twin = copy.deepcopy(net).train()
     functional.cross_entropy(twin(batch.images), batch.labels).backward()
-    expected = twin[0].weight.grad.norm() + twin[4].weight.grad.norm()
-    assert proxies.grad_norm(net, batch) == pytest.approx(float(expected))
-
-
-def test_snip_is_the_change_of_loss_when_a_connection_is_weakened():
-    """Equation 4: every weight θ_j gets a factor c_j, and L is differentiated by finite steps."""
-    net, batch, step, expected = small_net(), random_batch(5, 2, 6, 6), 1e-5, 0.0
-    twin = copy.deepcopy(net).train()
-
-    def loss():
-        with torch.no_grad():
-            return float(functional.cross_entropy(twin(batch.images), batch.labels))
-
-    for weight in (twin[0].weight.data.view(-1), twin[4].weight.data.view(-1)):
-        for j in range(len(weight)):
-            kept = float(weight[j])
-            weight[j] = kept * (1 + step)
-            above = loss()
-            weight[j] = kept * (1 - step)
-            expected += abs(above - loss()) / (2 * step)
-            weight[j] = kept
-    assert proxies.snip(net, batch) == pytest.approx(expected, rel=1e-6)
+    weights = (twin[0].weight, twin[4].weight)
+    expected = sum(of_layer(weight.detach(), weight.grad) for weight in weights)
+    assert proxy(net, batch) == pytest.approx(float(expected))
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -184,16 +169,15 @@ def test_a_row_without_variance_correlates_with_nothing():
     torch.testing.assert_close(correlation(rows), expected)
 
 
-def codes_net():
-    """A ReLU layer that reads the images as they are."""
-    return nn.Sequential(nn.Flatten(), nn.ReLU(), nn.Linear(2, 3))
+CODES = nn.Sequential(nn.Flatten(), nn.ReLU(), nn.Linear(2, 3))
+"""A ReLU layer that reads the images as they are."""
 
 
 def test_naswot_by_hand():
     """Codes 10, 01 and 11 give K = [[2, 0, 1], [0, 2, 1], [1, 1, 2]], of determinant 4."""
     images = torch.tensor([[0.5, -1.0], [0.0, 3.0], [2.0, 1.0]])
     batch = Batch(images, torch.tensor([0, 1, 2]))
-    assert proxies.naswot(codes_net(), batch) == pytest.approx(math.log(4))
+    assert proxies.naswot(CODES, batch) == pytest.approx(math.log(4))
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -217,7 +201,7 @@ def test_naswot_of_images_that_share_a_code_is_the_lowest():
     """And so it is without ReLUs."""
     images = torch.tensor([[1.0, -1.0], [2.0, -3.0], [2.0, 1.0]])
     batch = Batch(images, torch.tensor([0, 1, 2]))
-    for net in (codes_net(), nn.Sequential(nn.Flatten(), nn.Linear(2, 3))):
+    for net in (CODES, nn.Sequential(nn.Flatten(), nn.Linear(2, 3))):
         assert proxies.naswot(net, batch) == proxies.LOWEST
 
 
@@ -235,24 +219,17 @@ def test_singular_kernels_are_noticed(rank):
 # ---- Zen -------------------------------------------------------------------------------------
 
 
-def wide(layers, norm):
-    """Convolutions 1x1 of 64 channels without ReLUs."""
-    modules = []
-    for _ in range(layers):
-        modules += [nn.Conv2d(64, 64, 1, bias=False)]
-        modules += [nn.BatchNorm2d(64)] if norm else []
-    return nn.Sequential(*modules, GlobalPool())
-
-
-@pytest.mark.parametrize("norm", [False, True])
+@pytest.mark.parametrize("norm", [nn.Identity, nn.BatchNorm2d])
 @pytest.mark.parametrize("layers", [1, 3])
 def test_zen_of_wide_linear_layers_is_what_gaussians_give(layers, norm):
     """A layer with weights N(0, 1) and 64 inputs stretches a vector by sqrt(64), so with 64
     channels of 6x6 pixels ‖f(x) - f(x + αε)‖ is about α sqrt(64^layers 64 · 36). Normalisation
     must not change that: its σ put back what it took."""
+    modules = [nn.Sequential(nn.Conv2d(64, 64, 1, bias=False), norm(64)) for _ in range(layers)]
     batch = random_batch(16, 64, 6, 6, dtype=torch.float32)
     expected = math.log(ALPHA) + (layers * math.log(64) + math.log(64 * 36)) / 2
-    assert proxies.zen(wide(layers, norm), batch) == pytest.approx(expected, abs=0.1)
+    found = proxies.zen(nn.Sequential(*modules, GlobalPool()), batch)
+    assert found == pytest.approx(expected, abs=0.1)
 
 
 def test_zen_by_hand():
@@ -406,17 +383,14 @@ def test_normalisation_is_by_the_batch_in_any_mode(name):
 # ---- as estimates ----------------------------------------------------------------------------
 
 
-def test_an_estimate_is_the_proxy_on_a_fresh_network_and_its_first_batch():
+def test_an_estimate_is_any_proxy_on_a_fresh_network_and_its_first_batch():
     estimate = ZeroCost(SPACE, SKELETON, DATA, proxies.snip)
     net = nets.build(SPACE, ARCH, SKELETON, seed=4).to(memory_format=torch.channels_last)
     images, labels = next(iter(DATA.train_dataloader().reseeded(4)))
     assert len(images) == 32
     assert estimate(ARCH, 4).score == pytest.approx(proxies.snip(net, Batch(images, labels)))
-
-
-def test_anyone_can_write_a_proxy():
-    estimate = ZeroCost(SPACE, SKELETON, DATA, lambda net, batch: batch.labels.float().mean())
-    assert 0 < estimate(ARCH, 0).score < 9
+    own = replace(estimate, proxy=lambda net, batch: batch.labels.float().mean())
+    assert own(ARCH, 4).score == float(labels.float().mean())
 
 
 def test_all_estimates_pickle_and_agree_in_another_process():
