@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Sequence
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import ipywidgets
 import numpy as np
 import traitlets
-from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 
 from nas_lab import plots
@@ -22,7 +21,7 @@ from nas_lab.plots.theme import TEXT
 from nas_lab.spaces import Arch, Space, nasbench201
 from nas_lab.spaces.cells import CELLS_DARTS, Darts, NasBench201
 from nas_lab.strategies.darts import strongest
-from nas_lab.widgets.base import Clock, MovingPicture, State, View, Words, button, row
+from nas_lab.widgets.base import MovingPicture, Number, Playing, PlayingView, Words, row
 
 PATIENCE = 8
 """While a run grows, so many times as long as a picture takes goes to the run before the next."""
@@ -35,29 +34,25 @@ SECONDS = 12.0
 """How long the whole run takes to play at speed 1."""
 SPEEDS = (0.5, 1.0, 2.0, 4.0)
 
-Derive = Callable[[np.ndarray], Arch]
 
-
-class AlphaState(State):
+class AlphaState(Playing):
     """A search by gradient, step by step, as a film that can still be growing.
 
     Args:
         w: weights after each step so far, [T, D, K]; or steps that have such a ``w``, [D, K].
         space: whose decisions the rows are; None is ``spaces.nasbench201()``.
         table: what knows the truth; None takes the one that comes with the kit, for its space.
-        derive: ``derive(w[D, K]) -> Arch``; None is ``strategies.darts.strongest``.
         at: the step that is shown, from 1; None is the last one.
         speed: how fast to play; at 1 the whole run takes 12 seconds.
 
     Raises:
-        ValueError: w has another shape than the space's, or ``derive`` gives no architecture.
+        ValueError: w has another shape than the space's.
         traitlets.TraitError: there is no such step, or a speed that is not positive.
     """
 
     at = traitlets.Int(0, min=0).tag(keep=True)
-    speed = traitlets.Float(1.0).tag(keep=True)
+    speed = Number(1.0, 0.01).tag(keep=True)
     steps = traitlets.Int(0).tag(doc="how many steps there are so far")
-    playing = traitlets.Bool(False).tag(doc="whether the film goes on by itself")
 
     def __init__(
         self,
@@ -65,35 +60,24 @@ class AlphaState(State):
         *,
         space: Space | None = None,
         table: Table | None = None,
-        derive: Derive | None = None,
         at: int | None = None,
         speed: float = 1.0,
     ) -> None:
-        self.space = nasbench201() if space is None else space
+        self.space = space or nasbench201()
         known = isinstance(self.space, NasBench201)
         self.table = Table.load() if table is None and known else table
-        self._derive = partial(strongest, self.space) if derive is None else derive
         self._w: list[np.ndarray] = []
         self._archs: list[Arch] = []
         self._accuracies: list[float] = []
-        self._position = 0.0
         for weights in w:
             self._add(weights)
-        super().__init__(
-            steps=len(self._w), at=len(self._w) if at is None else at, speed=float(speed)
-        )
-        self._position = float(self.at)
+        super().__init__(at=len(self._w) if at is None else at, speed=speed)
+        self.steps, self._position = len(self._w), float(self.at)
 
     @traitlets.validate("at")
     def _check_at(self, proposal: traitlets.Bunch) -> int:
         if not min(1, len(self._w)) <= proposal["value"] <= len(self._w):
             raise traitlets.TraitError(f"at={proposal['value']}: steps go from 1 to {len(self._w)}")
-        return proposal["value"]
-
-    @traitlets.validate("speed")
-    def _check_speed(self, proposal: traitlets.Bunch) -> float:
-        if not 0 < proposal["value"] < math.inf:
-            raise traitlets.TraitError(f"speed must be above 0, not {proposal['value']}")
         return proposal["value"]
 
     # ---- what can be done --------------------------------------------------------------------
@@ -105,13 +89,13 @@ class AlphaState(State):
             ValueError: w has another shape.
         """
         with self.hold_trait_notifications():
-            follow = self.at == self.steps and not self.playing
+            follow = self.at == self.steps and not self.running
             self._add(w)
             self.steps = len(self._w)
             if follow:
                 self._go(self.steps)
 
-    def play(self) -> None:
+    def run(self) -> None:
         """Go on by itself, as far as someone calls ``tick``; after the end, from the start."""
         if not self.steps:
             self.message = "There is no step to play yet."
@@ -119,36 +103,32 @@ class AlphaState(State):
         with self.hold_trait_notifications():
             if self.at == self.steps:
                 self._go(1)
-            self.playing, self.message = True, "Playing."
+            self.running, self.message = True, "Playing."
 
-    def pause(self) -> None:
-        """Stay where it is."""
-        if self.playing:
-            with self.hold_trait_notifications():
-                self.playing, self.message = False, "Paused."
-
-    def scrub(self, at: int) -> None:
-        """Pause, and show a step."""
+    def move(self, name: str, value: Any) -> None:
+        """Set the speed; or pause, and show a step."""
         with self.hold_trait_notifications():
-            self.pause()
-            self._go(at)
+            super().move(name, min(value, self.steps) if name == "at" else value)
+            if name == "at":
+                self.pause()
+                self._position = float(self.at)
 
     def reset(self) -> None:
         """Go back to the first step, and to the first speed."""
         with self.hold_trait_notifications():
-            self.playing, self.speed = False, 1.0
+            self.running, self.speed = False, 1.0
             self._go(min(1, self.steps))
             self.message = "Back at the first step."
 
-    def tick(self, seconds: float) -> None:
-        """When it is playing, go on by what so many seconds are worth."""
-        if not self.playing:
+    def tick(self, passed: float) -> None:
+        """When it is running, go on by what so many seconds are worth."""
+        if not self.running:
             return
         with self.hold_trait_notifications():
-            self._position += seconds * self.speed * self.steps / SECONDS
+            self._position += passed * self.speed * self.steps / SECONDS
             self.at = min(self.steps, math.floor(self._position))
             if self.at == self.steps:
-                self.playing, self.message = False, "The end. Play begins anew."
+                self.running, self.message = False, "The end. Play begins anew."
 
     # ---- what follows ------------------------------------------------------------------------
 
@@ -198,10 +178,10 @@ class AlphaState(State):
         )
 
     @property
-    def arch_words(self) -> str:
+    def details(self) -> list[str]:
         """The operations of the architecture, in the order of the edges, and how sure they are."""
         if self.arch is None:
-            return ""
+            return []
         names, chosen = decision_labels(self.space), self.space.decode(self.arch)
         said = [
             f"{name} {label(str(option))}"
@@ -209,26 +189,25 @@ class AlphaState(State):
             if option != "none"
         ]
         sure = f"mean of the largest weights {self.weights(self.at).max(axis=1).mean():.2f}"
-        return f"{', '.join(said) or 'none everywhere'}; {sure}"
+        return [f"{', '.join(said) or 'none everywhere'}; {sure}"]
 
     # ---- inside ------------------------------------------------------------------------------
 
     def _add(self, w: Any) -> None:
-        weights = np.array(getattr(w, "w", w), dtype=float)
-        if weights.shape != self.space.mask.shape:
-            expected = self.space.mask.shape
+        weights, expected = np.array(getattr(w, "w", w), dtype=float), self.space.mask.shape
+        if weights.shape != expected:
             raise ValueError(f"w of a step has shape {weights.shape}; {expected} was expected")
-        arch = self.space.check(self._derive(weights))
+        arch = strongest(self.space, weights)
         self._w.append(weights)
         self._archs.append(arch)
-        known = None if self.table is None else self.scores[self.table.row(arch)]
-        self._accuracies.append(math.nan if known is None else float(known))
+        known = math.nan if self.table is None else self.scores[self.table.row(arch)]
+        self._accuracies.append(float(known))
 
     def _go(self, at: int) -> None:
         self.at, self._position = at, float(at)
 
 
-class AlphaPlayer(View):
+class AlphaPlayer(PlayingView):
     """Play, pause, scrub, speed and reset, for the weights of a search by gradient.
 
     ``AlphaPlayer(w, **w.state)`` stands where the player does. The run may still be growing: show
@@ -241,25 +220,20 @@ class AlphaPlayer(View):
         "of the true accuracy rise as the weights sharpen, and where does it fall? (By keyboard: "
         "Tab to the slider, then the arrow keys.)"
     )
+    DRAWN = ("at", "steps")
 
     def build(self) -> list[ipywidgets.Widget]:
         """Controls above the film and its words."""
-        self._clock = Clock(self._tick)
-        self._growing, self._next, self._last = False, 0.0, time.monotonic()
-        self._play = button("Play", self._play_or_pause, "let the film go on by itself", "primary")
-        self._play.layout.width = "76px"
+        self._growing, self._next, self._room = False, 0.0, (0, 0.0)
         controls = row(
-            self._play,
-            self._make_slider(),
+            self.play_button("let the film go on by itself"),
+            self.slider("at", 1, "step", 1, self._make_room, width="420px"),
             self.choice("speed", SPEEDS, "speed", "{:g}×".format, width="220px"),
             self.reset_button("back to the first step, and to speed 1"),
         )
-        self._room = (0, 0.0)
-        self._film = self._make_film()
-        self._picture = MovingPicture(self._film.figure, self._film, dpi=120)
-        self._words, self._message = Words(), Words(aloud=False)
-        self.shows(lambda: self._message.say(self.model.message), "message")
-        self.shows(self._draw, "at", "steps")
+        self._message = Words(aloud=False)
+        figure, drawings, self._show = self._make_film()
+        self._picture = MovingPicture(figure, *drawings, dpi=120)
         return [controls, self._picture, self._words, self._message]
 
     def append(self, step: Any) -> None:
@@ -292,65 +266,28 @@ class AlphaPlayer(View):
             pictures = _Pictures(self._at_step, steps.tolist())
             return plots.save_film(pictures, path, seconds=seconds, alt=alt)
         finally:
-            self._film.update(model, model.at)
+            self._show(model.at)
 
     def _at_step(self, step: int) -> Any:
         """The picture of a step."""
-        self._film.update(self.model, step)
+        self._show(step)
         return self._picture.image()
 
-    def _make_slider(self) -> ipywidgets.ValueWidget:
-        model = self.model
-        slider = ipywidgets.IntSlider(
-            0,
-            0,
-            1,
-            description="step",
-            style={"description_width": "initial"},
-            layout={"width": "420px", "max_width": "100%"},
-        )
-
-        def make_room() -> None:
-            slider.max, slider.value = max(1, model.steps), model.at
-            slider.min = min(1, model.steps)
-
-        def scrub(at: int) -> None:
-            model.scrub(min(max(at, min(1, model.steps)), model.steps))
-
-        self.shows(make_room, "steps")
-        return self.bind(slider, lambda: model.at, scrub)
-
-    def _play_or_pause(self) -> None:
-        (self.model.pause if self.model.playing else self.model.play)()
-
-    def _tick(self) -> bool:
-        """Go on by the time that has passed; whether there is more to do."""
-        if self.comm is None:  # closed
-            return False
-        now = time.monotonic()
-        passed, self._last = now - self._last, now
-        self.model.tick(passed)
-        self.redraw()
-        return self.model.playing
+    def _make_room(self, slider: Any) -> None:
+        slider.max, slider.min = max(1, self.model.steps), min(1, self.model.steps)
 
     def redraw(self) -> None:
-        """Bring controls, picture and words in line with the state."""
-        model = self.model
-        if self._growing and time.monotonic() < self._next and self._clock.start():
-            return  # the clock draws it when the run leaves time
-        if model.playing and self._play.description == "Play":
-            self._last = time.monotonic()
-            model.playing = self._clock.start()
-        self._play.description = "Pause" if model.playing else "Play"
-        super().redraw()
+        """Bring all in line with the state; while a run grows, only when that leaves time."""
+        if not self._growing or time.monotonic() >= self._next or not self._clock.start():
+            super().redraw()
 
-    def _draw(self) -> None:
+    def draw(self) -> None:
+        """Draw the step that is shown, on a new figure where there is no room for it."""
         model, began = self.model, time.monotonic()
         if self._room != self._needed():
-            self._film = self._make_film()
-            self._picture.lay_out(self._film.figure, self._film)
-        self._film.update(model, model.at)
-        self._words.say(model.words, model.arch_words, strong=True)
+            figure, drawings, self._show = self._make_film()
+            self._picture.lay_out(figure, *drawings)
+        self._show(model.at)
         self._picture.draw(f"Edges of the cell as wide as their weights. {model.words}")
         self._next = began + (1 + PATIENCE) * (time.monotonic() - began)
 
@@ -362,81 +299,69 @@ class AlphaPlayer(View):
             steps = room if room >= steps else _round_up(1.4 * steps)
         return steps, plots.weight_limits(model.w)[1] if model.steps else 1.0
 
-    def _make_film(self) -> CellAndLines | TwoCells:
+    def _make_film(self) -> Film:
         self._room = self._needed()
         space = self.model.space
         if isinstance(space, Darts):
-            return TwoCells(space)
+            return two_cells(self.model)
         if isinstance(space, NasBench201):
-            return CellAndLines(self.model, *self._room)
+            return cell_and_lines(self.model, *self._room)
         raise TypeError(f"the player shows cells, and {space.name} has none")
 
 
-class CellAndLines:
+Film = tuple[Figure, list[Any], Callable[[int], None]]
+"""A figure, the drawings in it that move, and what shows a step."""
+
+
+def cell_and_lines(model: AlphaState, steps: int, high: float) -> Film:
     """The cell above the true accuracy, beside the lines of its six edges.
 
     Args:
         model: the run.
         steps, high: how many steps and what weight there is room for.
     """
+    figure = Figure(figsize=(9.2, 4.75), facecolor="white")
+    cell = plots.MixedCell(figure.add_axes((0.0, 0.47, 0.56, 0.48)), model.space)
+    ax = figure.add_axes((0.072, 0.115, 0.47, 0.275))
+    plots.chart(ax, "What is the argmax truly worth?", "steps", "")
+    best, low = np.nanmax(model.scores), np.nanquantile(model.scores, 1 - SHOWN)
+    truth = plots.TruthLine(ax, steps, float(best), float(low))
+    place, gaps = (
+        {"left": 0.615, "right": 0.985, "top": 0.9, "bottom": 0.2},
+        {"hspace": 0.5, "wspace": 0.12},
+    )
+    grid = figure.subplots(3, 2, sharex=True, sharey=True, gridspec_kw=place | gaps)
+    lines = plots.AlphaLines(grid.ravel(), model.space, steps=steps, high=high)
+    figure.text(0.015, 0.99, "The cell now", fontsize=TEXT + 1, va="top")
+    title = "Weights of the operations by steps"
+    figure.text(0.595, 0.99, title, fontsize=TEXT + 1, va="top")
+    look: dict[str, Any] = {"loc": "lower center", "bbox_to_anchor": (0.79, 0.0), "ncols": 3}
+    look |= {"fontsize": TEXT - 1, "frameon": False, "columnspacing": 1.2}
+    figure.legend(handles=lines.handles, **look)
 
-    def __init__(self, model: AlphaState, steps: int, high: float) -> None:
-        self.figure = Figure(figsize=(9.2, 4.75), facecolor="white")
-        cell = self.figure.add_axes((0.0, 0.47, 0.56, 0.48))
-        self._cell = plots.MixedCell(cell, model.space)
-        truth = self.figure.add_axes((0.072, 0.115, 0.47, 0.275))
-        plots.chart(truth, "What is the argmax truly worth?", "steps", "")
-        best, low = np.nanmax(model.scores), np.nanquantile(model.scores, 1 - SHOWN)
-        self._truth = plots.TruthLine(truth, steps, float(best), float(low))
-        place = {"left": 0.615, "right": 0.985, "top": 0.9, "bottom": 0.2}
-        gaps = {"hspace": 0.5, "wspace": 0.12}
-        axes = self.figure.subplots(
-            3, 2, sharex=True, sharey=True, gridspec_kw=place | gaps
-        ).ravel()
-        self._lines = plots.AlphaLines(axes, model.space, steps=steps, high=high)
-        look: dict[str, Any] = {"fontsize": TEXT + 1, "va": "top"}
-        self.figure.text(0.015, 0.99, "The cell now", **look)
-        self.figure.text(0.595, 0.99, "Weights of the operations by steps", **look)
-        self.figure.legend(
-            handles=self._lines.handles,
-            loc="lower center",
-            bbox_to_anchor=(0.79, 0.0),
-            ncols=3,
-            fontsize=TEXT - 1,
-            frameon=False,
-            columnspacing=1.2,
-        )
-        self.moving: list[Artist] = [
-            *self._cell.moving,
-            *self._lines.moving,
-            *self._truth.moving,
-        ]
+    def show(at: int) -> None:
+        cell.update(model.weights(at))
+        lines.update(model.w, at)
+        truth.update(model.true_accuracies, at)
 
-    def update(self, model: AlphaState, at: int) -> None:
-        """Show a step."""
-        self._cell.update(model.weights(at))
-        self._lines.update(model.w, at)
-        self._truth.update(model.true_accuracies, at)
+    return figure, [cell, lines, truth], show
 
 
-class TwoCells:
+def two_cells(model: AlphaState) -> Film:
     """The normal cell and the reduction cell of DARTS, one above the other."""
+    figure, cells = Figure(figsize=(6.4, 5.9), facecolor="white"), []
+    for place, name in enumerate(CELLS_DARTS):
+        ax = figure.add_axes((0, 0.52 - 0.47 * place, 1, 0.43))
+        title = {"normal": "Normal cell", "reduce": "Reduction cell"}[name]
+        ax.set_title(title, fontsize=TEXT + 1, loc="left", x=0.02)
+        cells.append(plots.MixedCell(ax, model.space, name))
+    plots.operation_key(ax, model.space)
 
-    def __init__(self, space: Darts) -> None:
-        self.figure = Figure(figsize=(6.4, 5.9), facecolor="white")
-        self._cells = []
-        for place, name in enumerate(CELLS_DARTS):
-            ax = self.figure.add_axes((0, 0.52 - 0.47 * place, 1, 0.43))
-            title = {"normal": "Normal cell", "reduce": "Reduction cell"}[name]
-            ax.set_title(title, fontsize=TEXT + 1, loc="left", x=0.02)
-            self._cells.append(plots.MixedCell(ax, space, name))
-        plots.operation_key(ax, space)
-        self.moving: list[Artist] = [artist for cell in self._cells for artist in cell.moving]
-
-    def update(self, model: AlphaState, at: int) -> None:
-        """Show a step; edges that the derived architecture leaves out are pale."""
-        for cell in self._cells:
+    def show(at: int) -> None:
+        for cell in cells:  # edges that the derived architecture leaves out are pale
             cell.update(model.weights(at), model.arch_at(at))
+
+    return figure, cells, show
 
 
 class _Pictures(Sequence[Any]):

@@ -11,9 +11,10 @@ import inspect
 import io
 import json
 import math
+import threading
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from functools import partial
 from typing import Any, ClassVar
@@ -26,7 +27,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from nas_lab import plots
+from nas_lab import explain, plots
+from nas_lab.spaces import Arch, Space
 
 POINTED = "nas-lab-pointed"
 """Class of a control whose part of the picture is lit up."""
@@ -54,10 +56,49 @@ OPERATIONS = [
 """What can be on an edge of a cell of NAS-Bench-201, with its token."""
 
 
+TOP = 0.1
+"""Share of the architectures that counts as the best."""
+
+
+class Number(traitlets.Float):
+    """A finite number within bounds; its error names them, and ``why`` they are there."""
+
+    def __init__(self, value: float, least: float, most: float = math.inf, why: str = "") -> None:
+        super().__init__(value, min=least, max=most)
+        self.why = why
+
+    def validate(self, obj: Any, value: Any) -> float:
+        """Give the number back; the bound for what is above it by a rounding."""
+        if not isinstance(value, (int, float)):
+            self.error(obj, value)
+        if not self.min <= value <= self.max + 1e-9 or math.isinf(value):
+            bounds = f"{self.min:g} to {self.max:.4g}" if self.max < math.inf else ""
+            allowed = bounds or f"a finite number of at least {self.min:g}"
+            raise traitlets.TraitError(f"{self.name}={value:g}: give {allowed}{self.why}")
+        return float(min(value, self.max))
+
+
+class Architecture(traitlets.TraitType[Any, Any]):
+    """Tokens of the space of the state, or their text form."""
+
+    def validate(self, obj: Any, value: Any) -> Arch:
+        """Give the tokens back; the space raises where they are none."""
+        return obj.space.from_string(value) if isinstance(value, str) else obj.space.check(value)
+
+
+def one_of(proposal: traitlets.Bunch, values: Iterable[Any]) -> Any:
+    """A proposed value that is among these; TraitError names them otherwise."""
+    name, value, known = proposal["trait"].name, proposal["value"], list(values)
+    if value not in known:
+        raise traitlets.TraitError(f"{name}={value!r}: choose of {', '.join(map(str, known))}")
+    return value
+
+
 class State(traitlets.HasTraits):
     """What a widget knows. A view observes it, draws it, and never computes.
 
-    Traits tagged ``keep=True`` are the state; what follows from them are properties.
+    Traits tagged ``keep=True`` are the state; what follows from them are properties, among them
+    ``words``, a sentence that says the state, and ``details``, more of them.
     """
 
     __signature__: ClassVar[inspect.Signature]
@@ -66,20 +107,25 @@ class State(traitlets.HasTraits):
     def __init_subclass__(cls) -> None:
         """Let a constructor with ``**settings`` show the kept traits in its signature."""
         _, *own = inspect.signature(cls.__init__).parameters.values()
-        if own and own[-1].kind is inspect.Parameter.VAR_KEYWORD:
-            kept = ((n, t) for n, t in vars(cls).items() if getattr(t, "metadata", {}).get("keep"))
+        if own[-1].kind is inspect.Parameter.VAR_KEYWORD:
+            given = {parameter.name for parameter in own}
+            named = {n: t for base in reversed(cls.__mro__) for n, t in vars(base).items()}
             own[-1:] = [
                 inspect.Parameter(n, inspect.Parameter.KEYWORD_ONLY, default=t.default_value)
-                for n, t in kept
-                if n not in {parameter.name for parameter in own}
+                for n, t in named.items()
+                if n not in given and getattr(t, "metadata", {}).get("keep")
             ]
         cls.__signature__ = inspect.Signature(own)
 
     def __init__(self, **kept: Any) -> None:
-        for name in set(kept) - set(self.traits()):
+        for name in set(kept) - set(self.traits(keep=True)):
             raise TypeError(f"{type(self).__name__} got an unexpected keyword argument {name!r}")
         super().__init__(**kept)
         self._first = {name: getattr(self, name) for name in self.traits(keep=True)}
+
+    def move(self, name: str, value: Any) -> None:
+        """What a control does that a reader has moved: set the trait."""
+        setattr(self, name, value)
 
     def reset(self) -> None:
         """Go back to the first setting."""
@@ -96,6 +142,31 @@ class State(traitlets.HasTraits):
         return json.loads(json.dumps(kept, default=asdict))
 
 
+class Playing(State):
+    """A state that goes on while it is ``running``, as far as someone calls ``tick(seconds)``."""
+
+    running = traitlets.Bool(False)
+
+    def __init__(self, **kept: Any) -> None:
+        self.lock = threading.RLock()  # JupyterLab may handle clicks in another thread than cells
+        super().__init__(**kept)
+
+    @property
+    def busy(self) -> bool:
+        """Whether there is something to do for ``tick``."""
+        return self.running
+
+    def halt(self) -> None:
+        """Stand still where no clock ticks."""
+        self.running = False
+
+    def pause(self) -> None:
+        """Stay where it is."""
+        if self.running:
+            with self.hold_trait_notifications():
+                self.running, self.message = False, "Paused."
+
+
 class Clock:
     """Calls a method again and again from the kernel's event loop, as long as it returns True.
 
@@ -103,11 +174,12 @@ class Clock:
     for them, so a slow machine ticks less often and still answers.
 
     Args:
-        tick: a bound method. It is held weakly: when its widget is gone, the clock stands still.
+        tick: a bound method, called with the seconds since the last call. It is held weakly: when
+            its widget is gone, the clock stands still.
         period: seconds from one call to the next.
     """
 
-    def __init__(self, tick: Callable[[], bool], period: float = 0.12) -> None:
+    def __init__(self, tick: Callable[[float], bool], period: float = 0.12) -> None:
         self.period = period
         self._tick = weakref.WeakMethod(tick)
         self._task: asyncio.Task[None] | None = None
@@ -125,17 +197,18 @@ class Clock:
         return True
 
     async def _run(self) -> None:
+        last = time.monotonic()
         while asyncio.current_task() is self._task:
             began = time.monotonic()
-            if not self._once():
+            if not self._once(began - last):
                 return
-            took = time.monotonic() - began
+            last, took = began, time.monotonic() - began
             await asyncio.sleep(max(self.period - took, took))
 
-    def _once(self) -> bool:
+    def _once(self, passed: float) -> bool:
         """One call. The method is not kept while the clock sleeps."""
         tick = self._tick()
-        return tick is not None and tick()
+        return tick is not None and tick(passed)
 
 
 class Picture(ipywidgets.HTML):
@@ -150,11 +223,13 @@ class Picture(ipywidgets.HTML):
         self._figure = Figure(figsize=(width, height))
         self._ax = self._figure.add_axes((0, 0, 1, 1))
 
-    def draw(self, paint: Callable[[Axes], Any], alt: str) -> None:
-        """Clear the axes, let ``paint`` draw on it, and show the result."""
+    def draw(
+        self, paint: Callable[..., Axes], space: Space, arch: Arch, edge: int | None, alt: str
+    ) -> None:
+        """Show what ``paint`` draws of an architecture, with one of its edges pointed at."""
         for artist in [*self._ax.patches, *self._ax.texts, *self._ax.collections, *self._ax.lines]:
             artist.remove()  # much faster than to clear an axes, with its ticks
-        paint(self._ax)
+        paint(space, arch, self._ax, edge)
         self.value = plots.image_html(self._figure, alt, tight=False)
 
 
@@ -229,25 +304,32 @@ class View(ipywidgets.VBox):
     """A widget that draws a ``State`` and hands clicks to it; ``w.state`` makes the same again.
 
     A subclass names its ``State``, whose arguments it takes, and writes ``build``, which makes
-    controls and pictures and returns them as rows.
+    controls and pictures and returns them as rows, and ``draw``, which draws the pictures anew.
     """
 
     State: ClassVar[Any]
     HINT = ""
     """What to do with it, and what to look for."""
+    DRAWN: ClassVar[tuple[str, ...]] = ()
+    """Attributes of the state that ``draw`` depends on; none stands for all but the message."""
     model: Any
 
     def __init_subclass__(cls) -> None:
-        cls.__signature__ = inspect.signature(cls.State)
-        arguments = inspect.cleandoc(cls.State.__doc__).partition("Args:")[2]
-        cls.__doc__ = f"{inspect.cleandoc(cls.__doc__ or '')}\n\nArgs:{arguments}"
+        if "State" in vars(cls):
+            cls.__signature__ = inspect.signature(cls.State)
+            arguments = inspect.cleandoc(cls.State.__doc__).partition("Args:")[2]
+            cls.__doc__ = f"{inspect.cleandoc(cls.__doc__ or '')}\n\nArgs:{arguments}"
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__()
         self.model = self.State(*args, **kwargs)
         self._shows: list[Callable[[], None]] = []
+        self._words, self._message = Words(), Words()
         style = ipywidgets.HTML(STYLE, layout={"display": "none"})
         self.children = (style, Words(self.HINT), *self.build())
+        self.shows(self.say)
+        self.shows(self.draw, *self.DRAWN)
+        self.shows(lambda: self._message.say(self.model.message), "message")
         self.redraw()
         self.model.observe(lambda change: self.redraw())
 
@@ -260,19 +342,27 @@ class View(ipywidgets.VBox):
         """Make controls and pictures; return them as rows."""
         raise NotImplementedError
 
+    def draw(self) -> None:
+        """Draw the pictures of the state as it is now."""
+        raise NotImplementedError
+
+    def say(self) -> None:
+        """Say the state in words."""
+        self._words.say(self.model.words, *self.model.details, strong=True)
+
     def redraw(self) -> None:
         """Bring every control and every picture in line with the state."""
         for show in self._shows:
             show()
 
     def shows(self, draw: Callable[[], Any], *names: str) -> None:
-        """Call ``draw`` when one of these attributes of the state is new; without names, any."""
+        """Call ``draw`` when one of these attributes of the state is new; see ``DRAWN``."""
+        names = names or tuple(name for name in self.model.trait_names() if name != "message")
         drawn: Any = None
 
         def show() -> None:
             nonlocal drawn
-            model = self.model
-            now = [getattr(model, name) for name in names] if names else model.as_dict()
+            now = [getattr(self.model, name) for name in names]
             if drawn != now:
                 drawn = now
                 draw()
@@ -286,12 +376,12 @@ class View(ipywidgets.VBox):
         control: ipywidgets.ValueWidget,
         read: Callable[[], Any],
         write: Callable[[Any], Any],
-        options: Callable[[], list[tuple[str, Any]]] | None = None,
+        fit: Callable[[Any], Any] = lambda control: None,
     ) -> ipywidgets.ValueWidget:
         """Keep a control where ``read()`` is, and hand what a reader moves it to to ``write``.
 
         Args:
-            options: what a menu offers now; what is read is among it.
+            fit: lets the control offer what there is now; what is read is among it.
         """
 
         def moved(change: Any) -> None:
@@ -300,14 +390,11 @@ class View(ipywidgets.VBox):
                 show()  # it may not have been a choice
 
         def show() -> None:
-            now = read()
-            if options is not None and list(control.options) != options():
-                control.unobserve(moved, "value")  # new options move it to the first of them
-                control.options = options()
-                control.value = now
-                control.observe(moved, "value")
-            if not _same(control.value, now):
-                control.value = now
+            control.unobserve(moved, "value")
+            fit(control)  # new options move it to the first of them
+            if not _same(control.value, read()):
+                control.value = read()
+            control.observe(moved, "value")
 
         control.observe(moved, "value")
         self._shows.append(show)
@@ -316,26 +403,28 @@ class View(ipywidgets.VBox):
     def slider(
         self,
         name: str,
-        least: float,
-        most: float,
         step: float,
         text: str,
-        write: Callable[[Any], Any] | None = None,
+        most: float | None = None,
+        fit: Callable[[Any], Any] = lambda control: None,
         **look: Any,
     ) -> ipywidgets.ValueWidget:
-        """A slider for a trait, of whole numbers where ``step`` is one; ``write`` may set more.
+        """A slider for a trait, from its lower bound to its upper one, or to ``most``.
 
         It stands on the step nearest to the trait, which keeps what is between: a browser would
         go there by itself, and hand the kernel that for a reader's move.
         """
-        kind = ipywidgets.IntSlider if isinstance(step, int) else ipywidgets.FloatSlider
+        model, trait = self.model, self.model.traits()[name]
+        kind = ipywidgets.IntSlider if isinstance(trait, traitlets.Int) else ipywidgets.FloatSlider
+        limits = {"min": trait.min, "max": trait.max if most is None else most, "step": step}
+        control = kind(trait.min, **limits, **_look(text, **look))
 
         def read() -> float:
-            value = getattr(self.model, name)
-            return most if value > most - 1e-6 else round(round(value / step) * step, 6)
+            value = getattr(model, name)
+            nearest = round(round(value / step) * step, 6)
+            return control.max if value > control.max - 1e-6 else nearest
 
-        control = kind(least, min=least, max=most, step=step, **_look(text, **look))
-        return self.bind(control, read, write or partial(setattr, self.model, name))
+        return self.bind(control, read, partial(model.move, name), fit)
 
     def choice(
         self,
@@ -347,16 +436,30 @@ class View(ipywidgets.VBox):
         **look: Any,
     ) -> ipywidgets.ValueWidget:
         """Some values for a trait, on a slider or in a menu; a value beside them joins them."""
+        read = partial(getattr, self.model, name)
 
         def options() -> list[tuple[str, Any]]:
-            offered = list(values() if callable(values) else values)
-            now = getattr(self.model, name)
+            offered, now = list(values() if callable(values) else values), read()
             offered = offered if now in offered else sorted([*offered, now])
             return [(said(value), value) for value in offered]
 
         control = kind(options=options(), **_look(text, **look))
-        write = partial(setattr, self.model, name)
-        return self.bind(control, lambda: getattr(self.model, name), write, options)
+        offer = partial(setattr, control, "options")
+        return self.bind(control, read, partial(self.model.move, name), lambda _: offer(options()))
+
+    def menu(
+        self, values: Sequence[Any], text: str, read: Callable[[], Any], write: Any, **look: Any
+    ) -> ipywidgets.ValueWidget:
+        """A menu that may name what cannot be chosen, as 'your own'."""
+        return self.bind(ipywidgets.Dropdown(options=values, **_look(text, **look)), read, write)
+
+    def checkbox(
+        self, text: str, margin: str, read: Callable[[], bool], write: Callable[[bool], Any]
+    ) -> ipywidgets.ValueWidget:
+        """A small box to tick."""
+        layout = {"width": "auto", "margin": margin}
+        box = ipywidgets.Checkbox(False, description=text, indent=False, layout=layout)
+        return self.bind(box, read, write)
 
     def edge_menus(self, edges: Sequence[str], name: str = "arch") -> ipywidgets.VBox:
         """A menu of operations for each edge of the cell ``model.name``; one can be lit up."""
@@ -377,6 +480,47 @@ class View(ipywidgets.VBox):
     def reset_button(self, hint: str) -> ipywidgets.Button:
         """A button that goes back to the beginning."""
         return button("Reset", self.model.reset, hint)
+
+
+class PlayingView(View):
+    """A view of a state that goes on by itself, in the kernel's own event loop, between cells."""
+
+    START = "Play"
+    THING = "film"
+
+    def play_button(self, hint: str) -> ipywidgets.Button:
+        """A button that says and does the opposite of what the state is at."""
+        self._clock = Clock(self._tick)
+        self._start = button(self.START, self._start_or_pause, hint, "primary")
+        self._start.layout.width = "76px"
+        return self._start
+
+    def _start_or_pause(self) -> None:
+        (self.model.pause if self.model.running else self.model.run)()
+
+    def _tick(self, passed: float) -> bool:
+        """Go on for a moment; whether there is more to do."""
+        model = self.model
+        if self.comm is None:  # closed
+            return False
+        try:
+            with model.lock:
+                model.tick(passed)
+        except Exception as error:
+            model.running = False
+            model.message = f"The {self.THING} stopped: {type(error).__name__}: {error}"
+            raise
+        self.redraw()
+        return model.busy
+
+    def redraw(self) -> None:
+        """Bring controls, picture and words in line with the state, and see that it goes on."""
+        model = self.model
+        with model.lock:
+            self._start.description = "Pause" if model.running else self.START
+            super().redraw()
+            if model.busy and not self._clock.start():  # not in a notebook
+                model.halt()
 
 
 def _same(a: Any, b: Any) -> bool:
@@ -409,11 +553,11 @@ def button(text: str, action: Callable[[], Any], hint: str, kind: str = "") -> i
     return made
 
 
-def checkbox(text: str, margin: str) -> ipywidgets.Checkbox:
-    """A small box to tick."""
-    return ipywidgets.Checkbox(
-        False, description=text, indent=False, layout={"width": "auto", "margin": margin}
-    )
+def first_choices(scores: np.ndarray, truth: np.ndarray) -> str:
+    """How many of the architectures that a ranking puts first truly are among the best."""
+    k = max(1, round(TOP * len(truth)))
+    right = explain.precision_at(scores, truth, TOP) * k
+    return f"of the {k} it puts first, {right:.0f} are among the true first {k} of {len(truth)}"
 
 
 def pair(width: float, height: float, *ratios: float) -> tuple[Figure, Axes, Axes]:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from nas_lab import plots
 from nas_lab.spaces import nasbench201
 from nas_lab.strategies.halving import Hyperband, Rung
-from nas_lab.widgets.base import MovingPicture, State, View, Words, row
+from nas_lab.widgets.base import MovingPicture, State, View, row
 
 EPOCHS = (1, 2, 4, 8, 9, 16, 27, 32, 64, 81)
 """Lengths of a whole training to choose from: powers of 2 and of 3, which divide evenly."""
@@ -45,9 +45,13 @@ class BudgetState(State):
         return Hyperband(nasbench201(), epochs=self.epochs, eta=self.eta).brackets
 
     @property
-    def pointed(self) -> int:
-        """The bracket that is looked at."""
-        return min(self.bracket, len(self.brackets) - 1)
+    def number(self) -> int:
+        """Of the bracket that is looked at, from 1."""
+        return min(self.bracket + 1, len(self.brackets))
+
+    @number.setter
+    def number(self, value: int) -> None:
+        self.bracket = value - 1
 
     @property
     def words(self) -> str:
@@ -63,12 +67,12 @@ class BudgetState(State):
         )
 
     @property
-    def bracket_words(self) -> str:
+    def details(self) -> list[str]:
         """The bracket that is looked at, rung by rung."""
-        rungs = self.brackets[self.pointed]
+        rungs = self.brackets[self.number - 1]
         steps = ", then ".join(f"{rung.archs} to epoch {rung.epochs}" for rung in rungs)
         spent = sum(rung.cost for rung in rungs)
-        return f"Bracket {self.pointed + 1} trains {steps}: {spent:,} epochs."
+        return [f"Bracket {self.number} trains {steps}: {spent:,} epochs."]
 
 
 def _count(n: int, what: str) -> str:
@@ -90,28 +94,17 @@ class BudgetDivider(View):
         controls = row(
             self.choice("epochs", EPOCHS, "epochs"),
             self.choice("eta", ETAS, "eta"),
-            self._bracket(),
+            self.choice("number", lambda: range(1, len(self.model.brackets) + 1), "bracket"),
             self.reset_button("back to the first setting"),
         )
         figure = Figure(figsize=(8.6, 3.9), facecolor="white")
         self._boxes = plots.BracketBoxes(figure.add_axes((0.09, 0.14, 0.9, 0.77)), MOST)
-        self._picture, self._words = MovingPicture(figure, self._boxes, dpi=120), Words()
-        self.shows(self._draw)
+        self._picture = MovingPicture(figure, self._boxes, dpi=120)
         return [controls, self._words, self._picture]
 
-    def _bracket(self) -> ipywidgets.ValueWidget:
-        numbers = [(f"{n}", n) for n in range(1, MOST + 1)]
-        return self.bind(
-            ipywidgets.SelectionSlider(
-                options=numbers, description="bracket", layout={"width": "330px"}
-            ),
-            lambda: self.model.pointed + 1,
-            lambda number: setattr(self.model, "bracket", number - 1),
-            lambda: numbers[: len(self.model.brackets)],
-        )
-
-    def _draw(self) -> None:
+    def draw(self) -> None:
+        """Draw the brackets."""
         model = self.model
-        self._boxes.update(model.brackets, model.pointed)
-        self._picture.draw(f"What each bracket spends. {model.words} {model.bracket_words}")
-        self._words.say(model.words, model.bracket_words, strong=True)
+        self._boxes.update(model.brackets, model.number - 1)
+        said = " ".join([model.words, *model.details])
+        self._picture.draw(f"What each bracket spends. {said}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import ipywidgets
@@ -16,7 +16,7 @@ from nas_lab.estimation import Table
 from nas_lab.estimation.pareto import pareto_front, weighted_loss
 from nas_lab.plots import duration, part_label
 from nas_lab.spaces import Arch
-from nas_lab.widgets.base import MovingPicture, Picture, State, View, Words, pair, row
+from nas_lab.widgets.base import MovingPicture, Number, Picture, State, View, pair, row
 
 HIGHEST = 8.0
 """Largest beta: from there on every device in the catalogue gets its quickest network."""
@@ -75,13 +75,15 @@ class EdgeState(State):
     """
 
     device = traitlets.Unicode().tag(keep=True)
-    beta = traitlets.Float(min=0.0, max=HIGHEST).tag(keep=True)
+    beta = Number(0.6, 0.0, HIGHEST).tag(keep=True)
 
     def __init__(
         self, device: str = "raspberry_pi_4", beta: float = 0.6, *, table: Table | None = None
     ) -> None:
         self.table = table or Table.load()
-        self._landscapes: dict[str, Landscape] = {}
+        self._landscape = lru_cache(maxsize=None)(
+            lambda name: Landscape.of(self.table, DEVICES[name])
+        )
         super().__init__(device=device, beta=beta)
 
     @traitlets.validate("device")
@@ -93,19 +95,12 @@ class EdgeState(State):
     @property
     def landscape(self) -> Landscape:
         """All networks on the device; counted once for each device."""
-        if self.device not in self._landscapes:
-            self._landscapes[self.device] = Landscape.of(self.table, DEVICES[self.device])
-        return self._landscapes[self.device]
-
-    @property
-    def rank(self) -> int:
-        """Place of the chosen network on the front, 0 for the quickest."""
-        return self.landscape.chosen(self.beta)
+        return self._landscape(self.device)
 
     @property
     def place(self) -> int:
         """Place of the chosen network in the table."""
-        return int(self.landscape.front[self.rank])
+        return int(self.landscape.front[self.landscape.chosen(self.beta)])
 
     @property
     def arch(self) -> Arch:
@@ -132,23 +127,20 @@ class EdgeState(State):
         )
 
     @property
-    def front_words(self) -> str:
-        """Where it is on the front, and what the front's ends are."""
-        known = self.landscape
-        quick, good = known.front[0], known.front[-1]
-        return (
-            f"point {self.rank + 1} of {len(known.front)} on the front, which reaches from "
-            f"{known.accuracies[quick]:.1%} in {duration(known.seconds[quick])} to "
-            f"{known.accuracies[good]:.1%} in {duration(known.seconds[good])}; "
-            f"the slider chooses {known.reachable} of its points"
+    def details(self) -> list[str]:
+        """Where it is on the front, what the front's ends are, and what takes longest."""
+        known, first = self.landscape, self.parts[0]
+        quickest, best = (
+            f"{known.accuracies[end]:.1%} in {duration(known.seconds[end])}"
+            for end in (known.front[0], known.front[-1])
         )
-
-    @property
-    def slowest_words(self) -> str:
-        """What takes longest."""
-        first = self.parts[0]
         share = first.seconds / self.profile.seconds
-        return f"slowest: {part_label(first)}, {duration(first.seconds)} or {share:.0%}"
+        return [
+            f"point {known.chosen(self.beta) + 1} of {len(known.front)} on the front, which "
+            f"reaches from {quickest} to {best}; the slider chooses {known.reachable} of its "
+            "points",
+            f"slowest: {part_label(first)}, {duration(first.seconds)} or {share:.0%}",
+        ]
 
 
 class EdgeDevices(View):
@@ -160,49 +152,40 @@ class EdgeDevices(View):
         "and look for points of the front that it jumps over. Then change the device, and look at "
         "what the time goes to. (By keyboard: Tab to the slider, then the arrow keys.)"
     )
+    DRAWN = ("device", "place")
 
     def build(self) -> list[ipywidgets.Widget]:
         """Menu and slider above words, charts and cell."""
-        names, menu = list(DEVICES), ipywidgets.Dropdown
-        look: dict[str, Any] = {"width": "300px", "readout_format": ".1f"}
         controls = row(
-            self.choice("device", names, "device", _title, menu, width="430px"),
-            self.slider("beta", 0.0, HIGHEST, STEP, "beta", **look),
+            self.choice(
+                "device", list(DEVICES), "device", _title, ipywidgets.Dropdown, width="430px"
+            ),
+            self.slider("beta", STEP, "beta", width="300px", readout_format=".1f"),
             self.reset_button("back to the first device and beta"),
         )
-        self._charts: dict[str, tuple[Any, ...]] = {}
-        self._words, self._cell = Words(), Picture()
-        self._picture = MovingPicture(*self._chart())
-        self.shows(self._say, "device", "beta")
-        self.shows(self._draw, "device", "place")
+        self._chart = lru_cache(maxsize=None)(self._make_chart)
+        self._picture, self._cell = MovingPicture(*self._chart(self.model.device)), Picture()
         return [controls, self._words, self._picture, self._cell]
 
-    def _chart(self) -> tuple[Any, ...]:
+    def _make_chart(self, device: str) -> tuple[Any, ...]:
         """Figure, front and bars of the device, laid out when it is first chosen."""
-        if self.model.device not in self._charts:
-            known = self.model.landscape
-            figure, left, right = pair(9.2, 3.7, 1, 1)
-            title = f"{known.device.title}: which network?"
-            front = plots.FrontChart(left, known.seconds, known.accuracies, known.front, title)
-            self._charts[self.model.device] = (figure, front, plots.TimeBars(right))
-        return self._charts[self.model.device]
+        known = self.model.landscape
+        figure, left, right = pair(9.2, 3.7, 1, 1)
+        title = f"{known.device.title}: which network?"
+        front = plots.FrontChart(left, known.seconds, known.accuracies, known.front, title)
+        return figure, front, plots.TimeBars(right)
 
-    def _say(self) -> None:
+    def draw(self) -> None:
+        """Draw the front, the bars and the chosen cell."""
         model = self.model
-        self._words.say(model.words, model.front_words, model.slowest_words, strong=True)
-
-    def _draw(self) -> None:
-        model = self.model
-        figure, front, bars = self._chart()
+        figure, front, bars = self._chart(model.device)
         if figure is not self._picture.figure:
             self._picture.lay_out(figure, front, bars)
         front.point_at(model.place)
         bars.update(model.parts)
         self._picture.draw(f"Accuracy against latency, and the slowest operations. {model.words}")
-        self._cell.draw(
-            lambda ax: plots.architecture(model.table.space, model.arch, ax),
-            f"Graph of the chosen cell. {model.words}",
-        )
+        alt = f"Graph of the chosen cell. {model.words}"
+        self._cell.draw(plots.architecture, model.table.space, model.arch, None, alt)
 
 
 def _title(device: str) -> str:

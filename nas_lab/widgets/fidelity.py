@@ -11,10 +11,7 @@ import traitlets
 
 from nas_lab import explain, plots
 from nas_lab.estimation import ShortcutTable, Table
-from nas_lab.widgets.base import MovingPicture, State, View, Words, pair, row
-
-TOP = 0.1
-"""Share of the architectures that counts as the best."""
+from nas_lab.widgets.base import TOP, MovingPicture, State, View, first_choices, one_of, pair, row
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,16 +74,11 @@ class FidelityState(State):
 
     @traitlets.validate("epochs")
     def _check_epochs(self, proposal: traitlets.Bunch) -> int:
-        if proposal["value"] > self.all_epochs:
-            raise traitlets.TraitError(f"epochs go from 1 to {self.all_epochs}")
-        return proposal["value"]
+        return one_of(proposal, range(1, self.all_epochs + 1))
 
     @traitlets.validate("images")
     def _check_images(self, proposal: traitlets.Bunch) -> int:
-        if proposal["value"] not in self.fidelities.images:
-            known = ", ".join(f"{n:,}" for n in self.fidelities.images)
-            raise traitlets.TraitError(f"trainings were measured with {known} images")
-        return proposal["value"]
+        return one_of(proposal, self.fidelities.images)
 
     # ---- what follows from the setting -------------------------------------------------------
 
@@ -106,16 +98,6 @@ class FidelityState(State):
         return self.fidelities.scores[self.place]
 
     @property
-    def tau(self) -> float:
-        """Kendall's tau with the truth."""
-        return float(self.fidelities.tau[self.place])
-
-    @property
-    def precision(self) -> float:
-        """Share of the chosen tenth that truly belongs to the best tenth."""
-        return explain.precision_at(self.scores, self.fidelities.truth, TOP)
-
-    @property
     def regret(self) -> float:
         """What the truth of the first choice lacks to the best; ties share the choice."""
         truth, best = self.fidelities.truth, self.scores == self.scores.max()
@@ -127,18 +109,16 @@ class FidelityState(State):
         cost = self.fidelities.cost[self.place]
         return (
             f"{self.images:,} images, {self.epochs} of {self.all_epochs} epochs: "
-            f"{cost:.0%} of the cost, tau = {self.tau:.2f}"
+            f"{cost:.0%} of the cost, tau = {self.fidelities.tau[self.place]:.2f}"
         )
 
     @property
-    def choice_words(self) -> str:
+    def details(self) -> list[str]:
         """What a search would get that believed this ranking."""
-        n = len(self.fidelities.truth)
-        k = max(1, round(TOP * n))
-        return (
-            f"of the {k} it puts first, {self.precision * k:.0f} are among the true first {k} "
-            f"of {n}; its first choice is {100 * self.regret:.1f} points below the best"
-        )
+        return [
+            f"{first_choices(self.scores, self.fidelities.truth)}; "
+            f"its first choice is {100 * self.regret:.1f} points below the best"
+        ]
 
 
 class FidelitySlider(View):
@@ -155,7 +135,7 @@ class FidelitySlider(View):
         known, epochs = self.model.fidelities, self.model.all_epochs
         controls = row(
             self.choice("images", known.images, "images", "{:,}".format),
-            self.slider("epochs", 1, epochs, 1, "epochs"),
+            self.slider("epochs", 1, "epochs", epochs),
             self.reset_button("back to the first setting"),
         )
         figure, left, right = pair(9.2, 3.9, 1, 1.15)
@@ -165,14 +145,13 @@ class FidelitySlider(View):
         names = [f"{n:,} images" for n in known.images]
         self._ranks = plots.RankScatter(left, len(known.truth), TOP)
         self._costs = plots.CostOfRanking(right, known.cost, known.tau, names)
-        self._picture, self._words = MovingPicture(figure, self._ranks, self._costs), Words()
-        self.shows(self._draw)
+        self._picture = MovingPicture(figure, self._ranks, self._costs)
         return [controls, self._words, self._picture]
 
-    def _draw(self) -> None:
+    def draw(self) -> None:
+        """Draw the ranks, and the setting among the costs."""
         model = self.model
         self._ranks.update(model.scores, model.fidelities.truth)
         self._costs.point_at(*model.place)
-        self._words.say(model.words, model.choice_words, strong=True)
         alt = f"Ranks by the cheap training against true ranks, and tau against cost. {model.words}"
         self._picture.draw(alt)

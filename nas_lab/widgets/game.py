@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
 
@@ -19,8 +18,8 @@ from nas_lab.history import Evaluation
 from nas_lab.plots import label
 from nas_lab.spaces import Arch
 from nas_lab.strategies import race
-from nas_lab.widgets.base import Picture, State, View, Words, button, column, row, table
-from nas_lab.widgets.cell_builder import CellState
+from nas_lab.widgets.base import Architecture, Picture, View, Words, button, column, row, table
+from nas_lab.widgets.cell_builder import Cell
 
 PICKS = 10
 """Trainings that the reader has, and each run of a search."""
@@ -41,22 +40,7 @@ SETTINGS_WORDS = (
 )
 
 
-@dataclass(frozen=True)
-class Pick:
-    """A cell that the reader had trained.
-
-    Attributes:
-        arch: the cell.
-        result: its validation accuracy, and what the training cost.
-        best: the highest accuracy up to this pick.
-    """
-
-    arch: Arch
-    result: Evaluation
-    best: float
-
-
-class GameState(State):
+class GameState(Cell):
     """Ten picks against searches with ten trials.
 
     Args:
@@ -66,24 +50,18 @@ class GameState(State):
         picks: the cells trained so far, ten at most. One that comes again counts again.
 
     Raises:
-        TypeError, ValueError: ``arch`` or a pick is no cell, ``edge`` is no edge, or there are
-            more than ten picks.
+        TypeError, ValueError: ``arch`` or a pick is no cell, or there are more than ten picks.
+        traitlets.TraitError: ``edge`` is no edge.
     """
 
-    arch = traitlets.Any(SKIPS).tag(keep=True)
-    edge = traitlets.Int(None, allow_none=True).tag(keep=True)
+    arch = Architecture(SKIPS).tag(keep=True)
     picks = traitlets.Any(()).tag(keep=True)
 
     def __init__(self, table: Table | None = None, **settings: Any) -> None:
-        self.table = Table.load() if table is None else table
-        self.space = self.table.space
+        self.table = table or Table.load()
+        self.skeleton = self.table.skeleton
         super().__init__(**settings)
         self.message = self._status
-
-    @traitlets.validate("arch", "edge")
-    def _check_cell(self, proposal: traitlets.Bunch) -> Any:
-        name, value = proposal["trait"].name, proposal["value"]
-        return getattr(CellState(**{name: value}), name)
 
     @traitlets.validate("picks")
     def _check_picks(self, proposal: traitlets.Bunch) -> list[Arch]:
@@ -92,19 +70,17 @@ class GameState(State):
             raise ValueError(f"{len(picks)} picks: the game has {PICKS}")
         return picks
 
-    @property
-    def cell(self) -> CellState:
-        """All that follows from the cell in the menus: its words, its size."""
-        return CellState(self.arch, edge=self.edge, skeleton=self.table.skeleton)
-
     # ---- the picks ---------------------------------------------------------------------------
 
     @property
-    def tried(self) -> list[Pick]:
-        """The picks with their results, in their order."""
-        results = [self.table(arch) for arch in self.picks]
-        bests = np.fmax.accumulate([result.score for result in results])
-        return [Pick(*pick) for pick in zip(self.picks, results, bests.tolist(), strict=True)]
+    def results(self) -> list[Evaluation]:
+        """Validation accuracies of the picks, and what their trainings cost."""
+        return [self.table(arch) for arch in self.picks]
+
+    @property
+    def incumbent(self) -> np.ndarray:
+        """The highest accuracy up to each pick."""
+        return np.fmax.accumulate([result.score for result in self.results])
 
     @property
     def left(self) -> int:
@@ -112,19 +88,20 @@ class GameState(State):
         return PICKS - len(self.picks)
 
     @property
-    def best(self) -> Pick:
-        """The pick with the highest accuracy, the first of them.
+    def best(self) -> int:
+        """Place of the pick with the highest accuracy, the first of them."""
+        scores = [result.score for result in self.results]
+        return int(np.nan_to_num(scores, nan=-1).argmax())
 
-        Raises:
-            ValueError: there is none yet.
-        """
-        return max(self.tried, key=lambda pick: np.nan_to_num(pick.result.score, nan=-1))
+    @property
+    def best_score(self) -> float:
+        """Its accuracy."""
+        return self.results[self.best].score
 
     def choose(self, edge: int, token: int) -> None:
         """Give an edge another operation, and point at it."""
         with self.hold_trait_notifications():
-            self.edge = edge
-            self.arch = (*self.arch[:edge], token, *self.arch[edge + 1 :])
+            super().choose(edge, token)
             self.message = self._status
 
     def train(self) -> None:
@@ -177,10 +154,9 @@ class GameState(State):
         """How many picks are spent, and the best so far."""
         if not self.picks:
             return f"{PICKS} trainings to spend"
-        place = self.tried.index(self.best) + 1
         return (
             f"{len(self.picks)} of {PICKS} trainings spent; "
-            f"your best so far: {self.best.result.score:.1%} (pick {place})"
+            f"your best so far: {self.best_score:.1%} (pick {self.best + 1})"
         )
 
     # ---- the end -----------------------------------------------------------------------------
@@ -195,36 +171,25 @@ class GameState(State):
         return race({name: make}, self.table, PICKS, SEEDS[name])[name].incumbent[:, -1]
 
     @property
-    def beaten(self) -> dict[str, int]:
-        """How many runs of each strategy have a best below the reader's."""
-        yours = self.best.result.score
-        return {name: int((yours > bests).sum()) for name, bests in self.rivals.items()}
-
-    @property
-    def regret(self) -> float:
-        """How far the reader's best is below the best of the table."""
-        return float(np.nanmax(self.table.scores())) - self.best.result.score
-
-    @property
     def verdict(self) -> str:
         """Where the reader's best of ten stands among those of the searches."""
-        shares = [
-            f"{100 * beaten // len(self.rivals[name])}% of {len(self.rivals[name])} runs "
+        yours = self.best_score
+        *shares, last = (
+            f"{100 * int((yours > bests).sum()) // len(bests)}% of {len(bests)} runs "
             f"of {label(name)}"  # rounded down: 100% are all of them
-            for name, beaten in self.beaten.items()
-        ]
-        said = f"{', '.join(shares[:-1])} and {shares[-1]}"
-        return f"Your best of ten, {self.best.result.score:.1%}, beats {said}."
+            for name, bests in self.rivals.items()
+        )
+        return f"Your best of ten, {yours:.1%}, beats {', '.join(shares)} and {last}."
 
     @property
     def truth_words(self) -> str:
         """How far the reader's best is from the best of all, and its test accuracy."""
-        scores = self.table.scores()
-        place = 1 + int((scores > self.best.result.score).sum())
+        scores, yours = self.table.scores(), self.best_score
+        best, place = float(np.nanmax(scores)), 1 + int((scores > yours).sum())
         return (
-            f"It is {100 * self.regret:.1f} points below the best of the table "
-            f"({np.nanmax(scores):.1%}), number {place:,} of {len(scores):,} cells. "
-            f"On the test set, looked at once: {self.table.test(self.best.arch):.1%}."
+            f"It is {100 * (best - yours):.1f} points below the best of the table "
+            f"({best:.1%}), number {place:,} of {len(scores):,} cells. On the test set, "
+            f"looked at once: {self.table.test(self.picks[self.best]):.1%}."
         )
 
 
@@ -240,6 +205,7 @@ class PickTen(View):
         "a cell as you can; then searches with as many trainings are your rivals. Look for what "
         "helps alone and what helps together. (By keyboard: Space opens a menu.)"
     )
+    DRAWN = ("arch", "edge")
 
     def build(self) -> list[ipywidgets.Widget]:
         """Buttons above menus and cell, then the end of the game, then the picks."""
@@ -247,28 +213,26 @@ class PickTen(View):
         hint = "look its validation accuracy up in the table; that costs one of your trainings"
         train = button("Train", model.train, hint, "primary")
         self._cell, self._end, self._picks = Picture(), ipywidgets.HTML(), ipywidgets.HTML()
-        self._message, self._words, self._verdict = Words(), Words(), Words()
-        menus = self.edge_menus(model.cell.edges)
+        self._verdict = Words()
         self.shows(lambda: setattr(train, "description", f"Train ({model.left} left)"), "left")
-        self.shows(self._draw_cell, "arch", "edge")
-        self.shows(lambda: self._message.say(model.message), "message")
         self.shows(self._draw_end, "picks")
         self.shows(self._list_picks, "picks", "arch")
         return [
             row(train, self.reset_button("start anew with ten trainings")),
-            row(menus, column(self._cell, self._message, self._words)),
+            row(self.edge_menus(model.edges), column(self._cell, self._message, self._words)),
             self._verdict,
             self._end,
             self._picks,
         ]
 
-    def _draw_cell(self) -> None:
-        model, cell = self.model, self.model.cell
-        self._cell.draw(
-            lambda ax: plots.architecture(model.space, model.arch, ax, model.edge),
-            f"Graph of the cell. {cell.cell_words}",
-        )
-        self._words.say(cell.size_words, cell.path_words)
+    def say(self) -> None:
+        """Say the size of the cell, and what is wrong with it."""
+        self._words.say(self.model.words, *self.model.details)
+
+    def draw(self) -> None:
+        """Draw the cell."""
+        model, alt = self.model, f"Graph of the cell. {self.model.cell_words}"
+        self._cell.draw(plots.architecture, model.space, model.arch, model.edge, alt)
 
     def _draw_end(self) -> None:
         """After the tenth pick: the verdict, and a picture of all rivals."""
@@ -280,22 +244,17 @@ class PickTen(View):
         self._verdict.say(model.verdict, model.truth_words, strong=True)
         figure = Figure(figsize=(8.6, 2.9), layout="constrained")
         best = float(np.nanmax(model.table.scores()))
-        ax = plots.bests(model.rivals, model.best.result.score, best, figure.subplots())
+        ax = plots.bests(model.rivals, model.best_score, best, figure.subplots())
         picture = plots.image_html(ax, f"Bests of {PICKS} trainings. {model.verdict}")
         self._end.value = f'{picture}<div class="nas-lab-words">{SETTINGS_WORDS}</div>'
 
     def _list_picks(self) -> None:
         model = self.model
         heads = ["pick", "validation accuracy", "best so far", "seconds"]
+        picked = zip(model.picks, model.results, model.incumbent, strict=True)
         rows = [
-            [
-                f"{place}",
-                f"{pick.result.score:.1%}",
-                f"{pick.best:.1%}",
-                f"{pick.result.cost:.1f}",
-                model.cell.operations(pick.arch),
-            ]
-            for place, pick in enumerate(model.tried, start=1)
+            [f"{n}", f"{r.score:.1%}", f"{best:.1%}", f"{r.cost:.1f}", model.operations(arch)]
+            for n, (arch, r, best) in enumerate(picked, start=1)
         ]
         listed = table([*heads, "operations, in the order of the menus"], rows, model.known)
         self._picks.value = html.escape(model.picks_words) + (listed if rows else "")

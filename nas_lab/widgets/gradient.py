@@ -5,18 +5,16 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import ipywidgets
 import numpy as np
 import traitlets
+from scipy.special import log_softmax
 
 from nas_lab import plots
 from nas_lab.estimation import Table
-from nas_lab.widgets.base import MovingPicture, State, View, Words, button, pair, row
-
-if TYPE_CHECKING:
-    import torch
+from nas_lab.widgets.base import MovingPicture, Number, State, View, button, pair, row
 
 RATE = 0.1
 """Learning rate of the exact ascent."""
@@ -74,18 +72,18 @@ class GradientState(State):
         traitlets.TraitError: a number out of range.
     """
 
-    baseline = traitlets.Float(0.0, min=0, max=1.5).tag(keep=True)
+    baseline = Number(0.0, 0.0, 1.5).tag(keep=True)
     batch = traitlets.Int(4, min=1, max=64).tag(keep=True)
-    entropy = traitlets.Float(0.0, min=0, max=1).tag(keep=True)
+    entropy = Number(0.0, 0.0, 1.0).tag(keep=True)
     learnt = traitlets.Int(20, min=0, max=MOST).tag(keep=True)
     draw = traitlets.Int(0, min=0).tag(keep=True)
 
     def __init__(self, table: Table | None = None, **settings: Any) -> None:
-        self.table = Table.load() if table is None else table
+        self.table = table or Table.load()
         self.space = self.table.space
         super().__init__(**settings)
         self._path = lru_cache(maxsize=8)(self._ascend)
-        self._known: tuple[Any, Estimates] | None = None
+        self._estimates = lru_cache(maxsize=1)(self._estimate)
 
     def take_mean(self) -> None:
         """Put the baseline to the mean reward, which is what a moving average finds."""
@@ -95,7 +93,7 @@ class GradientState(State):
         """Draw other batches."""
         self.draw += 1
 
-    # ---- the table as arrays -----------------------------------------------------------------
+    # ---- exact values, by enumeration --------------------------------------------------------
 
     @cached_property
     def _scores(self) -> np.ndarray:
@@ -107,70 +105,59 @@ class GradientState(State):
         """Every architecture, [size, D K]."""
         return np.stack([self.space.one_hot(arch).ravel() for arch in self.space])
 
-    # ---- exact ascent ------------------------------------------------------------------------
+    def _exact(self, logits: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Probabilities [size], E[score], H, and the gradients of both in the logits, [D K]."""
+        log_w = log_softmax(logits, axis=1)
+        w, p = np.exp(log_w), np.exp(self._one_hot @ log_w.ravel())
+        accuracy = p @ self._scores
+        # grad log p(arch) = one_hot(arch) - w
+        climb = (p * self._scores) @ self._one_hot - accuracy * w.ravel()
+        entropies = -(w * log_w).sum(axis=1, keepdims=True)
+        spread = -w * (log_w + entropies)  # dH/dlogit_k = -w_k (log w_k + H)
+        return p, accuracy, entropies.sum(), climb, spread.ravel()
 
     def _ascend(self, entropy: float) -> np.ndarray:
-        """Logits after 0, 1, ... ``MOST`` exact steps, [MOST + 1, D, K]."""
-        import torch
-
-        from nas_lab import runtime
-
-        shape = [len(decision.options) for decision in self.space.decisions]
-        scores = torch.tensor(self._scores, dtype=torch.float32).reshape(shape)
-        logits = torch.zeros(self.space.mask.shape, requires_grad=True)
-        adam = torch.optim.Adam([logits], lr=RATE)
-        path = [logits.detach().clone()]
-        with runtime.threads(1):
-            for _ in range(MOST):
-                adam.zero_grad()
-                (-objective(scores, logits, entropy)).backward()
-                adam.step()
-                path.append(logits.detach().clone())
-        return torch.stack(path).numpy()
+        """Logits after 0, 1, ... ``MOST`` exact steps of Adam, [MOST + 1, D, K]."""
+        path = [np.zeros(self.space.mask.shape)]
+        first = second = np.zeros(self.space.mask.shape)
+        for step in range(1, MOST + 1):
+            *_, climb, spread = self._exact(path[-1])
+            gradient = (climb + entropy * spread).reshape(first.shape)
+            first = 0.9 * first + 0.1 * gradient
+            second = 0.999 * second + 0.001 * gradient**2
+            size = np.sqrt(second / (1 - 0.999**step)) + 1e-8
+            path.append(path[-1] + RATE * first / (1 - 0.9**step) / size)
+        return np.stack(path)
 
     # ---- estimates ---------------------------------------------------------------------------
 
     @property
     def estimates(self) -> Estimates:
         """What follows from the setting; computed once for each."""
-        key = (self.baseline, self.batch, self.entropy, self.learnt, self.draw)
-        if self._known is None or self._known[0] != key:
-            self._known = (key, self._estimate())
-        return self._known[1]
+        return self._estimates(self.baseline, self.batch, self.entropy, self.learnt, self.draw)
 
-    def _estimate(self) -> Estimates:
-        w, pull = _policy(self._path(self.entropy)[self.learnt])
-        flat = w.ravel()
-        p = np.exp(self._one_hot @ np.log(flat))
-        entropy = float(-(flat * np.log(flat)).sum())
-        rewards = self._scores + self.entropy * entropy
-        accuracy = float(p @ self._scores)
-        reward = accuracy + self.entropy * entropy
-        # grad log p(arch) = one_hot(arch) - w, in logits
-        climb = (p * self._scores) @ self._one_hot - accuracy * flat  # grad E[score]
-        bonus = self.entropy * pull.ravel()
-        gradient = climb + bonus
+    def _estimate(
+        self, baseline: float, batch: int, weight: float, learnt: int, draw: int
+    ) -> Estimates:
+        logits = self._path(weight)[learnt]
+        p, accuracy, entropy, climb, spread = self._exact(logits)
+        w = np.exp(log_softmax(logits, axis=1))
+        flat, bonus = w.ravel(), weight * spread
+        rewards, reward = self._scores + weight * entropy, float(accuracy + weight * entropy)
         squared = len(w) - 2 * self._one_hot @ flat + flat @ flat  # of grad log p
 
         def noise(baseline: float) -> float:
             mean_square = p @ ((rewards - baseline) ** 2 * squared)
             return math.sqrt(max(0.0, mean_square - climb @ climb))
 
-        rng = np.random.default_rng(self.draw)
-        drawn = np.searchsorted(p.cumsum(), p.sum() * rng.random((DRAWN, self.batch)))
-        gains = (rewards[drawn] - self.baseline)[:, :, None]
+        rng, gradient = np.random.default_rng(draw), climb + bonus
+        drawn = np.searchsorted(p.cumsum(), p.sum() * rng.random((DRAWN, batch)))
+        gains = (rewards[drawn] - baseline)[:, :, None]
         steps = (gains * (self._one_hot[drawn] - flat)).mean(axis=1) + bonus
         lengths = np.linalg.norm(steps, axis=1) * np.linalg.norm(gradient)
-        return Estimates(
-            w,
-            gradient.reshape(w.shape),
-            reward,
-            accuracy,
-            entropy,
-            noise(self.baseline),
-            noise(reward),
-            np.divide(steps @ gradient, lengths, out=np.zeros(DRAWN), where=lengths > 0),
-        )
+        cosines = np.divide(steps @ gradient, lengths, out=np.zeros(DRAWN), where=lengths > 0)
+        found = w, gradient.reshape(w.shape), reward, float(accuracy), float(entropy)
+        return Estimates(*found, noise(baseline), noise(reward), cosines)
 
     # ---- in words ----------------------------------------------------------------------------
 
@@ -188,25 +175,20 @@ class GradientState(State):
         )
 
     @property
-    def need_words(self) -> str:
-        """How many architectures a step has to train."""
-        found = self.estimates
-        length = float(np.linalg.norm(found.gradient))
-        now, then = (math.ceil((noise / length) ** 2) for noise in (found.noise, found.least))
-        return (
-            "for a noise no longer than the gradient, a step has to train "
-            f"{_count(max(1, now))} architectures; with that baseline {_count(max(1, then))}"
-        )
-
-    @property
-    def policy_words(self) -> str:
-        """What the policy draws."""
+    def details(self) -> list[str]:
+        """How many architectures a step has to train, and what the policy draws."""
         found, size = self.estimates, self.space.size
-        return (
+        length = float(np.linalg.norm(found.gradient))
+        now, then = (
+            _count(max(1, math.ceil((noise / length) ** 2))) for noise in (found.noise, found.least)
+        )
+        return [
+            "for a noise no longer than the gradient, a step has to train "
+            f"{now} architectures; with that baseline {then}",
             f"the policy after {self.learnt} exact steps draws cells of {found.accuracy:.1%} on "
             f"average; its entropy is {found.entropy:.1f} of {math.log(size):.1f} nats, that of a "
-            f"free choice among {math.exp(found.entropy):,.0f} of {size:,} cells"
-        )
+            f"free choice among {math.exp(found.entropy):,.0f} of {size:,} cells",
+        ]
 
 
 def _count(number: float, digits: int = 0) -> str:
@@ -214,30 +196,6 @@ def _count(number: float, digits: int = 0) -> str:
     if number > MANY:
         return f"more than {MANY:,}"
     return f"{number:,.{digits if number < 100 else 0}f}"
-
-
-def objective(scores: torch.Tensor, logits: torch.Tensor, entropy: float) -> torch.Tensor:
-    """J = E[score] + entropy H(p) of a factorised policy, exactly.
-
-    Args:
-        scores: of every architecture, an axis for each decision.
-        logits: [D, K].
-        entropy: weight of H.
-    """
-    log_w = logits.log_softmax(dim=1)
-    w = log_w.exp()
-    for weights in w.flip(0):
-        scores = scores @ weights  # the last decision is averaged out
-    return scores - entropy * (w * log_w).sum()
-
-
-def _policy(logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """w[D, K], and the gradient of its entropy with respect to the logits [D, K]."""
-    logits = logits.astype(float)
-    log_w = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
-    w = np.exp(log_w)
-    entropy = -(w * log_w).sum(axis=1, keepdims=True)
-    return w, -w * (log_w + entropy)  # dH/dlogit_k = -w_k (log w_k + H)
 
 
 class GradientSliders(View):
@@ -257,12 +215,12 @@ class GradientSliders(View):
         mean = "put the baseline to the mean reward, which a moving average finds"
         weights = (0.0, 0.001, 0.003, 0.01, 0.03, 0.1)
         first = row(
-            self.slider("baseline", 0.0, 1.5, 0.01, "baseline b", **look),
+            self.slider("baseline", 0.01, "baseline b", **look),
             self.choice("batch", (1, 2, 4, 8, 16, 32, 64), "batch m", **look),
             button("Mean reward", model.take_mean, mean),
         )
         second = row(
-            self.slider("learnt", 0, MOST, 10, "steps learnt", **look),
+            self.slider("learnt", 10, "steps learnt", **look),
             self.choice("entropy", weights, "entropy weight", **look),
             button("Draw again", model.draw_again, "other batches, same setting"),
             self.reset_button("back to the first setting"),
@@ -272,13 +230,12 @@ class GradientSliders(View):
         plots.chart(left, "Where does one step point?", cosine, f"share of {DRAWN} steps")
         plots.chart(right, "The policy w that takes the step", "", "")
         self._bars, self._w = plots.CosineBars(left), plots.PolicyMatrix(right, model.space)
-        self._picture, self._words = MovingPicture(figure, self._bars, self._w, dpi=120), Words()
-        self.shows(self._draw)
+        self._picture = MovingPicture(figure, self._bars, self._w, dpi=120)
         return [first, second, self._words, self._picture]
 
-    def _draw(self) -> None:
+    def draw(self) -> None:
+        """Draw the directions of the steps, and the policy."""
         model = self.model
         self._bars.update(model.estimates.cosines)
         self._w.update(model.estimates.w)
-        self._words.say(model.words, model.need_words, model.policy_words, strong=True)
         self._picture.draw(f"Directions of {DRAWN} steps, and the policy w. {model.words}.")

@@ -12,10 +12,7 @@ import traitlets
 
 from nas_lab import explain, plots
 from nas_lab.estimation import OneShotRuns, Table
-from nas_lab.widgets.base import MovingPicture, State, View, Words, pair, row
-
-TOP = 0.1
-"""Share of the architectures that counts as the best."""
+from nas_lab.widgets.base import TOP, MovingPicture, State, View, first_choices, one_of, pair, row
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,16 +111,11 @@ class OneShotState(State):
 
     @traitlets.validate("method")
     def _check_method(self, proposal: traitlets.Bunch) -> str:
-        if proposal["value"] not in self.rankings.methods:
-            known = ", ".join(self.rankings.methods)
-            raise traitlets.TraitError(f"no method is called {proposal['value']!r}: {known}")
-        return proposal["value"]
+        return one_of(proposal, self.rankings.methods)
 
     @traitlets.validate("checkpoint")
     def _check_checkpoint(self, proposal: traitlets.Bunch) -> int:
-        if proposal["value"] >= self.count:
-            raise traitlets.TraitError(f"checkpoints go from 0 to {self.count - 1}")
-        return proposal["value"]
+        return one_of(proposal, range(self.count))
 
     @traitlets.observe("method")
     def _keep_to_its_checkpoints(self, change: traitlets.Bunch) -> None:
@@ -147,35 +139,23 @@ class OneShotState(State):
         return self.checkpoints.scores[0, self.checkpoint]
 
     @property
-    def tau(self) -> float:
-        """Kendall's tau with the truth, with the first seed."""
-        return float(self.checkpoints.tau[0, self.checkpoint])
-
-    @property
-    def precision(self) -> float:
-        """Share of the chosen tenth that truly belongs to the best tenth."""
-        return explain.precision_at(self.scores, self.rankings.truth, TOP)
-
-    @property
     def words(self) -> str:
         """How well it ranks now, in a sentence."""
         seconds = self.checkpoints.seconds[self.checkpoint]
-        said = f"{self.method}: tau = {self.tau:.2f} after {seconds:.0f} s"
         taus = self.checkpoints.tau[:, self.checkpoint]
+        said = f"{self.method}: tau = {taus[0]:.2f} after {seconds:.0f} s"
         if len(taus) > 1:
             said += f" ({taus.min():.2f} to {taus.max():.2f} over {len(taus)} seeds)"
         return said
 
     @property
-    def choice_words(self) -> str:
+    def details(self) -> list[str]:
         """What its first choices are worth, and how far its accuracies are from the truth."""
         truth = self.rankings.truth
-        k = max(1, round(TOP * len(truth)))
-        return (
-            f"of the {k} it puts first, {self.precision * k:.0f} are among the true first {k} of "
-            f"{len(truth)}; mean accuracy {self.scores.mean():.0%} on inherited weights, "
-            f"{truth.mean():.0%} trained alone"
-        )
+        return [
+            f"{first_choices(self.scores, truth)}; mean accuracy {self.scores.mean():.0%} on "
+            f"inherited weights, {truth.mean():.0%} trained alone"
+        ]
 
 
 class OneShotRanks(View):
@@ -203,18 +183,17 @@ class OneShotRanks(View):
         self._ranks = plots.RankScatter(left, len(known.truth), TOP)
         curves = {name: (run.seconds, run.tau) for name, run in known.methods.items()}
         self._curves = plots.RankingOverTime(right, curves)
-        self._picture, self._words = MovingPicture(figure, self._ranks, self._curves), Words()
-        self.shows(self._draw)
+        self._picture = MovingPicture(figure, self._ranks, self._curves)
         return [controls, self._words, self._picture]
 
     def _time(self, checkpoint: int) -> str:
         seconds = self.model.checkpoints.seconds[checkpoint]
         return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
 
-    def _draw(self) -> None:
+    def draw(self) -> None:
+        """Draw the ranks, and the checkpoint on the curves."""
         model = self.model
         self._ranks.update(model.scores, model.rankings.truth)
         self._curves.point_at(model.method, model.checkpoint)
-        self._words.say(model.words, model.choice_words, strong=True)
         alt = f"Ranks on inherited weights against true ranks, and tau over time. {model.words}"
         self._picture.draw(alt)

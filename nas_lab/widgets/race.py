@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-import threading
 import time
 import weakref
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, ClassVar
+from functools import cached_property, lru_cache
+from typing import Any, ClassVar, NamedTuple
 
 import ipywidgets
 import numpy as np
@@ -23,13 +21,12 @@ from nas_lab.plots import label
 from nas_lab.spaces import Arch
 from nas_lab.strategies import Strategy, search
 from nas_lab.widgets.base import (
-    Clock,
     MovingPicture,
-    State,
-    View,
+    Number,
+    Playing,
+    PlayingView,
     Words,
     button,
-    checkbox,
     pair,
     row,
 )
@@ -52,29 +49,18 @@ STRATEGIES = (*TICKED, "LocalSearch")
 """What can race."""
 
 
-@dataclass(frozen=True, eq=False)
-class Runner:
-    """A search under way.
-
-    Attributes:
-        strategy: what proposes.
-        going: where its next trial comes from.
-        trials: what it did so far.
-    """
+class Runner(NamedTuple):
+    """A search under way: where its next trial comes from, and those that it did so far."""
 
     strategy: Strategy
     going: Iterator[Trial]
     trials: list[Trial]
 
 
-@dataclass(frozen=True, eq=False)
-class Policy:
-    """What a controller would write.
+class Policy(NamedTuple):
+    """What a controller would write: mean probabilities w [D, K], with its entropy in nats.
 
-    Attributes:
-        w: probability of each option of each decision, [D, K].
-        entropy: of the distribution over architectures, in nats.
-        arch: what it wrote last; None before the first trial.
+    ``arch`` is what it wrote last; None before the first trial.
     """
 
     w: np.ndarray
@@ -82,7 +68,7 @@ class Policy:
     arch: Arch | None
 
 
-class RaceState(State):
+class RaceState(Playing):
     """A race of strategies on a table, trial by trial.
 
     All follows from the kept traits: a strategy that is ticked in the middle, a controller with
@@ -101,14 +87,13 @@ class RaceState(State):
         ValueError, traitlets.TraitError: a strategy that is not known, or a number out of range.
     """
 
-    strategies = traitlets.List(traitlets.Unicode()).tag(keep=True)
-    learning_rate = traitlets.Float(0.01, min=0).tag(keep=True)
-    entropy = traitlets.Float(0.01, min=0).tag(keep=True)
+    strategies = traitlets.List(traitlets.Enum(STRATEGIES)).tag(keep=True)
+    learning_rate = Number(0.01, 0.0).tag(keep=True)
+    entropy = Number(0.01, 0.0).tag(keep=True)
     batch = traitlets.Int(4, min=1).tag(keep=True)
     trials = traitlets.Int(30, min=0).tag(keep=True)
     seed = traitlets.Int(0, min=0).tag(keep=True)
     end = traitlets.Int(300, min=1).tag(keep=True)
-    running = traitlets.Bool(False).tag(doc="whether the race goes on by itself")
     changes = traitlets.Int(0).tag(doc="how often a search did a trial or began anew")
 
     def __init__(
@@ -118,27 +103,16 @@ class RaceState(State):
         strategies: Iterable[str] = TICKED,
         **settings: Any,
     ) -> None:
-        self.table = Table.load() if table is None else table
+        self.table = table or Table.load()
         self._runners: dict[str, Runner] = {}
-        self.lock = threading.RLock()  # JupyterLab may handle clicks in another thread than cells
+        self._policy = lru_cache(maxsize=1)(self._mean_policy)
         super().__init__(strategies=list(strategies), **settings)
         self.catch_up()
         self.message = "Press Run, or Step."
 
     @traitlets.validate("strategies")
-    def _check_strategies(self, proposal: traitlets.Bunch) -> list[str]:
-        unknown = [name for name in proposal["value"] if name not in STRATEGIES]
-        if unknown:
-            raise ValueError(
-                f"no strategy {unknown[0]!r} can race: choose of {', '.join(STRATEGIES)}"
-            )
+    def _in_order(self, proposal: traitlets.Bunch) -> list[str]:
         return [name for name in STRATEGIES if name in proposal["value"]]
-
-    @traitlets.validate("learning_rate", "entropy")
-    def _check_finite(self, proposal: traitlets.Bunch) -> float:
-        if not math.isfinite(proposal["value"]):
-            raise traitlets.TraitError(f"{proposal['trait'].name} must be finite")
-        return proposal["value"]
 
     @traitlets.validate("trials")
     def _check_trials(self, proposal: traitlets.Bunch) -> int:
@@ -149,22 +123,19 @@ class RaceState(State):
     # ---- the searches ------------------------------------------------------------------------
 
     def runner(self, name: str) -> Runner:
-        """The search of a strategy; a new one when it has not begun."""
+        """The search of a strategy; a new one when it has not begun.
+
+        As all have the same seed, evolution begins with random search's cells.
+        """
         if name not in self._runners:
-            strategy = self._strategy(name)
+            settings: dict[str, Any] = {}
+            if name == "RegularizedEvolution":
+                settings = {"population": POPULATION, "sample": TOURNAMENT}
+            if name == "Reinforce":
+                settings = {n: getattr(self, n) for n in ("learning_rate", "entropy", "batch")}
+            strategy = getattr(searching, name)(self.table.space, seed=self.seed, **settings)
             self._runners[name] = Runner(strategy, search(strategy, self.table, self.end), [])
         return self._runners[name]
-
-    def _strategy(self, name: str) -> Strategy:
-        """A new one. As all have the same seed, evolution begins with random search's cells."""
-        of = {"learning_rate": self.learning_rate, "entropy": self.entropy, "batch": self.batch}
-        settings: dict[str, dict[str, Any]] = {
-            "RandomSearch": {},
-            "LocalSearch": {},
-            "RegularizedEvolution": {"population": POPULATION, "sample": TOURNAMENT},
-            "Reinforce": of,
-        }
-        return getattr(searching, name)(self.table.space, seed=self.seed, **settings[name])
 
     def scores(self, name: str) -> list[float]:
         """Validation accuracies of a strategy's trials, in their order."""
@@ -193,31 +164,25 @@ class RaceState(State):
         with self.lock:
             stop = time.monotonic() + seconds
             while self.missing and time.monotonic() < stop:
-                self._advance(min(self.strategies, key=lambda n: len(self.runner(n).trials)))
+                name = min(self.strategies, key=lambda n: len(self.runner(n).trials))
+                try:
+                    self.runner(name).trials.append(next(self.runner(name).going))
+                except Exception:
+                    self._drop(name)  # what broke inside of a generator cannot go on
+                    raise
+                self.changes += 1
             return not self.missing
 
-    def _advance(self, name: str) -> None:
-        """One trial more of one strategy."""
-        runner = self.runner(name)
-        try:
-            runner.trials.append(next(runner.going))
-        except Exception:
-            self._drop(name)  # what broke inside of a generator cannot go on
-            raise
-        self.changes += 1
-
-    @traitlets.observe("seed")
+    @traitlets.observe("seed", "learning_rate", "entropy", "batch", "trials")
     def _begin_anew(self, change: traitlets.Bunch) -> None:
-        self._drop(*self._runners)
-
-    @traitlets.observe("learning_rate", "entropy", "batch")
-    def _begin_controller_anew(self, change: traitlets.Bunch) -> None:
-        self._drop("Reinforce")
-        self.message = "The controller begins anew with these settings, and catches up."
-
-    @traitlets.observe("trials")
-    def _go_back(self, change: traitlets.Bunch) -> None:
-        self._drop(*(n for n, r in self._runners.items() if len(r.trials) > self.trials))
+        """Drop the searches that another setting makes wrong, or that are ahead."""
+        if change["name"] == "trials":
+            self._drop(*(n for n, r in self._runners.items() if len(r.trials) > self.trials))
+        elif change["name"] == "seed":
+            self._drop(*self._runners)
+        else:
+            self._drop("Reinforce")
+            self.message = "The controller begins anew with these settings, and catches up."
 
     def _drop(self, *names: str) -> None:
         for name in names:
@@ -243,11 +208,10 @@ class RaceState(State):
             with self.hold_trait_notifications():
                 self.running, self.message = True, "Running."
 
-    def pause(self) -> None:
-        """Stay where it is."""
-        if self.running:
-            with self.hold_trait_notifications():
-                self.running, self.message = False, "Paused."
+    def halt(self) -> None:
+        """Do at once what is missing, where no clock ticks."""
+        super().halt()
+        self.catch_up()
 
     def reset(self) -> None:
         """Go back to the start; settings, seed and ticks stay."""
@@ -262,7 +226,7 @@ class RaceState(State):
             self.seed += 1
             self.message = f"The same race with seed {self.seed}. Does the same one win?"
 
-    def tick(self, seconds: float) -> None:
+    def tick(self, passed: float, seconds: float = BUDGET) -> None:
         """Catch up, and when it is running go on, for about so many seconds."""
         with self.hold_trait_notifications():
             if self.running and not self.missing:
@@ -287,11 +251,21 @@ class RaceState(State):
     @property
     def policy(self) -> Policy | None:
         """What the controller wrote its last trial with; None when it is not ticked."""
-        if "Reinforce" not in self.strategies:
-            return None
-        runner = self.runner("Reinforce")
-        w, entropy = _policy(runner.strategy.controller)
-        return Policy(w, entropy, runner.trials[-1].arch if runner.trials else None)
+        return self._policy(self.changes) if "Reinforce" in self.strategies else None
+
+    def _mean_policy(self, changes: int) -> Policy:
+        """Means over what the controller draws."""
+        import torch
+
+        from nas_lab import runtime
+        from nas_lab.strategies.reinforce import entropy
+
+        runner: Any = self.runner("Reinforce")
+        controller = runner.strategy.controller
+        with torch.no_grad(), runtime.threads(1):
+            log_p = controller(controller.sample(DRAWN, np.random.default_rng(0)))
+            w, nats = log_p.exp().mean(dim=0).numpy(), float(entropy(log_p).mean())
+        return Policy(w, nats, runner.trials[-1].arch if runner.trials else None)
 
     @property
     def words(self) -> str:
@@ -304,24 +278,22 @@ class RaceState(State):
         return f"after {self.trials} trials with seed {self.seed}: {said}"
 
     @property
-    def cost_words(self) -> str:
-        """What the trials would have cost without a table, and what there is to reach."""
+    def details(self) -> list[str]:
+        """What the trials would have cost without a table, and how sure the controller is."""
         done = [trial for name in self.strategies for trial in self.runner(name).trials]
         minutes = sum(trial.result.cost for trial in done) / 60
-        return (
+        paid = (
             f"{len(done)} trainings, {minutes:.1f} minutes of one core by the table's record; "
             f"the best of the table has {self.best:.1%}"
         )
-
-    def policy_words(self, policy: Policy | None) -> str:
-        """How sure of itself the controller is."""
-        if policy is None:
-            return "tick REINFORCE to see its policy"
-        size = self.table.space.size
-        return (
-            f"entropy of the policy {policy.entropy:.1f} of {math.log(size):.1f} nats, that of a "
-            f"free choice among {math.exp(policy.entropy):,.0f} of {size:,} cells"
+        if self.policy is None:
+            return [paid, "tick REINFORCE to see its policy"]
+        size, nats = self.table.space.size, self.policy.entropy
+        sure = (
+            f"entropy of the policy {nats:.1f} of {math.log(size):.1f} nats, that of a "
+            f"free choice among {math.exp(nats):,.0f} of {size:,} cells"
         )
+        return [paid, sure]
 
     def _behind(self, name: str) -> str:
         done = len(self.runner(name).trials)
@@ -342,19 +314,7 @@ def _percent(score: float) -> str:
     return "none" if math.isnan(score) else f"{score:.1%}"
 
 
-def _policy(controller: searching.Controller) -> tuple[np.ndarray, float]:
-    """Mean probabilities [D, K] and entropy in nats, over what the controller draws."""
-    import torch
-
-    from nas_lab import runtime
-    from nas_lab.strategies.reinforce import entropy
-
-    with torch.no_grad(), runtime.threads(1):
-        log_p = controller(controller.sample(DRAWN, np.random.default_rng(0)))
-        return log_p.exp().mean(dim=0).numpy(), float(entropy(log_p).mean())
-
-
-class LiveRace(View):
+class LiveRace(PlayingView):
     """A race on a table: step, run, pause, reset, the next seed, and sliders for the controller.
 
     A strategy that is ticked in the middle, or a controller with other settings, catches up with
@@ -368,6 +328,9 @@ class LiveRace(View):
         "Who is ahead early, who late, and with the next seed? A slider lets the controller begin "
         "anew: try entropy weight 0. (By keyboard: Tab, Space, arrow keys.)"
     )
+    START = "Run"
+    THING = "race"
+    DRAWN = ("changes", "trials", "strategies")
     _before: ClassVar[weakref.WeakSet[LiveRace]] = weakref.WeakSet()
 
     def build(self) -> list[ipywidgets.Widget]:
@@ -375,12 +338,9 @@ class LiveRace(View):
         for other in list(self._before):
             other.model.pause()  # the same cell, run again, leaves no race that nobody sees
         self._before.add(self)
-        self._clock = Clock(self._tick)
         model = self.model
-        self._run = button("Run", self._run_or_pause, "let the race go on by itself", "primary")
-        self._run.layout.width = "76px"
         buttons = (
-            self._run,
+            self.play_button("let the race go on by itself"),
             button("Step", model.step, "one trial more for each strategy"),
             self.reset_button("back to trial 0 with these settings and this seed"),
             button("Next seed", model.next_seed, "the same race with other random numbers"),
@@ -399,55 +359,26 @@ class LiveRace(View):
         self._lines = plots.RaceLines(left, STRATEGIES, model.end, model.best, low)
         self._w = plots.PolicyMatrix(right, model.table.space)
         self._picture = MovingPicture(figure, self._lines, self._w, dpi=120)
-        self._message, self._words = Words(), Words(aloud=False)
+        self._words = Words(aloud=False)
         boxes = [self._box(name) for name in STRATEGIES]
-        self.shows(lambda: self._message.say(model.message), "message")
-        self.shows(self._draw, "changes", "trials", "strategies")
         return [row(*buttons, *boxes), row(*sliders), self._words, self._message, self._picture]
 
-    def _box(self, name: str) -> ipywidgets.Checkbox:
+    def _box(self, name: str) -> ipywidgets.ValueWidget:
         model = self.model
 
         def tick(ticked: bool) -> None:
             others = [other for other in model.strategies if other != name]
             model.strategies = [*others, name] if ticked else others
 
-        box = checkbox(label(name), "2px 2px 2px 16px")
-        return self.bind(box, lambda: name in model.strategies, tick)
+        return self.checkbox(
+            label(name), "2px 2px 2px 16px", lambda: name in model.strategies, tick
+        )
 
-    def _run_or_pause(self) -> None:
-        (self.model.pause if self.model.running else self.model.run)()
-
-    def _tick(self) -> bool:
-        """Go on for a moment; whether there is more to do."""
-        model = self.model
-        if self.comm is None:  # closed
-            return False
-        try:
-            with model.lock:
-                model.tick(BUDGET)
-        except Exception as error:
-            model.running = False
-            model.message = f"The race stopped: {type(error).__name__}: {error}"
-            raise
-        return model.busy
-
-    def redraw(self) -> None:
-        """Bring controls, picture and words in line with the state, and see that it goes on."""
-        model = self.model
-        with model.lock:
-            self._run.description = "Pause" if model.running else "Run"
-            super().redraw()
-            if model.busy and not self._clock.start():  # not in a notebook
-                model.running = False
-                model.catch_up()
-
-    def _draw(self) -> None:
-        model = self.model
-        policy = model.policy
-        w, arch = (None, None) if policy is None else (policy.w, policy.arch)
+    def draw(self) -> None:
+        """Draw the lines of the strategies, and the policy."""
+        model, policy = self.model, self.model.policy
         self._lines.update({name: model.scores(name) for name in model.strategies})
-        self._w.update(w, arch)
-        sure = model.policy_words(policy)
-        self._words.say(model.words, model.cost_words, sure, strong=True)
-        self._picture.draw(f"Best accuracy by trials: {model.words}. The policy w: {sure}.")
+        self._w.update(*(policy.w, policy.arch) if policy else (None, None))
+        self._picture.draw(
+            f"Best accuracy by trials: {model.words}. The policy w: {model.details[-1]}."
+        )

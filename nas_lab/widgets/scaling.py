@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property, lru_cache, partial
+from functools import lru_cache, partial
 from typing import Any
 
 import ipywidgets
@@ -14,7 +13,7 @@ import traitlets
 from matplotlib.figure import Figure
 
 from nas_lab import plots
-from nas_lab.estimation.scaling_grid import BASE
+from nas_lab.estimation.scaling_grid import BASE, Base
 from nas_lab.plots import quantity
 from nas_lab.scaling import (
     ALPHA,
@@ -23,21 +22,20 @@ from nas_lab.scaling import (
     BETA,
     GAMMA,
     TOTAL,
-    Budget,
     Coefficients,
     Row,
-    Stage,
     compound,
     product,
     project,
     residual,
     table,
 )
-from nas_lab.widgets.base import Html, MovingPicture, State, View, Words, checkbox, row
+from nas_lab.widgets.base import Html, MovingPicture, Number, State, View, row
 
 MOST = {"alpha": TOTAL, "beta": TOTAL**0.5, "gamma": TOTAL**0.5, "phi": 3.0}
 """Where the sliders end: a coefficient that is on the constraint alone, and 2^phi = 8."""
-STEP = {"alpha": 0.01, "beta": 0.01, "gamma": 0.01, "phi": 0.1}
+UP = "; scaling up makes nothing smaller"
+LETTERS = {"alpha": "α", "beta": "β", "gamma": "γ"}
 OWN = "your own"
 PHIS = np.linspace(0.0, MOST["phi"], 31)
 METHODS: Mapping[str, Coefficients] = {
@@ -50,72 +48,33 @@ METHODS: Mapping[str, Coefficients] = {
 """Coefficients that a reader can choose at once."""
 
 
-@dataclass(frozen=True)
-class Scalable:
-    """A base network with all that counting needs.
-
-    Attributes:
-        stages: its stages.
-        resolution: side of its images.
-        in_channels, classes: what it reads and puts out.
-        divisor: what scaled channels are a multiple of.
-    """
-
-    stages: tuple[Stage, ...]
-    resolution: int
-    in_channels: int = 3
-    classes: int = 1000
-    divisor: int = 8
-
-    def scaled(self, phi: float, coefficients: Coefficients) -> tuple[int, tuple[Row, ...]]:
-        """Side of the images and stage table at phi (equation 3)."""
-        stages, side = compound(
-            self.stages, self.resolution, phi, *coefficients, divisor=self.divisor
-        )
-        return side, table(stages, side, in_channels=self.in_channels, classes=self.classes)
-
-    @cached_property
-    def rows(self) -> tuple[Row, ...]:
-        """The stage table of the network itself."""
-        return self.scaled(0.0, Coefficients(1.0, 1.0, 1.0))[1]
-
-
-BASES: Mapping[str, Scalable] = {
-    "small": Scalable(BASE.stages, BASE.resolution, BASE.in_channels, BASE.classes, divisor=1),
-    "B0": Scalable(B0, B0_RESOLUTION),
+BASES: Mapping[str, tuple[Base, int]] = {
+    "small": (BASE, 1),
+    "B0": (Base(B0, B0_RESOLUTION, in_channels=3, classes=1000), 8),
 }
-"""Networks to scale: that of the scaling study, and EfficientNet-B0."""
+"""Networks to scale, and what their channels are a multiple of: that of the scaling study, and
+EfficientNet-B0."""
 
 
-def total(rows: tuple[Row, ...]) -> Budget:
-    """What a whole network costs."""
-    return sum((row.budget for row in rows), Budget())
+@lru_cache(maxsize=256)
+def scaled(base: str, phi: float, coefficients: Coefficients) -> tuple[int, tuple[Row, ...]]:
+    """Side of the images and stage table of a scaled network (equation 3)."""
+    network, divisor = BASES[base]
+    stages, side = compound(network.stages, network.resolution, phi, *coefficients, divisor=divisor)
+    return side, table(stages, side, **network.sizes)
 
 
-def as_times(cost: Budget, base: Budget) -> tuple[float, float, float]:
-    """Multiply-adds, parameters and activations, over those of the base network."""
-    return (
-        cost.macs / base.macs,
-        cost.params / base.params,
-        cost.activations / base.activations,
-    )
+def costs(rows: tuple[Row, ...]) -> np.ndarray:
+    """Multiply-adds, parameters and activations of a network."""
+    counted = [(row.budget.macs, row.budget.params, row.budget.activations) for row in rows]
+    return np.sum(counted, axis=0)
 
 
 @lru_cache(maxsize=64)
 def curve(base: str, coefficients: Coefficients) -> np.ndarray:
     """Costs over the base network's at every phi of ``PHIS``, [P, 3]."""
-    network = BASES[base]
-    costs = [total(network.scaled(float(phi), coefficients)[1]) for phi in PHIS]
-    return np.array([as_times(cost, costs[0]) for cost in costs])
-
-
-def checked(name: str, value: float) -> float:
-    """A coefficient or phi that is in its range; raise TraitError for one that is not."""
-    least = 0 if name == "phi" else 1
-    if not least <= value <= MOST[name] + 1e-9:
-        why = "0 is the base network" if name == "phi" else "scaling up makes nothing smaller"
-        raise traitlets.TraitError(f"{name}={value:g}: give {least} to {MOST[name]:.4g}; {why}")
-    return value
+    counted = np.array([costs(scaled(base, phi, coefficients)[1]) for phi in PHIS.tolist()])
+    return counted / counted[0]
 
 
 class ScalingState(State):
@@ -133,74 +92,51 @@ class ScalingState(State):
     """
 
     base = traitlets.Enum(list(BASES)).tag(keep=True)
-    alpha = traitlets.Float().tag(keep=True)
-    beta = traitlets.Float().tag(keep=True)
-    gamma = traitlets.Float().tag(keep=True)
-    phi = traitlets.Float().tag(keep=True)
-    locked = traitlets.Bool().tag(keep=True)
+    alpha = Number(ALPHA, 1.0, MOST["alpha"], UP).tag(keep=True)
+    beta = Number(BETA, 1.0, MOST["beta"], UP).tag(keep=True)
+    gamma = Number(GAMMA, 1.0, MOST["gamma"], UP).tag(keep=True)
+    phi = Number(1.0, 0.0, MOST["phi"], "; 0 is the base network").tag(keep=True)
+    locked = traitlets.Bool(False).tag(keep=True)
 
-    def __init__(
-        self,
-        base: str = "small",
-        alpha: float = ALPHA,
-        beta: float = BETA,
-        gamma: float = GAMMA,
-        phi: float = 1.0,
-        locked: bool = False,
-    ) -> None:
-        given = {"base": base, "alpha": alpha, "beta": beta, "gamma": gamma, "phi": phi}
-        super().__init__(**given, locked=False)
-        self.lock(locked)
+    def __init__(self, base: str = "small", *, locked: bool = False, **settings: Any) -> None:
+        super().__init__(base=base, **settings)
+        self.move("locked", locked)
         self._first = {name: getattr(self, name) for name in self._first}
-
-    @traitlets.validate("alpha", "beta", "gamma", "phi")
-    def _check(self, proposal: traitlets.Bunch) -> float:
-        return checked(proposal["trait"].name, proposal["value"])
 
     # ---- what a reader does ------------------------------------------------------------------
 
-    def move(self, name: str, value: float) -> None:
-        """Set a coefficient or phi. The lock lets the other coefficients give way.
+    def move(self, name: str, value: Any) -> None:
+        """Set a trait. The lock lets coefficients give way, to the nearest on the constraint.
 
         Raises:
             traitlets.TraitError: the number is out of its range.
         """
-        checked(name, value)
         with self.hold_trait_notifications():
             setattr(self, name, value)
-            if self.locked and name != "phi":
-                before = self.coefficients
-                self._set(project(*before, keep=name))  # type: ignore[arg-type]
-                self.message = self._gave_way(name, before)
-            else:
-                self.message = ""
-
-    def lock(self, locked: bool) -> None:
-        """Close or open the lock; closing it moves to the nearest point of the constraint."""
-        with self.hold_trait_notifications():
-            before, self.locked, self.message = self.coefficients, locked, ""
-            if locked:
-                self._set(project(*before))
-                self.message = self._gave_way(None, before)
+            before, self.message = self.coefficients, ""
+            if self.locked and name in (*LETTERS, "locked"):
+                self._set(project(*before, keep=name if name in LETTERS else None))
+                self.message = self._gave_way(before)
 
     def choose(self, method: str) -> None:
         """Take the coefficients of a method. One off the constraint opens the lock."""
+        if method == OWN:  # what coefficients are, not a choice
+            return
         with self.hold_trait_notifications():
             self._set(METHODS[method])
-            opened = self.locked and abs(self.residual) > 1e-6
+            opened = self.locked and abs(residual(*self.coefficients)) > 1e-6
             self.locked = self.locked and not opened
             self.message = "(the lock is open: these are off the constraint)" if opened else ""
 
     def _set(self, coefficients: Coefficients) -> None:
         for name, value in coefficients._asdict().items():
-            setattr(self, name, min(value, MOST[name]))
+            setattr(self, name, value)
 
-    def _gave_way(self, kept: str | None, before: Coefficients) -> str:
-        now = self.coefficients._asdict()
+    def _gave_way(self, before: Coefficients) -> str:
         moved = [
-            f"{_LETTERS[name]} = {value:.4g}"
-            for name, value in now.items()
-            if name != kept and abs(value - getattr(before, name)) > 5e-4
+            f"{LETTERS[name]} = {value:.4g}"
+            for name, value in self.coefficients._asdict().items()
+            if abs(value - getattr(before, name)) > 5e-4
         ]
         return f"(to keep it: {', '.join(moved)})" if moved else ""
 
@@ -219,24 +155,19 @@ class ScalingState(State):
         return next(near, OWN)
 
     @property
-    def residual(self) -> float:
-        """alpha beta^2 gamma^2 - 2."""
-        return residual(*self.coefficients)
-
-    @property
-    def network(self) -> Scalable:
-        """The base network."""
-        return BASES[self.base]
+    def before(self) -> tuple[Row, ...]:
+        """The stage table of the base network."""
+        return scaled(self.base, 0.0, self.coefficients)[1]
 
     @property
     def rows(self) -> tuple[Row, ...]:
         """The stage table of the scaled network."""
-        return self._scaled[1]
+        return scaled(self.base, self.phi, self.coefficients)[1]
 
     @property
-    def times(self) -> tuple[float, float, float]:
+    def times(self) -> np.ndarray:
         """Multiply-adds, parameters and activations over those of the base network."""
-        return as_times(total(self.rows), total(self.network.rows))
+        return costs(self.rows) / costs(self.before)
 
     @property
     def curve(self) -> np.ndarray:
@@ -244,53 +175,31 @@ class ScalingState(State):
         return curve(self.base, self.coefficients)
 
     @property
-    def _scaled(self) -> tuple[int, tuple[Row, ...]]:
-        return self.network.scaled(self.phi, self.coefficients)
-
-    @property
-    def constraint_words(self) -> str:
+    def words(self) -> str:
         """The constraint with its numbers, and what is left to 2."""
-        a, b, c = self.coefficients
-        return (
-            f"α β² γ² = {a:.4g} · {b:.4g}² · {c:.4g}² = {product(a, b, c):.2f}, "
-            f"residual {_signed(self.residual)}"
-        )
+        (a, b, c), left = self.coefficients, f"{residual(*self.coefficients):+.2f}"
+        left = left.replace("-", "−") if float(left) else "0"
+        return f"α β² γ² = {a:.4g} · {b:.4g}² · {c:.4g}² = {product(a, b, c):.2f}, residual {left}"
 
     @property
-    def size_words(self) -> str:
-        """Layers, channels and pixels, before and after."""
-        side, rows = self._scaled
-        base = self.network.rows
-        layers, widest = zip(*map(_depth_and_width, (base, rows)), strict=True)
-        return (
+    def details(self) -> list[str]:
+        """Layers, channels and pixels before and after; what it costs, beside 2^phi."""
+        layers, widest = zip(*map(_depth_and_width, (self.before, self.rows)), strict=True)
+        macs, params, activations = self.times
+        return [
             f"depth {layers[0]} → {layers[1]} layers, "
             f"widest block {widest[0]} → {widest[1]} channels, "
-            f"images {self.network.resolution} → {side} pixels"
-        )
-
-    @property
-    def cost_words(self) -> str:
-        """What it costs, beside 2^phi."""
-        macs, params, activations = self.times
-        return (
+            f"images {self.before[0].resolution} → {self.rows[0].resolution} pixels",
             f"φ = {self.phi:.1f}, 2^φ = {2**self.phi:.2f}: {macs:.2f} times the multiply-adds "
-            f"({quantity(total(self.rows).macs)}), {params:.2f} the parameters, "
-            f"{activations:.2f} the activations"
-        )
-
-
-_LETTERS = {"alpha": "α", "beta": "β", "gamma": "γ"}
+            f"({quantity(costs(self.rows)[0])}), {params:.2f} the parameters, "
+            f"{activations:.2f} the activations",
+        ]
 
 
 def _depth_and_width(rows: tuple[Row, ...]) -> tuple[int, int]:
     stages = [row.stage for row in rows]
     widest = max(stage.channels for stage in stages if stage.operator == "mbconv")
     return sum(stage.layers for stage in stages), widest
-
-
-def _signed(value: float) -> str:
-    shown = f"{value:+.2f}"
-    return "0" if float(shown) == 0 else shown.replace("-", "−")
 
 
 class CompoundScaling(View):
@@ -305,41 +214,30 @@ class CompoundScaling(View):
         "Move φ, and look at the marks: does the cost follow 2^φ? Then scale one dimension alone, "
         "and close the lock before you move another. (By keyboard: Tab, arrow keys, Space.)"
     )
+    DRAWN = ("base", "coefficients", "phi")
 
     def build(self) -> list[ipywidgets.Widget]:
         """Menus, lock and sliders above words, networks and costs."""
-        model, menu = self.model, ipywidgets.Dropdown
-        bases = {"small": "small network", "B0": "EfficientNet-B0"}
-        methods = ipywidgets.Dropdown(
-            options=[OWN, *METHODS], description="scale", style={"description_width": "initial"}
-        )
-        methods.layout.width = "215px"
-        lock = checkbox("keep α β² γ² = 2", "2px 16px")
+        model = self.model
+        bases = {"small": "small network", "B0": "EfficientNet-B0"}.__getitem__
+        methods, lock = (OWN, *METHODS), partial(model.move, "locked")
         controls = row(
-            self.choice("base", list(BASES), "base", bases.__getitem__, menu, width="225px"),
-            self.bind(methods, lambda: model.method, self._choose),
-            self.bind(lock, lambda: model.locked, model.lock),
+            self.choice("base", list(BASES), "base", bases, ipywidgets.Dropdown, width="225px"),
+            self.menu(methods, "scale", lambda: model.method, model.choose, width="215px"),
+            self.checkbox("keep α β² γ² = 2", "2px 16px", lambda: model.locked, lock),
             self.reset_button("back to the first setting"),
         )
+        look: dict[str, Any] = {"width": "350px", "label": "96px"}
         alpha, beta, gamma = (
-            self._coefficient(name, f"{_LETTERS[name]} {what}")
-            for name, what in (("alpha", "depth"), ("beta", "width"), ("gamma", "resolution"))
+            self.slider(name, 0.01, f"{letter} {what}", **look, readout_format=".2f")
+            for (name, letter), what in zip(
+                LETTERS.items(), ("depth", "width", "resolution"), strict=True
+            )
         )
-        phi = self._coefficient("phi", "φ steps")
-        self._words, self._picture = Words(), self._make_picture()
-        self.shows(self._say, "base", "coefficients", "phi", "message")
-        self.shows(self._draw, "base", "coefficients", "phi")
+        phi = self.slider("phi", 0.1, "φ steps", **look, readout_format=".1f")
+        self._picture = self._make_picture()
+        self.shows(self.say, "message")
         return [controls, row(alpha, beta), row(gamma, phi), self._words, self._picture]
-
-    def _coefficient(self, name: str, text: str) -> ipywidgets.ValueWidget:
-        least, digits = (0.0, ".1f") if name == "phi" else (1.0, ".2f")
-        look: dict[str, Any] = {"width": "350px", "label": "96px", "readout_format": digits}
-        move = partial(self.model.move, name)
-        return self.slider(name, least, MOST[name], STEP[name], text, move, **look)
-
-    def _choose(self, method: str) -> None:
-        if method != OWN:
-            self.model.choose(method)
 
     def _make_picture(self) -> MovingPicture:
         figure = Figure(figsize=(9.2, 4.0))
@@ -355,20 +253,21 @@ class CompoundScaling(View):
         self._costs = plots.BudgetLines(right, MOST["phi"])
         return MovingPicture(figure, self._before, self._boxes, self._costs)
 
-    def _say(self) -> None:
+    def say(self) -> None:
+        """Say the constraint, what gave way to keep it, and what follows."""
         model = self.model
-        first = f"<b>{html.escape(model.constraint_words)}</b> {html.escape(model.message)}"
-        self._words.say(Html(first), model.size_words, model.cost_words)
+        first = f"<b>{html.escape(model.words)}</b> {html.escape(model.message)}"
+        self._words.say(Html(first), *model.details)
 
-    def _draw(self) -> None:
+    def draw(self) -> None:
+        """Draw both networks to one scale, and the marks on the lines."""
         model = self.model
-        before, after = model.network.rows, model.rows
-        scale = _scale(before, after)
-        self._before.update(before, scale)
-        self._boxes.update(after, scale)
+        scale = _scale(model.before, model.rows)
+        self._before.update(model.before, scale)
+        self._boxes.update(model.rows, scale)
         self._costs.update(PHIS, model.curve)
         self._costs.point_at(model.phi, model.times)
-        said = ". ".join((model.constraint_words, model.size_words, model.cost_words))
+        said = ". ".join((model.words, *model.details))
         self._picture.draw(f"The network before and after, to one scale. {said}.")
 
 

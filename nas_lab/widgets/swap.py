@@ -14,7 +14,16 @@ from nas_lab import explain, plots
 from nas_lab.estimation import Table
 from nas_lab.plots import decision_labels, label
 from nas_lab.spaces import Arch
-from nas_lab.widgets.base import MovingPicture, Picture, State, View, Words, button, column, row
+from nas_lab.widgets.base import (
+    Architecture,
+    MovingPicture,
+    Picture,
+    State,
+    View,
+    button,
+    column,
+    row,
+)
 
 FIRST: Arch = (3, 1, 3, 1, 0, 3)
 """Where it begins: three convolutions in a row, with skips beside them."""
@@ -33,20 +42,15 @@ class SwapState(State):
         TypeError, ValueError: ``arch`` is no cell, before or after the swap.
     """
 
-    arch = traitlets.Any(FIRST).tag(keep=True)
+    arch = Architecture(FIRST).tag(keep=True)
     edge = traitlets.Int(2, min=0).tag(keep=True)
     token = traitlets.Int(0, min=0).tag(keep=True)
 
     def __init__(self, table: Table | None = None, **settings: Any) -> None:
-        self.table = Table.load() if table is None else table
+        self.table = table or Table.load()
         self.space = self.table.space
         super().__init__(**settings)
         _ = self.swap  # or an error, now
-
-    @traitlets.validate("arch")
-    def _check_arch(self, proposal: traitlets.Bunch) -> Arch:
-        arch: Any = proposal["value"]
-        return self.space.from_string(arch) if isinstance(arch, str) else self.space.check(arch)
 
     # ---- what a reader does ------------------------------------------------------------------
 
@@ -96,51 +100,44 @@ class SwapState(State):
         """The cell after the swap."""
         return (*self.arch[: self.edge], self.token, *self.arch[self.edge + 1 :])
 
-    @property
-    def names(self) -> list[str]:
-        """What the parts of a swap are called; the last one is their sum."""
-        edges = decision_labels(self.space)
-        return ["on average", *(f"with {edge}" for edge in edges), "several at once", "change"]
+    @cached_property
+    def edges(self) -> list[str]:
+        """What the six edges are called."""
+        return decision_labels(self.space)
 
     @property
-    def values(self) -> list[float]:
-        """The parts in the order of ``names``; an edge does nothing with itself."""
+    def parts(self) -> dict[str, float]:
+        """The parts of the change by name, and the change; an edge does nothing with itself."""
         swap = self.swap
-        return [swap.alone, *swap.pairs.tolist(), swap.rest, swap.change]
-
-    # ---- in words ----------------------------------------------------------------------------
+        pairs = dict(zip((f"with {edge}" for edge in self.edges), swap.pairs.tolist(), strict=True))
+        ends = {"several at once": swap.rest, "change": swap.change}
+        return {"on average": swap.alone, **pairs, **ends}
 
     @property
-    def swap_words(self) -> str:
+    def words(self) -> str:
         """The swap and its effect."""
+        old, new = (
+            label(str(self.space.decisions[self.edge].options[arch[self.edge]]))
+            for arch in (self.arch, self.after)
+        )
         if self.arch == self.after:
-            return f"{self._edge}: {self._operation(self.token)}, as before: nothing changes"
+            return f"{self.edges[self.edge]}: {new}, as before: nothing changes"
         before, after = (self.table(arch).score for arch in (self.arch, self.after))
         return (
-            f"{self._edge}: {self._operation(self.arch[self.edge])} becomes "
-            f"{self._operation(self.token)}: {before:.1%} becomes {after:.1%}, "
+            f"{self.edges[self.edge]}: {old} becomes {new}: {before:.1%} becomes {after:.1%}, "
             f"{100 * (after - before):+.1f} points"
         )
 
     @property
-    def parts_words(self) -> str:
+    def details(self) -> list[str]:
         """What the swap does on average, and what is due to the rest of this cell."""
-        swap = self.swap
-        edges = decision_labels(self.space)
-        strongest = int(np.argmax(np.abs(swap.pairs)))
-        return (
+        swap, strongest = self.swap, int(np.argmax(np.abs(self.swap.pairs)))
+        return [
             f"over all cells this swap is worth {100 * swap.alone:+.1f} points; "
             f"in this cell {100 * (swap.change - swap.alone):+.1f} are due to its other edges, "
-            f"most of all {100 * swap.pairs[strongest]:+.1f} with {edges[strongest]}. "
+            f"most of all {100 * swap.pairs[strongest]:+.1f} with {self.edges[strongest]}. "
             f"Another seed changes an accuracy by {100 * self.noise:.1f} (standard deviation)."
-        )
-
-    @property
-    def _edge(self) -> str:
-        return decision_labels(self.space)[self.edge]
-
-    def _operation(self, token: int) -> str:
-        return label(str(self.space.decisions[self.edge].options[token]))
+        ]
 
 
 class SwapParts(View):
@@ -158,23 +155,17 @@ class SwapParts(View):
         model = self.model
         why = "swap towards the nearest cell that is better by more than the noise"
         better = button("Nearest better cell", model.improve, why)
-        menus = self.edge_menus(decision_labels(model.space), "after")
-        self._cell, self._words, self._message = Picture(), Words(), Words()
+        menus = self.edge_menus(model.edges, "after")
         figure = Figure(figsize=(7.6, 3.1), layout="constrained")
         title = "Why does the accuracy move? (points)"
-        self._parts = plots.PartBars(figure.subplots(), model.names, title)
-        self._bars = MovingPicture(figure, self._parts)
-        self.shows(lambda: self._message.say(model.message), "message")
-        self.shows(self._draw)
+        self._parts = plots.PartBars(figure.subplots(), list(model.parts), title)
+        self._bars, self._cell = MovingPicture(figure, self._parts), Picture()
         left = ipywidgets.VBox([menus, row(better, self.reset_button("back to the first swap"))])
         return [row(left, column(self._cell, self._words, self._message)), self._bars]
 
-    def _draw(self) -> None:
-        model = self.model
-        self._words.say(model.swap_words, model.parts_words, strong=True)
-        drawn = f"Graph of the cell after the swap. {model.swap_words}"
-        self._cell.draw(
-            lambda ax: plots.architecture(model.space, model.after, ax, model.edge), drawn
-        )
-        self._parts.update(model.values)
-        self._bars.draw(f"Parts of the change. {model.parts_words}")
+    def draw(self) -> None:
+        """Draw the cell after the swap, and the parts of the change."""
+        model, alt = self.model, f"Graph of the cell after the swap. {self.model.words}"
+        self._cell.draw(plots.architecture, model.space, model.after, model.edge, alt)
+        self._parts.update(list(model.parts.values()))
+        self._bars.draw(f"Parts of the change. {model.details[0]}")

@@ -6,14 +6,13 @@ from typing import Any
 
 import ipywidgets
 import numpy as np
-import traitlets
 from matplotlib.figure import Figure
 from scipy.special import softmax
 from scipy.stats import entropy
 
 from nas_lab import plots
 from nas_lab.spaces import Arch, Space, nasbench201
-from nas_lab.widgets.base import MovingPicture, State, View, Words, row
+from nas_lab.widgets.base import MovingPicture, Number, State, View, row
 
 TEMPERATURES = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
@@ -23,34 +22,28 @@ class TemperatureState(State):
 
     Args:
         alpha: parameters of the options, [D, K].
-        tau: the temperature, above 0.
+        tau: the temperature, at least 0.001.
         space: whose decisions the rows are; None is ``spaces.nasbench201()``.
 
     Raises:
         ValueError: alpha has another shape than the space's, or is not finite.
-        traitlets.TraitError: a temperature that is not positive.
+        traitlets.TraitError: a temperature that is too low or not finite.
     """
 
-    tau = traitlets.Float(1.0).tag(keep=True)
+    tau = Number(1.0, 1e-3).tag(keep=True)
+    details = ()
 
     def __init__(self, alpha: Any, tau: float = 1.0, *, space: Space | None = None) -> None:
-        self.space = nasbench201() if space is None else space
+        self.space = space or nasbench201()
         self.alpha = np.array(alpha, dtype=float)
         if self.alpha.shape != self.space.mask.shape or not np.isfinite(self.alpha).all():
             raise ValueError(f"alpha must be {self.space.mask.shape} finite numbers")
-        super().__init__(tau=float(tau))
-
-    @traitlets.validate("tau")
-    def _check_tau(self, proposal: traitlets.Bunch) -> float:
-        if not 0 < proposal["value"] < np.inf:
-            raise traitlets.TraitError(f"tau must be a number above 0, not {proposal['value']}")
-        return proposal["value"]
+        super().__init__(tau=tau)
 
     @property
     def w(self) -> np.ndarray:
         """Weights [D, K]; options that do not exist have none."""
-        scores = np.where(self.space.mask, self.alpha / self.tau, -np.inf)
-        return softmax(scores, axis=1)
+        return softmax(np.where(self.space.mask, self.alpha / self.tau, -np.inf), axis=1)
 
     @property
     def arch(self) -> Arch:
@@ -60,8 +53,7 @@ class TemperatureState(State):
     @property
     def words(self) -> str:
         """How far the mixture is from a choice."""
-        w = self.w
-        most = np.log(self.space.mask.sum(axis=1)).mean()
+        w, most = self.w, np.log(self.space.mask.sum(axis=1)).mean()
         return (
             f"tau = {self.tau:g}: the largest weight of a row is {w.max(axis=1).mean():.2f} on "
             f"average, the entropy {entropy(w, axis=1).mean():.2f} of {most:.2f} nats"
@@ -86,17 +78,14 @@ class TemperatureSlider(View):
         slider = self.choice("tau", TEMPERATURES, "temperature tau", width="420px")
         figure = Figure(figsize=(9.2, 3.5), facecolor="white")
         self._cell = plots.MixedCell(figure.add_axes((0, 0.1, 0.55, 0.85)), self.model.space)
-        matrix = figure.add_axes((0.7, 0.15, 0.29, 0.83))
-        plots.chart(matrix, "", "", "")
+        matrix = plots.chart(figure.add_axes((0.7, 0.15, 0.29, 0.83)), "", "", "")
         self._w = plots.PolicyMatrix(matrix, self.model.space)
-        self._picture, self._words = MovingPicture(figure, self._cell, self._w, dpi=120), Words()
-        self.shows(self._draw, "tau")
+        self._picture = MovingPicture(figure, self._cell, self._w, dpi=120)
         reset = self.reset_button("back to the first temperature")
         return [row(slider, reset), self._words, self._picture]
 
-    def _draw(self) -> None:
-        model = self.model
-        self._cell.update(model.w)
-        self._w.update(model.w, model.arch)
-        self._words.say(model.words, strong=True)
-        self._picture.draw(f"The cell and the matrix w as mixtures. {model.words}")
+    def draw(self) -> None:
+        """Draw the cell and the matrix."""
+        self._cell.update(self.model.w)
+        self._w.update(self.model.w, self.model.arch)
+        self._picture.draw(f"The cell and the matrix w as mixtures. {self.model.words}")

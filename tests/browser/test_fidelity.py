@@ -8,17 +8,17 @@ from scipy import stats
 
 from tests.browser.lab import ROOT
 from tests.browser.reader import press, save, tell
-from tests.widgets.fidelities import EPOCHS, IMAGES, invented
+from tests.widgets.walks import EPOCHS, IMAGES, fidelities
 
 SOURCE = """
 import sys
 sys.path.insert(0, {root!r})
 from nas_lab.widgets import FidelitySlider
-from tests.widgets.fidelities import invented
-w = FidelitySlider(1, 100, fidelities=invented())
+from tests.widgets.walks import fidelities
+w = FidelitySlider(1, 100, fidelities=fidelities())
 w
 """
-KNOWN = invented()
+KNOWN = fidelities()
 
 
 def words(row, column):

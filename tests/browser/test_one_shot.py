@@ -8,17 +8,17 @@ from scipy import stats
 
 from tests.browser.lab import ROOT
 from tests.browser.reader import press, save, tell
-from tests.widgets.watched import SECONDS, invented
+from tests.widgets.walks import SECONDS, rankings
 
 SOURCE = """
 import sys
 sys.path.insert(0, {root!r})
 from nas_lab.widgets import OneShotRanks
-from tests.widgets.watched import invented
-w = OneShotRanks(checkpoint=0, rankings=invented())
+from tests.widgets.walks import rankings
+w = OneShotRanks(checkpoint=0, rankings=rankings())
 w
 """
-KNOWN = invented()
+KNOWN = rankings()
 
 
 def words(method, checkpoint):

@@ -102,7 +102,7 @@ def test_sliders_and_boxes_by_keyboard(lab, race):
         invented(), end=END, trials=12, strategies=two, learning_rate=0.03, batch=1
     )
     race.get_by_text(expected.words).wait_for(timeout=SECONDS)
-    race.get_by_text(expected.policy_words(expected.policy)).wait_for(timeout=SECONDS)
+    race.get_by_text(expected.details[1]).wait_for(timeout=SECONDS)
     race.get_by_label("REINFORCE").focus()
     press(lab, "Space")
     race.get_by_text("tick REINFORCE to see its policy").wait_for()

@@ -58,9 +58,9 @@ def thumb(w, name):
 
 def shows(w, state):
     """Words and picture are those of a state."""
-    w.get_by_text(state.constraint_words).wait_for(timeout=SECONDS)
-    w.get_by_text(state.cost_words).wait_for(timeout=SECONDS)
-    picture = w.get_by_role("img", name=re.compile(re.escape(state.cost_words)))
+    w.get_by_text(state.words).wait_for(timeout=SECONDS)
+    w.get_by_text(state.details[1]).wait_for(timeout=SECONDS)
+    picture = w.get_by_role("img", name=re.compile(re.escape(state.details[1])))
     picture.wait_for(timeout=SECONDS)
 
 
@@ -125,6 +125,6 @@ def test_fast_keys_leave_no_queue_of_old_pictures(lab, locked):
     tell(lab)
     seen = lab.page.evaluate("window.pictures")
     late = [picture for picture in seen if picture["at"] > lab.page.evaluate("window.lastKey")]
-    assert last.cost_words in seen[-1]["alt"]
+    assert last.details[1] in seen[-1]["alt"]
     assert len(late) <= 2
     assert lab.errors() == []

@@ -30,12 +30,12 @@ def swap(lab):
 
 def test_a_swap_by_keyboard_is_explained(lab, swap):
     model = SwapState(invented())
-    swap.get_by_text(model.swap_words).wait_for()
+    swap.get_by_text(model.words).wait_for()
     swap.get_by_label("input → 1", exact=True).focus()
     press(lab, "Space", "ArrowUp", "Enter")  # from a 3x3 to a 1x1 convolution
     model.choose(0, 2)
-    swap.get_by_text(model.swap_words).wait_for()
-    swap.get_by_text(model.parts_words).wait_for()
+    swap.get_by_text(model.words).wait_for()
+    swap.get_by_text(model.details[0]).wait_for()
     swap.get_by_role("img", name=re.compile("Parts of the change. over all cells")).wait_for()
     swap.get_by_role("button", name="Nearest better cell").focus()
     press(lab, "Enter")
@@ -43,5 +43,5 @@ def test_a_swap_by_keyboard_is_explained(lab, swap):
     swap.get_by_text(model.message).wait_for()
     swap.get_by_role("button", name="Reset").focus()
     press(lab, "Enter")
-    swap.get_by_text(SwapState(invented()).swap_words).wait_for()
+    swap.get_by_text(SwapState(invented()).words).wait_for()
     assert lab.errors() == []

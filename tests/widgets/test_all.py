@@ -1,17 +1,22 @@
 """What every widget does: state and view say the same, whichever way a reader came there."""
 
+import asyncio
+import gc
 import inspect
 import json
+import math
 import threading
+import weakref
 
 import ipywidgets
+import numpy as np
 import pytest
+import traitlets
 
 from nas_lab import widgets
 from nas_lab.widgets.base import MovingPicture, Picture, View
-from tests.strategies.tables import invented
-from tests.widgets.reading import find, images, lit, parts, press, shown, words
-from tests.widgets.walks import WALKS, film
+from tests.widgets.reading import find, images, lit, parts, press, shown, until, words
+from tests.widgets.walks import WALKS, catch_up
 
 VIEWS = [getattr(widgets, name) for name in sorted({name.split()[0] for name in WALKS})]
 # Where Reset is no way back to the very beginning: trials are kept, or it begins at step 1.
@@ -100,7 +105,10 @@ def test_what_stays_is_not_drawn_again(name, drawn, monkeypatch):
         if isinstance(picture, MovingPicture):
             monkeypatch.setattr(picture._canvas, "draw", lambda: laid_out.append(1))
     for go in moves if name not in LAID_OUT else moves[:1]:
+        del drawn[:]
         go(w)
+        alts = [alt for *_, alt in drawn]
+        assert len(set(alts)) == len(alts) or go is catch_up  # what changes at once, once
     assert not laid_out
 
 
@@ -118,6 +126,149 @@ def test_all_can_be_read_and_nothing_runs_beside_it(name):
     assert threading.active_count() == before
 
 
+def offered(control):
+    """The ends of what a control offers."""
+    if isinstance(control, ipywidgets.Checkbox):
+        return [True, False]
+    if hasattr(control, "options"):
+        values = [value for _, value in control.options if value != ""]
+    else:
+        values = np.arange(control.min, control.max + control.step / 2, control.step).tolist()
+    return [type(control.value)(values[i]) for i in (-1, 0)]
+
+
+@every_widget
+def test_all_that_a_control_offers_is_taken_and_comes_back_from_the_state(name):
+    make, _ = WALKS[name]
+    for text, _ in controls(w := make()):
+        for value in offered(find(w, text)) if text != "scale" else ["deeper only"]:
+            find(w, text).value = value
+            assert find(w, text).value == pytest.approx(value)
+            w.redraw()
+            assert find(w, text).value == pytest.approx(value)
+    again = remade(make, w)
+    assert again.state == (w.state if name != "CompoundScaling" else pytest.approx(w.state))
+    assert controls(again) == controls(w)
+
+
+@pytest.mark.parametrize(
+    ("name", "trait", "text", "value"),
+    [
+        ("GradientSliders", "batch", "batch m", 3),
+        ("GradientSliders", "entropy", "entropy weight", 0.02),
+        ("AlphaPlayer", "speed", "speed", 1.5),
+        ("LiveRace", "batch", "batch", 7),
+        ("TemperatureSlider", "tau", "temperature tau", 0.3),
+    ],
+)
+def test_a_value_that_no_slider_offered_joins_the_others(name, trait, text, value):
+    make, _ = WALKS[name]
+    assert find(make(**{trait: value}), text).value == value
+    w = make()
+    before = [number for _, number in find(w, text).options]
+    setattr(w.model, trait, value)
+    assert find(w, text).value == w.state[trait] == value
+    assert [number for _, number in find(w, text).options] == sorted([*before, value])
+    find(w, text).value = before[0]
+    assert w.state[trait] == before[0]
+    assert [number for _, number in find(w, text).options] == before
+
+
+BAD = [
+    ("CellBuilder", {"arch": (3,) * 5}, "has 6 tokens"),
+    ("CellBuilder", {"arch": (5,) * 6}, "choose from 0 to 4"),
+    ("CellBuilder", {"arch": "|none|"}, "none"),
+    ("CellBuilder", {"arch": 3}, "3"),
+    ("CellBuilder", {"edge": -1}, "edge.*less than 0"),
+    ("CellBuilder", {"edge": 6}, "edge.*greater than 5"),
+    ("CellBuilder", {"skeleton": None}, "must be a Skeleton or a dict"),
+    ("CellBuilder", {"skeleton": {"channels": 0}}, "channels"),
+    ("CellBuilder", {"skeleton": {"colours": 3}}, "colours"),
+    ("PickTen", {"arch": (3,) * 5}, "has 6 tokens"),
+    ("PickTen", {"edge": 6}, "edge.*greater than 5"),
+    ("PickTen", {"picks": [(5,) * 6]}, "choose from 0 to 4"),
+    ("PickTen", {"picks": [(1,) * 6] * 11}, "11 picks: the game has 10"),
+    ("LiveRace", {"strategies": ["Darts"]}, "RandomSearch.*RegularizedEvolution.*Reinforce"),
+    ("LiveRace", {"trials": 41}, "ends after 40"),
+    ("LiveRace", {"trials": -1}, "less than"),
+    ("LiveRace", {"learning_rate": -0.1}, "a finite number of at least 0"),
+    ("LiveRace", {"learning_rate": math.inf}, "finite"),
+    ("LiveRace", {"entropy": math.nan}, "entropy=nan: give a finite"),
+    ("LiveRace", {"batch": 0}, "less than"),
+    ("LiveRace", {"seed": -1}, "less than"),
+    ("GradientSliders", {"baseline": -0.1}, r"baseline=-0\.1: give 0 to 1\.5"),
+    ("GradientSliders", {"baseline": 2.0}, "give 0 to"),
+    ("GradientSliders", {"batch": 0}, "less than 1"),
+    ("GradientSliders", {"learnt": 201}, "greater than 200"),
+    ("GradientSliders", {"draw": -1}, "less than 0"),
+    ("OneShotRanks", {"method": "lazy"}, "'lazy': choose of steady, hasty"),
+    ("OneShotRanks", {"method": "hasty", "checkpoint": 2}, "checkpoint=2: choose of 0, 1"),
+    ("BudgetDivider", {"epochs": 5}, "epochs"),
+    ("BudgetDivider", {"eta": 1}, "eta"),
+    ("BudgetDivider", {"bracket": -1}, "bracket"),
+    ("FidelitySlider", {"epochs": 4}, "epochs=4: choose of 1, 2, 3"),
+    ("FidelitySlider", {"epochs": 0}, "epochs"),
+    ("FidelitySlider", {"images": 150}, "choose of 100, 200, 400"),
+    ("SwapParts", {"arch": (1, 1)}, "has 6 tokens"),
+    ("SwapParts", {"token": 5}, "choose from 0 to 4"),
+    ("SwapParts", {"edge": 6}, "decisions 0 to 5"),
+    ("CompoundScaling", {"alpha": 0.9}, "alpha=0.9: give 1 to 2; scaling up makes nothing smaller"),
+    ("CompoundScaling", {"beta": 1.5, "locked": True}, r"beta=1\.5: give 1 to 1\.414"),
+    ("CompoundScaling", {"gamma": math.nan}, "gamma=nan: give 1"),
+    ("CompoundScaling", {"phi": -0.1}, "phi=-0.1: give 0 to 3; 0 is the base network"),
+    ("CompoundScaling", {"phi": 4, "locked": True}, "phi=4: give 0 to 3"),
+    ("CompoundScaling", {"base": "b0"}, "base"),
+    ("CompoundScaling", {"alpha": "deep"}, "alpha"),
+    ("EdgeDevices", {"device": "toaster"}, "no device is called 'toaster'"),
+    ("EdgeDevices", {"beta": -0.1}, "give 0 to 8"),
+    ("EdgeDevices", {"beta": math.inf}, "give 0 to 8"),
+    ("AlphaPlayer", {"at": 0}, "steps go from 1 to 40"),
+    ("AlphaPlayer", {"at": 41}, "steps go from 1 to 40"),
+    ("AlphaPlayer", {"at": -1}, "at"),
+    ("AlphaPlayer", {"speed": 0}, "speed=0: give a finite number of at least 0.01"),
+    ("AlphaPlayer", {"speed": math.inf}, "speed"),
+    ("TemperatureSlider", {"tau": 0}, "tau=0: give a finite number of at least 0.001"),
+    ("TemperatureSlider", {"tau": math.nan}, "tau"),
+]
+
+
+@pytest.mark.parametrize(("name", "setting", "says"), BAD)
+def test_a_bad_value_is_explained_and_changes_nothing(name, setting, says):
+    make, _ = WALKS[name]
+    errors = (TypeError, ValueError, traitlets.TraitError)
+    with pytest.raises(errors, match=says):
+        make(**setting)
+    model = make().model
+    before = model.as_dict()
+    if name != "SwapParts" and len(setting) == 1:
+        with pytest.raises(errors):
+            setattr(model, *next(iter(setting.items())))
+        assert model.as_dict() == before
+
+
+@pytest.mark.parametrize("name", ["LiveRace", "AlphaPlayer"])
+def test_what_is_closed_while_it_runs_stops_and_can_be_forgotten(name):
+    async def closed():
+        w = WALKS[name][0]()
+        press(w, {"LiveRace": "Run", "AlphaPlayer": "Play"}[name])
+        before = w.state
+        await until(lambda: w.state != before)
+        w.close()
+        there = w.state
+        await until(w._clock._task.done)
+        assert w.state == there
+        for part in list(parts(w)):
+            part.close()
+        return weakref.ref(w)
+
+    async def main():
+        gone = await closed()
+        gc.collect()
+        assert gone() is None
+
+    asyncio.run(main())
+
+
 @every_widget
 def test_words_from_outside_are_not_read_as_html(name):
     w = WALKS[name][0]()
@@ -133,28 +284,6 @@ def test_the_signature_is_that_of_the_state(view):
         assert argument in view.__doc__.partition("Args:")[2]
     with pytest.raises(TypeError, match="unexpected keyword"):
         view(colour="red")
-
-
-@pytest.mark.parametrize(
-    ("make", "name", "text", "value"),
-    [
-        (lambda **s: widgets.GradientSliders(invented(), **s), "batch", "batch m", 3),
-        (lambda **s: widgets.GradientSliders(invented(), **s), "entropy", "entropy weight", 0.02),
-        (lambda **s: widgets.AlphaPlayer(film(), table=invented(), **s), "speed", "speed", 1.5),
-        (lambda **s: widgets.LiveRace(invented(), trials=0, **s), "batch", "batch", 7),
-        (lambda **s: widgets.TemperatureSlider(film()[0], **s), "tau", "temperature tau", 0.3),
-    ],
-)
-def test_a_value_that_no_slider_offered_joins_the_others(make, name, text, value):
-    w = make(**{name: value})
-    assert find(w, text).value == w.state[name] == value
-    w = make()
-    offered = [number for _, number in find(w, text).options]
-    setattr(w.model, name, value)
-    assert find(w, text).value == w.state[name] == value
-    assert [number for _, number in find(w, text).options] == sorted([*offered, value])
-    find(w, text).value = offered[0]
-    assert w.state[name] == offered[0]
 
 
 @pytest.mark.parametrize("name", ["CellBuilder", "PickTen", "SwapParts"])

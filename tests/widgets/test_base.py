@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import time
 import weakref
 
 from nas_lab.widgets.base import Clock
@@ -12,11 +13,12 @@ class Owner:
     """Something that counts ticks, and the tasks that they come from."""
 
     def __init__(self, last=10**9):
-        self.ticks, self.last, self.tasks = 0, last, set()
+        self.ticks, self.passed, self.last, self.tasks = 0, 0.0, last, set()
         self.clock = Clock(self.tick, period=0.0)
 
-    def tick(self):
+    def tick(self, passed):
         self.ticks += 1
+        self.passed += passed
         self.tasks.add(id(asyncio.current_task()))
         return self.ticks < self.last
 
@@ -32,11 +34,12 @@ class Owner:
 
 def test_it_ticks_until_it_is_told_no_more():
     async def main():
-        owner = Owner()
+        owner, began = Owner(), time.monotonic()
         for owner.last in (3, 5):
             await owner.start()
             await owner.ended()
             assert owner.ticks == owner.last
+        assert 0 < owner.passed <= time.monotonic() - began
 
     asyncio.run(main())
 
@@ -94,8 +97,8 @@ def test_it_keeps_nothing_alive():
 
 def test_an_error_ends_it_and_it_can_be_started_again():
     class Broken(Owner):
-        def tick(self):
-            super().tick()
+        def tick(self, passed):
+            super().tick(passed)
             raise ZeroDivisionError
 
     async def main():

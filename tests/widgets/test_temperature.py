@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-import traitlets
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -31,12 +30,6 @@ def test_cold_is_a_choice_and_hot_is_even():
     assert even.words == (
         "tau = 2: the largest weight of a row is 0.20 on average, the entropy 1.61 of 1.61 nats"
     )
-
-
-@pytest.mark.parametrize("tau", [0, -1, float("nan"), float("inf")])
-def test_what_is_no_temperature_is_refused(tau):
-    with pytest.raises(traitlets.TraitError, match="tau"):
-        TemperatureSlider(ALPHA, tau)
 
 
 @pytest.mark.parametrize("alpha", [np.zeros((5, 6)), np.full((6, 5), np.nan)])

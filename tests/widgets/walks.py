@@ -4,11 +4,36 @@ import numpy as np
 
 from nas_lab import spaces, widgets
 from nas_lab.history import Evaluation
+from nas_lab.widgets.fidelity import Fidelities
+from nas_lab.widgets.one_shot import Checkpoints, Rankings
 from tests.strategies.tables import invented
-from tests.widgets import fidelities, watched
 from tests.widgets.reading import find, press
 
 GOOD = (3, 3, 3, 1, 0, 3)
+N = 40
+IMAGES, EPOCHS = (100, 200, 400), 3
+SECONDS = {"steady": np.array([1.0, 5.0, 20.0]), "hasty": np.array([2.0, 10.0])}
+
+
+def fidelities(seed=0):
+    """Invented: what is cheaper is noisier."""
+    rng = np.random.default_rng(seed)
+    truth = rng.uniform(0.6, 0.9, N)
+    share = np.outer(np.array(IMAGES) / IMAGES[-1], np.arange(1, EPOCHS + 1) / EPOCHS)
+    noise = rng.normal(0, 0.02, (len(IMAGES), EPOCHS, N)) / share[:, :, None]
+    return Fidelities(IMAGES, truth + noise, share, truth)
+
+
+def rankings(seed=0):
+    """Invented, with two seeds: longer training brings less noise, one method has more of it."""
+    rng = np.random.default_rng(seed)
+    archs = rng.integers(5, size=(N, 6))
+    truth = rng.uniform(0.6, 0.9, N)
+    methods = {}
+    for more, (name, seconds) in enumerate(SECONDS.items(), start=1):
+        noise = rng.normal(0, 0.2 * more, (2, len(seconds), N))
+        methods[name] = Checkpoints(seconds, truth - 0.1 + noise / (1 + seconds[:, None]), truth)
+    return Rankings(archs, truth, methods)
 
 
 def film(steps=40, space=None, seed=0):
@@ -89,7 +114,7 @@ WALKS = {
             move("REINFORCE", False),
             give("trials", 5),
             call("run"),
-            call("tick", float("inf")),
+            call("tick", 0.0, float("inf")),
             call("pause"),
             RESET,
         ],
@@ -107,7 +132,7 @@ WALKS = {
         ],
     ),
     "OneShotRanks": (
-        lambda **state: widgets.OneShotRanks(**state, rankings=watched.invented()),
+        lambda **state: widgets.OneShotRanks(**state, rankings=rankings()),
         [move("trained for", 0), move("method", "hasty"), move("trained for", 1), RESET],
     ),
     "BudgetDivider": (
@@ -116,7 +141,7 @@ WALKS = {
     ),
     "FidelitySlider": (
         lambda epochs=1, images=100: widgets.FidelitySlider(
-            epochs, images, fidelities=fidelities.invented()
+            epochs, images, fidelities=fidelities()
         ),
         [move("epochs", 3), move("images", 400), RESET],
     ),
@@ -154,7 +179,7 @@ WALKS = {
         [
             move("step", 7),
             move("speed", 4.0),
-            call("play"),
+            call("run"),
             call("append", film(1)[0]),
             RESET,
             give("speed", 1.5),
