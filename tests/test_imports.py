@@ -161,9 +161,12 @@ def test_a_state_uses_no_plots(path):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("nas_lab.plots"):
             shows |= {alias.name for alias in node.names} - WORDS
     bases = {node.name: node.bases for node in tree.body if isinstance(node, ast.ClassDef)}
-    states = [n for n, base in bases.items() if n == "State" or "State" in map(ast.unparse, base)]
-    last = max(i for i, node in enumerate(tree.body) if getattr(node, "name", "") in states)
-    code = tree.body[: last + 1] if path.stem != "base" else [tree.body[last]]
+    kinds = {"State", "Playing", "Cell"}
+    states = [n for n, base in bases.items() if n == "State" or kinds & {*map(ast.unparse, base)}]
+    places = [i for i, node in enumerate(tree.body) if getattr(node, "name", "") in states]
+    code = tree.body[: places[-1] + 1]
+    if path.stem == "base":
+        code = [tree.body[place] for place in places]
     used = {n.id for node in code for n in ast.walk(node) if isinstance(n, ast.Name)}
     assert not used & shows, f"{states} use {used & shows}"
 

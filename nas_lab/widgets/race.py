@@ -187,7 +187,7 @@ class RaceState(Playing):
     def _drop(self, *names: str) -> None:
         for name in names:
             self._runners.pop(name, None)
-        self.changes += 1
+        self.changes += len(names)
 
     # ---- what can be done --------------------------------------------------------------------
 

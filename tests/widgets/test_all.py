@@ -181,7 +181,7 @@ BAD = [
     ("CellBuilder", {"arch": 3}, "3"),
     ("CellBuilder", {"edge": -1}, "edge.*less than 0"),
     ("CellBuilder", {"edge": 6}, "edge.*greater than 5"),
-    ("CellBuilder", {"skeleton": None}, "must be a Skeleton or a dict"),
+    ("CellBuilder", {"skeleton": 8}, "must be a Skeleton or a dict"),
     ("CellBuilder", {"skeleton": {"channels": 0}}, "channels"),
     ("CellBuilder", {"skeleton": {"colours": 3}}, "colours"),
     ("PickTen", {"arch": (3,) * 5}, "has 6 tokens"),
