@@ -1,6 +1,5 @@
 """The game without a browser: what it says, counted and computed in other ways."""
 
-import dataclasses
 import html
 import math
 import re
@@ -9,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
+from nas_lab.estimation import Table
 from nas_lab.history import Trial
 from nas_lab.strategies import RandomSearch, RegularizedEvolution, Reinforce
 from nas_lab.widgets import PickTen
@@ -167,7 +167,7 @@ def test_rivals_are_said_to_take_their_turn_before_they_do(ended, monkeypatch):
 def test_a_failed_training_is_no_best():
     correct = TABLE._arrays["val_correct"].copy()
     correct[0, TABLE.row(GOOD), -1] = -1
-    table = dataclasses.replace(TABLE, _arrays={**TABLE._arrays, "val_correct": correct})
+    table = Table({**TABLE._arrays, "val_correct": correct}, TABLE.about)
     game = GameState(table, picks=[GOOD, SKIPS])
     assert math.isnan(game.incumbent[0])
     assert game.picks[game.best] == SKIPS

@@ -1,7 +1,6 @@
 """The live race without a browser: every state is what its settings say, by another route."""
 
 import asyncio
-import dataclasses
 import html
 import json
 import math
@@ -13,6 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nas_lab.estimation import Table
 from nas_lab.history import Trial
 from nas_lab.strategies import LocalSearch, RandomSearch, RegularizedEvolution, Reinforce
 from nas_lab.widgets import LiveRace
@@ -221,7 +221,7 @@ def test_words_rank_the_bests():
 
 
 def broken(**arrays):
-    return dataclasses.replace(TABLE, _arrays={**TABLE._arrays, **arrays})
+    return Table({**TABLE._arrays, **arrays}, TABLE.about)
 
 
 def test_failed_trials_are_passed_over():
@@ -375,7 +375,7 @@ def test_a_failure_stops_the_race_and_is_said(w):
 
 def holes():
     missing = np.full_like(TABLE._arrays["test_correct"], -1)
-    return dataclasses.replace(TABLE, _arrays={**TABLE._arrays, "test_correct": missing})
+    return Table({**TABLE._arrays, "test_correct": missing}, TABLE.about)
 
 
 def test_without_an_event_loop_run_only_catches_up(w):
