@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -71,7 +72,7 @@ TIMED = """async ([widget, control, moves]) => {
 
 def waited(lab, name: str) -> list[float]:
     """Milliseconds from each move to its answer."""
-    from tests.browser.test_cell_builder import save
+    from tests.browser.reader import save
 
     call, kind = WIDGETS[name]
     save(lab.server, f"{name}.ipynb", SOURCE.format(call=call))
@@ -89,33 +90,25 @@ def waited(lab, name: str) -> list[float]:
 
 def main() -> None:
     """Measure each widget."""
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        print("widgets: no playwright here, nothing is measured; `make test` installs it")
-        return
-    from tests.browser.lab import BROWSER_OPTIONS, Lab, Server, find_browser
+    from tests.browser.lab import Browser, Lab, Server, find_browser
 
     chromium = find_browser()
-    if chromium is None:
-        print("widgets: no chromium is on the path, nothing is measured")
+    if chromium is None or not find_spec("playwright"):
+        print("widgets: no chromium or no playwright here, nothing is measured")
         return
     rows = []
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+    with tempfile.TemporaryDirectory() as folder:
         notebooks = Path(folder, "notebooks")
         notebooks.mkdir()
-        server = Server(Path(folder), notebooks)
-        try:
+        with (
+            Browser(chromium, Path(folder, "browser")) as browser,
+            Server(Path(folder), notebooks) as server,
+            browser.connected() as connection,
+        ):
+            lab = Lab(server, connection.contexts[0].pages[0], Path(folder))
             for name in WIDGETS:
-                browser = playwright.chromium.launch(executable_path=chromium, args=BROWSER_OPTIONS)
-                half, most = np.percentile(
-                    waited(Lab(server, browser, Path(folder)), name), [50, 95]
-                )
+                half, most = np.percentile(waited(lab, name), [50, 95])
                 rows.append({"widget": name, "ms, median": half, "ms, 95th percentile": most})
-                browser.close()
-                server.end_kernels()
-        finally:
-            server.stop()
     report("widgets in the browser", rows)
 
 

@@ -53,21 +53,20 @@ def main() -> None:
         return
     executed = sorted(EXECUTED.glob("*.ipynb"))
     with tempfile.TemporaryDirectory() as folder:
-        copies, data, profile = (Path(folder, name) for name in ("notebooks", "data", "browser"))
-        for path in (copies, data, profile):
-            path.mkdir()
+        copies, data = Path(folder, "notebooks"), Path(folder, "data")
+        copies.mkdir()
+        data.mkdir()
         notary = NotebookNotary(data_dir=str(data))  # an unsigned notebook shows no widgets
         for path in executed:
             notary.sign(nbformat.read(shutil.copy(path, copies), as_version=4))
-        browser, server = Browser(chromium, profile), Server(Path(folder), copies)
-        try:
-            with browser.connected() as connection:
-                lab = Lab(server, connection.contexts[0].pages[0], SCREENSHOTS)
-                for path in executed:
-                    photograph(lab, path)
-        finally:
-            browser.stop()
-            server.stop()
+        with (
+            Browser(chromium, Path(folder, "browser")) as browser,
+            Server(Path(folder), copies) as server,
+            browser.connected() as connection,
+        ):
+            lab = Lab(server, connection.contexts[0].pages[0], SCREENSHOTS)
+            for path in executed:
+                photograph(lab, path)
 
 
 if __name__ == "__main__":

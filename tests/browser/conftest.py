@@ -36,9 +36,8 @@ def server(chromium, tmp_path_factory):
         ignore = shutil.ignore_patterns(".ipynb_checkpoints")
         shutil.copytree(ROOT / "notebooks", notebooks, ignore=ignore)
     notebooks.mkdir(exist_ok=True)
-    server = Server(folder, notebooks)
-    yield server
-    server.stop()
+    with Server(folder, notebooks) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
@@ -53,9 +52,8 @@ def screenshots(tmp_path_factory):
 @pytest.fixture(scope="session")
 def browser(chromium, tmp_path_factory):
     """Run one browser."""
-    browser = Browser(chromium, tmp_path_factory.mktemp("browser"))
-    yield browser
-    browser.stop()
+    with Browser(chromium, tmp_path_factory.mktemp("browser")) as browser:
+        yield browser
 
 
 @pytest.fixture

@@ -119,6 +119,12 @@ class Process:
         self.stop()
         raise RuntimeError(f"{type(self).__name__} did not start:\n{self._log.read_text()}")
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception) -> None:
+        self.stop()
+
     def stop(self) -> None:
         """End the process, and with it what it started."""
         if self._process.poll() is None:
@@ -138,6 +144,7 @@ class Browser(Process):
     """
 
     def __init__(self, chromium: str, folder: Path):
+        folder.mkdir(exist_ok=True)
         command = [chromium, *BROWSER_OPTIONS, f"--user-data-dir={folder}", "about:blank"]
         super().__init__(command, folder, "DevToolsActivePort")
 
