@@ -104,7 +104,7 @@ class Batch:
         """A grade, from an earlier run when nothing has changed."""
         parts = [ENGINE, repr(self.limits), self.box.name, student, name]
         parts += [sheet.content for sheet in self.exam.sheets]
-        key = hashlib.sha256("\n".join(parts).encode("utf-8", "surrogateescape") + raw).hexdigest()
+        key = hashlib.sha256("\n".join(parts).encode() + raw).hexdigest()
         kept = self.folder / ".grades" / f"{key}.json"
         with suppress(OSError, ValueError, TypeError, KeyError):  # none, or damaged
             return Grade.from_plain(json.loads(kept.read_text("utf-8")))

@@ -50,10 +50,9 @@ class Channel:
     """
 
     def __init__(self, process: subprocess.Popen, limits: Limits) -> None:
-        assert process.stdin is not None
-        assert process.stdout is not None
         self.process, self.limits = psutil.Process(process.pid), limits
-        self._out, self._in = process.stdin.fileno(), process.stdout.fileno()
+        pipes = filter(None, (process.stdin, process.stdout))
+        self._out, self._in = (pipe.fileno() for pipe in pipes)
         self._buffer = bytearray()
         self._checked = self._computed = self._most_computed = 0.0
         os.set_blocking(self._out, False)
