@@ -57,7 +57,7 @@ class _Fields:
         """Show colours [N, 3] and texts [N], in the order of the rows."""
         self.fields.set(facecolor=tints)
         for text, tint, said in zip(self.texts, tints, texts, strict=True):
-            text.set(text=said, color=MUTED if said == "0" else text_on(tint))
+            text.set(text=said, color=text_on(tint))
 
 
 def _name_sides(ax: Axes, rows: Sequence[str], columns: Sequence[str], font: float) -> None:
@@ -102,6 +102,11 @@ def one_hot(space: Space, arch: Any, ax: Axes | None = None, highlight: int | No
     texts = [_entry(*entry, same) for entry in zip(options, values, strict=True)]
     fields = _Fields(ax, space.mask, (width, -height), font)
     fields.update(1 - values[:, None].clip(0, 1) * (1 - full), texts)
+    for text, value in zip(fields.texts, values, strict=True):
+        text.set_color(text.get_color() if value else MUTED)
+    if same:  # one set of markers: a text for each of the many zeros takes longer
+        x, y = ((np.argwhere(w == 0)[:, ::-1] + 0.5) * (width, -height)).T
+        ax.plot(x, y, linestyle="", marker="$0$", color=MUTED, markersize=0.73 * font, mew=0)
     for row, name in enumerate(names):
         write(ax, -0.1, -(row + 0.5) * height, name, ha="right", fontsize=font)
     heads = (
@@ -118,9 +123,9 @@ def one_hot(space: Space, arch: Any, ax: Axes | None = None, highlight: int | No
 
 def _entry(option: Any, value: float, same: bool) -> str:
     """The value of an entry, and its option where the column does not say it."""
-    number = f"{value:.2f}" if 0 < value < 1 else f"{value:.0f}"
+    number = f"{value:.2f}" if value < 1 else "1"
     if same:
-        return number
+        return number if value else ""
     return str(option) if value in (0, 1) else f"{option}: {number}"
 
 
