@@ -7,7 +7,7 @@ import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
@@ -45,14 +45,11 @@ def largest(space):
 
 @MANY
 @given(st.tuples(*[st.integers(0, 4)] * 6), st.sampled_from([None, *range(6)]))
+@example((3,) * 6, None)
+@example((4,) * 6, 3)
 def test_a_cell_is_readable(arch, highlight):
     drawn = sum(token != 0 or place == highlight for place, token in enumerate(arch))
     assert_readable(plots.architecture(CELL, arch, highlight=highlight), through=drawn)
-
-
-@pytest.mark.parametrize("token", range(5))
-def test_cells_of_one_operation_are_readable(token):
-    assert_readable(plots.architecture(CELL, (token,) * 6), through=6 * (token != 0))
 
 
 @pytest.mark.parametrize("arch", list(itertools.product((0, 3), repeat=6)), ids=str)
@@ -88,18 +85,26 @@ def test_wires_of_darts_cross_but_never_run_on_each_other(arch):
     plt.close("all")
 
 
+def extreme(anchor):
+    """The largest chain, with all anchors or none."""
+    named = zip(CHAINS[2].decisions, largest(CHAINS[2]), strict=True)
+    return tuple(anchor if d.name.startswith("anchor") else token for d, token in named)
+
+
+DRAWN = st.sampled_from(CHAINS).flatmap(
+    lambda space: st.tuples(st.just(space), SEEDS.map(lambda seed: sample(space, seed)))
+)
+
+
 @settings(max_examples=40, deadline=None)
-@given(st.sampled_from(CHAINS), SEEDS)
-def test_a_chain_is_readable(space, seed):
-    assert_readable(plots.architecture(space, sample(space, seed)))
-
-
-@pytest.mark.parametrize("anchors", [0, 1], ids=["no anchors", "all anchors"])
-def test_the_extremes_of_a_chain_are_readable(anchors):
-    space = spaces.conv_chain(8)
-    named = zip(space.decisions, largest(space), strict=True)
-    arch = tuple(anchors if d.name.startswith("anchor") else token for d, token in named)
-    assert_readable(plots.architecture(space, arch))
+@given(DRAWN)
+@example((CHAINS[2], extreme(0)))
+@example((CHAINS[2], extreme(1)))
+def test_a_chain_is_readable_with_a_box_for_each_node_and_an_arrow_for_each_edge(drawn):
+    graph, ax = drawn[0].graph(drawn[1]), plots.architecture(*drawn)
+    assert len(around(ax)) == len(graph)
+    assert sum(isinstance(a, FancyArrowPatch) for a in ax.patches) == graph.number_of_edges()
+    assert_readable(ax)
 
 
 @pytest.mark.parametrize("space", LONG, ids=lambda s: s.name)
@@ -161,15 +166,6 @@ def test_a_highlight_marks_one_edge_even_where_there_is_no_operation():
     nodes = {"input", "1", "2", "output"}
     assert set(texts(plain)) == nodes
     assert set(texts(marked)) == nodes | {"none"}
-
-
-def test_a_chain_has_a_box_for_each_node_and_an_arrow_for_each_edge():
-    for space, seed in itertools.product(CHAINS, range(3)):
-        graph = space.graph(sample(space, seed))
-        ax = plots.architecture(space, sample(space, seed))
-        assert len(around(ax)) == len(graph)
-        assert sum(isinstance(a, FancyArrowPatch) for a in ax.patches) == graph.number_of_edges()
-        plt.close(ax.figure)
 
 
 def test_a_wrong_architecture_is_refused_before_anything_is_drawn():
