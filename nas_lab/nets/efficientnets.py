@@ -18,9 +18,6 @@ from torchvision.ops import StochasticDepth
 from nas_lab.checks import whole_number
 from nas_lab.scaling import EFFICIENTNETS, Stage, squeezed_channels
 
-REFERENCE_NORM = {"norm_eps": 1e-3, "norm_momentum": 0.01}
-"""Batch normalisation of the reference. torchvision has it from B5 on, and torch's own below."""
-
 
 class ConvNorm(nn.Sequential):
     """Convolution, batch normalisation, and SiLU if `active`; an odd kernel keeps the size."""
@@ -92,9 +89,9 @@ class EfficientNet(d2l.Classifier):
         in_channels: channels of the images.
         dropout: share of features dropped before the dense layer in training.
         drop_depth: probability that training skips a block; it rises from 0 at the first block.
-        norm_eps: what batch normalisation adds to a variance.
-        norm_momentum: weight of the newest batch in its running averages.
         seed: of the initial parameters; the global generator is left alone.
+
+    Attributes:
         lr: learning rate of plain gradient descent, for `d2l.Trainer`; `nas_lab.training` has its
             own.
 
@@ -105,6 +102,8 @@ class EfficientNet(d2l.Classifier):
         ValueError: there are no stages, a number is below 1, or the seed below 0.
     """
 
+    lr = 0.1
+
     def __init__(
         self,
         stages: Sequence[Stage],
@@ -113,10 +112,7 @@ class EfficientNet(d2l.Classifier):
         in_channels: int = 3,
         dropout: float = 0.2,
         drop_depth: float = 0.2,
-        norm_eps: float = 1e-5,
-        norm_momentum: float = 0.1,
         seed: int = 0,
-        lr: float = 0.1,
     ) -> None:
         if not stages:
             raise ValueError("a network needs at least one stage, such as those of scaling.B0")
@@ -124,7 +120,6 @@ class EfficientNet(d2l.Classifier):
         c_in = whole_number("in_channels", in_channels)
         seed = whole_number("seed", seed, least=0)
         super().__init__()
-        self.lr = lr
         device = torch.empty(0).device
         with torch.device("meta"):  # no memory, no random numbers yet
             self.net = nn.Sequential(
@@ -136,9 +131,6 @@ class EfficientNet(d2l.Classifier):
                     classifier=nn.Linear(stages[-1].channels, classes),
                 )
             )
-        for module in self.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                module.eps, module.momentum = norm_eps, norm_momentum
         if device.type != "meta":
             self.to_empty(device="cpu")
             initialize(self, torch.Generator().manual_seed(seed))
@@ -187,13 +179,13 @@ def initialize(net: nn.Module, generator: torch.Generator) -> None:
 
 
 def efficientnet(
-    name: str, *, classes: int = 1000, in_channels: int = 3, seed: int = 0, lr: float = 0.1
+    name: str, *, classes: int = 1000, in_channels: int = 3, seed: int = 0
 ) -> EfficientNet:
     """Build a published network, with the dropout and normalisation that it has in torchvision.
 
     Args:
         name: "b0" to "b7".
-        classes, in_channels, seed, lr: as in `EfficientNet`.
+        classes, in_channels, seed: as in `EfficientNet`.
 
     Returns:
         A module from images `[B, in_channels, H, W]` to logits `[B, classes]`; it takes any size of
@@ -205,12 +197,9 @@ def efficientnet(
     if name not in EFFICIENTNETS:
         raise ValueError(f"no EfficientNet is called {name!r}; choose from b0, b1, ... b7")
     variant = EFFICIENTNETS[name]
-    return EfficientNet(
-        variant.stages,
-        classes=classes,
-        in_channels=in_channels,
-        dropout=variant.dropout,
-        seed=seed,
-        lr=lr,
-        **(REFERENCE_NORM if name >= "b5" else {}),
-    )
+    options = {"classes": classes, "in_channels": in_channels, "seed": seed}
+    net = EfficientNet(variant.stages, dropout=variant.dropout, **options)
+    for module in net.modules():
+        if isinstance(module, nn.BatchNorm2d) and name >= "b5":  # as torchvision has it from B5 on
+            module.eps, module.momentum = 1e-3, 0.01
+    return net

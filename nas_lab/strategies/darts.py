@@ -35,7 +35,6 @@ from nas_lab.checks import number_in, whole_number
 from nas_lab.data import FashionMNIST, Loader
 from nas_lab.estimation.training import check_fits
 from nas_lab.spaces.base import Arch, Skeleton, Space
-from nas_lab.spaces.cells import EDGES_201, EDGES_DARTS, NasBench201
 from nas_lab.spaces.cells import Darts as DartsSpace
 from nas_lab.strategies.base import Learner, Step, Used
 from nas_lab.strategies.one_shot import sgd
@@ -157,8 +156,7 @@ def softmax(alpha: Tensor, space: Space) -> Tensor:
 
 def incoming(space: Space) -> list[list[int]]:
     """For each node of the cells, the places of the edges that lead to it."""
-    cells, edges = (1, EDGES_201) if isinstance(space, NasBench201) else (2, EDGES_DARTS)
-    targets = [(cell, node) for cell in range(cells) for _, node in edges]
+    targets = [node for _, node in space.edges]
     return [[i for i, t in enumerate(targets) if t == node] for node in sorted(set(targets))]
 
 

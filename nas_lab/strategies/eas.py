@@ -210,7 +210,7 @@ class EAS(PolicyGradient):
         self.optimiser = torch.optim.Adam(self.controller.parameters(), lr=0.01)
         self.parents: list[Parent] = []
         self.baseline = math.nan
-        self._told: list[tuple[Arch, Growth, float]] = []  # since the last step
+        self._told = []
         self._images = next(iter(data.train_dataloader()))[0]
 
     def search(self, trials: int) -> Iterator[Trial]:
@@ -261,7 +261,7 @@ class EAS(PolicyGradient):
         score = curve.evaluation(chain.arch, {}).score
         trial = Trial(id, chain.arch, Evaluation(score, time.perf_counter() - began, metrics))
         if parent:
-            self._tell(parent.chain.arch, growth, score - parent.trial.result.score)
+            self.learn([(parent.chain.arch, growth, score - parent.trial.result.score)])
         self._keep(Parent(trial, chain))
 
     def _keep(self, new: Parent) -> None:
@@ -270,18 +270,6 @@ class EAS(PolicyGradient):
             ranked = sorted([*self.parents, new], key=lambda p: -p.trial.result.score)
             self.parents = ranked[: self.most_parents]
         self.history.append(new.trial)
-
-    # ---- the controller ----------------------------------------------------------------------
-
-    def _tell(self, arch: Arch, growth: Growth, gain: float) -> None:
-        """Collect what children gained; learn when they make a batch. Failures teach nothing."""
-        self._told.append((arch, growth, gain))
-        if len(self._told) >= self.batch:
-            told = [each for each in self._told if math.isfinite(each[2])]
-            self._told = []
-            if told:
-                with runtime.threads(1):
-                    self.descend(*self.loss(*zip(*told, strict=True)))
 
     def loss(
         self, archs: Sequence[Arch], growths: Sequence[Growth], gains: Sequence[float]

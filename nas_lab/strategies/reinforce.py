@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -219,12 +219,17 @@ class PolicyGradient:
         baseline: b, a moving average of rewards; nan before the first step.
         baseline_decay: in [0, 1); how much of the baseline stays at each step.
         entropy: weight of the entropy in the reward, in units of the score for each nat.
+        batch: samples of a gradient step.
+        loss: called with a batch; what ``policy_loss`` makes of it.
     """
 
     optimiser: torch.optim.Optimizer
     baseline: float
     baseline_decay: float
     entropy: float
+    batch: int
+    loss: Callable[..., tuple[torch.Tensor, torch.Tensor]]
+    _told: list[tuple]  # since the last step
 
     def policy_loss(
         self, log_p: torch.Tensor, entropies: torch.Tensor, scores: Sequence[float]
@@ -246,6 +251,19 @@ class PolicyGradient:
         # J depends on the weights through what is drawn, and through the entropy in R.
         gain = (rewards - baseline) * log_p + self.entropy * entropies
         return -gain.mean(), rewards
+
+    def learn(self, samples: Iterable[tuple]) -> None:
+        """Collect samples, each with its score at the end, and do a step once they make a batch.
+
+        Failures, whose score is not finite, are counted but teach nothing.
+        """
+        self._told += samples
+        if len(self._told) >= self.batch:
+            told = [sample for sample in self._told if math.isfinite(sample[-1])]
+            self._told = []
+            if told:
+                with runtime.threads(1):
+                    self.descend(*self.loss(*zip(*told, strict=True)))
 
     def descend(self, loss: torch.Tensor, rewards: torch.Tensor) -> None:
         """Do one step, and move the baseline towards these rewards."""
@@ -313,7 +331,7 @@ class Reinforce(SeededStrategy, PolicyGradient):
         rate = number_in("learning_rate", learning_rate)
         self.optimiser = torch.optim.Adam(self.controller.parameters(), lr=rate, fused=True)
         self.baseline = math.nan
-        self._told: list[tuple[Arch, float]] = []  # since the last step
+        self._told = []
 
     @property
     def w(self) -> np.ndarray:
@@ -328,13 +346,7 @@ class Reinforce(SeededStrategy, PolicyGradient):
 
     def tell(self, trials: Sequence[Trial]) -> None:
         """Collect trials, and do a gradient step with all of them once they make a batch."""
-        self._told += [(self.space.check(trial.arch), trial.result.score) for trial in trials]
-        if len(self._told) >= self.batch:
-            scored = [(arch, score) for arch, score in self._told if math.isfinite(score)]
-            self._told = []
-            if scored:
-                with runtime.threads(1):
-                    self.descend(*self.loss(*zip(*scored, strict=True)))
+        self.learn([(self.space.check(trial.arch), trial.result.score) for trial in trials])
 
     def loss(
         self, archs: Sequence[Arch], scores: Sequence[float]

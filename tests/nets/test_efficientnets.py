@@ -229,7 +229,7 @@ def test_both_loops_train_it():
     data = FashionMNIST(8, 64, images=128)
     curves = [train(small(), data, Recipe(epochs=1), seed=1, device="cpu") for _ in range(2)]
     assert curves[0].train_loss == curves[1].train_loss
-    net = small(lr=0.05)
+    net = small()
     net.board.display = False
     before = copy.deepcopy(net.state_dict())
     d2l.Trainer(max_epochs=1).fit(net, data)
