@@ -77,7 +77,7 @@ def test_workers_give_the_same_scores(estimate, space):
     alone = scores(map(estimate, archs, range(3)))
     with ThreadPoolExecutor(2) as pool:
         assert scores(pool.map(estimate, archs, range(3))) == alone
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         assert scores(pool.map(estimate, archs, range(3))) == alone
 
 
