@@ -115,7 +115,8 @@ class ScalingState(State):
             setattr(self, name, value)
             before, self.message = self.coefficients, ""
             if self.locked and name in (*LETTERS, "locked"):
-                self._set(project(*before, keep=name if name in LETTERS else None))
+                kept: Any = name if name in LETTERS else None
+                self._set(project(*before, keep=kept))
                 self.message = self._gave_way(before)
 
     def choose(self, method: str) -> None:
