@@ -16,7 +16,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -29,17 +29,14 @@ if TYPE_CHECKING:
 
 def tokens(space: Space) -> np.ndarray:
     """Every architecture, int [size, D], in the order of ``iter(space)``."""
-    counts = [len(decision.options) for decision in space.decisions]
+    counts = space.mask.sum(axis=1)
     return np.indices(counts).reshape(len(counts), -1).T
 
 
 def one_hot_rows(space: Space) -> np.ndarray:
     """The ``w`` of every architecture without the entries that stand for no option."""
-    columns = [
-        np.eye(len(decision.options), dtype=np.float32)[column]
-        for decision, column in zip(space.decisions, tokens(space).T, strict=True)
-    ]
-    return np.concatenate(columns, axis=1)
+    w = tokens(space)[:, :, None] == np.arange(space.mask.shape[1])
+    return w[:, space.mask].astype(np.float32)
 
 
 LARGEST = 1_000_000
@@ -61,7 +58,7 @@ def complete(space: Space, archs: ArrayLike, scores: ArrayLike) -> np.ndarray:
         ValueError: the arrays do not fit each other or the space; a score is NaN; two scores are
             given for one network; or the space excludes combinations, or is too large.
     """
-    counts = [len(decision.options) for decision in space.decisions]
+    counts = space.mask.sum(axis=1).tolist()
     if space.size > LARGEST:
         raise ValueError(
             f"{space.name} has {space.size:.1e} architectures, too many to write out "
@@ -94,7 +91,6 @@ def complete(space: Space, archs: ArrayLike, scores: ArrayLike) -> np.ndarray:
 
 
 Interval: TypeAlias = tuple[float, float]
-_UNKNOWN: Interval = (math.nan, math.nan)
 
 
 @dataclass(frozen=True)
@@ -126,7 +122,10 @@ class RankCorrelation:
             "rho": (self.rho, self.rho_interval),
             f"precision at the top {self.k} of {self.n}": (self.precision, self.precision_interval),
         }
-        return ", ".join(f"{name} = {_words(*found)}" for name, found in parts.items())
+        return ", ".join(
+            f"{name} = {value:.2f}" + (f" [{low:.2f}, {high:.2f}]" if low == low else "")
+            for name, (value, (low, high)) in parts.items()
+        )
 
 
 def rank_correlation(
@@ -200,10 +199,9 @@ def _measures(a: np.ndarray, b: np.ndarray, k: int) -> tuple[float, float, float
     """tau, rho and precision of checked arrays."""
     from scipy.stats import kendalltau, rankdata
 
-    x, y = (ranks - ranks.mean() for ranks in (rankdata(a), rankdata(b)))
-    scale = math.sqrt((x @ x) * (y @ y))
-    rho = float(x @ y) / scale if scale else math.nan
-    return float(kendalltau(a, b, variant="b")[0]), rho, _precision(a, b, k)
+    with np.errstate(invalid="ignore"):  # NaN where all ranks are equal
+        rho = np.corrcoef(rankdata(a), rankdata(b))[0, 1]
+    return float(kendalltau(a, b, variant="b")[0]), float(rho), _precision(a, b, k)
 
 
 def _precision(a: np.ndarray, b: np.ndarray, k: int) -> float:
@@ -218,7 +216,7 @@ def _interval(value: float, drawn: np.ndarray) -> Interval:
     """Percentile interval; draws of one architecture alone have no tau and are left out."""
     known = drawn[~np.isnan(drawn)]
     if not len(known) or math.isnan(value):
-        return _UNKNOWN
+        return math.nan, math.nan
     low, high = np.quantile(known, (0.025, 0.975)).tolist()
     return low, high
 
@@ -246,13 +244,6 @@ def top_of(top: float, n: int) -> int:
     return max(1, round(top * n))
 
 
-def _words(value: float, interval: Interval) -> str:
-    if math.isnan(interval[0]):
-        return f"{value:.2f}"
-    return f"{value:.2f} [{interval[0]:.2f}, {interval[1]:.2f}]"
-
-
-TREES = 100
 LEAST = 10
 """A forest of fewer architectures would tell little."""
 
@@ -280,7 +271,7 @@ def filled(space: Space, known: np.ndarray, seed: int = 0) -> np.ndarray:
         raise ValueError(
             f"only {have.sum()} architectures have a score: a forest needs at least {LEAST}"
         )
-    forest = RandomForestRegressor(TREES, random_state=seed).fit(rows[have], flat[have])
+    forest = RandomForestRegressor(random_state=seed).fit(rows[have], flat[have])
     return np.where(have, flat, forest.predict(rows)).reshape(known.shape)
 
 
@@ -387,9 +378,8 @@ class Anova:
             if decision in group
         }
         alone, pairs = moved.pop((decision,)), np.zeros(len(before))
-        for group in [group for group in moved if len(group) == 2]:
-            (other,) = set(group) - {decision}
-            pairs[other] = moved.pop(group)
+        for other in set(self._places) - {decision}:
+            pairs[other] = moved.pop(tuple(sorted((decision, other))))
         return Swap(before, after, alone, pairs, sum(moved.values()))
 
     def score(self, arch: Arch) -> float:
@@ -466,7 +456,8 @@ def main_effects(space: Space, archs: ArrayLike, scores: ArrayLike, *, seed: int
 def decompose(values: np.ndarray) -> dict[Group, np.ndarray]:
     """Effects of all groups of axes, smaller groups first (Hooker 2007, equation 2).
 
-    The effect of a group is the mean over all other axes, less the effects of its subgroups.
+    The effect of a group is the mean over all other axes, less the effects of its subgroups: so
+    much is left when the mean along each of its own axes is subtracted.
 
     Args:
         values: an axis for each decision, [K_1, ..., K_D].
@@ -475,26 +466,14 @@ def decompose(values: np.ndarray) -> dict[Group, np.ndarray]:
     effects: dict[Group, np.ndarray] = {}
     for size in range(values.ndim + 1):
         for group in itertools.combinations(axes, size):
-            others = tuple(axis for axis in axes if axis not in group)
-            effect = values.mean(axis=others) if others else values.copy()
-            for smaller in _subgroups(group):
-                effect = effect - _along(effects[smaller], smaller, group)
+            effect = values.mean(axis=tuple(set(axes) - set(group)))
+            for axis in range(size):
+                effect = effect - effect.mean(axis, keepdims=True)
             effects[group] = effect
     return effects
 
 
-def _subgroups(group: Group) -> list[Group]:
-    return [u for size in range(len(group)) for u in itertools.combinations(group, size)]
-
-
-def _along(effect: np.ndarray, group: Group, larger: Group) -> np.ndarray:
-    """The effect with axes of length one where the larger group has more."""
-    shape = iter(effect.shape)
-    return effect.reshape([next(shape) if axis in group else 1 for axis in larger])
-
-
-@dataclass(frozen=True)
-class Better:
+class Better(NamedTuple):
     """An architecture that is better, and near.
 
     Attributes:
@@ -537,19 +516,17 @@ def nearest_better(
         raise ValueError(f"the score of {arch} is not known: no architecture can be called better")
     gains = (known - known[arch]).ravel()
     every = tokens(space)
-    changed = (every != np.array(arch)).sum(axis=1)
+    changed = (every != arch).sum(axis=1)
     better = np.flatnonzero(gains > margin)  # a NaN is not
     if not len(better):
         return None
     near = better[changed[better] == changed[better].min()]
     found = near[np.argmax(gains[near])]
-    there = tuple(every[found].tolist())
-    places = tuple(np.flatnonzero(every[found] != np.array(arch)).tolist())
-    return Better(there, places, float(gains[found]))
+    places = np.flatnonzero(every[found] != arch)
+    return Better(tuple(every[found].tolist()), tuple(places.tolist()), float(gains[found]))
 
 
-@dataclass(frozen=True)
-class Motif:
+class Motif(NamedTuple):
     """Two options that the best share more often than others do.
 
     Attributes:

@@ -12,13 +12,16 @@ it leaves something open, the authors' implementation decides: ``efficientnet_bu
 from __future__ import annotations
 
 import math
+import operator
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from functools import cached_property
 from itertools import count
 from numbers import Real
 from typing import Literal, NamedTuple
+
+import numpy as np
 
 from nas_lab.checks import whole_number
 
@@ -52,7 +55,18 @@ def power_of(name: str, base: float, phi: float) -> float:
         raise ValueError(f"{name}^phi = {base}^{phi} is beyond counting: lower one") from None
 
 
-OPERATORS = ("conv", "mbconv")
+class Factors(NamedTuple):
+    """A number each for depth, width and resolution."""
+
+    depth: float
+    width: float
+    resolution: float
+
+
+def factors(phi: float, alpha: float, beta: float, gamma: float) -> Factors:
+    """alpha^phi, beta^phi and gamma^phi, as equation 3 has them; ValueError as ``compound``."""
+    bases = {"alpha": alpha, "beta": beta, "gamma": gamma}
+    return Factors(*(power_of(name, base, phi) for name, base in bases.items()))
 
 
 @dataclass(frozen=True)
@@ -85,11 +99,10 @@ class Stage:
     expansion: int = 1
 
     def __post_init__(self) -> None:
-        if self.operator not in OPERATORS:
-            raise ValueError(f"operator={self.operator!r}: choose from {', '.join(OPERATORS)}")
+        if self.operator not in ("conv", "mbconv"):
+            raise ValueError(f"operator={self.operator!r}: choose from conv, mbconv")
         for name in ("channels", "layers", "kernel", "stride", "expansion"):
-            value = whole_number(f"{name} of a stage", getattr(self, name))
-            object.__setattr__(self, name, value)
+            object.__setattr__(self, name, whole_number(f"{name} of a stage", getattr(self, name)))
         if self.kernel % 2 == 0:
             raise ValueError(f"kernel={self.kernel} is even: only odd ones keep an image's size")
         if self.operator == "conv" and self.expansion != 1:
@@ -175,9 +188,10 @@ def project(
 
     Nearest in log space: in x = (ln alpha, ln beta, ln gamma) the constraint is the plane
     n x = ln 2 with n = (1, 2, 2). The foot of the perpendicular is ``x - n (n x - ln 2) / |n|^2``.
-    A coordinate that falls below 0 is held at 0 (a coefficient of 1) and the others are projected
-    again, which ends at the nearest point (C. Michelot, "A finite algorithm for finding the
-    projection of a point onto the canonical simplex of R^n", 1986).
+    Where a coordinate would fall below 0 (a coefficient below 1), the nearest point is
+    ``max(0, x - n step)`` with the step that reaches the plane. What is reached falls with the
+    step in straight lines, so the step is interpolated between its corners (as in P. Brucker, "An
+    O(n) algorithm for quadratic knapsack problems", 1984).
 
     Args:
         alpha, beta, gamma: 1 or more.
@@ -189,28 +203,23 @@ def project(
             over the constraint alone.
     """
     given = dict(zip(EXPONENTS, (alpha, beta, gamma), strict=True))
-    x = {name: math.log(factor(name, value)) for name, value in given.items()}
-    n, rest = EXPONENTS, math.log(TOTAL)
-    free = [name for name in x if name != keep]
+    logs = {name: math.log(factor(name, value)) for name, value in given.items()}
+    rest = math.log(TOTAL)
     if keep is not None:
-        if keep not in x:
-            raise ValueError(f"keep={keep!r}: choose from {', '.join(x)}, or None")
-        rest -= n[keep] * x[keep]
+        if keep not in logs:
+            raise ValueError(f"keep={keep!r}: choose from {', '.join(logs)}, or None")
+        rest -= EXPONENTS[keep] * logs.pop(keep)
         if rest < -1e-12:
             raise ValueError(
                 f"{keep}={given[keep]} is over the constraint alone: alpha beta^2 gamma^2 = 2 "
-                f"needs {keep} <= {TOTAL ** (1 / n[keep]):.4g}"
+                f"needs {keep} <= {TOTAL ** (1 / EXPONENTS[keep]):.4g}"
             )
-    while True:
-        step = (sum(n[i] * x[i] for i in free) - rest) / sum(n[i] ** 2 for i in free)
-        foot = {i: x[i] - n[i] * step for i in free}
-        if min(foot.values()) >= -1e-12:  # below 0 by rounding at most
-            break
-        free = [i for i in free if foot[i] > 0]
-    nearest = {name: math.exp(max(0.0, foot.get(name, 0.0))) for name in x}
-    if keep is not None:
-        nearest[keep] = given[keep]
-    return Coefficients(**nearest)
+    x, n = np.array(list(logs.values())), np.array([EXPONENTS[name] for name in logs])
+    steps = np.sort([-TOTAL, *(x / n)])
+    reached = [n @ np.maximum(x - n * step, 0) for step in steps]  # falls to 0, in straight lines
+    step = np.interp(rest, reached[::-1], steps[::-1])
+    nearest = np.exp(np.maximum(x - n * step, 0)).tolist()
+    return Coefficients(**{**given, **dict(zip(logs, nearest, strict=True))})
 
 
 @dataclass(frozen=True)
@@ -230,18 +239,13 @@ class Budget:
     activations: int = 0
 
     def __add__(self, other: Budget) -> Budget:
-        return Budget(
-            self.params + other.params,
-            self.macs + other.macs,
-            self.activations + other.activations,
-        )
+        return Budget(*map(operator.add, astuple(self), astuple(other)))
 
     def __rmul__(self, times: int) -> Budget:
-        return Budget(times * self.params, times * self.macs, times * self.activations)
+        return Budget(*(times * count for count in astuple(self)))
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """One stage of a stage table, as in table 1.
 
     Attributes:
@@ -277,7 +281,9 @@ def table(
         others = (stage.layers - 1) * _layer(stage, stage.channels, out, out)
         rows.append(Row(stage, channels, side, out, first + others))
         channels, side = stage.channels, out
-    rows[-1] = replace(rows[-1], budget=rows[-1].budget + _dense(channels, classes))
+    classes = whole_number("classes", classes)
+    dense = Budget(channels * classes + classes, channels * classes)
+    rows[-1] = rows[-1]._replace(budget=rows[-1].budget + dense)
     return tuple(rows)
 
 
@@ -311,11 +317,6 @@ def _conv(c_in: int, c_out: int, kernel: int, out: int, per_channel: int = 2) ->
     """A convolution; ``c_in`` counts per group. Per channel: scale and shift, or a bias alone."""
     weights = c_in * c_out * kernel**2
     return Budget(weights + per_channel * c_out, weights * out**2, c_out * out**2)
-
-
-def _dense(c_in: int, classes: int) -> Budget:
-    classes = whole_number("classes", classes)
-    return Budget(c_in * classes + classes, c_in * classes)
 
 
 def round_filters(channels: int, width: float, divisor: int = 8) -> int:
@@ -381,10 +382,7 @@ def compound(
             negative, a coefficient is below 1, or one of them is NaN, infinite or beyond counting.
     """
     stages, side = check_stages(stages), check_resolution(stages, resolution)
-    depth, width, larger = (
-        power_of(name, base, phi)
-        for name, base in (("alpha", alpha), ("beta", beta), ("gamma", gamma))
-    )
+    depth, width, larger = factors(phi, alpha, beta, gamma)
     return scale(stages, width=width, depth=depth, divisor=divisor), int(side * larger + 0.5)
 
 
@@ -411,9 +409,8 @@ def fit_phi(
     """
 
     def counted(thousandths: int) -> int:
-        scaled = compound(
-            stages, resolution, thousandths / 1000, alpha, beta, gamma, divisor=divisor
-        )
+        phi = thousandths / 1000
+        scaled = compound(stages, resolution, phi, alpha, beta, gamma, divisor=divisor)
         return budget(*scaled, in_channels=in_channels, classes=classes).macs
 
     target, base = number("macs", macs), counted(0)
@@ -433,14 +430,6 @@ class Published(NamedTuple):
     accuracy: float
     params: float
     macs: float
-
-
-class Phi(NamedTuple):
-    """The phi that each dimension alone points to; all three are equal where the rule is kept."""
-
-    depth: float
-    width: float
-    resolution: float
 
 
 @dataclass(frozen=True)
@@ -469,15 +458,15 @@ class Variant:
         """B0's stages, scaled by ``width`` and ``depth``."""
         return scale(B0, width=self.width, depth=self.depth)
 
-    @property
+    @cached_property
     def table(self) -> tuple[Row, ...]:
         """Its stage table, for 1000 classes."""
         return table(self.stages, self.resolution)
 
-    @cached_property
+    @property
     def budget(self) -> Budget:
         """Counted, for 1000 classes at its resolution."""
-        return budget(self.stages, self.resolution)
+        return sum((row.budget for row in self.table), Budget())
 
     @property
     def params(self) -> int:
@@ -490,12 +479,14 @@ class Variant:
         return self.budget.macs
 
     @property
-    def phi(self) -> Phi:
-        """The phi at which equation 3 gives its depth, its width, its resolution."""
-        return Phi(
-            math.log(self.depth) / math.log(ALPHA),
-            math.log(self.width) / math.log(BETA),
-            math.log(self.resolution / B0_RESOLUTION) / math.log(GAMMA),
+    def phi(self) -> Factors:
+        """The phi at which equation 3 gives its depth, its width, its resolution.
+
+        All three would be equal if the rule were kept.
+        """
+        found = (self.depth, self.width, self.resolution / B0_RESOLUTION)
+        return Factors(
+            *(math.log(f, base) for f, base in zip(found, (ALPHA, BETA, GAMMA), strict=True))
         )
 
 
@@ -515,22 +506,13 @@ EFFICIENTNETS: Mapping[str, Variant] = {
 """The published networks. No single phi gives them: compare ``variant.phi`` and ``rule``."""
 
 
-class Factors(NamedTuple):
-    """Depth and width over B0's, and the side of the images, not rounded."""
-
-    depth: float
-    width: float
-    resolution: float
-
-
 def rule(phi: float) -> Factors:
-    """What equation 3 asks for at ``phi``, with the paper's alpha, beta and gamma, before rounding.
+    """Depth and width over B0's that equation 3 asks for at ``phi``, and pixels, before rounding.
+
+    With the paper's alpha, beta and gamma.
 
     Raises:
         TypeError, ValueError: phi is no number, negative, NaN or too large.
     """
-    depth, width, larger = (
-        power_of(name, base, phi)
-        for name, base in (("alpha", ALPHA), ("beta", BETA), ("gamma", GAMMA))
-    )
+    depth, width, larger = factors(phi, ALPHA, BETA, GAMMA)
     return Factors(depth, width, B0_RESOLUTION * larger)
