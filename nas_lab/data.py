@@ -15,7 +15,7 @@ import gzip
 import sys
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -42,7 +42,12 @@ DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 _SUBSET = "fashion_mnist.npz"
 _SPLIT_SEED = 2021
 _PER_CLASS = {"train": 1000, "validation": 400, "test": 400}
-_OFFICIAL = {"train": ("train", 60_000), "test": ("t10k", 10_000)}
+_OFFICIAL: Mapping[str, tuple[str, tuple[int, ...]]] = {  # file and shape of each array
+    "train_images": ("train-images-idx3-ubyte", (60_000, 28, 28)),
+    "train_labels": ("train-labels-idx1-ubyte", (60_000,)),
+    "test_images": ("t10k-images-idx3-ubyte", (10_000, 28, 28)),
+    "test_labels": ("t10k-labels-idx1-ubyte", (10_000,)),
+}
 _REMEDY = (
     "Restore it with `git checkout -- datasets`, reinstall nas-lab, or build it anew from the "
     "official files with `python -m nas_lab.data`."
@@ -51,7 +56,7 @@ _REMEDY = (
 Arrays = Mapping[str, np.ndarray]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Loader:
     """Batches of images and labels that are already in memory.
 
@@ -69,28 +74,19 @@ class Loader:
     labels: torch.Tensor
     batch_size: int
     seed: tuple[int, ...] | None = None
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_passes", 0)
+    passes: int = field(default=0, init=False)
 
     def __len__(self) -> int:
         return -(-len(self.labels) // self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        passes = self._passes  # type: ignore[attr-defined]
-        object.__setattr__(self, "_passes", passes + 1)
-        return self._batches(passes)
-
-    def _batches(self, number: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         if self.seed is None:
-            yield from zip(
-                self.images.split(self.batch_size), self.labels.split(self.batch_size), strict=True
-            )
-            return
-        generator = runtime.generator(*self.seed, number)
+            both = (self.images.split(self.batch_size), self.labels.split(self.batch_size))
+            return zip(*both, strict=True)
+        generator = runtime.generator(*self.seed, self.passes)
+        self.passes += 1
         order = torch.randperm(len(self.labels), generator=generator).to(self.labels.device)
-        for rows in order.split(self.batch_size):
-            yield self.images[rows], self.labels[rows]
+        return ((self.images[rows], self.labels[rows]) for rows in order.split(self.batch_size))
 
     def reseeded(self, seed: int) -> Loader:
         """Return a loader at its first pass whose orders depend on `seed` too."""
@@ -252,7 +248,7 @@ def find_official(root: str | Path | None = None) -> Path:
     roots = [Path(root)] if root is not None else [DEBIAN, Path("../data")]
     folders = [folder for r in roots for folder in (r, r / "FashionMNIST" / "raw")]
     for folder in folders:
-        if all(_idx_file(folder, name).is_file() for name in _idx_names()):
+        if all(_idx_file(folder, name).is_file() for name, _ in _OFFICIAL.values()):
             return folder
     raise FileNotFoundError(
         f"The official Fashion-MNIST files are not in {', '.join(map(str, folders))}. "
@@ -266,24 +262,9 @@ def read_official(folder: Path) -> Arrays:
 
     Raises `checks.DamagedFileError` for a file that is cut, damaged or no idx file.
     """
-    arrays = {}
-    for split, (prefix, size) in _OFFICIAL.items():
-        for kind, (ending, shape) in _KINDS.items():
-            path = _idx_file(folder, f"{prefix}-{ending}")
-            arrays[f"{split}_{kind}"] = read_idx(path, (size, *shape))
-    return arrays
-
-
-_KINDS: Mapping[str, tuple[str, tuple[int, ...]]] = {
-    "images": ("images-idx3-ubyte", (28, 28)),
-    "labels": ("labels-idx1-ubyte", ()),
-}
-
-
-def _idx_names() -> list[str]:
-    return [
-        f"{prefix}-{ending}" for prefix, _ in _OFFICIAL.values() for ending, _ in _KINDS.values()
-    ]
+    return {
+        name: read_idx(_idx_file(folder, file), shape) for name, (file, shape) in _OFFICIAL.items()
+    }
 
 
 def _idx_file(folder: Path, name: str) -> Path:

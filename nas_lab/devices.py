@@ -208,12 +208,10 @@ def kernels(network: Network, compiled: bool) -> list[tuple[Op, Kernel]]:
 
 def reachable(ops: Sequence[Op]) -> list[int]:
     """Positions of the operations that the last one needs, in order."""
-    needed, waiting = {len(ops) - 1}, [len(ops) - 1]
-    while waiting:
-        for i in ops[waiting.pop()].inputs:
-            if i not in needed:
-                needed.add(i)
-                waiting.append(i)
+    needed = {len(ops) - 1}
+    for i in reversed(range(len(ops))):
+        if i in needed:
+            needed.update(ops[i].inputs)
     return sorted(needed)
 
 
@@ -250,8 +248,7 @@ def _kernel(op: Op, shapes: Sequence[tuple[int, ...]]) -> Kernel:
 # ---- roofline: how long that takes -------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Timed:
+class Timed(NamedTuple):
     """A kernel on a device, in seconds.
 
     Attributes:
@@ -281,7 +278,8 @@ def roofline(kernel: Kernel, device: Device) -> tuple[float, float, float]:
     waiting = kernel.launches * device.overhead * dict(device.calls).get(kernel.kind, 1.0)
     share = dict(device.slow).get(kernel.kind, 1.0) * min(1.0, kernel.outputs / device.width)
     if kernel.macs:
-        full = math.prod(map(_filled, kernel.channels, device.lanes))
+        lanes = zip(kernel.channels, device.lanes, strict=True)  # channels fill whole lanes
+        full = math.prod(math.ceil(given / n) * n / given for given, n in lanes)
         computing = kernel.macs * full / (device.peak * device.efficiency * share)
     else:
         computing = kernel.operations / (device.vector * share)
@@ -291,11 +289,6 @@ def roofline(kernel: Kernel, device: Device) -> tuple[float, float, float]:
     return waiting, computing, moving
 
 
-def _filled(channels: int, lanes: int) -> float:
-    """Multiply-adds that the units do for each that counts: channels fill whole lanes."""
-    return math.ceil(channels / lanes) * lanes / channels
-
-
 def _joules(device: Device, waiting: float, computing: float, moving: float) -> float:
     return device.idle * waiting + device.power * max(computing, moving)
 
@@ -303,8 +296,7 @@ def _joules(device: Device, waiting: float, computing: float, moving: float) -> 
 # ---- networks ----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Profile:
+class Profile(NamedTuple):
     """One network on one device, kernel by kernel, for a single image.
 
     Attributes:
@@ -333,11 +325,9 @@ def profile(space: Space, arch: Arch, skeleton: Skeleton, device: Device | str) 
         TypeError, ValueError: ``arch`` is not an architecture of ``space``, or an unknown device.
     """
     device = find(device)
-    found = []
-    for op, kernel in kernels(space.network(arch, skeleton), device.compiled):
-        times = roofline(kernel, device)
-        found.append(Timed(op, kernel, *times, _joules(device, *times)))
-    return Profile(device, tuple(found))
+    run = kernels(space.network(arch, skeleton), device.compiled)
+    timed = ((op, kernel, *roofline(kernel, device)) for op, kernel in run)
+    return Profile(device, tuple(Timed(*t, _joules(device, *t[2:])) for t in timed))
 
 
 def latency(space: Space, arch: Arch, skeleton: Skeleton, device: Device | str) -> float:
@@ -351,38 +341,27 @@ def energy(space: Space, arch: Arch, skeleton: Skeleton, device: Device | str) -
 
 
 def latencies(
-    space: Space,
-    archs: Iterable[Arch] | np.ndarray,
-    skeleton: Skeleton,
-    device: Device | str,
+    space: Space, archs: Iterable[Arch], skeleton: Skeleton, device: Device | str
 ) -> np.ndarray:
     """Seconds for one image of each architecture, float64 [N]; raises what ``profile`` raises."""
     return _totals(space, archs, skeleton, find(device))[:, 0]
 
 
 def energies(
-    space: Space,
-    archs: Iterable[Arch] | np.ndarray,
-    skeleton: Skeleton,
-    device: Device | str,
+    space: Space, archs: Iterable[Arch], skeleton: Skeleton, device: Device | str
 ) -> np.ndarray:
     """Joules for one image of each architecture, float64 [N]; raises what ``profile`` raises."""
     return _totals(space, archs, skeleton, find(device))[:, 1]
 
 
-def _totals(
-    space: Space, archs: Iterable[Arch] | np.ndarray, skeleton: Skeleton, device: Device
-) -> np.ndarray:
+def _totals(space: Space, archs: Iterable[Arch], skeleton: Skeleton, device: Device) -> np.ndarray:
     """Seconds and joules of each architecture, float64 [N, 2]: counts times what each takes."""
     counts = [_counts(space, space.check(arch), skeleton)[device.compiled] for arch in archs]
-    distinct = {kernel: i for i, kernel in enumerate({k: 1 for row in counts for k in row})}
+    distinct = list(dict.fromkeys(kernel for row in counts for kernel in row))
     times = [roofline(kernel, device) for kernel in distinct]
     prices = [(t[0] + max(t[1:]), _joules(device, *t)) for t in times]
-    matrix = np.zeros((len(counts), len(distinct)))
-    for row, found in zip(matrix, counts, strict=True):
-        for kernel, count in found.items():
-            row[distinct[kernel]] = count
-    return matrix @ np.array(prices).reshape(-1, 2)
+    matrix = np.array([[row[kernel] for kernel in distinct] for row in counts], dtype=float)
+    return matrix.reshape(len(counts), len(distinct)) @ np.array(prices).reshape(-1, 2)
 
 
 @lru_cache(maxsize=2**16)
@@ -397,8 +376,7 @@ def _counts(space: Space, arch: Arch, skeleton: Skeleton) -> tuple[Counter[Kerne
 _REPEATED = re.compile(r"(stage|reduction|cell|block)_\d+\.")
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(NamedTuple):
     """Kernels that stand at the same place of different cells, or of different blocks.
 
     Attributes:

@@ -83,7 +83,8 @@ class History:
         self.path = None if path is None else Path(path)
         self.space = space
         self._trials: dict[int, Trial] = {}
-        self._unwritten = [_line(self._header)]
+        header = {"format": FORMAT, "space": space.name, "fingerprint": space.fingerprint}
+        self._unwritten = [_line(header)]
         self._size = self._whole = 0  # bytes in the file, and those that hold whole lines
         if self.path is not None and self.path.exists():
             self._read(self.path)
@@ -116,12 +117,8 @@ class History:
 
     def incumbent(self) -> list[float]:
         """Best score so far, after each trial; NaN until the first one that has a score."""
-        best, curve = math.nan, []
-        for trial in self.trials:
-            score = trial.result.score
-            best = score if math.isnan(best) or score > best else best
-            curve.append(best)
-        return curve
+        scores = np.array([trial.result.score for trial in self.trials], dtype=float)
+        return np.fmax.accumulate(scores).tolist()  # fmax leaves NaN out
 
     def pareto(self, cost: str = "cost") -> list[Trial]:
         """Trials that no other beats in both score (higher) and cost (lower), cheapest first.
@@ -148,16 +145,19 @@ class History:
             raise ValueError(f"trial {trial.id} is in this history already")
         self._trials[trial.id] = trial
         if self.path is not None:
-            self._unwritten.append(_line(_as_dict(trial)))
+            result = trial.result
+            content = {"id": trial.id, "arch": list(trial.arch), "score": result.score}
+            self._unwritten.append(
+                _line(content | {"cost": result.cost, "metrics": result.metrics})
+            )
             self.flush()
 
     def flush(self) -> None:
         """Write trials that an earlier error kept out of the file."""
         if self.path is None or not self._unwritten:
             return
-        data = "".join(self._unwritten).encode()
         try:
-            self._write(self.path, data)
+            self._write(self.path, "".join(self._unwritten).encode())
         except OSError as error:
             raise OSError(
                 error.errno,
@@ -168,14 +168,6 @@ class History:
         self._unwritten.clear()
 
     # ---- the file ----------------------------------------------------------------------------
-
-    @property
-    def _header(self) -> dict[str, str]:
-        return {
-            "format": FORMAT,
-            "space": self.space.name,
-            "fingerprint": self.space.fingerprint,
-        }
 
     def _write(self, path: Path, data: bytes) -> None:
         """Put ``data`` behind the whole lines, or leave the file as it was."""
@@ -208,12 +200,13 @@ class History:
                 stacklevel=3,
             )
         for number, line in enumerate(lines, start=1):
-            content = _parse(line, f"{path}, line {number}")
+            where = f"{path}, line {number}"
+            content = _parse(line, where)
             if number == 1:
                 self._check_header(content)
                 self._unwritten.clear()
             else:
-                trial = self._as_trial(content, f"{path}, line {number}")
+                trial = self._as_trial(content, where)
                 self._trials[trial.id] = trial
             self._whole += len(line) + 1
         self._size = self._whole + len(torn)
@@ -235,16 +228,6 @@ class History:
             return Trial(whole_number("id", content["id"], 0), arch, result)
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{where} holds no trial: {error}") from error
-
-
-def _as_dict(trial: Trial) -> dict[str, Any]:
-    return {
-        "id": trial.id,
-        "arch": list(trial.arch),
-        "score": trial.result.score,
-        "cost": trial.result.cost,
-        "metrics": trial.result.metrics,
-    }
 
 
 def _line(content: Mapping[str, Any]) -> str:
@@ -299,8 +282,6 @@ def pareto(trials: Iterable[Trial], cost: str = "cost") -> list[Trial]:
 
 
 def _real(name: str, value: object) -> float:
-    if type(value) is float:
-        return value
     if isinstance(value, bool) or not isinstance(value, SupportsFloat):
         raise TypeError(f"an Evaluation's {name} is a number, not {value!r}")
     return float(value)

@@ -11,11 +11,12 @@ arXiv:1512.00567.
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import d2l.torch as d2l
 import torch
@@ -135,8 +136,7 @@ class Curve:
         return Evaluation(score, self.seconds[-1] if len(self) else 0.0, metrics)
 
 
-@dataclass(frozen=True)
-class EpochEvent:
+class EpochEvent(NamedTuple):
     """What `on_epoch` is told: `epoch` (from 1) of `epochs` is over, and `curve` up to it."""
 
     epoch: int
@@ -210,8 +210,7 @@ class Trainer(d2l.Trainer):
         self.began = time.perf_counter()
         with tqdm(total=steps, disable=not self.progress, unit="step") as self.bar:
             try:
-                for epoch in range(self.max_epochs):
-                    self.epoch = epoch
+                for _ in range(self.max_epochs):
                     if not self.fit_epoch():
                         break
             except KeyboardInterrupt:
@@ -227,7 +226,15 @@ class Trainer(d2l.Trainer):
         if not math.isfinite(train_loss + val_loss):
             self.curve = replace(self.curve, status="diverged")
             return False
-        self._record(train_loss, val_loss, val_accuracy)
+        self.curve = Curve(
+            (*self.curve.train_loss, train_loss),
+            (*self.curve.val_loss, val_loss),
+            (*self.curve.val_accuracy, val_accuracy),
+            (*self.curve.seconds, time.perf_counter() - self.began),
+        )
+        self.bar.set_postfix(val_acc=f"{val_accuracy:.3f}", refresh=False)
+        if self.on_epoch is not None:
+            self.on_epoch(EpochEvent(len(self.curve), self.max_epochs, self.curve))
         return True
 
     def _train_epoch(self) -> float:
@@ -243,19 +250,6 @@ class Trainer(d2l.Trainer):
             total = total + loss.detach() * len(batch[-1])
             images += len(batch[-1])
         return float(total) / images
-
-    def _record(self, train_loss: float, val_loss: float, val_accuracy: float) -> None:
-        seconds = time.perf_counter() - self.began
-        self.curve = Curve(
-            (*self.curve.train_loss, train_loss),
-            (*self.curve.val_loss, val_loss),
-            (*self.curve.val_accuracy, val_accuracy),
-            (*self.curve.seconds, seconds),
-        )
-        epoch = self.epoch + 1
-        self.bar.set_postfix(val_acc=f"{val_accuracy:.3f}", refresh=False)
-        if self.on_epoch is not None:
-            self.on_epoch(EpochEvent(epoch, self.max_epochs, self.curve))
 
 
 def train(
@@ -327,9 +321,9 @@ def _measure(net: nn.Module, loader: Batches, prepare: Callable) -> tuple[float,
 
 def _draws_globally(net: nn.Module) -> bool:
     """Tell whether a module draws from torch's global generator: these kinds take no other."""
-    names = ("Dropout", "DropPath", "StochasticDepth")
+    names = re.compile("Dropout|DropPath|StochasticDepth")
     return any(
-        any(name in type(module).__name__ for name in names)
+        names.search(type(module).__name__)
         or (isinstance(module, nn.RNNBase) and module.dropout > 0)
         for module in net.modules()
     )

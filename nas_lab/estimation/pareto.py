@@ -74,7 +74,13 @@ class LookupTable:
             raise ValueError(f"{len(archs)} architectures have latencies of shape {target.shape}")
         chosen = np.array([space.one_hot(arch) for arch in archs], dtype=float)
         chosen = chosen.reshape(len(archs), *space.mask.shape)
-        _check_all_seen(space, chosen)
+        missing = np.argwhere(space.mask & ~chosen.any(axis=0)).tolist()
+        if missing:
+            decision, token = space.decisions[missing[0][0]], missing[0][1]
+            raise ValueError(
+                f"{len(missing)} options are in none of the {len(chosen)} architectures, the "
+                f"first is {decision.name}={decision.options[token]}: give more architectures"
+            )
         columns = np.column_stack([np.ones(len(archs)), chosen[:, space.mask]])
         solution, _ = nnls(columns / target[:, None], 1 - floor / target)
         added = np.full(space.mask.shape, np.inf)
@@ -99,17 +105,6 @@ class LookupTable:
         """
         table = w.new_tensor(self.seconds) if hasattr(w, "new_tensor") else self.seconds
         return self.base + (w * table).sum()
-
-
-def _check_all_seen(space: Space, chosen: np.ndarray) -> None:
-    missing = np.argwhere(space.mask & ~chosen.any(axis=0))
-    if len(missing):
-        d, k = missing[0].tolist()
-        decision = space.decisions[d]
-        raise ValueError(
-            f"{len(missing)} options are in none of the {len(chosen)} architectures, the first is "
-            f"{decision.name}={decision.options[k]}: give more architectures"
-        )
 
 
 Objective = Callable[[float, float], float]
