@@ -145,11 +145,8 @@ class History:
             raise ValueError(f"trial {trial.id} is in this history already")
         self._trials[trial.id] = trial
         if self.path is not None:
-            result = trial.result
-            content = {"id": trial.id, "arch": list(trial.arch), "score": result.score}
-            self._unwritten.append(
-                _line(content | {"cost": result.cost, "metrics": result.metrics})
-            )
+            content = {"id": trial.id, "arch": list(trial.arch), **vars(trial.result)}
+            self._unwritten.append(_line(content))
             self.flush()
 
     def flush(self) -> None:
