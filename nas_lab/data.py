@@ -80,11 +80,11 @@ class Loader:
         return -(-len(self.labels) // self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        self.passes += 1
         if self.seed is None:
             both = (self.images.split(self.batch_size), self.labels.split(self.batch_size))
             return zip(*both, strict=True)
-        generator = runtime.generator(*self.seed, self.passes)
-        self.passes += 1
+        generator = runtime.generator(*self.seed, self.passes - 1)
         order = torch.randperm(len(self.labels), generator=generator).to(self.labels.device)
         return ((self.images[rows], self.labels[rows]) for rows in order.split(self.batch_size))
 

@@ -69,12 +69,7 @@ def complete(space: Space, archs: ArrayLike, scores: ArrayLike) -> np.ndarray:
             f"{space.name} excludes combinations of options, so its decisions cannot be varied "
             "one by one: the analysis of variance does not apply"
         )
-    archs, scores = np.asarray(archs), np.asarray(scores, dtype=float)
-    if archs.ndim != 2 or scores.shape != archs.shape[:1]:
-        raise ValueError(
-            f"give archs [N, {len(space.decisions)}] and scores [N], not of shapes "
-            f"{list(archs.shape)} and {list(scores.shape)}"
-        )
+    archs, scores = _arrays(space, archs, scores)
     if np.isnan(scores).any():
         raise ValueError(
             f"{np.isnan(scores).sum()} of {len(scores)} scores are NaN: leave these architectures "
@@ -90,11 +85,21 @@ def complete(space: Space, archs: ArrayLike, scores: ArrayLike) -> np.ndarray:
     return np.array(values).reshape(counts)
 
 
+def _arrays(space: Space, archs: ArrayLike, scores: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Architectures [N, D] and their scores [N]; ValueError for other shapes."""
+    given, values = np.asarray(archs), np.asarray(scores, dtype=float)
+    if given.ndim != 2 or given.shape != (*values.shape, len(space.decisions)):
+        raise ValueError(
+            f"give archs [N, {len(space.decisions)}] and scores [N], not of shapes "
+            f"{list(given.shape)} and {list(values.shape)}"
+        )
+    return given, values
+
+
 Interval: TypeAlias = tuple[float, float]
 
 
-@dataclass(frozen=True)
-class RankCorrelation:
+class RankCorrelation(NamedTuple):
     """How far two rankings of N architectures agree; ``str`` says it in a line.
 
     Attributes:
@@ -382,15 +387,6 @@ class Anova:
             pairs[other] = moved.pop(tuple(sorted((decision, other))))
         return Swap(before, after, alone, pairs, sum(moved.values()))
 
-    def score(self, arch: Arch) -> float:
-        """The sum of all effects: the score that was taken apart.
-
-        Raises:
-            TypeError, ValueError: no architecture of the space.
-        """
-        arch = self.space.check(arch)
-        return sum(self._at(group, arch) for group in self.effects)
-
     def _at(self, group: Group, arch: Arch) -> float:
         return float(self.effects[group][tuple(arch[d] for d in group)])
 
@@ -559,12 +555,7 @@ def motifs(space: Space, archs: ArrayLike, scores: ArrayLike, *, top: float = 0.
     """
     from scipy.stats import hypergeom
 
-    archs, scores = np.asarray(archs), np.asarray(scores, dtype=float)
-    if archs.ndim != 2 or archs.shape != (len(scores), len(space.decisions)):
-        raise ValueError(
-            f"give archs [N, {len(space.decisions)}] and scores [N], not of shapes "
-            f"{list(archs.shape)} and {list(scores.shape)}"
-        )
+    archs, scores = _arrays(space, archs, scores)
     n = top_of(top, len(scores))
     best = np.zeros(len(scores), dtype=bool)
     best[np.argsort(-scores, kind="stable")[:n]] = True

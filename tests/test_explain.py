@@ -56,7 +56,7 @@ def mean_gain(value):
 def test_effects_add_up_to_scores_and_shares_to_the_variance(seed):
     scores = random_scores(seed)
     found = explain.anova(SPACE, ARCHS, scores)
-    assert [found.score(arch) for arch in SPACE] == pytest.approx(scores)
+    assert [found.mean + found.shapley(arch).sum() for arch in SPACE] == pytest.approx(scores)
     variance = sum((effect**2).mean() for group, effect in found.effects.items() if group)
     assert variance == pytest.approx(scores.var())
     assert sum(found.shares.values()) == pytest.approx(1)

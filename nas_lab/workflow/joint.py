@@ -149,16 +149,16 @@ def augment(images: torch.Tensor, augmentation: str, generator: torch.Generator)
     return images
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class AugmentedLoader(Loader):
     """A loader whose images are augmented anew in every pass, fixed by its seed."""
 
     augmentation: str = "none"
 
-    def _batches(self, number: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        generator = runtime.generator(*(self.seed or ()), number, _STREAM)
-        for images, labels in super()._batches(number):
-            yield augment(images, self.augmentation, generator), labels
+    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        generator = runtime.generator(*(self.seed or ()), self.passes, _STREAM)
+        batches = super().__iter__()
+        return ((augment(images, self.augmentation, generator), y) for images, y in batches)
 
 
 class ImageData(ImageModule):
