@@ -42,6 +42,8 @@ BROWSER_OPTIONS = [
     "--remote-debugging-port=0",  # any free one; it is noted down in the profile
 ]
 VIEW = {"width": 1280, "height": 900}
+# Guards against a hang, in seconds: far above what a busy machine takes.
+PATIENCE, PATIENCE_OF_A_NOTEBOOK = 120, 1800
 OUTSIDE = re.compile(r"^(https?|wss?)://(?!127\.0\.0\.1[:/])")
 
 # What JupyterLab says to the console about itself, in runs where all is well.
@@ -109,8 +111,8 @@ class Process:
         """Return the address that was noted down; OSError or ValueError while it is not up."""
         raise NotImplementedError
 
-    def _wait_until_up(self, seconds: float = 120) -> str:
-        deadline = time.monotonic() + seconds
+    def _wait_until_up(self) -> str:
+        deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline and self._process.poll() is None:
             try:
                 return self._answering()
@@ -220,6 +222,7 @@ class Lab:
         self._screenshots = screenshots
         self._console: list[str] = []
         page.set_viewport_size(VIEW)
+        page.set_default_timeout(PATIENCE * 1000)
         page.route(OUTSIDE, self._refuse)
         page.on("console", self._listen)
         page.on("pageerror", lambda error: self._console.append(f"page: {error}"))
@@ -232,15 +235,15 @@ class Lab:
         if message.type == "error" and not any(re.search(n, message.text) for n in NOISE):
             self._console.append(f"console: {message.text}")
 
-    def open(self, notebook: str, seconds: float = 120) -> None:
+    def open(self, notebook: str) -> None:
         """Open a notebook of the server's folder and wait until its kernel is idle."""
         self.close()
         if not self.page.url.startswith(self.server.url) or self.page.locator(".jp-Dialog").count():
             self.page.goto(f"{self.server.url}lab?reset")
-            self.page.wait_for_function("window.jupyterapp", timeout=seconds * 1000)
+            self.page.wait_for_function("window.jupyterapp")
         self._console.clear()
         self.page.evaluate(OPEN, notebook)
-        self.page.wait_for_function(READY, timeout=seconds * 1000)
+        self.page.wait_for_function(READY)
 
     def close(self) -> None:
         """Close what is open and end its kernel, so that the next one has the memory for itself."""
@@ -251,15 +254,15 @@ class Lab:
         self.page.evaluate(THEME, name)
         self.page.wait_for_function(THEMED, arg=name)
 
-    def run_all(self, seconds: float = 300) -> None:
+    def run_all(self) -> None:
         """Choose Run > Run All Cells and wait until all have run, or one has failed."""
         bar = self.page.get_by_role("menubar")
         bar.get_by_role("menuitem", name="Run", exact=True).click()
         self.page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-        self.page.wait_for_function(FINISHED, timeout=seconds * 1000)
+        self.page.wait_for_function(FINISHED, timeout=PATIENCE_OF_A_NOTEBOOK * 1000)
         waiting = self.page.get_by_text("Loading widget")
         if waiting.count():
-            waiting.first.wait_for(state="detached", timeout=30_000)
+            waiting.first.wait_for(state="detached")
 
     def cell(self, n: int):
         """Return the locator of the n-th cell."""

@@ -4,8 +4,6 @@ import re
 
 import nbformat
 
-SECONDS = 120_000
-
 
 def save(server, name, *sources):
     """Write a notebook with these code cells."""
@@ -28,7 +26,6 @@ def tell(lab):
     lab.page.wait_for_function(
         "([e, old]) => /[0-9]/.test(e.innerText) && e.innerText !== old",
         arg=[lab.cell(1).locator(".jp-InputArea-prompt").element_handle(), before],
-        timeout=SECONDS,
     )
     lab.output(1).get_by_text(re.compile(r"\S")).first.wait_for()
     return lab.output(1).inner_text().strip()

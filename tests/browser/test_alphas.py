@@ -26,7 +26,6 @@ for w in film(30, seed=1):
     time.sleep(0.05)
 print(player.model.steps, "steps")
 """
-SECONDS = 120_000
 
 
 @pytest.fixture
@@ -53,16 +52,16 @@ def test_it_is_scrubbed_played_and_reset_by_keyboard(lab, player):
     lab.screenshot("alphas", player)
     player.get_by_role("slider").first.focus()
     press(lab, "ArrowLeft", "ArrowLeft")
-    player.get_by_text(words(38)).wait_for(timeout=SECONDS)
+    player.get_by_text(words(38)).wait_for()
     press(lab, "Home")
-    player.get_by_text(words(1)).wait_for(timeout=SECONDS)
+    player.get_by_text(words(1)).wait_for()
     button(player, "Play").focus()
     press(lab, "Enter")
-    button(player, "Pause").wait_for(timeout=SECONDS)
-    player.get_by_text(re.compile(r"step ([5-9]|\d\d) of 40")).wait_for(timeout=SECONDS)
+    button(player, "Pause").wait_for()
+    player.get_by_text(re.compile(r"step ([5-9]|\d\d) of 40")).wait_for()
     button(player, "Pause").focus()
     press(lab, "Enter")
-    player.get_by_text("Paused.", exact=True).wait_for(timeout=SECONDS)
+    player.get_by_text("Paused.", exact=True).wait_for()
     lab.screenshot("alphas-paused", player)
     shown = player.get_by_text(re.compile(r"^step \d+ of 40")).inner_text()
     tell(lab)
@@ -72,13 +71,13 @@ def test_it_is_scrubbed_played_and_reset_by_keyboard(lab, player):
     assert shown == words(at)
     button(player, "Reset").focus()
     press(lab, "Enter")
-    player.get_by_text(words(1)).wait_for(timeout=SECONDS)
+    player.get_by_text(words(1)).wait_for()
     player.get_by_role("slider").last.focus()  # the speed
     press(lab, "End")
     button(player, "Play").focus()
     press(lab, "Enter")
-    player.get_by_text("The end. Play begins anew.").wait_for(timeout=SECONDS)
-    player.get_by_text(words(40)).wait_for(timeout=SECONDS)
+    player.get_by_text("The end. Play begins anew.").wait_for()
+    player.get_by_text(words(40)).wait_for()
     assert lab.errors() == []
 
 
@@ -87,7 +86,7 @@ def test_it_follows_a_run_while_the_cell_is_busy(lab):
     lab.open("growing.ipynb")
     lab.run_all()
     player = lab.output(0)
-    player.get_by_text(words(30, film(30, seed=1))).wait_for(timeout=SECONDS)
+    player.get_by_text(words(30, film(30, seed=1))).wait_for()
     lab.output(1).get_by_text("30 steps").wait_for()
     assert float(player.get_by_role("slider").first.get_attribute("aria-valuemax")) == 30
     lab.screenshot("alphas-grown", player)
@@ -104,9 +103,9 @@ def test_the_temperature_is_moved_by_keyboard(lab):
     shown.get_by_text("tau = 1: ").wait_for()
     shown.get_by_role("slider").focus()
     press(lab, "ArrowLeft")
-    shown.get_by_text("tau = 0.5: the largest weight of a row is ").wait_for(timeout=SECONDS)
+    shown.get_by_text("tau = 0.5: the largest weight of a row is ").wait_for()
     lab.screenshot("temperature", shown)
     button(shown, "Reset").focus()
     press(lab, "Enter")
-    shown.get_by_text("tau = 1: ").wait_for(timeout=SECONDS)
+    shown.get_by_text("tau = 1: ").wait_for()
     assert lab.errors() == []

@@ -52,7 +52,7 @@ def test_a_cell_is_clicked_together_and_trained_by_keyboard(lab, builder):
     press(lab, "Enter")
     builder.get_by_text(
         re.compile(r"After one epoch with seed 0: validation accuracy \d+\.\d%")
-    ).wait_for(timeout=120_000)
+    ).wait_for()
     table = builder.get_by_role("row")
     assert table.count() == 2
     assert "avg pool, conv 3×3, conv 3×3, skip, none, skip" in table.nth(1).inner_text()
@@ -64,7 +64,7 @@ def test_train_and_its_result_are_in_sight_on_a_small_laptop(lab, builder):
     lab.page.set_viewport_size({"width": 1280, "height": 800})
     builder.get_by_role("button", name="Train one epoch").click()
     said = builder.get_by_text(re.compile("After one epoch with seed 0: "))
-    said.wait_for(timeout=120_000)
+    said.wait_for()
     picture = builder.get_by_role("img").first.bounding_box()
     menu = builder.get_by_label("1 → 2", exact=True).bounding_box()
     assert picture["x"] > menu["x"] + menu["width"]  # beside each other, not below
@@ -75,7 +75,7 @@ def test_train_and_its_result_are_in_sight_on_a_small_laptop(lab, builder):
     buttons = [builder.get_by_role("button", name=n) for n in ("Train", "Random", "Reset")]
     assert len({button.bounding_box()["y"] for button in buttons}) == 1  # in one row
     buttons[0].click()
-    builder.get_by_text(re.compile(r"Together: .* to .*, 2 seeds\)")).wait_for(timeout=120_000)
+    builder.get_by_text(re.compile(r"Together: .* to .*, 2 seeds\)")).wait_for()
     assert builder.get_by_role("row").count() == 2
     lab.screenshot("cell-builder-1280x800")
     assert lab.errors() == []

@@ -17,7 +17,6 @@ from tests.strategies.tables import invented
 w = PickTen(invented())
 w
 """
-SECONDS = 120_000
 PICKS = [(3, *(1,) * 5), *[(3, 3, *(1,) * 4)] * 8]
 
 
@@ -57,14 +56,14 @@ def test_ten_picks_by_keyboard(lab, game):
     for n in range(2, 10):
         train(game).focus()
         press(lab, "Enter")
-        game.get_by_text(said(PICKS[:n])).wait_for(timeout=SECONDS)
+        game.get_by_text(said(PICKS[:n])).wait_for()
     game.get_by_text("You had this cell as pick 8: it counts each time.").wait_for()
     assert game.get_by_role("row").count() == 10
     game.get_by_label("2 → output", exact=True).select_option("conv 3×3: sees around")
     train(game).focus()
     press(lab, "Enter")
     end = GameState(invented(), picks=[*PICKS, (3, 3, 1, 1, 1, 3)])
-    game.get_by_text(end.verdict, exact=True).wait_for(timeout=SECONDS)
+    game.get_by_text(end.verdict, exact=True).wait_for()
     game.get_by_text(end.truth_words).wait_for()
     picture = game.get_by_role("img", name=f"Bests of 10 trainings. {end.verdict}")
     assert picture.evaluate("image => image.complete && image.naturalWidth > image.width")

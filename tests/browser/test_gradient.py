@@ -15,7 +15,6 @@ from tests.strategies.tables import invented
 w = GradientSliders(invented())
 w
 """
-SECONDS = 120_000
 
 
 def words(**setting):
@@ -32,7 +31,7 @@ def sliders(lab):
 
 
 def test_arrow_keys_move_every_slider(lab, sliders):
-    sliders.get_by_text(words()).wait_for(timeout=SECONDS)
+    sliders.get_by_text(words()).wait_for()
     baseline, batch, learnt, entropy = sliders.get_by_role("slider").all()
     now = {}
     moves = {
@@ -45,15 +44,15 @@ def test_arrow_keys_move_every_slider(lab, sliders):
         slider.focus()
         press(lab, key)
         now[name] = value
-        sliders.get_by_text(words(**now)).wait_for(timeout=SECONDS)
+        sliders.get_by_text(words(**now)).wait_for()
     sliders.get_by_role("button", name="Mean reward").focus()
     press(lab, "Enter")
     state = GradientState(invented(), **now)
     state.take_mean()
-    sliders.get_by_text(state.words).wait_for(timeout=SECONDS)
-    sliders.get_by_role("img", name=state.words).wait_for(timeout=SECONDS)
+    sliders.get_by_text(state.words).wait_for()
+    sliders.get_by_role("img", name=state.words).wait_for()
     lab.screenshot("gradient", sliders)
     sliders.get_by_role("button", name="Reset").focus()
     press(lab, "Enter")
-    sliders.get_by_text(words()).wait_for(timeout=SECONDS)
+    sliders.get_by_text(words()).wait_for()
     assert lab.errors() == []

@@ -20,7 +20,6 @@ races.append(LiveRace(invented(), trials=12, end={END}))
 races[-1]
 """
 TELL = "print([(race.model.running, race.model.trials) for race in races])"
-SECONDS = 120_000
 
 
 @pytest.fixture
@@ -46,7 +45,6 @@ def wait_for_trials(lab, race, least):
     lab.page.wait_for_function(
         "([e, n]) => n <= +(e.innerText.match(/after ([0-9]+) trials/) ?? [0, 0])[1]",
         arg=[race.element_handle(), least],
-        timeout=SECONDS,
     )
     return trials(race)
 
@@ -71,20 +69,20 @@ def test_it_stands_runs_and_pauses_by_keyboard(lab, race):
     assert button(race, "Run").count() == 0
     button(race, "Pause").focus()
     press(lab, "Enter")
-    race.get_by_text("Paused.", exact=True).wait_for(timeout=SECONDS)
+    race.get_by_text("Paused.", exact=True).wait_for()
     is_still(lab, race)
     there = trials(race)
     button(race, "Run").focus()
     press(lab, "Tab", "Enter")
-    race.get_by_text(f"Trial {there + 1} alone: ").wait_for(timeout=SECONDS)
+    race.get_by_text(f"Trial {there + 1} alone: ").wait_for()
     assert wait_for_trials(lab, race, there + 1) == there + 1
     words = RaceState(invented(), end=END, trials=there + 1).words
     race.get_by_text(words).wait_for()  # as a race that went there in one go
     lab.screenshot("race-paused", race)
     press(lab, "Tab", "Enter")
-    race.get_by_text("after 0 trials with seed 0").wait_for(timeout=SECONDS)
+    race.get_by_text("after 0 trials with seed 0").wait_for()
     press(lab, "Tab", "Enter")
-    race.get_by_text("after 0 trials with seed 1").wait_for(timeout=SECONDS)
+    race.get_by_text("after 0 trials with seed 1").wait_for()
     assert lab.errors() == []
 
 
@@ -101,8 +99,8 @@ def test_sliders_and_boxes_by_keyboard(lab, race):
     expected = RaceState(
         invented(), end=END, trials=12, strategies=two, learning_rate=0.03, batch=1
     )
-    race.get_by_text(expected.words).wait_for(timeout=SECONDS)
-    race.get_by_text(expected.details[1]).wait_for(timeout=SECONDS)
+    race.get_by_text(expected.words).wait_for()
+    race.get_by_text(expected.details[1]).wait_for()
     race.get_by_label("REINFORCE").focus()
     press(lab, "Space")
     race.get_by_text("tick REINFORCE to see its policy").wait_for()
@@ -124,7 +122,7 @@ def test_cells_run_while_it_runs_and_run_again_leave_one_race(lab, race):
     button(again, "Run").click()
     wait_for_trials(lab, again, 24)
     button(again, "Pause").click()
-    again.get_by_text("Paused.", exact=True).wait_for(timeout=SECONDS)
+    again.get_by_text("Paused.", exact=True).wait_for()
     assert tell(lab).startswith(first.removesuffix("(False, 12)]"))  # the first did not go on
     is_still(lab, again)
     assert lab.errors() == []
@@ -140,15 +138,14 @@ def test_it_survives_a_restart_of_the_kernel(lab, race):
         "() => window.jupyterapp.shell.currentWidget.content.model.cells.get(0).executionCount"
         " === null || window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status"
         " === 'idle'",
-        timeout=SECONDS,
     )
     lab.run_all()
     again = lab.output(0)
-    again.get_by_text("after 12 trials with seed 0").wait_for(timeout=SECONDS)
+    again.get_by_text("after 12 trials with seed 0").wait_for()
     assert tell(lab) == "[(False, 12)]"
     button(again, "Run").click()
     wait_for_trials(lab, again, 18)
     button(again, "Pause").click()
-    again.get_by_text("Paused.", exact=True).wait_for(timeout=SECONDS)
+    again.get_by_text("Paused.", exact=True).wait_for()
     is_still(lab, again)
     assert lab.errors() == []

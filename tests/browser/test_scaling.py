@@ -14,7 +14,6 @@ w = CompoundScaling({arguments})
 w
 """
 MOVES = 40
-SECONDS = 120_000
 
 # Every new picture of the widget, and the last key, with when they were there.
 WATCH = """widget => {
@@ -58,10 +57,10 @@ def thumb(w, name):
 
 def shows(w, state):
     """Words and picture are those of a state."""
-    w.get_by_text(state.words).wait_for(timeout=SECONDS)
-    w.get_by_text(state.details[1]).wait_for(timeout=SECONDS)
+    w.get_by_text(state.words).wait_for()
+    w.get_by_text(state.details[1]).wait_for()
     picture = w.get_by_role("img", name=re.compile(re.escape(state.details[1])))
-    picture.wait_for(timeout=SECONDS)
+    picture.wait_for()
 
 
 def test_keys_move_the_network_the_lock_and_the_menus(lab):
@@ -80,7 +79,7 @@ def test_keys_move_the_network_the_lock_and_the_menus(lab):
     press(lab, "End")
     expected.move("alpha", 2.0)
     shows(w, expected)
-    w.get_by_text("(to keep it: β = 1, γ = 1)").wait_for(timeout=SECONDS)
+    w.get_by_text("(to keep it: β = 1, γ = 1)").wait_for()
     lab.screenshot("scaling-locked", w)
     menu = w.get_by_label("base")
     menu.focus()

@@ -54,7 +54,7 @@ def pictures(widget):
     return [p.value for p in parts(widget) if isinstance(p, Picture)]
 
 
-def until(condition, seconds=30):
+def until(condition, seconds=300):
     """Let the event loop go on until something holds."""
 
     async def wait():
