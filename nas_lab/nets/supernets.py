@@ -281,7 +281,8 @@ def weighted(ops: Sequence[nn.Module], x: Tensor, weights: Sequence[Weight]) -> 
         results = [ops[0](x)] * len(ops)
     elif isinstance(ops[0], Separable | SeparableTwice) and all(map(torch.is_tensor, weights)):
         joint: Any = ops[0].together
-        return joint(ops, functional.relu(x), torch.stack(weights)).chunk(len(ops), dim=1)
+        rows: Any = weights
+        return joint(ops, functional.relu(x), torch.stack(rows)).chunk(len(ops), dim=1)
     else:
         x = functional.relu(x)
         results = [op(x) for op in ops]
@@ -347,7 +348,7 @@ class Cell201(Cell):
     """Four nodes; node 3 is the output."""
 
     def __init__(self, channels: int) -> None:
-        operations = {
+        operations: dict[str, Callable[[], nn.Module]] = {
             "skip_connect": nn.Identity,
             "nor_conv_1x1": partial(ConvNorm, channels, channels, 1),
             "nor_conv_3x3": partial(ConvNorm, channels, channels, 3),
@@ -376,7 +377,7 @@ class CellDarts(Cell):
         nodes = range(2, 2 + NODES_DARTS)
         make = partial(self._make, channels, reduction)
         super().__init__(EDGES_DARTS, OPERATIONS_DARTS, make, nodes, 2 if reduction else 1)
-        read_0 = FactorizedReduce if reduced else partial(ConvNorm, kernel=1)
+        read_0: Any = FactorizedReduce if reduced else partial(ConvNorm, kernel=1)
         self.read_0 = read_0(given[0], channels)
         self.read_1 = ConvNorm(given[1], channels, 1)
 

@@ -497,7 +497,9 @@ def perturbation(darts: Darts, *, tune: int = 20, images: int = 512, seed: int =
     one_hot = torch.eye(w.shape[1])
     with runtime.threads(1):
         for edge in rng.permutation(len(w)):
-            tokens = [t for t in np.flatnonzero(space.mask[edge]) if not (cell and t == NONE)]
+            tokens = [
+                t for t in np.flatnonzero(space.mask[edge]).tolist() if not (cell and t == NONE)
+            ]
             harm = [accuracy(edge, without(edge, token)) for token in tokens]
             w[edge] = one_hot[tokens[int(np.argmin(harm))]]
             tuned()

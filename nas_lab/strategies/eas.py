@@ -235,8 +235,9 @@ class EAS(PolicyGradient):
     def _try(self, id: int) -> None:
         """One more trial. Nothing has changed when this is interrupted."""
         rng, began = np.random.default_rng([self.seed, id]), time.perf_counter()
+        growth: Growth = ()
         if id == 0:
-            parent, growth = None, ()
+            parent = None
             chain = Chain.build(self.space, self.start, self.skeleton, self.seed)
         elif self.parents:
             parent = self.parents[int(rng.integers(len(self.parents)))]
