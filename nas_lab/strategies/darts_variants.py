@@ -200,9 +200,9 @@ class HardGumbelDarts(GumbelDarts):
     """One option of each decision, with the gradient of the soft sample.
 
     Forward a row is one-hot, so only the drawn options run and a step is cheaper. Backward it is
-    the soft sample (the straight-through estimator), as far as options ran. Source: X. Dong,
-    Y. Yang, "Searching for a Robust Neural Architecture in Four GPU Hours" (GDAS), CVPR 2019,
-    arXiv:1910.04465.
+    the soft sample (the straight-through estimator), through the drawn options alone. Source:
+    X. Dong, Y. Yang, "Searching for a Robust Neural Architecture in Four GPU Hours" (GDAS), CVPR
+    2019, arXiv:1910.04465.
     """
 
     def mixture(self, moment: Moment) -> Tensor:
