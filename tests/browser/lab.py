@@ -11,10 +11,12 @@ Server, browser and kernels stay on the loopback interface, read nothing of the
 user's configuration and write into temporary folders only.
 """
 
+import ctypes
 import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -102,7 +104,12 @@ class Process:
         self._log = folder / "server.log"
         with self._log.open("w") as log:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, **options
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                preexec_fn=end_with_parent if sys.platform == "linux" else None,
+                **options,
             )
         self._note = folder / note.format(pid=self._process.pid)
         self.url = self._wait_until_up()
@@ -283,6 +290,12 @@ class Lab:
         path = self._screenshots / f"{name}.png"
         (target or self.page).screenshot(path=path, animations="disabled")
         return path
+
+
+def end_with_parent() -> None:
+    """Have Linux end this process when the one that started it is gone, killed tests included."""
+    pr_set_pdeathsig = 1
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
 
 
 def free_port() -> int:
