@@ -422,7 +422,7 @@ def anova(space: Space, archs: ArrayLike, scores: ArrayLike, *, seed: int = 0) -
     """Take scores apart into effects of decisions.
 
     It is exact where every architecture of the space is known, or its canonical form is. Where
-    some are not, a random forest stands in for them: see ``surrogate.filled``.
+    some are not, a random forest stands in for them: see ``filled``.
 
     Args:
         space: whose decisions exclude nothing, with at most a million architectures.
@@ -452,8 +452,8 @@ def main_effects(space: Space, archs: ArrayLike, scores: ArrayLike, *, seed: int
 def decompose(values: np.ndarray) -> dict[Group, np.ndarray]:
     """Effects of all groups of axes, smaller groups first (Hooker 2007, equation 2).
 
-    The effect of a group is the mean over all other axes, less the effects of its subgroups: so
-    much is left when the mean along each of its own axes is subtracted.
+    The effect of a group is the mean over all other axes, less the effects of its subgroups. So its
+    own mean is zero along each of its axes.
 
     Args:
         values: an axis for each decision, [K_1, ..., K_D].

@@ -1,4 +1,4 @@
-"""Latency on the reader's own machine, measured with its scatter."""
+"""Latency on the reader's own machine, measured with its scatter; ``devices`` counts others'."""
 
 from __future__ import annotations
 

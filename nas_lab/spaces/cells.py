@@ -178,9 +178,9 @@ def expression_201(arch: Arch) -> str:
     skip is what it reads; the terms of a sum are sorted. These are the rules of the authors' code
     (``to_unique_str``), which leave 6,466 texts.
 
-    With one fixed map for each operation, cells with equal texts compute the same function. The
-    reverse fails where a zero stays in a sum, a sum in a sum is not merged, or a pooled sum is not
-    the sum of what is pooled: 4,660 functions are behind the texts. And a text does not tell
+    With one fixed map for each operation, cells with equal texts compute the same function. Two
+    texts can be one function too, as ``0+#`` and ``0``, for a zero adds nothing: 4,660 functions
+    are behind the texts. And a text does not tell
     whether two equal terms come from two convolutions or from one that is read twice.
     """
     nodes = ["0"]

@@ -50,8 +50,8 @@ class RegularizedEvolution(SeededStrategy):
         return [self._propose(rng) for _ in range(whole_number("n", n))]
 
     def tell(self, trials: Sequence[Trial]) -> None:
-        """Add the trials to the population; as many of the oldest die."""
-        self._alive.extend(trials)
+        """Add the trials to the population."""
+        self._alive.extend(trials)  # once it is full, as many of the oldest die, however good
 
     def _propose(self, rng: np.random.Generator) -> Arch:
         self._asked += 1

@@ -93,7 +93,8 @@ def second_order(train: Loss, val: Loss, alphas: Tensors, weights: Tensors, xi: 
     Returns:
         The loss after the virtual step, and the gradient in alpha.
     """
-    with moved(weights, gradient(train, weights).parts, -xi):  # w' = w - xi grad_w L_train
+    # The virtual step of eq. 6: w' = w - xi grad_w L_train(w, alpha).
+    with moved(weights, gradient(train, weights).parts, -xi):
         ahead = gradient(val, [*alphas, *weights])
     mixed = mixed_product(train, alphas, weights, ahead.parts[len(alphas) :])
     parts = (first - xi * second for first, second in zip(ahead.parts, mixed, strict=False))
@@ -105,8 +106,8 @@ def mixed_product(
 ) -> tuple[Tensor, ...]:
     """The Hessian grad_alpha grad_w L_train times a vector, by central differences (eq. 8).
 
-    Weights are moved by ``DISTANCE`` in all. Where ReLUs switch on the way, the difference is
-    another than the limit for distance to zero, which knows of no switching.
+    Weights are moved by ``DISTANCE`` in all. A ReLU that switches on the way is part of this
+    difference; the derivative, the limit for a distance of zero, does not see it.
 
     Args:
         train: L_train.
@@ -165,7 +166,10 @@ NONE = 0
 
 
 def strongest(space: Space, w: np.ndarray) -> Arch:
-    """The strongest option of each decision, the lecture's argmax.
+    """Discretise w: the strongest option of each decision, the lecture's argmax.
+
+    A skip connection is an option like any other here; ``darts_variants`` has rules against too
+    many of them.
 
     On ``nasbench201()`` 'none' is an option like any other, as in the experiments of its authors
     (Dong & Yang 2020). On ``darts()`` each node keeps its two strongest inputs, where the

@@ -216,7 +216,10 @@ class OneShot(Learner):
 
 
 def sgd(weights: Iterable[torch.Tensor], rate: float, **settings: Any) -> torch.optim.SGD:
-    """Gradient descent with momentum, which begins at zero for all: some rest in the first step."""
+    """Gradient descent with momentum that begins at zero for all weights.
+
+    torch begins it with a weight's first gradient, which those off the first path do not have.
+    """
     optimiser = torch.optim.SGD(weights, lr=rate, fused=True, **settings)
     for weight in optimiser.param_groups[0]["params"]:
         optimiser.state[weight]["momentum_buffer"] = torch.zeros_like(weight)

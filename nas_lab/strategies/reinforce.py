@@ -243,8 +243,8 @@ class PolicyGradient:
 
         Returns:
             A scalar whose gradient is minus the estimate of J's, and rewards [B]. Before there is
-            a baseline, the rewards' own mean takes its place: for that one step, what comes from
-            the rewards is smaller by 1/B in the mean.
+            a baseline, the rewards' own mean takes its place. It holds each sample's own reward,
+            so for that one step the rewards' part of the gradient has 1 - 1/B of its mean size.
         """
         rewards = torch.tensor(scores) + self.entropy * entropies.detach()
         baseline = rewards.mean() if math.isnan(self.baseline) else self.baseline
