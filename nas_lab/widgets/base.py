@@ -50,7 +50,7 @@ OPERATIONS = [
     ("none: no edge", 0),
     ("skip: copies", 1),
     ("conv 1×1: per pixel", 2),
-    ("conv 3×3: sees around", 3),
+    ("conv 3×3: nearby", 3),
     ("avg pool 3×3: blurs", 4),
 ]
 """What can be on an edge of a cell of NAS-Bench-201, with its token."""

@@ -59,7 +59,7 @@ def test_ten_picks_by_keyboard(lab, game):
         game.get_by_text(said(PICKS[:n])).wait_for()
     game.get_by_text("You had this cell as pick 8: it counts each time.").wait_for()
     assert game.get_by_role("row").count() == 10
-    game.get_by_label("2 → output", exact=True).select_option("conv 3×3: sees around")
+    game.get_by_label("2 → output", exact=True).select_option("conv 3×3: nearby")
     train(game).focus()
     press(lab, "Enter")
     end = GameState(invented(), picks=[*PICKS, (3, 3, 1, 1, 1, 3)])
