@@ -421,6 +421,10 @@ def curvature(darts: Darts) -> float:
         )
 
 
+TOLERANCE = 1e-3
+"""Relative error of an eigenvalue."""
+
+
 def top_eigenvalue(loss: Loss, parameter: Tensor) -> float:
     """Largest eigenvalue of the Hessian of a loss in one parameter, by Lanczos' method.
 
@@ -441,7 +445,7 @@ def top_eigenvalue(loss: Loss, parameter: Tensor) -> float:
     n = parameter.numel()
     start = np.random.default_rng(0).standard_normal(n)  # a constant one gives zero: see softmax
     hessian = LinearOperator((n, n), matvec=product, dtype=np.float64)
-    (value,) = eigsh(hessian, 1, which="LA", v0=start, tol=1e-3, return_eigenvectors=False)
+    (value,) = eigsh(hessian, 1, which="LA", v0=start, tol=TOLERANCE, return_eigenvectors=False)
     return float(value)
 
 

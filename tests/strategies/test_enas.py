@@ -66,10 +66,12 @@ def drawn(search):
 def test_the_weights_learn_on_what_the_controller_draws():
     search = Enas(SPACE, SKELETON, DATA)
     search.controller.optimiser.param_groups[0]["lr"] = 0.1
+    search.controller.entropy = 0.0
     for _ in range(100):  # towards 3x3 convolutions, until it is sure of itself
         archs = search.controller.ask(8)
         results = [Evaluation(float(np.mean(np.array(arch) == 3))) for arch in archs]
         pairs = enumerate(zip(archs, results, strict=True))
         search.controller.tell([Trial(i, *pair) for i, pair in pairs])
-    assert np.mean(drawn(search) == search.w.argmax(axis=1)) > 0.8
+    favourite = search.w.argmax(axis=1)
+    assert np.mean(drawn(search) == favourite) > 0.9
     assert np.mean(drawn(Enas(SPACE, SKELETON, DATA)) == 3) < 0.4  # 0.2 for who knows nothing
