@@ -4,16 +4,14 @@
     devices.parts(devices.profile(space, arch, skeleton, "edge_tpu").kernels)   # where they go
 
 A device is a *roofline* (Williams, Waterman and Patterson 2009, doi:10.1145/1498765.1498785): a
-kernel takes as long as its arithmetic or its memory traffic, whichever is longer, and in front of
-it stands a fixed overhead. A network is a few kernels, each run many times, so its latency is the
-sum of the kernels' counts times the kernels' seconds.
+kernel takes as long as its arithmetic or its memory traffic, whichever is longer, after a fixed
+overhead. A network's latency is the sum of its kernels' counts times the kernels' seconds.
 
-``devices.json`` has sixteen real devices, from a data centre's GPU to a microcontroller. Every
-figure has its source in ``Device.sources``. Makers publish peaks, bandwidths and powers. What they
-leave open, above all the overhead of one operation and the share of the peak that software
-reaches, is derived from measurements of others or estimated, and says so. So a latency from here
-is right to within a small factor; what is meant to hold is the order of networks on one device,
-and the distance between devices. Peaks count multiply-adds, half of the operations of data sheets.
+``devices.json`` has sixteen real devices, each figure with its source. Makers publish peaks,
+bandwidths and powers; the overhead of an operation and the share of the peak that software reaches
+are derived from measurements of others or estimated. So a latency from here is right to within a
+small factor; what is meant to hold is the order of networks on one device, and the distance
+between devices. Peaks count multiply-adds, half of the operations of data sheets.
 """
 
 from __future__ import annotations
@@ -32,82 +30,51 @@ import numpy as np
 
 from nas_lab.spaces import Arch, Network, Op, Skeleton, Space
 
+NUMBERS = ("float", "int")  # types of a device's figures
+
 
 @dataclass(frozen=True)
 class Device:
     """One device, with the software that runs networks on it.
 
-    Attributes:
-        name: its key in ``DEVICES``.
-        title: what to call it in a figure.
-        kind: such as ``"phone CPU"``.
-        peak: multiply-adds a second of the units that do convolutions.
-        efficiency: share of ``peak`` that a large convolution reaches, in (0, 1].
-        lanes: inputs and outputs of a convolution that the units take at a time. Channels are
-            rounded up to them: 16 channels on a 64 x 64 array leave 15/16 of it idle.
-        width: outputs that have to be computed at a time to keep all units busy; fewer use that
-            share of them. 1 where it does not matter.
-        vector: simple operations a second, as in pooling, adding and normalising.
-        slow: shares of ``vector`` or of ``peak`` that single kinds of operation reach, by kind.
-        bandwidth: bytes a second between the chip and its memory.
-        on_chip: bytes of cache or of memory on the chip.
-        on_chip_bandwidth: bytes a second between that and the arithmetic units.
-        overhead: seconds before each operation begins: launching it, reading its arguments.
-        calls: how many times ``overhead`` single kinds of operation take, by kind.
-        element: bytes of one number: 4 for float32, 2 for float16, 1 for int8.
-        power: watts at work. Of the chip, or of the whole board, as ``sources`` says.
-        idle: watts while it waits, as it does during overheads.
-        memory: bytes of memory for weights and activations.
-        compiled: the network is compiled as a whole: normalisation goes into the convolution
-            before it, a ReLU into the operation that it alone reads, and what does not reach the
-            output is left out. Otherwise each operation runs by itself, as in PyTorch.
-        sources: for each figure, where it comes from. 'derived' says that it is computed from
-            data sheets and how; 'estimate', that nobody published it and what it leans on.
-
-    Raises:
-        ValueError: a figure that is not positive and finite, or an efficiency above 1.
+    Channels are rounded up to whole ``lanes``: 16 channels on a 64 x 64 array leave 15/16 of it
+    idle. ``compiled``: as a whole, see ``kernels``; otherwise each operation runs by itself, as in
+    PyTorch. In ``sources``, 'derived' is computed from data sheets; an 'estimate' was published by
+    nobody, and the text says what it leans on.
     """
 
-    name: str
-    title: str
-    kind: str
-    peak: float
-    efficiency: float
-    vector: float
-    bandwidth: float
-    on_chip: float
-    on_chip_bandwidth: float
-    overhead: float
-    element: int
-    power: float
-    idle: float
-    memory: float
+    name: str  # its key in ``DEVICES``
+    title: str  # what to call it in a figure
+    kind: str  # such as "phone CPU"
+    peak: float  # multiply-adds a second of the units that do convolutions
+    efficiency: float  # share of ``peak`` that a large convolution reaches, in (0, 1]
+    vector: float  # simple operations a second, as in pooling, adding and normalising
+    bandwidth: float  # bytes a second between the chip and its memory
+    on_chip: float  # bytes of cache or of memory on the chip
+    on_chip_bandwidth: float  # bytes a second between that and the arithmetic units
+    overhead: float  # seconds before each operation begins: launching it, reading its arguments
+    element: int  # bytes of one number: 4 for float32, 2 for float16, 1 for int8
+    power: float  # watts at work, of the chip or of the whole board, as ``sources`` says
+    idle: float  # watts while it waits, as it does during overheads
+    memory: float  # bytes of memory for weights and activations
     compiled: bool
-    lanes: tuple[int, int] = (1, 1)
-    width: int = 1
-    slow: tuple[tuple[str, float], ...] = ()
-    calls: tuple[tuple[str, float], ...] = ()
+    lanes: tuple[int, int] = (1, 1)  # inputs and outputs of a convolution taken at a time
+    width: int = 1  # outputs computed at a time that keep all units busy; fewer use their share
+    slow: tuple[tuple[str, float], ...] = ()  # shares of ``vector`` or ``peak``, by kind
+    calls: tuple[tuple[str, float], ...] = ()  # how many times ``overhead``, by kind
     sources: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         shares = {"efficiency": self.efficiency, **dict(self.slow)}
-        numbers = {name: getattr(self, name) for name in self.figures if name != "idle"}
-        numbers |= {"lanes": min(self.lanes), "slow": 1, "calls": 1, **dict(self.calls), **shares}
-        for name, value in numbers.items():
+        figures = {f.name: getattr(self, f.name) for f in fields(self) if f.type in NUMBERS}
+        figures |= {"lanes": min(self.lanes), **dict(self.calls), **shares}
+        for name, value in figures.items():
             if not 0 < value < math.inf:
                 raise ValueError(f"{self.name}: {name} must be positive and finite, not {value!r}")
-        for name, share in shares.items():
-            if share > 1:
-                raise ValueError(f"{self.name}: {name} must be a share in (0, 1], not {share!r}")
-        if not 0 <= self.idle <= self.power:
-            raise ValueError(f"{self.name}: idle must be between 0 and power, not {self.idle!r}")
-
-    @property
-    def figures(self) -> tuple[str, ...]:
-        """Names of the fields that hold a figure of the hardware or of its software."""
-        words = {"name", "title", "kind", "compiled", "sources"}
-        given = [f.name for f in fields(self) if getattr(self, f.name) != f.default]
-        return tuple(name for name in given if name not in words)
+            if name in shares and value > 1:
+                raise ValueError(f"{self.name}: {name} must be a share in (0, 1], not {value!r}")
+        if self.idle > self.power:
+            raise ValueError(f"{self.name}: idle must be at most power, not {self.idle!r}")
 
     def __str__(self) -> str:
         return self.title
@@ -115,9 +82,10 @@ class Device:
 
 def _read(name: str, figures: dict[str, Any]) -> Device:
     """A device out of JSON, where tuples are lists and pairs are objects."""
-    pairs = {key: tuple(value.items()) for key, value in figures.items() if isinstance(value, dict)}
-    lists = {key: tuple(value) for key, value in figures.items() if isinstance(value, list)}
-    return Device(name=name, **{**figures, **pairs, **lists})
+    for key, value in figures.items():
+        if isinstance(value, dict | list):
+            figures[key] = tuple(value.items() if isinstance(value, dict) else value)
+    return Device(name=name, **figures)
 
 
 _CATALOGUE = resources.files("nas_lab").joinpath("devices.json").read_text("utf-8")
@@ -125,16 +93,9 @@ DEVICES = {name: _read(name, figures) for name, figures in json.loads(_CATALOGUE
 
 
 def find(device: Device | str) -> Device:
-    """Return a device, given itself or its name in ``DEVICES``.
-
-    Raises:
-        ValueError: there is no device of that name.
-        TypeError: neither a device nor a name.
-    """
+    """Return a device, given itself or its name in ``DEVICES``."""
     if isinstance(device, Device):
         return device
-    if not isinstance(device, str):
-        raise TypeError(f"device is a Device or the name of one, not {device!r}")
     if device not in DEVICES:
         raise ValueError(f"no device is called {device!r}; choose from {', '.join(DEVICES)}")
     return DEVICES[device]
@@ -142,45 +103,30 @@ def find(device: Device | str) -> Device:
 
 # ---- kernels: what a device runs ---------------------------------------------------------------
 
-FREE = ("image", "flatten")
-"""Kinds that do no work: the input, and another view of the same numbers."""
-
-TAKES_RELU = ("conv", "linear", "add", "norm")
-"""Kinds whose result can pass through a ReLU on its way to memory."""
+FREE = ("image", "flatten")  # kinds that do no work
+TAKES_RELU = ("conv", "linear", "add", "norm")  # whose result passes a ReLU on its way to memory
 
 
 class Kernel(NamedTuple):
-    """One piece of work for a device; equal kernels take the same time.
+    """One piece of work for a device; equal kernels take the same time."""
 
-    Attributes:
-        kind: of the operation; ``depthwise`` where a convolution keeps channels apart.
-        launches: how often something is started for it.
-        macs: multiply-adds.
-        operations: simple operations, where it does no multiply-adds.
-        read: numbers read from memory, weights apart.
-        written: numbers written to memory.
-        weights: parameters that are read.
-        outputs: numbers in its result, computed at the same time.
-        channels: inputs and outputs of a matrix product, which have to fill a device's lanes.
-    """
-
-    kind: str
-    launches: int
+    kind: str  # of the operation; ``depthwise`` where a convolution keeps channels apart
+    launches: int  # how often something is started for it
     macs: int
-    operations: int
-    read: int
-    written: int
-    weights: int
-    outputs: int
-    channels: tuple[int, int]
+    operations: int  # simple operations, where it does no multiply-adds
+    read: int  # numbers read from memory, weights apart
+    written: int  # numbers written to memory
+    weights: int  # parameters that are read
+    outputs: int  # numbers in its result, computed at the same time
+    channels: tuple[int, int]  # inputs and outputs of a matrix product, which fill lanes
 
 
 def kernels(network: Network, compiled: bool) -> list[tuple[Op, Kernel]]:
     """What is run for a network, in order, each with the operation that it stands for.
 
     A compiler folds a normalisation into the convolution before it, applies a ReLU while the
-    result of the operation before it is still in registers, and leaves out what does not reach
-    the output.
+    result of the operation that it alone reads is still in registers, and leaves out what does
+    not reach the output.
     """
     ops = network.ops
     needed = reachable(ops) if compiled else range(len(ops))
@@ -249,22 +195,13 @@ def _kernel(op: Op, shapes: Sequence[tuple[int, ...]]) -> Kernel:
 
 
 class Timed(NamedTuple):
-    """A kernel on a device, in seconds.
-
-    Attributes:
-        op: the operation, as the space wrote it down.
-        kernel: what is run for it.
-        waiting: overhead before it begins.
-        computing: its arithmetic, were memory infinitely fast.
-        moving: its memory traffic, were arithmetic infinitely fast.
-        joules: energy of the whole.
-    """
+    """A kernel on a device: what it is run for, its seconds and its energy."""
 
     op: Op
     kernel: Kernel
-    waiting: float
-    computing: float
-    moving: float
+    waiting: float  # overhead before it begins
+    computing: float  # its arithmetic, were memory infinitely fast
+    moving: float  # its memory traffic, were arithmetic infinitely fast
     joules: float
 
     @property
@@ -297,14 +234,9 @@ def _joules(device: Device, waiting: float, computing: float, moving: float) -> 
 
 
 class Profile(NamedTuple):
-    """One network on one device, kernel by kernel, for a single image.
+    """The kernels of a network, or of one part of it, on a device, for a single image."""
 
-    Attributes:
-        device: where it runs.
-        kernels: what is run, in order, with its times.
-    """
-
-    device: Device
+    name: str  # of the device, or of the place where the kernels stand, such as ``edge_01.conv``
     kernels: tuple[Timed, ...]
 
     @property
@@ -313,44 +245,51 @@ class Profile(NamedTuple):
         return sum(kernel.seconds for kernel in self.kernels)
 
     @property
+    def waiting(self) -> float:
+        """Seconds of overhead before the kernels begin."""
+        return sum(kernel.waiting for kernel in self.kernels)
+
+    @property
     def joules(self) -> float:
         """Energy of the inference."""
         return sum(kernel.joules for kernel in self.kernels)
 
+    @property
+    def memory_bound(self) -> bool:
+        """Whether the slowest kernel moves data for longer than it computes."""
+        slowest = max(self.kernels, key=lambda kernel: kernel.seconds)
+        return slowest.moving > slowest.computing
+
 
 def profile(space: Space, arch: Arch, skeleton: Skeleton, device: Device | str) -> Profile:
-    """Seconds and joules of a network, kernel by kernel.
-
-    Raises:
-        TypeError, ValueError: ``arch`` is not an architecture of ``space``, or an unknown device.
-    """
+    """Seconds and joules of a network, kernel by kernel."""
     device = find(device)
     run = kernels(space.network(arch, skeleton), device.compiled)
     timed = ((op, kernel, *roofline(kernel, device)) for op, kernel in run)
-    return Profile(device, tuple(Timed(*t, _joules(device, *t[2:])) for t in timed))
+    return Profile(device.title, tuple(Timed(*t, _joules(device, *t[2:])) for t in timed))
 
 
 def latency(space: Space, arch: Arch, skeleton: Skeleton, device: Device | str) -> float:
-    """Seconds for one image; raises what ``profile`` raises."""
+    """Seconds for one image."""
     return float(latencies(space, [arch], skeleton, device)[0])
 
 
 def energy(space: Space, arch: Arch, skeleton: Skeleton, device: Device | str) -> float:
-    """Joules for one image; raises what ``profile`` raises."""
+    """Joules for one image."""
     return float(energies(space, [arch], skeleton, device)[0])
 
 
 def latencies(
     space: Space, archs: Iterable[Arch], skeleton: Skeleton, device: Device | str
 ) -> np.ndarray:
-    """Seconds for one image of each architecture, float64 [N]; raises what ``profile`` raises."""
+    """Seconds for one image of each architecture, float64 [N]."""
     return _totals(space, archs, skeleton, find(device))[:, 0]
 
 
 def energies(
     space: Space, archs: Iterable[Arch], skeleton: Skeleton, device: Device | str
 ) -> np.ndarray:
-    """Joules for one image of each architecture, float64 [N]; raises what ``profile`` raises."""
+    """Joules for one image of each architecture, float64 [N]."""
     return _totals(space, archs, skeleton, find(device))[:, 1]
 
 
@@ -371,43 +310,13 @@ def _counts(space: Space, arch: Arch, skeleton: Skeleton) -> tuple[Counter[Kerne
     return tuple(Counter(k for _, k in kernels(network, compiled)) for compiled in (False, True))
 
 
-# ---- where the time goes -----------------------------------------------------------------------
-
 _REPEATED = re.compile(r"(stage|reduction|cell|block)_\d+\.")
 
 
-class Part(NamedTuple):
-    """Kernels that stand at the same place of different cells, or of different blocks.
-
-    Attributes:
-        name: of that place, such as ``edge_01.conv``.
-        kernels: the kernels, in order.
-    """
-
-    name: str
-    kernels: tuple[Timed, ...]
-
-    @property
-    def seconds(self) -> float:
-        """Of all of them."""
-        return sum(kernel.seconds for kernel in self.kernels)
-
-    @property
-    def waiting(self) -> float:
-        """Seconds of overhead before they begin."""
-        return sum(kernel.waiting for kernel in self.kernels)
-
-    @property
-    def memory_bound(self) -> bool:
-        """Whether the slowest of them moves data for longer than it computes."""
-        slowest = max(self.kernels, key=lambda kernel: kernel.seconds)
-        return slowest.moving > slowest.computing
-
-
-def parts(kernels: Sequence[Timed]) -> list[Part]:
-    """Kernels by the place where they stand, the longest first."""
+def parts(kernels: Sequence[Timed]) -> list[Profile]:
+    """Kernels by the place where they stand in their cell or block, the longest first."""
     groups: dict[str, list[Timed]] = {}
     for kernel in kernels:
         groups.setdefault(_REPEATED.sub("", kernel.op.name), []).append(kernel)
-    found = [Part(name, tuple(group)) for name, group in groups.items()]
+    found = [Profile(name, tuple(group)) for name, group in groups.items()]
     return sorted(found, key=lambda part: -part.seconds)

@@ -29,51 +29,34 @@ HEIGHT = {name: height for height, row in enumerate(LAYERS) for name in row}
 # Only widgets shows: no other module of the package may import these.
 SHOWS = {"plots", "widgets"}
 
-# Statements after which the heavy libraries are still unloaded.
-LIGHT = {
-    "nas_lab": "import nas_lab",
-    "nas_lab.checks": "from nas_lab import checks",
-    "nas_lab.spaces": "from nas_lab import spaces",
-    "nas_lab.order": "from nas_lab import order",
-    "nas_lab.scaling": "from nas_lab import scaling",
-    "nas_lab.devices": "from nas_lab import devices",
-    "nas_lab.history": "from nas_lab.history import Trial, History",
-    "nas_lab.estimation.tables": "from nas_lab.estimation import DartsRuns, Evaluation, Table",
-    "nas_lab.estimation.curves": (
-        "from nas_lab.estimation import CurveRegression, EarlyStopped, PowerLaw"
-    ),
-    "nas_lab.estimation.pareto": "from nas_lab.estimation import LookupTable, OnDevice",
-    "nas_lab.estimation.predictors": "from nas_lab.estimation import NeuralPredictor",
-    "nas_lab.estimation.scaling_grid": "import nas_lab.estimation.scaling_grid",
-    "nas_lab.strategies.base": "from nas_lab.strategies import search",
-    "nas_lab.strategies.baselines": (
-        "from nas_lab.strategies import NSGA2, LocalSearch, RandomSearch, RegularizedEvolution"
-    ),
-    "nas_lab.strategies.halving": "from nas_lab.strategies import Hyperband, SuccessiveHalving",
-    "nas_lab.strategies.racing": "from nas_lab.strategies import band, race",
-    "nas_lab.explain": "from nas_lab.explain import rank_correlation",
-    "nas_lab.workflow.images": "from nas_lab.workflow import check_data, split",
-    "nas_lab.workflow.cluster": "from nas_lab.workflow import OnWorker, Plan, Replay",
-    "nas_lab.workflow.studies": "from nas_lab.workflow import OptunaSearch, open_study",
-}
+# Modules after whose import the heavy libraries are still unloaded.
+LIGHT = (
+    *("checks", "spaces", "order", "scaling", "devices", "history", "explain"),
+    *("estimation.tables", "estimation.curves", "estimation.pareto", "estimation.predictors"),
+    *("estimation.scaling_grid", "strategies.base", "strategies.baselines", "strategies.halving"),
+    *("strategies.racing", "workflow.images", "workflow.cluster", "workflow.studies"),
+)
+TABLE = "from nas_lab.estimation import Evaluation, Table; from nas_lab.strategies import search"
 HEAVY = ["torch", "torchvision", "d2l", "matplotlib", "ipywidgets", "sklearn", "pandas"]
 
 
 def imported(source: str, module: str, is_package: bool = False) -> set[str]:
-    """Return every part of nas_lab that the source of `module` names in an import."""
+    """Return the modules that the source of `module` imports, and what it takes from them."""
     package = module.split(".") if is_package else module.split(".")[:-1]
     found = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
+            found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             start = package[: len(package) - node.level + 1] if node.level else []
             base = ".".join([*start, *filter(None, [node.module])])
-            names = [f"{base}.{alias.name}" for alias in node.names]
-        else:
-            continue
-        found |= {name.split(".")[1] for name in names if name.startswith("nas_lab.")}
-    return found & set(HEIGHT)
+            found |= {base, *(f"{base}.{alias.name}" for alias in node.names)}
+    return found
+
+
+def parts(names: set[str]) -> set[str]:
+    """Return the parts of nas_lab that are named."""
+    return {name.split(".")[1] for name in names if name.startswith("nas_lab.")} & set(HEIGHT)
 
 
 def modules():
@@ -90,9 +73,8 @@ MODULES = list(modules())
 @pytest.mark.parametrize(("layer", "name", "path"), MODULES, ids=[name for _, name, _ in MODULES])
 def test_imports_point_one_way(layer, name, path):
     assert layer in HEIGHT, f"say in LAYERS where {layer} belongs"
-    is_package = path.name == "__init__.py"
-    module = name.removesuffix(".__init__")
-    others = imported(path.read_text("utf-8"), module, is_package) - {layer}
+    module, is_package = name.removesuffix(".__init__"), path.name == "__init__.py"
+    others = parts(imported(path.read_text("utf-8"), module, is_package)) - {layer}
     above = sorted(other for other in others if HEIGHT[other] > HEIGHT[layer])
     assert not above, f"{name} imports {above}, which stand above it"
     if layer != "widgets":
@@ -110,39 +92,23 @@ def test_imports_point_one_way(layer, name, path):
         ("from .. import plots", "nas_lab.nets.modules", {"plots"}),
         ("from . import ops", "nas_lab.nets.modules", {"nets"}),
         ("from . import plots", "nas_lab.explain", {"plots"}),
+        ("from ..plots import draw", "nas_lab.nets.__init__", {"plots"}),
         ("import numpy.plots", "nas_lab.explain", set()),
     ],
 )
 def test_every_form_of_import_is_seen(source, module, expected):
-    assert imported(source, module) == expected
+    is_package = module.endswith("__init__")
+    assert parts(imported(source, module.removesuffix(".__init__"), is_package)) == expected
 
 
-def dependencies():
+def test_no_imports_go_in_a_circle():
     """Which file of the package imports which, anywhere in it; a package's face is its folder."""
     files = {name.removesuffix(".__init__"): path for _, name, path in MODULES}
     graph = networkx.DiGraph()
     for name, path in files.items():
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Import):
-                found = [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                found = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-            else:
-                continue
-            graph.add_edges_from((name, other) for other in {*found} & {*files} - {name})
-    return graph
-
-
-def test_no_imports_go_in_a_circle():
-    assert list(networkx.simple_cycles(dependencies())) == []
-
-
-def test_readers_import_no_builders():
-    above = {"nas_lab.build"} | {
-        name for _, name, _ in MODULES if name.startswith("nas_lab.build.")
-    }
-    wrong = [edge for edge in dependencies().edges if edge[1] in above and edge[0] not in above]
-    assert wrong == []
+        found = imported(path.read_text("utf-8"), name, path.name == "__init__.py")
+        graph.add_edges_from((name, other) for other in found & {*files} - {name})
+    assert list(networkx.simple_cycles(graph)) == []
 
 
 # Plain texts of the pictures, which a state may say as well.
@@ -171,26 +137,17 @@ def test_a_state_uses_no_plots(path):
     assert not used & shows, f"{states} use {used & shows}"
 
 
-def test_relative_imports_of_a_package_start_at_itself():
-    assert imported("from ..plots import draw", "nas_lab.nets", is_package=True) == {"plots"}
-
-
-@pytest.fixture(scope="module")
-def loaded():
-    """Run all statements in one fresh interpreter; return the heavy libraries after each."""
+def test_light_modules_leave_heavy_libraries_unloaded():
+    """All imports one after the other in one fresh interpreter."""
+    statements = [*(f"import nas_lab.{name}" for name in LIGHT), TABLE]
     report = ["import sys, nas_lab", "print('nas_lab.checks' in sys.modules)"]
-    for statement in LIGHT.values():
+    for statement in statements:
         report += [statement, f"print(*(set({HEAVY}) & set(sys.modules)))"]
     done = subprocess.run([sys.executable, "-c", "\n".join(report)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines()
-
-
-@pytest.mark.parametrize("module", LIGHT)
-def test_light_modules_leave_heavy_libraries_unloaded(loaded, module):
-    first, *after = loaded
+    first, *loaded = done.stdout.splitlines()
     assert first == "False"  # submodules load on first use
-    assert after[list(LIGHT).index(module)] == ""
+    assert dict(zip(statements, loaded, strict=True)) == dict.fromkeys(statements, "")
 
 
 def test_the_front_door_names_what_there_is():

@@ -20,18 +20,11 @@ from tools import links
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# Written in halves, so that this file does not hold what it looks for.
+# Endings are separate, so that this file does not hold what it looks for.
 REGISTRY_HOSTS = [
-    "pypi" + ".org",
-    "python" + "hosted.org",
-    "registry.npm" + "js.org",
-    "npm" + "js.com",
-    "registry.yarn" + "pkg.com",
-    "deb.deb" + "ian.org",
-    "security.deb" + "ian.org",
-    "archive.ub" + "untu.com",
-    "download.py" + "torch.org",
-    "conda.ana" + "conda.org",
+    *(f"{host}.org" for host in ("pypi", "pythonhosted", "registry.npmjs", "conda.anaconda")),
+    *(f"{host}.org" for host in ("deb.debian", "security.debian", "download.pytorch")),
+    *(f"{host}.com" for host in ("npmjs", "registry.yarnpkg", "archive.ubuntu")),
 ]
 OF_ONE_MACHINE = re.compile(rb"(?<![\w.$}/-])/(?:home|root|work)/[\w.-]")
 
@@ -74,12 +67,9 @@ def test_links_lead_to_files(document):
     assert [link for link in local if not (document.parent / link).exists()] == []
 
 
-def test_readme_names_both_commands_and_all_notebooks():
+def test_readme_names_commands_and_notebooks_and_git_keeps_line_ends_and_binary_files():
     names = [f"(notebooks/{path.name})" for path in (ROOT / "notebooks").glob("*.ipynb")]
     assert [n for n in ["make lab", "make test", *names] if n not in read("README.md")] == []
-
-
-def test_git_keeps_line_ends_and_binary_files():
     assert {"*.npz binary", "* text=auto eol=lf"} <= set(read(".gitattributes").splitlines())
 
 
@@ -143,6 +133,9 @@ def test_set_up_runs_again_only_when_a_requirement_file_changed(tmp_path):
 def test_scripts_are_for_a_shell(name):
     shell = read(name).splitlines()[0].rsplit("/", 1)[-1].split()[-1]
     run(shell, "-n", str(ROOT / name))
+    copied = re.findall(r"\b(binder/[\w.]+)", read(name))
+    assert all((ROOT / other).is_file() for other in copied)
+    assert os.access(ROOT / "binder" / "postBuild", os.X_OK)
 
 
 # ---- versions ------------------------------------------------------------------------------------
@@ -160,8 +153,7 @@ def packages(name):
 
 def required(name):
     """Return the lines of a requirement file."""
-    lines = read(name).splitlines()
-    return [line for line in lines if line.strip() and not line.startswith("#")]
+    return [line for line in read(name).splitlines() if line.strip() and line[0] != "#"]
 
 
 def pins(name):
@@ -198,41 +190,29 @@ def test_binders_versions_are_exact_satisfy_the_package_and_need_no_gpu():
         version = (image | torch)[canonicalize_name(needed.name)]
         assert needed.specifier.contains(version, prereleases=True)
     assert 10 <= int(re.fullmatch(r"python-3\.(\d+)\s*", read("binder/runtime.txt"))[1]) <= 13
-
-
-def test_post_build_is_a_script_that_repo2docker_can_start():
-    assert os.access(ROOT / "binder" / "postBuild", os.X_OK)
-    copied = re.findall(r"\b(binder/[\w.]+)", read("binder/postBuild"))
-    assert copied
-    assert all((ROOT / name).is_file() for name in copied)
     json.loads(read("binder/overrides.json"))
 
 
 # ---- one value names the repository's home, and every link to it follows -------------------------
 
 
-def contents(folder):
-    return {path: path.read_text("utf-8") for path in folder.rglob("*") if path.is_file()}
-
-
-def test_everything_links_to_the_one_home():
-    assert [path.name for path in links.changes(links.home())] == []
-
-
-def test_a_fork_follows_with_one_command_and_can_go_back(tmp_path):
-    named = [*map(ROOT.joinpath, links.DOCUMENTS), ROOT / "requirements.txt", *links.notebooks()]
-    for path in named:
-        target = tmp_path / path.relative_to(ROOT)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(path, target)
-    before, home = contents(tmp_path), links.home(tmp_path)
+def test_everything_links_to_the_one_home_and_a_fork_follows_with_one_command(tmp_path):
+    def contents():
+        return {path: path.read_text("utf-8") for path in tmp_path.rglob("*") if path.is_file()}
 
     def move(to):
         for file, text in links.changes(to, tmp_path).items():
             file.write_text(text, "utf-8")
 
+    named = [*map(ROOT.joinpath, links.DOCUMENTS), ROOT / "requirements.txt", *links.notebooks()]
+    for path in named:
+        target = tmp_path / path.relative_to(ROOT)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, target)
+    before, home = contents(), links.home(tmp_path)
+    assert links.changes(home) == {}
     move("ada/my.fork")
-    after = contents(tmp_path)
+    after = contents()
     assert links.home(tmp_path) == "ada/my.fork"
     assert [p for p, text in after.items() if f"{home}/" in text or f"/{home}" in text] == []
     moved = {path.name for path, text in after.items() if "ada/my.fork" in text}
@@ -240,7 +220,7 @@ def test_a_fork_follows_with_one_command_and_can_go_back(tmp_path):
     assert moved == notebooks | {"pyproject.toml", "CITATION.cff", "README.md"}
     assert links.changes("ada/my.fork", tmp_path) == {}
     move(home)
-    assert contents(tmp_path) == before
+    assert contents() == before
 
 
 def test_only_addresses_move():

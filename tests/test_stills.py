@@ -36,17 +36,9 @@ def notebook():
     return nbformat.v4.new_notebook(cells=cells, metadata={"widgets": widgets})
 
 
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
+def test_without_a_screenshot_the_words_are_shown(notebook, tmp_path, monkeypatch):
     monkeypatch.setattr(stills, "SCREENSHOTS", tmp_path)
-    return tmp_path
-
-
-def test_a_widget_is_found_and_a_progress_bar_is_not(notebook):
-    assert [number for number, _ in stills.widgets(notebook)] == [0]
-
-
-def test_without_a_screenshot_the_words_are_shown(notebook, folder):
+    assert [number for number, _ in stills.widgets(notebook)] == [0]  # and no progress bar
     stills.without_widgets(notebook, "05")
     (output,) = notebook.cells[0].outputs
     assert "<b>tau = 0.6</b> for x &lt; 1" in output.data["text/html"]
@@ -55,8 +47,9 @@ def test_without_a_screenshot_the_words_are_shown(notebook, folder):
     assert "widgets" not in notebook.metadata
 
 
-def test_a_screenshot_has_the_words_as_its_text(notebook, folder):
-    (folder / "05-cell-00.png").write_bytes(PIXEL)
+def test_a_screenshot_has_the_words_as_its_text(notebook, tmp_path, monkeypatch):
+    monkeypatch.setattr(stills, "SCREENSHOTS", tmp_path)
+    (tmp_path / "05-cell-00.png").write_bytes(PIXEL)
     stills.without_widgets(notebook, "05")
     page = notebook.cells[0].outputs[0].data["text/html"]
     assert 'alt="A widget. tau = 0.6 for x &lt; 1"' in page

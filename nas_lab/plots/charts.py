@@ -14,7 +14,7 @@ from matplotlib.collections import PolyCollection
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
-from nas_lab.devices import Part
+from nas_lab.devices import Profile
 from nas_lab.history import History, Trial, pareto, price
 from nas_lab.plots.curves import accuracy_axis, framed_legend
 from nas_lab.plots.matrix import BETTER, WORSE
@@ -155,7 +155,7 @@ class TimeBars:
         legend(ax, handles=patches, loc="lower center", ncols=3, handlelength=1.2, borderaxespad=0)
         self.moving = [*self._waiting, *self._busy, *self._names, *self._numbers]
 
-    def update(self, parts: Sequence[Part]) -> None:
+    def update(self, parts: Sequence[Profile]) -> None:
         """Show the first parts of a list, longest first."""
         longest = parts[0].seconds
         rows = zip(self._waiting, self._busy, self._names, self._numbers, strict=True)
@@ -170,7 +170,7 @@ class TimeBars:
             number.set(x=spent + 0.04, text=duration(part.seconds) if part else "")
 
 
-def part_label(part: Part) -> str:
+def part_label(part: Profile) -> str:
     """What a picture calls a part: ``input → 1: conv 3×3``, with how often it is there."""
     first = part.kernels[0]
     kind = first.kernel.kind.replace("_", " ")

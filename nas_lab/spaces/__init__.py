@@ -9,8 +9,7 @@ Five families, each a function that returns a ``Space``::
 
 from nas_lab.spaces.base import Arch, Decision, Skeleton, Space
 from nas_lab.spaces.cells import DARTS_V1, DARTS_V2, darts, nasbench201
-from nas_lab.spaces.chains import conv_chain, mlp, plain_chain, rnn
-from nas_lab.spaces.mobile import mobile
+from nas_lab.spaces.chains import conv_chain, mlp, mobile, plain_chain, rnn
 from nas_lab.spaces.network import Cost, Network, Op
 
 __all__ = [

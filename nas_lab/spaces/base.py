@@ -1,7 +1,7 @@
 """What a search space is: decisions, and the architectures they span.
 
-An architecture is a tuple of tokens, one for each decision. Everything that a search needs to
-know of a space is said in these terms, so a strategy never sees a network.
+Everything that a search needs to know of a space is said in tokens, so a strategy never sees a
+network.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 import operator
+import re
 import sys
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -40,31 +41,18 @@ class Decision:
 
 @dataclass(frozen=True)
 class Skeleton:
-    """The fixed network around a searched part.
-
-    Attributes:
-        channels: output channels of the stem.
-        cells: cells in each stage; for ``darts()`` all cells of the network.
-        stages: stages, each with twice the channels and half the resolution of the one before.
-        stem_stride: stride of the first convolution, 1 or more.
-        resolution: height and width of the image, in pixels.
-        in_channels: channels of the image.
-        classes: outputs of the classifier.
+    """The fixed network around a searched part; fields are whole numbers of at least 1.
 
     The defaults are those of NAS-Bench-201 (Dong & Yang 2020, section 2.1). Chains, dense and
     recurrent networks read only ``resolution``, ``in_channels`` and ``classes``.
-
-    Raises:
-        TypeError: a field is not a whole number.
-        ValueError: a field is below 1.
     """
 
-    channels: int = 16
-    cells: int = 5
-    stages: int = 3
-    stem_stride: int = 1
-    resolution: int = 32
-    in_channels: int = 3
+    channels: int = 16  # output channels of the stem
+    cells: int = 5  # cells in each stage; for ``darts()`` all cells of the network
+    stages: int = 3  # each with twice the channels and half the resolution of the one before
+    stem_stride: int = 1  # stride of the first convolution
+    resolution: int = 32  # height and width of the image, in pixels
+    in_channels: int = 3  # channels of the image
     classes: int = 10
 
     def __post_init__(self) -> None:
@@ -82,16 +70,12 @@ class Space:
     """A search space: every way to answer its decisions.
 
     ``D`` below is the number of decisions and ``K`` the largest number of options of any of
-    them. Two spaces are equal when their names and decisions are.
-
-    Subclasses say what a choice means: ``network``, ``graph`` and, where some answers exclude
-    others or give the same network, ``allowed`` and ``canonical``.
+    them. Subclasses say what a choice means: ``network``, ``graph`` and, where some answers
+    exclude others or give the same network, ``allowed`` and ``canonical``.
     """
 
     name: str
     decisions: tuple[Decision, ...]
-
-    # ---- its decisions -----------------------------------------------------------------------
 
     @property
     def labels(self) -> list[str]:
@@ -100,7 +84,7 @@ class Space:
 
     @property
     def edges(self) -> tuple[tuple[int, int], ...]:
-        """For each decision, the two nodes that its edge joins; empty where decisions are no edges.
+        """For each decision the two nodes that its edge joins; none where decisions are no edges.
 
         A node sums the edges that lead to it. Nodes of a second cell have numbers of their own.
         """
@@ -123,14 +107,10 @@ class Space:
 
     def __iter__(self) -> Iterator[Arch]:
         """Every architecture, in the order of its tokens."""
-        return self._completions(())
-
-    def _completions(self, prefix: Arch) -> Iterator[Arch]:
-        if len(prefix) == len(self.decisions):
-            yield prefix
-            return
-        for token in self.allowed(prefix):
-            yield from self._completions((*prefix, token))
+        prefixes: Iterator[Arch] = iter([()])
+        for _ in self.decisions:
+            prefixes = ((*p, token) for p in prefixes for token in self.allowed(p))
+        return prefixes
 
     def __contains__(self, arch: object) -> bool:
         try:
@@ -144,32 +124,22 @@ class Space:
         return range(len(self.decisions[len(prefix)].options))
 
     def check(self, arch: object) -> Arch:
-        """Return ``arch`` as a tuple of plain ints.
-
-        Raises:
-            TypeError: not a sequence of whole numbers.
-            ValueError: wrong length, a token out of range, or an excluded combination.
-        """
+        """Return ``arch`` as a tuple of plain ints; TypeError or ValueError says what is wrong."""
+        what, wanted = f"an architecture of {self.name}", len(self.decisions)
         try:
             given = tuple(cast(Iterable[Any], arch))
             if any(isinstance(token, bool) for token in given):
                 raise TypeError
             tokens = tuple(map(operator.index, given))
         except TypeError:
-            raise TypeError(
-                f"an architecture of {self.name} is a tuple of whole numbers, not {arch!r}"
-            ) from None
-        if len(tokens) != len(self.decisions):
-            raise ValueError(
-                f"an architecture of {self.name} has {len(self.decisions)} tokens, "
-                f"this one has {len(tokens)}: {tokens}"
-            )
+            raise TypeError(f"{what} is a tuple of whole numbers, not {arch!r}") from None
+        if len(tokens) != wanted:
+            raise ValueError(f"{what} has {wanted} tokens, this one has {len(tokens)}: {tokens}")
         for i, (decision, token) in enumerate(zip(self.decisions, tokens, strict=True)):
             if not 0 <= token < len(decision.options):
-                raise ValueError(
-                    f"token {i} ({decision.name}) is {token}; choose from 0 to "
-                    f"{len(decision.options) - 1}: {_listing(decision.options)}"
-                )
+                known = ", ".join(map(str, decision.options))
+                choice = f"choose from 0 to {len(decision.options) - 1}: {known}"
+                raise ValueError(f"token {i} ({decision.name}) is {token}; {choice}")
             if token not in self.allowed(tokens[:i]):
                 raise ValueError(
                     f"token {i} ({decision.name}={decision.options[token]}) is excluded by the "
@@ -206,11 +176,7 @@ class Space:
         return {d.name: d.options[token] for d, token in zip(self.decisions, arch, strict=True)}
 
     def encode(self, mapping: Mapping[str, Any]) -> Arch:
-        """The inverse of ``decode``.
-
-        Raises:
-            ValueError: a decision is missing or unknown, or an option does not exist.
-        """
+        """The inverse of ``decode``; ValueError names what is missing, unknown or no option."""
         names = [decision.name for decision in self.decisions]
         missing, unknown = set(names) - set(mapping), set(mapping) - set(names)
         if missing or unknown:
@@ -218,24 +184,23 @@ class Space:
                 f"{self.name} asks for {', '.join(names)}; "
                 f"missing: {sorted(missing)}, unknown: {sorted(unknown)}"
             )
-        return self.check(tuple(token_of(d, mapping[d.name]) for d in self.decisions))
+        for d in self.decisions:
+            if mapping[d.name] not in d.options:
+                known = ", ".join(map(str, d.options))
+                raise ValueError(f"{d.name} has no option {mapping[d.name]!r}; choose from {known}")
+        return self.check([d.options.index(mapping[d.name]) for d in self.decisions])
 
     def to_string(self, arch: Arch) -> str:
         """A text that ``from_string`` reads back: ``name=option`` for each decision."""
         return " ".join(f"{name}={option}" for name, option in self.decode(arch).items())
 
     def from_string(self, text: str) -> Arch:
-        """The architecture that ``to_string`` wrote.
-
-        Raises:
-            TypeError: not a string.
-            ValueError: malformed text or an unknown option.
-        """
-        words = [word.partition("=") for word in as_text(text).split()]
-        if len({name for name, separator, _ in words if separator}) < max(1, len(words)):
+        """The architecture that ``to_string`` wrote."""
+        pairs = re.findall(r"([^\s=]+)=(\S*)", text)
+        if len(dict(pairs)) < max(1, len(text.split())):
             raise ValueError(f"{text!r} is not of the form 'name=option name=option ...'")
         spelled = {d.name: {str(option): option for option in d.options} for d in self.decisions}
-        return self.encode({name: spelled.get(name, {}).get(o, o) for name, _, o in words})
+        return self.encode({name: spelled.get(name, {}).get(o, o) for name, o in pairs})
 
     def one_hot(self, arch: Arch) -> np.ndarray:
         """The architecture as a matrix ``w[D, K]`` of zeros with a one in each row."""
@@ -275,26 +240,6 @@ class Space:
         return self.network(arch, skeleton).cost
 
 
-def as_text(text: object) -> str:
-    """Return ``text``, or raise TypeError where it is no string."""
-    if not isinstance(text, str):
-        raise TypeError(f"from_string reads a str, not {type(text).__name__}")
-    return text
-
-
-def token_of(decision: Decision, option: Any) -> int:
-    """The token that stands for ``option``, or ValueError with the options that exist."""
-    if option not in decision.options:
-        raise ValueError(
-            f"{decision.name} has no option {option!r}; choose from {_listing(decision.options)}"
-        )
-    return decision.options.index(option)
-
-
-def _listing(options: tuple[Any, ...]) -> str:
-    return ", ".join(map(str, options))
-
-
 def as_generator(rng: np.random.Generator) -> np.random.Generator:
     """Return ``rng``, or raise TypeError where it is no numpy Generator."""
     if not isinstance(rng, np.random.Generator):
@@ -312,19 +257,10 @@ def smallest_numbering(
 ) -> Arch:
     """Number nodes so that their tokens, read one after the other, are lexicographically smallest.
 
-    The nodes of a cell or a chain carry numbers only because tokens are written one after the
-    other. Where two nodes do not read each other, swapping their numbers gives other tokens and
-    the same network; this is one representative for all numberings.
-
-    Args:
-        inputs: for each node, the nodes that it reads; they have to come before it.
-        row: ``row(node, placed)`` gives the tokens of ``node`` when it follows the nodes
-            ``placed``, which hold all its inputs.
-        twin: nodes with equal rows and equal ``twin(node)`` are interchangeable, so only one
-            of them is tried. What reads a node, and how, tells twins apart.
-
-    Returns:
-        The tokens of all nodes in their new order.
+    Where two nodes do not read each other, swapping their numbers gives other tokens and the same
+    network. ``inputs`` are the nodes that each reads, and ``row(node, placed)`` the tokens of a
+    node that follows the nodes ``placed``, which hold its inputs. Nodes with equal rows and equal
+    ``twin(node)`` are interchangeable: what reads them, and how, tells twins apart.
     """
     tokens: Arch = ()
     orders: list[tuple[int, ...]] = [()]  # all that begin with these tokens, up to twins

@@ -5,27 +5,18 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
-from nas_lab.spaces.base import (
-    Arch,
-    Cost,
-    Decision,
-    Skeleton,
-    Space,
-    as_generator,
-    as_text,
-    smallest_numbering,
-    token_of,
-)
-from nas_lab.spaces.network import Network, classifier
+from nas_lab.spaces.base import Arch, Decision, Skeleton, Space, as_generator, smallest_numbering
+from nas_lab.spaces.network import Cost, Network
 
 if TYPE_CHECKING:
     import networkx
     import numpy as np
+
+Inputs: TypeAlias = list[tuple[str, int]]  # a node sums operations, each with what it reads
 
 
 def relu_conv_norm(net: Network, x: int, channels: int, kernel: int, stride: int = 1) -> int:
@@ -45,11 +36,19 @@ def depthwise_separable(
 def factorized_reduce(net: Network, x: int, channels: int) -> int:
     """Half the resolution without losing pixels: two strided 1x1 convolutions, one pixel apart."""
     x = net.relu(x)
-    halves = (
-        net.conv(x, channels // 2, 1, stride=2),
-        net.conv(net.shift(x), channels - channels // 2, 1, stride=2),
-    )
-    return net.norm(net.concat(*halves))
+    first = net.conv(x, channels // 2, 1, stride=2)
+    second = net.conv(net.shift(x), channels - channels // 2, 1, stride=2)
+    return net.norm(net.concat(first, second))
+
+
+def residual_reduction(net: Network, x: int, channels: int) -> int:
+    """NAS-Bench-201's block between stages: half the resolution, twice the channels."""
+    with net.scope("residual"):
+        branch = relu_conv_norm(net, x, channels, 3, stride=2)
+        branch = relu_conv_norm(net, branch, channels, 3)
+    with net.scope("shortcut"):
+        shortcut = net.conv(net.pool("avg_pool", x, 2, stride=2), channels, 1)
+    return net.add(branch, shortcut)
 
 
 def operation(net: Network, x: int, op: str, stride: int = 1) -> int:
@@ -68,13 +67,46 @@ def operation(net: Network, x: int, op: str, stride: int = 1) -> int:
     return depthwise_separable(net, x, channels, kernel, 1)
 
 
+def write_cell(net: Network, *given: int, nodes: Iterable[Inputs], stride: int = 1) -> list[int]:
+    """Write a cell, edges from ``given`` with the stride; returns these and its nodes' sums."""
+    states = list(given)
+    for node, inputs in enumerate(nodes, start=len(given)):
+        terms = []
+        for op, source in inputs:
+            with net.scope(f"edge_{source}{node}"):
+                step = stride if source < len(given) else 1
+                terms.append(operation(net, states[source], op, step))
+        with net.scope(f"node_{node}"):
+            states.append(net.add(*terms) if terms else net.zeros(given[0]))
+    return states
+
+
+def node_inputs(
+    tokens: Arch, edges: Sequence[tuple[int, int]], operations: Sequence[str]
+) -> list[Inputs]:
+    """For each node, what it sums; 'none' has the token 0 and is left out."""
+    chosen = [(operations[t], *edge) for t, edge in zip(tokens, edges, strict=True) if t]
+    nodes = sorted({node for _, node in edges})
+    return [[(op, source) for op, source, node in chosen if node == n] for n in nodes]
+
+
+def read_form(form: str, operations: Sequence[str], text: str) -> tuple[str, ...]:
+    """What ``text`` has where ``form`` has 'op' or, for a digit, 'k'; ValueError if they differ."""
+    pattern = re.escape(form).replace("op", "([^|~+]+)").replace("k", r"(\d)")
+    found = re.fullmatch(pattern, text)
+    if not found:
+        raise ValueError(f"{text!r} is not of the form {form}, op one of {', '.join(operations)}")
+    return found.groups()
+
+
+# ---- NAS-Bench-201 -----------------------------------------------------------------------------
+
 OPERATIONS_201 = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 EDGES_201 = tuple((source, node) for node in (1, 2, 3) for source in range(node))
 NODES_201 = ("input", "1", "2", "output")
 FORM_201 = "|op~0|+|op~0|op~1|+|op~0|op~1|op~2|"
 
 
-@dataclass(frozen=True)
 class NasBench201(Space):
     """The cell of NAS-Bench-201 (Dong & Yang 2020): 4 nodes, 6 edges, 5 operations.
 
@@ -82,15 +114,12 @@ class NasBench201(Space):
     the order of the text form, ``|op~0|+|op~0|op~1|+|op~0|op~1|op~2|``.
     """
 
+    edges = EDGES_201
+
     @property
     def labels(self) -> list[str]:
         """The two ends of each edge."""
         return [f"{NODES_201[source]} → {NODES_201[node]}" for source, node in EDGES_201]
-
-    @property
-    def edges(self) -> tuple[tuple[int, int], ...]:
-        """The six edges between nodes 0 to 3."""
-        return EDGES_201
 
     def to_string(self, arch: Arch) -> str:
         """The text form of the paper."""
@@ -98,14 +127,8 @@ class NasBench201(Space):
 
     def from_string(self, text: str) -> Arch:
         """Read the text form of the paper."""
-        pattern = re.escape(FORM_201).replace("op", "([^|~+]+)")
-        found = re.fullmatch(pattern, as_text(text))
-        if not found:
-            raise ValueError(
-                f"{text!r} is not of the form {FORM_201} "
-                f"with operations {', '.join(OPERATIONS_201)}"
-            )
-        return tuple(map(token_of, self.decisions, found.groups()))
+        names = (decision.name for decision in self.decisions)
+        return self.encode(dict(zip(names, read_form(FORM_201, OPERATIONS_201, text), strict=True)))
 
     def canonical(self, arch: Arch) -> Arch:
         """The first architecture, in the order of tokens, with the same ``expression``."""
@@ -113,7 +136,7 @@ class NasBench201(Space):
 
     def network(self, arch: Arch, skeleton: Skeleton) -> Network:
         """Stem, stages of equal cells with a residual reduction between them, classifier."""
-        operations = list(self.decode(arch).values())
+        nodes = node_inputs(self.check(arch), EDGES_201, OPERATIONS_201)
         net = Network(skeleton.image)
         with net.scope("stem"):
             x = net.norm(net.conv(net.image, skeleton.channels, 3, stride=skeleton.stem_stride))
@@ -123,52 +146,28 @@ class NasBench201(Space):
                     x = residual_reduction(net, x, skeleton.channels * 2**stage)
             for cell in range(skeleton.cells):
                 with net.scope(f"stage_{stage + 1}.cell_{cell + 1}"):
-                    x = self.cell(net, x, operations)
+                    x = write_cell(net, x, nodes=nodes)[-1]
         with net.scope("head"):
             x = net.relu(net.norm(x))
-        classifier(net, x, skeleton.classes)
+        net.classifier(x, skeleton.classes)
         return net
-
-    def cell(self, net: Network, x: int, operations: Sequence[str]) -> int:
-        """Write one cell that reads ``x``; six operations in the order of the edges."""
-        nodes = [x]
-        for node in (1, 2, 3):
-            terms = []
-            for op, (source, target) in zip(operations, EDGES_201, strict=True):
-                if target == node and op != "none":
-                    with net.scope(f"edge_{source}{target}"):
-                        terms.append(operation(net, nodes[source], op))
-            with net.scope(f"node_{node}"):
-                nodes.append(net.add(*terms) if terms else net.zeros(x))
-        return nodes[3]
 
     def cost(self, arch: Arch, skeleton: Skeleton) -> Cost:
         """Parameters and multiply-adds; every edge sees the same shapes, so they add up."""
-        empty, extra = _operation_costs(self, skeleton)
-        chosen = [extra[token] for token in self.check(arch)]
-        return Cost(*map(sum, zip(empty, *chosen, strict=True)))
+        one_edge = _costs_of_one_edge(self, skeleton)
+        six = [one_edge[token] for token in self.check(arch)]  # each with the stem and the rest
+        return Cost(*(sum(s) - 5 * rest for rest, *s in zip(one_edge[0], *six, strict=True)))
 
     def graph(self, arch: Arch) -> networkx.DiGraph:
         """Nodes 0 to 3; edges carry their ``operation``. Edges with 'none' are left out."""
         import networkx
 
         graph = networkx.DiGraph(name=self.to_string(arch))
-        for node, label in enumerate(NODES_201):
-            graph.add_node(node, label=label)
-        for op, (source, node) in zip(self.decode(arch).values(), EDGES_201, strict=True):
+        graph.add_nodes_from((node, {"label": label}) for node, label in enumerate(NODES_201))
+        for op, edge in zip(self.decode(arch).values(), EDGES_201, strict=True):
             if op != "none":
-                graph.add_edge(source, node, operation=op)
+                graph.add_edge(*edge, operation=op)
         return graph
-
-
-def residual_reduction(net: Network, x: int, channels: int) -> int:
-    """NAS-Bench-201's block between stages: half the resolution, twice the channels."""
-    with net.scope("residual"):
-        branch = relu_conv_norm(net, x, channels, 3, stride=2)
-        branch = relu_conv_norm(net, branch, channels, 3)
-    with net.scope("shortcut"):
-        shortcut = net.conv(net.pool("avg_pool", x, 2, stride=2), channels, 1)
-    return net.add(branch, shortcut)
 
 
 def expression_201(arch: Arch) -> str:
@@ -176,12 +175,9 @@ def expression_201(arch: Arch) -> str:
 
     ``0`` is the cell's input and ``#`` is zero. 'none', and any operation on zero, gives zero; a
     skip is what it reads; the terms of a sum are sorted. These are the rules of the authors' code
-    (``to_unique_str``), which leave 6,466 texts.
-
-    With one fixed map for each operation, cells with equal texts compute the same function. Two
-    texts can be one function too, as ``0+#`` and ``0``, for a zero adds nothing: 4,660 functions
-    are behind the texts. And a text does not tell
-    whether two equal terms come from two convolutions or from one that is read twice.
+    (``to_unique_str``), which leave 6,466 texts. With one fixed map for each operation, 4,660
+    functions are behind them, as ``0+#`` and ``0`` are one. And a text does not tell whether two
+    equal terms come from two convolutions or from one.
     """
     nodes = ["0"]
     for tokens in (arch[:1], arch[1:3], arch[3:]):
@@ -203,12 +199,8 @@ def _first_with_expression() -> dict[str, Arch]:
 
 
 @lru_cache(maxsize=64)
-def _operation_costs(space: NasBench201, skeleton: Skeleton) -> tuple[Cost, tuple[Cost, ...]]:
-    """Cost of the network without operations, and what each operation on an edge adds."""
-    empty = space.network((0,) * 6, skeleton).cost
-    with_one = [space.network((token, 0, 0, 0, 0, 0), skeleton).cost for token in range(5)]
-    extra = (Cost(one.params - empty.params, one.macs - empty.macs) for one in with_one)
-    return empty, tuple(extra)
+def _costs_of_one_edge(space: NasBench201, skeleton: Skeleton) -> list[Cost]:
+    return [space.network((token, 0, 0, 0, 0, 0), skeleton).cost for token in range(5)]
 
 
 @lru_cache(maxsize=1)
@@ -218,23 +210,18 @@ def nasbench201() -> NasBench201:
     return NasBench201("nasbench201", tuple(decisions))
 
 
-OPERATIONS_DARTS = (
-    "none",
-    "max_pool_3x3",
-    "avg_pool_3x3",
-    "skip_connect",
-    "sep_conv_3x3",
-    "sep_conv_5x5",
-    "dil_conv_3x3",
-    "dil_conv_5x5",
-)
+# ---- DARTS -------------------------------------------------------------------------------------
+
+WITHOUT_CONVOLUTION = ("none", "max_pool_3x3", "avg_pool_3x3", "skip_connect")
+CONVOLUTIONS_DARTS = ("sep_conv_3x3", "sep_conv_5x5", "dil_conv_3x3", "dil_conv_5x5")
+OPERATIONS_DARTS = WITHOUT_CONVOLUTION + CONVOLUTIONS_DARTS
 CELLS_DARTS = ("normal", "reduce")
 NODES_DARTS = 4
 EDGES_DARTS = tuple((source, node) for node in range(2, 6) for source in range(node))
 STATES_DARTS = ("k−2", "k−1", "0", "1", "2", "3")
+FORM_DARTS = ";".join(cell + "+".join(["|op~k|op~k|"] * NODES_DARTS) for cell in CELLS_DARTS)
 
 
-@dataclass(frozen=True)
 class Darts(Space):
     """The cells of DARTS (Liu et al. 2019, section 2.1): a normal and a reduction cell.
 
@@ -244,21 +231,16 @@ class Darts(Space):
     node exactly two are not 'none'.
     """
 
+    # States 0 to 5 of the normal cell, 6 to 11 of the reduction cell.
+    edges = EDGES_DARTS + tuple((source + 6, node + 6) for source, node in EDGES_DARTS)
+    # Two inputs and two of 7 operations for each node, two cells: 1.08e18.
+    size = math.prod(math.comb(node, 2) * 7**2 for node in range(2, 6)) ** 2
+
     @property
     def labels(self) -> list[str]:
         """The cell and the two ends of each edge."""
         names = [f"{STATES_DARTS[source]} → {STATES_DARTS[node]}" for source, node in EDGES_DARTS]
         return [f"{cell}: {name}" for cell in CELLS_DARTS for name in names]
-
-    @property
-    def edges(self) -> tuple[tuple[int, int], ...]:
-        """States 0 to 5 of the normal cell, 6 to 11 of the reduction cell."""
-        return EDGES_DARTS + tuple((source + 6, node + 6) for source, node in EDGES_DARTS)
-
-    @property
-    def size(self) -> int:
-        """Two inputs and two of 7 operations for each node, two cells: 1.08e18."""
-        return math.prod(math.comb(node, 2) * 7**2 for node in range(2, 6)) ** 2
 
     def allowed(self, prefix: Arch) -> Sequence[int]:
         """'none' while two inputs can still be found, operations until two have been."""
@@ -291,63 +273,38 @@ class Darts(Space):
                 found.append(tuple(changed.get(i, token) for i, token in enumerate(arch)))
         return found
 
+    def halves(self, arch: Arch) -> tuple[Arch, Arch]:
+        """Tokens of the normal and of the reduction cell."""
+        arch, half = self.check(arch), len(EDGES_DARTS)
+        return arch[:half], arch[half:]
+
     def canonical(self, arch: Arch) -> Arch:
         """The first tokens, in their order, that renumbering the four nodes can give."""
-        arch = self.check(arch)
-        half = len(EDGES_DARTS)
-        return _renumbered(arch[:half]) + _renumbered(arch[half:])
+        normal, reduce = map(_renumbered, self.halves(arch))
+        return normal + reduce
 
-    def genotype(self, arch: Arch) -> dict[str, list[tuple[str, int]]]:
-        """The paper's notation: for each cell, eight pairs of an operation and its input."""
-        arch = self.check(arch)
-        half = len(EDGES_DARTS)
-        return {
-            cell: [
-                (OPERATIONS_DARTS[token], source)
-                for token, (source, _) in zip(arch[i * half :], EDGES_DARTS, strict=False)
-                if token
-            ]
-            for i, cell in enumerate(CELLS_DARTS)
-        }
-
-    def from_genotype(
-        self, normal: Sequence[tuple[str, int]], reduce: Sequence[tuple[str, int]]
-    ) -> Arch:
-        """Read the paper's notation: pairs of an operation and its input, two for each node.
-
-        Raises:
-            ValueError: an unknown operation, an input that does not come before its node, or one
-                input twice.
-        """
-        chosen = {decision.name: "none" for decision in self.decisions}
-        for cell, pairs in zip(CELLS_DARTS, (normal, reduce), strict=True):
-            chosen |= {f"{cell}_{source}_{i // 2 + 2}": op for i, (op, source) in enumerate(pairs)}
-        return self.encode(chosen)
+    def genotype(self, arch: Arch) -> dict[str, list[Inputs]]:
+        """The paper's notation: for each cell and node, two pairs of an operation and its input."""
+        nodes = (node_inputs(half, EDGES_DARTS, OPERATIONS_DARTS) for half in self.halves(arch))
+        return dict(zip(CELLS_DARTS, nodes, strict=True))
 
     def to_string(self, arch: Arch) -> str:
         """``normal|op~0|op~1|+|...|;reduce|...|``, two edges for each node."""
-        parts = []
-        for cell, pairs in self.genotype(arch).items():
-            edges = [f"{op}~{source}" for op, source in pairs]
-            nodes = ("|".join(edges[i : i + 2]) for i in range(0, 8, 2))
-            parts.append(f"{cell}|" + "|+|".join(nodes) + "|")
-        return ";".join(parts)
+        nodes = itertools.chain(*self.genotype(arch).values())
+        pairs = (f"{op}~{source}" for node in nodes for op, source in node)
+        return FORM_DARTS.replace("op~k", "{}").format(*pairs)
 
     def from_string(self, text: str) -> Arch:
         """Read the form that ``to_string`` writes; the two edges of a node in any order."""
-        node = r"\|\w+~\d\|\w+~\d\|"
-        cell = rf"{node}(?:\+{node}){{3}}"
-        if not re.fullmatch(f"normal{cell};reduce{cell}", as_text(text)):
-            raise ValueError(
-                f"{text!r} is not of the form "
-                "normal|op~0|op~1|+|...|;reduce|op~0|op~1|+|...|, with two edges for each node"
-            )
-        pairs = re.findall(r"(\w+)~(\d)", text)
-        return self.from_genotype(pairs[:8], pairs[8:])
+        chosen = {decision.name: "none" for decision in self.decisions}
+        found = iter(read_form(FORM_DARTS, OPERATIONS_DARTS, text))
+        for i, (op, source) in enumerate(zip(found, found, strict=True)):
+            chosen[f"{CELLS_DARTS[i // 8]}_{source}_{i % 8 // 2 + 2}"] = op
+        return self.encode(chosen)
 
     def network(self, arch: Arch, skeleton: Skeleton) -> Network:
         """A stem of three times the channels, then cells; reductions at a third and two thirds."""
-        genotype = self.genotype(arch)
+        normal, reduce = self.genotype(arch).values()
         net = Network(skeleton.image)
         with net.scope("stem"):
             stem = net.conv(net.image, 3 * skeleton.channels, 3, stride=skeleton.stem_stride)
@@ -362,40 +319,27 @@ class Darts(Space):
                     first = bring(net, before, channels)
                 with net.scope("read_1"):
                     second = relu_conv_norm(net, last, channels, 1)
-                pairs = genotype["reduce" if reduction else "normal"]
-                before, last = last, self.cell(net, (first, second), pairs, 1 + reduction)
+                nodes, stride = (reduce, 2) if reduction else (normal, 1)
+                states = write_cell(net, first, second, nodes=nodes, stride=stride)
+                before, last = last, net.concat(*states[2:])
             reduced = reduction
-        classifier(net, last, skeleton.classes)
+        net.classifier(last, skeleton.classes)
         return net
-
-    def cell(
-        self, net: Network, states: tuple[int, int], pairs: Sequence[tuple[str, int]], stride: int
-    ) -> int:
-        """Write one cell; in a reduction, edges from the two inputs have stride 2."""
-        values = list(states)
-        for node in range(2, 2 + NODES_DARTS):
-            terms = []
-            for op, source in pairs[2 * (node - 2) : 2 * (node - 1)]:
-                with net.scope(f"edge_{source}{node}"):
-                    step = stride if source < 2 else 1
-                    terms.append(operation(net, values[source], op, step))
-            with net.scope(f"node_{node}"):
-                values.append(net.add(*terms))
-        return net.concat(*values[2:])
 
     def graph(self, arch: Arch) -> networkx.DiGraph:
         """Both cells, side by side; nodes carry their ``cell``, edges their ``operation``."""
         import networkx
 
         graph = networkx.DiGraph(name=self.to_string(arch))
-        for cell, pairs in self.genotype(arch).items():
-            for state, label in enumerate(("cell k-2", "cell k-1", "0", "1", "2", "3")):
+        for cell, nodes in self.genotype(arch).items():
+            labels = ("cell k-2", "cell k-1", "0", "1", "2", "3", "output")
+            for state, label in enumerate(labels):
                 graph.add_node((cell, state), label=label, cell=cell)
-            graph.add_node((cell, 6), label="output", cell=cell)
-            for i, (op, source) in enumerate(pairs):
-                graph.add_edge((cell, source), (cell, i // 2 + 2), operation=op)
-            for state in range(2, 6):
-                graph.add_edge((cell, state), (cell, 6), operation="concat")
+            for node, inputs in enumerate(nodes, start=2):
+                for op, source in inputs:
+                    graph.add_edge((cell, source), (cell, node), operation=op)
+            for node in range(2, 6):
+                graph.add_edge((cell, node), (cell, 6), operation="concat")
         return graph
 
 
@@ -418,12 +362,8 @@ def _renumbered(tokens: Arch) -> Arch:
 @lru_cache(maxsize=1)
 def darts() -> Darts:
     """The cell space of DARTS (Liu et al. 2019, arXiv:1806.09055), about 10^18 pairs of cells."""
-    decisions = (
-        Decision(f"{cell}_{source}_{node}", OPERATIONS_DARTS)
-        for cell in CELLS_DARTS
-        for source, node in EDGES_DARTS
-    )
-    return Darts("darts", tuple(decisions))
+    names = (f"{cell}_{source}_{node}" for cell in CELLS_DARTS for source, node in EDGES_DARTS)
+    return Darts("darts", tuple(Decision(name, OPERATIONS_DARTS) for name in names))
 
 
 # The genotypes that the authors publish with their code, for CIFAR-10: first and second order.

@@ -1,4 +1,4 @@
-"""Spaces of chains: convolutions (Zoph & Le 2017), plain chains, dense and recurrent networks."""
+"""Spaces of chains: convolutions (Zoph & Le 2017), dense and recurrent layers, mobile blocks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from nas_lab.checks import whole_number
 from nas_lab.spaces.base import Arch, Decision, Skeleton, Space, smallest_numbering
-from nas_lab.spaces.network import GATES, Network, classifier
+from nas_lab.spaces.network import GATES, Network
 
 if TYPE_CHECKING:
     import networkx
@@ -25,6 +25,27 @@ def layers(space: Space, arch: Arch) -> list[dict[str, Any]]:
     return list(found.values())[: options.get("layers", len(found))]
 
 
+def path_graph(
+    name: str, layers: Sequence[tuple[str, str]], start: str = "image"
+) -> networkx.DiGraph:
+    """A graph of layers in a row, each given by its label and its operation."""
+    import networkx
+
+    nodes = [(start, "image"), *layers, ("output", "output")]
+    graph = networkx.DiGraph(name=name)
+    graph.add_nodes_from((i, {"label": a, "operation": b}) for i, (a, b) in enumerate(nodes))
+    graph.add_edges_from(itertools.pairwise(range(len(nodes))))
+    return graph
+
+
+def positive(name: str, options: Sequence[int]) -> None:
+    """Refuse an empty list of options, and options that are not whole numbers of at least 1."""
+    if not options:
+        raise ValueError(f"{name} is empty: give at least one option")
+    for option in options:
+        whole_number(name, option)
+
+
 class Chain(Space):
     """Layers in a row; where the first decision is their number, not all of them exist."""
 
@@ -39,11 +60,10 @@ class Chain(Space):
 class ConvChain(Chain):
     """Zoph & Le's tokens (2017, section 3.3): convolutions with anchors for skip connections.
 
-    Each layer chooses filter height, filter width, stride and number of filters, and layer ``i``
-    has an anchor to each of the ``i - 1`` layers before it. A layer reads the layers that its
-    anchors point to, one after the other; without any it reads the image. Layers that no one
-    reads go to the output. Where sizes differ, the smaller are padded with zeros. Without skip
-    connections there are no anchors, and each layer reads the one before it.
+    A layer has an anchor to each layer before it, and reads the concatenation of those that its
+    anchors point to; without any it reads the image. Layers that no one reads go to the output.
+    Where sizes differ, the smaller are padded with zeros. Without skip connections there are no
+    anchors, and each layer reads the one before it.
     """
 
     @property
@@ -63,7 +83,7 @@ class ConvChain(Chain):
                 outputs.append(net.relu(x))
         with net.scope("output"):
             x = _gather(net, [outputs[i] for i in self.unread(arch)])
-        classifier(net, x, skeleton.classes)
+        net.classifier(x, skeleton.classes)
         return net
 
     def inputs(self, arch: Arch) -> list[frozenset[int]]:
@@ -111,6 +131,12 @@ class ConvChain(Chain):
         return graph
 
 
+def _gather(net: Network, parts: list[int]) -> int:
+    """One after the other, the smaller ones padded to the largest height and width."""
+    _, height, width = map(max, zip(*map(net.shape, parts), strict=True))
+    return net.concat(*(net.pad(part, height, width) for part in parts))
+
+
 class PlainChain(ConvChain):
     """Convolutions without skips: how many, and for each its height, width, stride and filters."""
 
@@ -126,8 +152,7 @@ def conv_chain(
 ) -> ConvChain:
     """The space of Zoph & Le (2017, arXiv:1611.01578): ``layers`` convolutions, with skips or not.
 
-    Raises:
-        ValueError: ``layers`` below 1, an option below 1, or an even filter size.
+    Filter heights and widths are odd, so that the size is kept.
     """
     choices = {"height": heights, "width": widths, "stride": strides, "filters": filters}
     positive("layers", [layers])
@@ -148,9 +173,6 @@ def plain_chain(layers: Sequence[int] = (1, 2, 3, 4), **options: Sequence[int]) 
 
     It is ``conv_chain`` without skips, for each number of layers out of ``layers``; ``options``
     are those of ``conv_chain``.
-
-    Raises:
-        ValueError: no options, an option below 1, or an even filter size.
     """
     positive("layers", layers)
     longest = conv_chain(max(layers), False, **options)
@@ -167,7 +189,7 @@ class DenseChain(Chain):
         for number, layer in enumerate(layers(self, arch), start=1):
             with net.scope(f"layer_{number}"):
                 x = net.relu(net.linear(x, layer["hidden"]))
-        classifier(net, x, skeleton.classes)
+        net.classifier(x, skeleton.classes)
         return net
 
     def graph(self, arch: Arch) -> networkx.DiGraph:
@@ -192,15 +214,13 @@ class RecurrentChain(Space):
     def network(self, arch: Arch, skeleton: Skeleton) -> Network:
         """Recurrent layers, and a classifier on the state after the last row."""
         net = Network(skeleton.image)
-        classifier(net, net.recurrent(net.image, **self.decode(arch)), skeleton.classes)
+        net.classifier(net.recurrent(net.image, **self.decode(arch)), skeleton.classes)
         return net
 
     def graph(self, arch: Arch) -> networkx.DiGraph:
         """The rows of the image, the recurrent layers and the output."""
         cell, hidden, count = self.decode(arch).values()
-        return path_graph(
-            self.to_string(arch), [(f"{cell} {hidden}", "recurrent")] * count, start="rows"
-        )
+        return path_graph(self.to_string(arch), [(f"{cell} {hidden}", "recurrent")] * count, "rows")
 
 
 def rnn() -> RecurrentChain:
@@ -209,29 +229,72 @@ def rnn() -> RecurrentChain:
     return RecurrentChain("rnn", tuple(Decision(name, o) for name, o in options.items()))
 
 
-def positive(name: str, options: Sequence[int]) -> None:
-    """Refuse an empty list of options, and options that are not whole numbers of at least 1."""
-    if not options:
-        raise ValueError(f"{name} is empty: give at least one option")
-    for option in options:
-        whole_number(name, option)
+# ---- mobile networks: stages of blocks ---------------------------------------------------------
+
+CHOICES: dict[str, tuple[Any, ...]] = {
+    "block": ("resnet", "mobilenet"),
+    "depth": (1, 2, 3),
+    "kernel": (3, 5),
+    "width": (0.5, 1.0, 1.5),
+    "expansion": (2, 4),
+}
+"""What a stage chooses."""
 
 
-def path_graph(
-    name: str, layers: Sequence[tuple[str, str]], start: str = "image"
-) -> networkx.DiGraph:
-    """A graph of layers in a row, each given by its label and its operation."""
-    import networkx
+class Mobile(Space):
+    """A stem and stages; every stage chooses its block, depth, kernel, width and expansion.
 
-    nodes = [(start, "image"), *layers, ("output", "output")]
-    graph = networkx.DiGraph(name=name)
-    graph.add_nodes_from((i, {"label": a, "operation": b}) for i, (a, b) in enumerate(nodes))
-    graph.add_edges_from(itertools.pairwise(range(len(nodes))))
-    return graph
+    ``width`` multiplies ``skeleton.channels``, doubled with each stage. The first block of every
+    stage but the first has stride 2.
+    """
+
+    def network(self, arch: Arch, skeleton: Skeleton) -> Network:
+        """Stem, stages of blocks, classifier."""
+        net = Network(skeleton.image)
+        with net.scope("stem"):
+            x = net.conv(net.image, skeleton.channels, 3, stride=skeleton.stem_stride)
+            x = net.relu(net.norm(x))
+        for i, stage in enumerate(layers(self, arch)):
+            channels = max(1, round(stage["width"] * skeleton.channels * 2**i))
+            for block in range(stage["depth"]):
+                stride = 2 if i and not block else 1
+                with net.scope(f"stage_{i + 1}.block_{block + 1}"):
+                    x = write_block(net, x, channels, stride, stage)
+        net.classifier(x, skeleton.classes)
+        return net
+
+    def graph(self, arch: Arch) -> networkx.DiGraph:
+        """The image, every block in a row, and the output."""
+        blocks = []
+        for stage in layers(self, arch):
+            text = "{block} {kernel}x{kernel}, x{expansion}".format(**stage)
+            blocks += [(text, stage["block"])] * stage["depth"]
+        return path_graph(self.to_string(arch), blocks)
 
 
-def _gather(net: Network, parts: list[int]) -> int:
-    """One after the other, the smaller ones padded to the largest height and width."""
-    height = max(net.shape(part)[1] for part in parts)
-    width = max(net.shape(part)[2] for part in parts)
-    return net.concat(*(net.pad(part, height, width) for part in parts))
+def write_block(net: Network, x: int, channels: int, stride: int, stage: dict[str, Any]) -> int:
+    """A 1x1, a kxk and a 1x1 convolution beside a shortcut.
+
+    The resnet-ish block (He et al. 2016, figure 5) narrows to ``channels / expansion`` for a dense
+    kxk convolution, and ends in a ReLU; the mobilenet-ish one (Sandler et al. 2018, figure 3)
+    widens to ``expansion`` times its input for a depthwise one, and adds its input where shapes
+    allow.
+    """
+    dense, expansion = stage["block"] == "resnet", stage["expansion"]
+    inner = max(1, channels // expansion) if dense else net.shape(x)[0] * expansion
+    groups = 1 if dense else inner
+    y = net.relu(net.norm(net.conv(x, inner, 1)))
+    y = net.relu(net.norm(net.conv(y, inner, stage["kernel"], stride=stride, groups=groups)))
+    y = net.norm(net.conv(y, channels, 1))
+    if dense and net.shape(y) != net.shape(x):
+        with net.scope("shortcut"):
+            x = net.norm(net.conv(x, channels, 1, stride=stride))
+    y = net.add(y, x) if net.shape(y) == net.shape(x) else y
+    return net.relu(y) if dense else y
+
+
+def mobile(stages: int = 3) -> Mobile:
+    """Stages of resnet-ish and mobilenet-ish blocks; ValueError below one stage."""
+    numbers = range(1, whole_number("stages", stages) + 1)
+    choices = ((f"{name}_{i}", options) for i in numbers for name, options in CHOICES.items())
+    return Mobile("mobile", tuple(itertools.starmap(Decision, choices)))

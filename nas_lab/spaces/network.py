@@ -1,8 +1,7 @@
 """A network as a list of operations, counted before it exists.
 
-A search space writes an architecture down here, in plain Python. Three readers use the list:
-``cost`` adds up its parameters and multiply-adds, ``nas_lab.devices`` its seconds and joules,
-and ``nas_lab.nets.modules`` turns each entry into a torch module.
+``cost`` adds up its parameters and multiply-adds, ``nas_lab.devices`` its seconds and joules, and
+``nas_lab.nets.modules`` turns each entry into a torch module.
 """
 
 from __future__ import annotations
@@ -11,7 +10,9 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
+
+Ints: TypeAlias = tuple[int, ...]
 
 GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 """Matrix products of input and of state in one step of each recurrent cell."""
@@ -29,25 +30,15 @@ class Cost(NamedTuple):
 
 
 class Op(NamedTuple):
-    """One operation of a network.
+    """One operation of a network."""
 
-    Attributes:
-        kind: what it does, a key of ``nas_lab.nets.modules.BUILDERS``.
-        name: where it stands, such as ``cell_3.edge_01.conv``; unique in its network.
-        inputs: positions in the list of the operations whose outputs it reads.
-        shape: of its output for one image, ``(C, H, W)`` or ``(features,)``.
-        params: trainable parameters.
-        macs: multiply-adds for one image.
-        settings: what else ``kind`` needs, by the names that torch uses.
-    """
-
-    kind: str
-    name: str
-    inputs: tuple[int, ...]
-    shape: tuple[int, ...]
+    kind: str  # a key of ``nas_lab.nets.modules.BUILDERS``
+    name: str  # where it stands, such as ``cell_3.edge_01.conv``; unique in its network
+    inputs: Ints  # positions of the operations whose outputs it reads
+    shape: Ints  # of its output for one image, ``(C, H, W)`` or ``(features,)``
     params: int
-    macs: int
-    settings: Mapping[str, Any]
+    macs: int  # for one image
+    settings: Mapping[str, Any]  # what else ``kind`` needs, by the names that torch uses
 
 
 class Network:
@@ -69,7 +60,7 @@ class Network:
         """Parameters and multiply-adds of all operations."""
         return Cost(sum(op.params for op in self.ops), sum(op.macs for op in self.ops))
 
-    def shape(self, x: int) -> tuple[int, ...]:
+    def shape(self, x: int) -> Ints:
         """Output shape of operation ``x``, without the batch."""
         return self.ops[x].shape
 
@@ -95,25 +86,15 @@ class Network:
         groups: int = 1,
     ) -> int:
         """Convolution without bias; odd kernels keep the size, rounded up after a stride."""
-        c_in, height, width = self.shape(x)
+        given, height, width = self.shape(x)
         kernel = (kernel, kernel) if isinstance(kernel, int) else kernel
         shape = (channels, -(-height // stride), -(-width // stride))
-        weights = math.prod(kernel) * c_in // groups * channels
-        return self._add(
-            "conv",
-            (x,),
-            shape,
-            params=weights,
-            macs=weights * shape[1] * shape[2],
-            in_channels=c_in,
-            out_channels=channels,
-            kernel_size=kernel,
-            stride=stride,
-            padding=tuple(dilation * (k // 2) for k in kernel),
-            dilation=dilation,
-            groups=groups,
-            bias=False,
-        )
+        weights = math.prod(kernel) * given // groups * channels
+        padding = tuple(dilation * (k // 2) for k in kernel)
+        settings = {"in_channels": given, "out_channels": channels, "kernel_size": kernel}
+        settings |= {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+        macs = weights * math.prod(shape[1:])
+        return self._add("conv", (x,), shape, weights, macs, bias=False, **settings)
 
     def norm(self, x: int) -> int:
         """Batch normalisation with learnt scale and shift."""
@@ -123,15 +104,8 @@ class Network:
     def linear(self, x: int, features: int) -> int:
         """Dense layer with bias."""
         (given,) = self.shape(x)
-        return self._add(
-            "linear",
-            (x,),
-            (features,),
-            params=given * features + features,
-            macs=given * features,
-            in_features=given,
-            out_features=features,
-        )
+        macs, settings = given * features, {"in_features": given, "out_features": features}
+        return self._add("linear", (x,), (features,), macs + features, macs, **settings)
 
     def recurrent(self, x: int, cell: str, hidden: int, layers: int) -> int:
         """Recurrent layers that read ``x`` row by row; gives the last state of the last layer.
@@ -141,17 +115,17 @@ class Network:
         channels, steps, width = self.shape(x)
         inputs = [channels * width] + [hidden] * (layers - 1)
         weights = sum(GATES[cell] * hidden * (given + hidden) for given in inputs)
+        params = weights + layers * 2 * GATES[cell] * hidden
+        settings = {"input_size": inputs[0], "hidden_size": hidden, "num_layers": layers}
         return self._add(
-            "recurrent",
-            (x,),
-            (hidden,),
-            params=weights + layers * 2 * GATES[cell] * hidden,
-            macs=steps * weights,
-            cell=cell,
-            input_size=inputs[0],
-            hidden_size=hidden,
-            num_layers=layers,
+            "recurrent", (x,), (hidden,), params, steps * weights, cell=cell, **settings
         )
+
+    def classifier(self, x: int, classes: int) -> int:
+        """Global average pooling, where there is still an image, and a dense layer."""
+        pooled = self.global_pool(x) if len(self.shape(x)) == 3 else x
+        with self.scope("classifier"):
+            return self.linear(pooled, classes)
 
     # ---- operations without parameters -------------------------------------------------------
 
@@ -166,10 +140,8 @@ class Network:
         """
         channels, height, width = self.shape(x)
         shape = (channels, -(-height // stride), -(-width // stride))
-        window: dict[str, Any] = {"kernel_size": kernel, "stride": stride}
-        if kernel % 2 == 0:
-            window["ceil_mode"] = True
-        return self._add(kind, (x,), shape, padding=(kernel - 1) // 2, **window)
+        window = {"kernel_size": kernel, "stride": stride, "padding": (kernel - 1) // 2}
+        return self._add(kind, (x,), shape, ceil_mode=kernel % 2 == 0, **window)
 
     def global_pool(self, x: int) -> int:
         """Average of each channel: ``(C, H, W)`` to ``(C,)``."""
@@ -181,17 +153,14 @@ class Network:
 
     def add(self, *terms: int) -> int:
         """Sum of outputs of one shape; a single term is returned as it is."""
-        if len(terms) == 1:
-            return terms[0]
-        return self._add("add", terms, self.shape(terms[0]))
+        return terms[0] if len(terms) == 1 else self._add("add", terms, self.shape(terms[0]))
 
     def concat(self, *parts: int) -> int:
         """Channels one after the other; a single part is returned as it is."""
         if len(parts) == 1:
             return parts[0]
-        _, height, width = self.shape(parts[0])
         channels = sum(self.shape(part)[0] for part in parts)
-        return self._add("concat", parts, (channels, height, width))
+        return self._add("concat", parts, (channels, *self.shape(parts[0])[1:]))
 
     def pad(self, x: int, height: int, width: int) -> int:
         """Zeros around ``x`` up to the given size, the odd one at the end."""
@@ -210,16 +179,8 @@ class Network:
         """Zeros in the shape of ``x``."""
         return self._add("zeros", (x,), self.shape(x))
 
-    # ---- the list itself ---------------------------------------------------------------------
-
     def _add(
-        self,
-        kind: str,
-        inputs: tuple[int, ...],
-        shape: tuple[int, ...],
-        params: int = 0,
-        macs: int = 0,
-        **settings: Any,
+        self, kind: str, inputs: Ints, shape: Ints, params: int = 0, macs: int = 0, **settings: Any
     ) -> int:
         key = (kind, inputs, *settings.items())
         if not params and key in self._shared:
@@ -228,13 +189,6 @@ class Network:
         self._names[name] += 1
         if self._names[name] > 1:
             name = f"{name}_{self._names[name]}"
-        self.ops.append(Op(kind, name, inputs, tuple(shape), params, macs, settings))
+        self.ops.append(Op(kind, name, inputs, shape, params, macs, settings))
         self._shared[key] = len(self.ops) - 1
         return len(self.ops) - 1
-
-
-def classifier(net: Network, x: int, classes: int) -> int:
-    """Global average pooling, where there is still an image, and a dense layer."""
-    pooled = net.global_pool(x) if len(net.shape(x)) == 3 else x
-    with net.scope("classifier"):
-        return net.linear(pooled, classes)

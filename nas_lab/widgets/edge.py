@@ -11,7 +11,7 @@ import numpy as np
 import traitlets
 
 from nas_lab import devices, plots
-from nas_lab.devices import DEVICES, Device, Part, Profile
+from nas_lab.devices import DEVICES, Device, Profile
 from nas_lab.estimation import Table
 from nas_lab.estimation.pareto import pareto_front, weighted_loss
 from nas_lab.plots import duration, part_label
@@ -113,7 +113,7 @@ class EdgeState(State):
         return devices.profile(self.table.space, self.arch, self.table.skeleton, self.device)
 
     @property
-    def parts(self) -> list[Part]:
+    def parts(self) -> list[Profile]:
         """Where its time goes, the longest first."""
         return devices.parts(self.profile.kernels)
 
@@ -122,7 +122,7 @@ class EdgeState(State):
         """The choice and what it is worth, in a sentence."""
         profile, accuracy = self.profile, self.landscape.accuracies[self.place]
         return (
-            f"beta = {self.beta:.1f} on {profile.device.title}: {accuracy:.1%} of the images "
+            f"beta = {self.beta:.1f} on {profile.name}: {accuracy:.1%} of the images "
             f"right, {duration(profile.seconds)} and {1e3 * profile.joules:.2g} mJ for one"
         )
 

@@ -67,7 +67,7 @@ DARTS_ARCHS = st.sampled_from([spaces.DARTS_V1, spaces.DARTS_V2]) | SEEDS.map(
 @given(DARTS_ARCHS)
 def test_cells_of_darts_are_readable_and_show_each_operation(arch):
     ax = plots.architecture(DARTS, arch)
-    pairs = [pair for cell in DARTS.genotype(arch).values() for pair in cell]
+    pairs = [pair for cell in DARTS.genotype(arch).values() for node in cell for pair in node]
     expected = [*(plots.label(op) for op, _ in pairs), "normal cell", "reduction cell"]
     expected += 2 * ["cell k−2", "cell k−1", "0", "1", "2", "3", "output"]
     assert sorted(texts(ax)) == sorted(expected)

@@ -1,4 +1,4 @@
-"""The five families, and a small space of each that can be enumerated."""
+"""The families of spaces, and a small space of each that can be enumerated."""
 
 from nas_lab import spaces
 
@@ -13,14 +13,11 @@ FAMILIES = {
     "mobile": spaces.mobile(),
 }
 
+FEW = {"heights": (1, 3), "strides": (1, 2)}
 SMALL = {
     "nasbench201": spaces.nasbench201(),
-    "conv_chain": spaces.conv_chain(
-        3, True, heights=(1, 3), widths=(1,), strides=(1, 2), filters=(4,)
-    ),
-    "plain_chain": spaces.plain_chain(
-        (1, 2), heights=(1, 3), widths=(3,), strides=(1, 2), filters=(4, 8)
-    ),
+    "conv_chain": spaces.conv_chain(3, True, widths=(1,), filters=(4,), **FEW),
+    "plain_chain": spaces.plain_chain((1, 2), widths=(3,), filters=(4, 8), **FEW),
     "mlp": spaces.mlp(layers=(1, 2, 3), hidden=(4, 8)),
     "rnn": spaces.rnn(),
     "mobile": spaces.mobile(1),

@@ -36,28 +36,37 @@ def test_plain_chains_are_chains_without_skips_of_any_length(seed):
     layers = space.decode(arch)["layers"]
     fixed, tokens = conv_chain(layers, skips=False), arch[1 : 1 + 4 * layers]
     assert space.network(arch, SKELETON).ops == fixed.network(tokens, SKELETON).ops
-    assert space.cost(arch, SKELETON) == fixed.cost(tokens, SKELETON)
     ours, theirs = space.graph(arch), fixed.graph(tokens)
     assert ours.edges == theirs.edges
     assert dict(ours.nodes(data=True)) == dict(theirs.nodes(data=True))
 
 
-def test_the_cost_of_a_plain_chain_by_hand():
-    space = plain_chain((2,), heights=(3,), widths=(1,), strides=(2,), filters=(5,))
-    cost = space.cost((0,) * 9, SKELETON)
-    assert cost.macs == 3 * 5 * 8 * 8 + 3 * 5 * 5 * 4 * 4 + 5 * 10
-    assert cost.params == (3 * 5 + 10) + (3 * 5 * 5 + 10) + (5 * 10 + 10)
+def gates(count):
+    """Parameters and multiply-adds of two recurrent layers of 32 units over 16 rows."""
+    weights = count * 32 * (16 + 32) + count * 32 * (32 + 32)
+    return weights + 2 * 2 * count * 32 + 32 * 10 + 10, 16 * weights + 32 * 10
 
 
-def test_costs_of_a_dense_network_by_hand():
-    space = mlp()
-    arch = space.encode(
-        {"layers": 2, "hidden_1": 64, "hidden_2": 32, "hidden_3": 256, "hidden_4": 256}
-    )
-    cost = space.cost(arch, SKELETON)
-    assert cost.macs == 256 * 64 + 64 * 32 + 32 * 10
-    assert cost.params == cost.macs + 64 + 32 + 10
-    assert space.decode(space.canonical(arch))["hidden_4"] == 16
+PLAIN = plain_chain((2,), heights=(3,), widths=(1,), strides=(2,), filters=(5,))
+DENSE = {"layers": 2, "hidden_1": 64, "hidden_2": 32, "hidden_3": 256, "hidden_4": 256}
+DENSE_MACS = 256 * 64 + 64 * 32 + 32 * 10
+
+
+@pytest.mark.parametrize(
+    ("space", "arch", "params", "macs"),
+    [
+        (
+            PLAIN,
+            (0,) * 9,
+            (3 * 5 + 10) + (3 * 5 * 5 + 10) + (5 * 10 + 10),
+            3 * 5 * 8 * 8 + 3 * 5 * 5 * 4 * 4 + 5 * 10,
+        ),
+        (mlp(), mlp().encode(DENSE), DENSE_MACS + 64 + 32 + 10, DENSE_MACS),
+        *((rnn(), (cell, 1, 1), *gates(count)) for cell, count in enumerate((1, 3, 4))),
+    ],
+)
+def test_costs_by_hand(space, arch, params, macs):
+    assert space.cost(arch, SKELETON) == (params, macs)
 
 
 def test_layers_that_do_not_exist_do_not_tell_networks_apart():
@@ -67,26 +76,13 @@ def test_layers_that_do_not_exist_do_not_tell_networks_apart():
     assert len({plain.canonical(arch) for arch in plain}) == 4 + 4**2
 
 
-@pytest.mark.parametrize(("cell", "gates"), [("rnn", 1), ("gru", 3), ("lstm", 4)])
-def test_costs_of_a_recurrent_network_by_hand(cell, gates):
-    space = rnn()
-    arch = space.encode({"cell": cell, "hidden": 32, "layers": 2})
-    weights = gates * 32 * (16 + 32) + gates * 32 * (32 + 32)
-    cost = space.cost(arch, SKELETON)
-    assert cost.macs == 16 * weights + 32 * 10
-    assert cost.params == weights + 2 * 2 * gates * 32 + 32 * 10 + 10
-
-
 def test_mobile_stages_differ_in_what_they_choose():
     space = mobile(2)
     choice = {"depth_1": 1, "kernel_1": 3, "width_1": 1.0, "expansion_1": 4}
     choice |= {"depth_2": 2, "kernel_2": 5, "width_2": 1.5, "expansion_2": 2}
     arch = space.encode({"block_1": "resnet", "block_2": "mobilenet", **choice})
     convs = {op.name: op for op in space.network(arch, SKELETON).ops if op.kind == "conv"}
-    narrow = convs["stage_1.block_1.conv_2"]
-    assert narrow.shape == (2, 16, 16)
-    assert narrow.settings["groups"] == 1
-    wide = convs["stage_2.block_1.conv_2"]
-    assert wide.shape == (16, 8, 8)
-    assert wide.settings["groups"] == 16
+    narrow, wide = convs["stage_1.block_1.conv_2"], convs["stage_2.block_1.conv_2"]
+    assert (narrow.shape, narrow.settings["groups"]) == ((2, 16, 16), 1)
+    assert (wide.shape, wide.settings["groups"]) == ((16, 8, 8), 16)
     assert convs["stage_2.block_2.conv_3"].shape == (24, 8, 8)

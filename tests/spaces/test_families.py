@@ -4,6 +4,7 @@ import pickle
 import subprocess
 import sys
 
+import networkx
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,18 +14,19 @@ from scipy import stats
 from nas_lab import spaces
 from tests.spaces.families import FAMILIES, SKELETON, SMALL
 
-SEEDS = st.integers(0, 2**32)
 every_family = pytest.mark.parametrize("space", FAMILIES.values(), ids=FAMILIES.keys())
 every_small = pytest.mark.parametrize("space", SMALL.values(), ids=SMALL.keys())
 
 
 @every_family
-@given(seed=SEEDS)
+@given(seed=st.integers(0, 2**32))
 @settings(max_examples=25)
 def test_forms_of_an_architecture_lead_back_to_it(space, seed):
-    arch = space.sample(np.random.default_rng(seed))
+    arch, again = (space.sample(np.random.default_rng(seed)) for _ in range(2))
+    assert arch == again
     assert arch in space
     assert all(type(token) is int for token in arch)
+    assert space.check(np.array(arch)) == space.check(list(arch)) == arch
     assert space.encode(space.decode(arch)) == arch
     assert space.from_string(space.to_string(arch)) == arch
     w = space.one_hot(arch)
@@ -33,64 +35,44 @@ def test_forms_of_an_architecture_lead_back_to_it(space, seed):
     assert (w.sum(axis=1) == 1).all()
     assert not w[~space.mask].any()
     assert space.mask.sum() == sum(len(d.options) for d in space.decisions)
+    representative = space.canonical(arch)
+    assert space.canonical(representative) == representative
+    assert representative in space
+    assert representative <= arch
+    graph = space.graph(arch)
+    assert networkx.is_directed_acyclic_graph(graph)
+    assert graph.name == space.to_string(arch)
+    assert all("label" in attributes for _, attributes in graph.nodes(data=True))
 
 
 @every_family
-@given(seed=SEEDS)
+@given(seed=st.integers(0, 2**32))
 @settings(max_examples=15)
 def test_neighbors_are_mutual_and_mutation_draws_one_of_them(space, seed):
-    rng = np.random.default_rng(seed)
-    arch = space.sample(rng)
+    arch = space.sample(np.random.default_rng(seed))
     neighbors = space.neighbors(arch)
     assert len(set(neighbors)) == len(neighbors)
-    child = space.mutate(arch, rng)
+    child, same = (space.mutate(arch, np.random.default_rng(seed)) for _ in range(2))
+    assert child == same
     assert child in neighbors
     assert arch in space.neighbors(child)
     assert all(neighbor in space and neighbor != arch for neighbor in neighbors)
-
-
-@every_family
-@given(seed=SEEDS)
-@settings(max_examples=25)
-def test_canonical_is_of_the_space_and_its_own_canonical(space, seed):
-    arch, again = (space.sample(np.random.default_rng(seed)) for _ in range(2))
-    assert arch == again
-    assert space.mutate(arch, np.random.default_rng(seed)) == space.mutate(
-        again, np.random.default_rng(seed)
-    )
-    representative = space.canonical(arch)
-    assert representative in space
-    assert space.canonical(representative) == representative
-    assert representative <= arch
 
 
 @every_small
 def test_enumeration_agrees_with_the_size(space):
     archs = list(space)
     assert len(archs) == len(space) == space.size
-    assert len(set(archs)) == len(archs)
-    assert archs == sorted(archs)
+    assert archs == sorted(set(archs))
     assert all(arch in space for arch in archs[:: max(1, len(archs) // 200)])
 
 
 @pytest.mark.parametrize("name", ["conv_chain", "mlp", "rnn", "mobile"])
 def test_samples_are_uniform(name):
     space, rng = SMALL[name], np.random.default_rng(1)
-    archs = list(space)
-    index = {arch: i for i, arch in enumerate(archs)}
-    draws = [index[space.sample(rng)] for _ in range(20 * len(archs))]
-    counts = np.bincount(draws, minlength=len(archs))
-    assert stats.chisquare(counts).pvalue > 1e-4
-
-
-@every_family
-def test_graph_is_acyclic_and_named_after_the_architecture(space):
-    networkx = pytest.importorskip("networkx")
-    arch = space.sample(np.random.default_rng(3))
-    graph = space.graph(arch)
-    assert networkx.is_directed_acyclic_graph(graph)
-    assert graph.name == space.to_string(arch)
-    assert all("label" in attributes for _, attributes in graph.nodes(data=True))
+    index = {arch: i for i, arch in enumerate(space)}
+    draws = [index[space.sample(rng)] for _ in range(20 * len(index))]
+    assert stats.chisquare(np.bincount(draws, minlength=len(index))).pvalue > 1e-4
 
 
 def test_fingerprint_tells_spaces_apart_and_survives_the_process():
@@ -119,29 +101,20 @@ def test_bad_architectures_are_explained(space):
     arch = space.sample(np.random.default_rng(0))
     with pytest.raises(ValueError, match=f"has {len(arch)} tokens, this one has {len(arch) - 1}"):
         space.check(arch[:-1])
-    with pytest.raises(ValueError, match="choose from 0 to"):
-        space.check((99, *arch[1:]))
-    with pytest.raises(ValueError, match="choose from 0 to"):
-        space.check((-1, *arch[1:]))
+    for token in (99, -1):
+        with pytest.raises(ValueError, match="choose from 0 to"):
+            space.check((token, *arch[1:]))
     for wrong in (None, 3, "abc", (0.5, *arch[1:]), (True, *arch[1:])):
         with pytest.raises(TypeError, match="tuple of whole numbers"):
             space.check(wrong)
         assert wrong not in space
-    for method in (space.decode, space.to_string, space.one_hot, space.canonical, space.graph):
+    methods = (space.decode, space.to_string, space.one_hot, space.canonical, space.graph)
+    for method in (*methods, lambda arch: space.cost(arch, SKELETON)):
         with pytest.raises(ValueError, match="tokens"):
             method(arch[:-1])
-    with pytest.raises(ValueError, match="tokens"):
-        space.cost(arch[:-1], SKELETON)
-
-
-@every_family
-def test_numpy_tokens_are_welcome_and_a_seed_in_place_of_a_generator_is_not(space):
-    arch = space.sample(np.random.default_rng(0))
-    assert space.check(np.array(arch)) == space.check(list(arch)) == arch
-    with pytest.raises(TypeError, match="default_rng"):
-        space.sample(0)
-    with pytest.raises(TypeError, match="default_rng"):
-        space.mutate(arch, np.random.RandomState(0))
+    for method in (space.sample, lambda rng: space.mutate(arch, rng)):
+        with pytest.raises(TypeError, match="default_rng"):
+            method(0)
 
 
 @every_family
@@ -151,7 +124,7 @@ def test_bad_texts_and_mappings_are_explained(space):
     for wrong in ("", "nonsense", text[:-1] + "?", text + text):
         with pytest.raises(ValueError, match=r"form|choose from|asks for"):
             space.from_string(wrong)
-    with pytest.raises(TypeError, match="reads a str"):
+    with pytest.raises(TypeError, match="string"):
         space.from_string(7)
     name, *others = mapping
     for bad, message in (
@@ -171,20 +144,13 @@ def test_bad_texts_and_mappings_are_explained(space):
         (lambda: spaces.conv_chain(2, True, filters=()), "filters is empty"),
         (lambda: spaces.conv_chain(2, True, strides=(0,)), "strides"),
         (lambda: spaces.plain_chain(()), "layers is empty"),
-        (lambda: spaces.plain_chain(heights=(2,)), "have to be odd"),
         (lambda: spaces.plain_chain(filters=(0, 8)), "filters must be at least 1"),
         (lambda: spaces.mlp(hidden=(0,)), "hidden"),
         (lambda: spaces.mobile(0), "stages"),
         (lambda: spaces.Skeleton(channels=0), "channels must be at least 1"),
-        (lambda: spaces.Skeleton(resolution=-4), "resolution must be at least 1"),
+        (lambda: spaces.Skeleton(channels=1.5), "channels must be a whole number"),
     ],
 )
 def test_bad_arguments_are_explained(make, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         make()
-
-
-def test_a_skeleton_takes_whole_numbers_only():
-    with pytest.raises(TypeError, match="whole number"):
-        spaces.Skeleton(channels=1.5)
-    assert spaces.Skeleton(channels=np.int64(8)) == spaces.Skeleton(channels=8)

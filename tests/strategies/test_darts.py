@@ -198,19 +198,19 @@ def probabilities(space, seed):
 def best_genotype(space, w):
     """Of all pairs of edges and operations of every node, the one with the largest sum."""
     names = [decision.name for decision in space.decisions]
-    genotype = {"normal": [], "reduce": []}
-    for cell, chosen in genotype.items():
+    best = dict.fromkeys(names, "none")
+    for cell in ("normal", "reduce"):
         for node in (2, 3, 4, 5):
             choices = [
-                (w[names.index(f"{cell}_{source}_{node}"), k], op, source)
-                for source in range(node)
+                (w[names.index(edge), k], op, edge)
+                for edge in (f"{cell}_{source}_{node}" for source in range(node))
                 for k, op in enumerate(space.decisions[0].options)
                 if op != "none"
             ]
             pairs = (p for p in itertools.combinations(choices, 2) if p[0][2] != p[1][2])
-            best = max(pairs, key=lambda pair: pair[0][0] + pair[1][0])
-            chosen += [(op, source) for _, op, source in best]
-    return space.from_genotype(**genotype)
+            chosen = max(pairs, key=lambda pair: pair[0][0] + pair[1][0])
+            best |= {edge: op for _, op, edge in chosen}
+    return space.encode(best)
 
 
 @settings(max_examples=10, deadline=None)
