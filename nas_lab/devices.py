@@ -123,11 +123,9 @@ class Kernel(NamedTuple):
 
 def kernels(network: Network, compiled: bool) -> list[tuple[Op, Kernel]]:
     """What is run for a network, in order, each with the operation that it stands for.
-
-    A compiler folds a normalisation into the convolution before it, applies a ReLU while the
-    result of the operation that it alone reads is still in registers, and leaves out what does
-    not reach the output.
-    """
+    A compiler folds a normalisation into the convolution before it, applies a ReLU while the result
+    of the operation that it alone reads is still in registers, and leaves out what does not reach
+    the output."""
     ops = network.ops
     needed = reachable(ops) if compiled else range(len(ops))
     readers = Counter(i for op in needed for i in ops[op].inputs)

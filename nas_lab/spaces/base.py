@@ -42,10 +42,8 @@ class Decision:
 @dataclass(frozen=True)
 class Skeleton:
     """The fixed network around a searched part; fields are whole numbers of at least 1.
-
     The defaults are those of NAS-Bench-201 (Dong & Yang 2020, section 2.1). Chains, dense and
-    recurrent networks read only ``resolution``, ``in_channels`` and ``classes``.
-    """
+    recurrent networks read only ``resolution``, ``in_channels`` and ``classes``."""
 
     channels: int = 16  # output channels of the stem
     cells: int = 5  # cells in each stage; for ``darts()`` all cells of the network
@@ -68,11 +66,9 @@ class Skeleton:
 @dataclass(frozen=True)
 class Space:
     """A search space: every way to answer its decisions.
-
-    ``D`` below is the number of decisions and ``K`` the largest number of options of any of
-    them. Subclasses say what a choice means: ``network``, ``graph`` and, where some answers
-    exclude others or give the same network, ``allowed`` and ``canonical``.
-    """
+    ``D`` below is the number of decisions and ``K`` the largest number of options of any of them.
+    Subclasses say what a choice means: ``network``, ``graph`` and, where some answers exclude
+    others or give the same network, ``allowed`` and ``canonical``."""
 
     name: str
     decisions: tuple[Decision, ...]
@@ -85,9 +81,7 @@ class Space:
     @property
     def edges(self) -> tuple[tuple[int, int], ...]:
         """For each decision the two nodes that its edge joins; none where decisions are no edges.
-
-        A node sums the edges that lead to it. Nodes of a second cell have numbers of their own.
-        """
+        A node sums the edges that lead to it. Nodes of a second cell have numbers of their own."""
         return ()
 
     # ---- size and membership -----------------------------------------------------------------

@@ -109,10 +109,8 @@ FORM_201 = "|op~0|+|op~0|op~1|+|op~0|op~1|op~2|"
 
 class NasBench201(Space):
     """The cell of NAS-Bench-201 (Dong & Yang 2020): 4 nodes, 6 edges, 5 operations.
-
     Node 0 is the input, node 3 the output. A node is the sum of its incoming edges. Tokens follow
-    the order of the text form, ``|op~0|+|op~0|op~1|+|op~0|op~1|op~2|``.
-    """
+    the order of the text form, ``|op~0|+|op~0|op~1|+|op~0|op~1|op~2|``."""
 
     edges = EDGES_201
 

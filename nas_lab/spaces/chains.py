@@ -151,9 +151,7 @@ def conv_chain(
     filters: Sequence[int] = (24, 36, 48, 64),
 ) -> ConvChain:
     """The space of Zoph & Le (2017, arXiv:1611.01578): ``layers`` convolutions, with skips or not.
-
-    Filter heights and widths are odd, so that the size is kept.
-    """
+    Filter heights and widths are odd, so that the size is kept."""
     choices = {"height": heights, "width": widths, "stride": strides, "filters": filters}
     positive("layers", [layers])
     for name, options in choices.items():
@@ -170,10 +168,8 @@ def conv_chain(
 
 def plain_chain(layers: Sequence[int] = (1, 2, 3, 4), **options: Sequence[int]) -> PlainChain:
     """Plain convolutional networks, which a search can make deeper: no skips, no branches.
-
-    It is ``conv_chain`` without skips, for each number of layers out of ``layers``; ``options``
-    are those of ``conv_chain``.
-    """
+    It is ``conv_chain`` without skips, for each number of layers out of ``layers``; ``options`` are
+    those of ``conv_chain``."""
     positive("layers", layers)
     longest = conv_chain(max(layers), False, **options)
     return PlainChain("plain_chain", (Decision("layers", tuple(layers)), *longest.decisions))
@@ -229,8 +225,6 @@ def rnn() -> RecurrentChain:
     return RecurrentChain("rnn", tuple(Decision(name, o) for name, o in options.items()))
 
 
-# ---- mobile networks: stages of blocks ---------------------------------------------------------
-
 CHOICES: dict[str, tuple[Any, ...]] = {
     "block": ("resnet", "mobilenet"),
     "depth": (1, 2, 3),
@@ -243,10 +237,8 @@ CHOICES: dict[str, tuple[Any, ...]] = {
 
 class Mobile(Space):
     """A stem and stages; every stage chooses its block, depth, kernel, width and expansion.
-
     ``width`` multiplies ``skeleton.channels``, doubled with each stage. The first block of every
-    stage but the first has stride 2.
-    """
+    stage but the first has stride 2."""
 
     def network(self, arch: Arch, skeleton: Skeleton) -> Network:
         """Stem, stages of blocks, classifier."""

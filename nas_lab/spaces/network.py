@@ -20,10 +20,8 @@ GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 
 class Cost(NamedTuple):
     """Size of a network: trainable parameters, and multiply-adds for one image.
-
     Multiply-adds (``macs``) are what the papers call FLOPs. Convolutions, dense layers and
-    recurrent layers count; normalisation, activation, pooling, addition and biases do not.
-    """
+    recurrent layers count; normalisation, activation, pooling, addition and biases do not."""
 
     params: int
     macs: int
@@ -43,10 +41,8 @@ class Op(NamedTuple):
 
 class Network:
     """A growing list of operations. Each method adds one and returns its position.
-
     An operation without parameters that already stands in the list with the same inputs is not
-    added again: two edges that read the ReLU of one node share it.
-    """
+    added again: two edges that read the ReLU of one node share it."""
 
     def __init__(self, image: tuple[int, int, int]) -> None:
         self.ops: list[Op] = []
@@ -72,8 +68,6 @@ class Network:
             yield
         finally:
             self._scope = outside
-
-    # ---- operations with parameters ----------------------------------------------------------
 
     def conv(
         self,
@@ -109,9 +103,7 @@ class Network:
 
     def recurrent(self, x: int, cell: str, hidden: int, layers: int) -> int:
         """Recurrent layers that read ``x`` row by row; gives the last state of the last layer.
-
-        Each row of the image, with its channels one after the other, is one step.
-        """
+        Each row of the image, with its channels one after the other, is one step."""
         channels, steps, width = self.shape(x)
         inputs = [channels * width] + [hidden] * (layers - 1)
         weights = sum(GATES[cell] * hidden * (given + hidden) for given in inputs)
@@ -127,17 +119,13 @@ class Network:
         with self.scope("classifier"):
             return self.linear(pooled, classes)
 
-    # ---- operations without parameters -------------------------------------------------------
-
     def relu(self, x: int) -> int:
         """max(x, 0)."""
         return self._add("relu", (x,), self.shape(x))
 
     def pool(self, kind: str, x: int, kernel: int, *, stride: int = 1) -> int:
         """``avg_pool`` or ``max_pool`` over a window; what is padded does not count in an average.
-
-        An even window has no padding; where it does not fit, the size is rounded up.
-        """
+        An even window has no padding; where it does not fit, the size is rounded up."""
         channels, height, width = self.shape(x)
         shape = (channels, -(-height // stride), -(-width // stride))
         window = {"kernel_size": kernel, "stride": stride, "padding": (kernel - 1) // 2}
