@@ -27,109 +27,28 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 
-def tokens(space: Space) -> np.ndarray:
-    """Every architecture, int [size, D], in the order of ``iter(space)``."""
-    counts = space.mask.sum(axis=1)
-    return np.indices(counts).reshape(len(counts), -1).T
-
-
-def one_hot_rows(space: Space) -> np.ndarray:
-    """The ``w`` of every architecture without the entries that stand for no option."""
-    w = tokens(space)[:, :, None] == np.arange(space.mask.shape[1])
-    return w[:, space.mask].astype(np.float32)
-
-
-LARGEST = 1_000_000
-"""Spaces with more architectures are not written out."""
-
-
-def complete(space: Space, archs: ArrayLike, scores: ArrayLike) -> np.ndarray:
-    """Scores of every architecture of the space, [K_1, ..., K_D]; NaN where none is known.
-
-    An architecture has the score of its canonical form: both are one network.
-
-    Args:
-        space: whose decisions exclude nothing, with at most a million architectures.
-        archs: int [N, D].
-        scores: [N], in the same order.
-
-    Raises:
-        TypeError: ``archs`` holds something else than whole numbers.
-        ValueError: the arrays do not fit each other or the space; a score is NaN; two scores are
-            given for one network; or the space excludes combinations, or is too large.
-    """
-    counts = space.mask.sum(axis=1).tolist()
-    if space.size > LARGEST:
-        raise ValueError(
-            f"{space.name} has {space.size:.1e} architectures, too many to write out "
-            f"({LARGEST:,}): explain a smaller space"
-        )
-    if math.prod(counts) != space.size:
-        raise ValueError(
-            f"{space.name} excludes combinations of options, so its decisions cannot be varied "
-            "one by one: the analysis of variance does not apply"
-        )
-    archs, scores = _arrays(space, archs, scores)
-    if np.isnan(scores).any():
-        raise ValueError(
-            f"{np.isnan(scores).sum()} of {len(scores)} scores are NaN: leave these architectures "
-            "out, with keep = ~np.isnan(scores)"
-        )
-    known: dict[Arch, float] = {}
-    for arch, score in zip(archs.tolist(), scores.tolist(), strict=True):
-        if known.setdefault(space.canonical(tuple(arch)), score) != score:
-            raise ValueError(
-                f"two scores for one network, {tuple(arch)} in its canonical form: give their mean"
-            )
-    values = [known.get(space.canonical(arch), np.nan) for arch in space]
-    return np.array(values).reshape(counts)
-
-
-def _arrays(space: Space, archs: ArrayLike, scores: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    """Architectures [N, D] and their scores [N]; ValueError for other shapes."""
-    given, values = np.asarray(archs), np.asarray(scores, dtype=float)
-    if given.ndim != 2 or given.shape != (*values.shape, len(space.decisions)):
-        raise ValueError(
-            f"give archs [N, {len(space.decisions)}] and scores [N], not of shapes "
-            f"{list(given.shape)} and {list(values.shape)}"
-        )
-    return given, values
-
+# ---- rank correlations ---------------------------------------------------------------------------
 
 Interval: TypeAlias = tuple[float, float]
 
 
 class RankCorrelation(NamedTuple):
-    """How far two rankings of N architectures agree; ``str`` says it in a line.
+    """How far two rankings of n architectures agree; ``str`` says it in a line."""
 
-    Attributes:
-        tau: Kendall's tau-b, in [-1, 1]; see ``kendall``.
-        rho: Spearman's rho, in [-1, 1]: the linear correlation of the ranks.
-        precision: share of the first k that belong there, in [0, 1]; see ``precision_at``.
-        tau_interval, rho_interval, precision_interval: low and high end; NaN where there are no
-            resamples.
-        n: number of architectures, N.
-        k: how many of them count as the top.
-    """
-
-    tau: float
-    rho: float
-    precision: float
-    tau_interval: Interval
+    tau: float  # Kendall's tau-b, in [-1, 1]; see ``kendall``
+    rho: float  # Spearman's rho, in [-1, 1]: the linear correlation of the ranks
+    precision: float  # share of the first k that belong there, in [0, 1]; see ``precision_at``
+    tau_interval: Interval  # low and high end; NaN where there are no resamples
     rho_interval: Interval
     precision_interval: Interval
     n: int
-    k: int
+    k: int  # how many count as the top
 
     def __str__(self) -> str:
-        parts = {
-            "tau": (self.tau, self.tau_interval),
-            "rho": (self.rho, self.rho_interval),
-            f"precision at the top {self.k} of {self.n}": (self.precision, self.precision_interval),
-        }
+        names = ("tau", "rho", f"precision at the top {self.k} of {self.n}")
         return ", ".join(
             f"{name} = {value:.2f}" + (f" [{low:.2f}, {high:.2f}]" if low == low else "")
-            for name, (value, (low, high)) in parts.items()
+            for name, value, (low, high) in zip(names, self[:3], self[3:6], strict=True)
         )
 
 
@@ -140,28 +59,21 @@ def rank_correlation(
 
     Architectures are drawn anew with replacement, each with both of its scores; an interval holds
     the middle of what the draws give (the percentile interval). It says what another sample of
-    architectures would change, not what another seed of their trainings would. The more accurate
-    BCa interval would ask for N more evaluations, seconds where N is in the thousands. A draw
-    holds copies. They would pull a plain tau towards 0; tau-b leaves pairs of copies out, and
+    architectures would change, not what another seed of their trainings would. A draw holds
+    copies. They would pull a plain tau towards 0; tau-b leaves pairs of copies out, and
     ``precision_at`` lets all copies of the k-th best into the top.
 
     Args:
         a: the estimate, or any other score, [N].
         b: the truth, [N], in the same order.
         top: share of the architectures that counts as the top, in (0, 1].
-        resamples: how often architectures are drawn anew; 0 gives no intervals and takes
-            milliseconds.
+        resamples: how often architectures are drawn anew; 0 gives no intervals, in milliseconds.
         seed: of the draws.
 
     Where all scores of an array are equal, tau and rho are NaN.
-
-    Raises:
-        TypeError: ``resamples`` or ``seed`` is no whole number.
-        ValueError: the arrays differ in length, are not [N] with N at least 2, or hold a NaN;
-            another argument is out of its range.
     """
     a, b = _pair(a, b)
-    k = top_of(top, len(a))
+    k = _top_of(top, len(a))
     resamples = whole_number("resamples", resamples, least=0)
     rng = np.random.default_rng(whole_number("seed", seed, least=0))
     values = _measures(a, b, k)
@@ -177,9 +89,6 @@ def kendall(a: ArrayLike, b: ArrayLike) -> float:
     The difference is divided by the geometric mean of the pairs that are not tied in ``a`` and of
     those that are not in ``b``. Without ties, the share of pairs in the same order is
     (1 + tau) / 2. NaN where all scores of an array are equal.
-
-    Raises:
-        ValueError: as for ``rank_correlation``.
     """
     from scipy.stats import kendalltau
 
@@ -192,12 +101,9 @@ def precision_at(a: ArrayLike, b: ArrayLike, top: float = 0.1) -> float:
     k is ``top * N``, rounded, and at least 1. Truly among the first k is what has at least the
     k-th largest ``b``, so all that are tied there belong. Where equal scores of ``a`` straddle the
     k-th place, each of them is chosen with the same probability, and this is the mean share.
-
-    Raises:
-        ValueError: as for ``rank_correlation``.
     """
     a, b = _pair(a, b)
-    return _precision(a, b, top_of(top, len(a)))
+    return _precision(a, b, _top_of(top, len(a)))
 
 
 def _measures(a: np.ndarray, b: np.ndarray, k: int) -> tuple[float, float, float]:
@@ -242,11 +148,69 @@ def _pair(a: ArrayLike, b: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     return x, y
 
 
-def top_of(top: float, n: int) -> int:
+def _top_of(top: float, n: int) -> int:
     """How many of n architectures are a share ``top`` of them; at least 1."""
     if not 0 < top <= 1:
         raise ValueError(f"top is a share of the architectures, in (0, 1], not {top!r}")
     return max(1, round(top * n))
+
+
+# ---- the scores of a whole space -----------------------------------------------------------------
+
+LARGEST = 1_000_000
+"""Spaces with more architectures are not written out."""
+
+
+def tokens(space: Space) -> np.ndarray:
+    """Every architecture, int [size, D], in the order of ``iter(space)``."""
+    counts = space.mask.sum(axis=1)
+    return np.indices(counts).reshape(len(counts), -1).T
+
+
+def complete(space: Space, archs: ArrayLike, scores: ArrayLike) -> np.ndarray:
+    """Scores of every architecture of the space, [K_1, ..., K_D]; NaN where none is known.
+
+    An architecture has the score of its canonical form: both are one network.
+
+    The decisions of the space exclude nothing, and it has at most a million architectures.
+    ``archs`` are [N, D] and scores [N], in the same order.
+    """
+    counts = space.mask.sum(axis=1).tolist()
+    if space.size > LARGEST:
+        raise ValueError(
+            f"{space.name} has {space.size:.1e} architectures, too many to write out "
+            f"({LARGEST:,}): explain a smaller space"
+        )
+    if math.prod(counts) != space.size:
+        raise ValueError(
+            f"{space.name} excludes combinations of options, so its decisions cannot be varied "
+            "one by one: the analysis of variance does not apply"
+        )
+    archs, scores = _arrays(space, archs, scores)
+    if np.isnan(scores).any():
+        raise ValueError(
+            f"{np.isnan(scores).sum()} of {len(scores)} scores are NaN: leave these architectures "
+            "out, with keep = ~np.isnan(scores)"
+        )
+    known: dict[Arch, float] = {}
+    for arch, score in zip(map(tuple, archs.tolist()), scores.tolist(), strict=True):
+        if known.setdefault(space.canonical(arch), score) != score:
+            raise ValueError(
+                f"two scores for one network, {arch} in its canonical form: give their mean"
+            )
+    values = [known.get(space.canonical(arch), np.nan) for arch in space]
+    return np.array(values).reshape(counts)
+
+
+def _arrays(space: Space, archs: ArrayLike, scores: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Architectures [N, D] and their scores [N]; ValueError for other shapes."""
+    given, values = np.asarray(archs), np.asarray(scores, dtype=float)
+    if given.ndim != 2 or given.shape != (*values.shape, len(space.decisions)):
+        raise ValueError(
+            f"give archs [N, {len(space.decisions)}] and scores [N], not of shapes "
+            f"{list(given.shape)} and {list(values.shape)}"
+        )
+    return given, values
 
 
 LEAST = 10
@@ -254,23 +218,16 @@ LEAST = 10
 
 
 def filled(space: Space, known: np.ndarray, seed: int = 0) -> np.ndarray:
-    """Scores of every architecture: known ones as they are, others by a random forest.
+    """Scores [K_1, ..., K_D], where NaN is replaced by the prediction of a random forest.
 
     As in Hutter et al. (ICML 2014), but effects are computed on the forest's predictions for the
     whole space, not tree by tree. What it has not seen it predicts too close to the mean, so
     effects come out too small; compare with another seed or a smaller sample.
-
-    Args:
-        space: what ``known`` is about.
-        known: [K_1, ..., K_D], NaN where an architecture is to be predicted.
-        seed: of the forest.
-
-    Raises:
-        ValueError: fewer than ten scores are known.
     """
     from sklearn.ensemble import RandomForestRegressor
 
-    flat, rows = known.ravel(), one_hot_rows(space)
+    w = tokens(space)[:, :, None] == np.arange(space.mask.shape[1])
+    flat, rows = known.ravel(), w[:, space.mask].astype(np.float32)  # without what is no option
     have = ~np.isnan(flat)
     if have.sum() < LEAST:
         raise ValueError(
@@ -280,8 +237,27 @@ def filled(space: Space, known: np.ndarray, seed: int = 0) -> np.ndarray:
     return np.where(have, flat, forest.predict(rows)).reshape(known.shape)
 
 
+# ---- effects of decisions ------------------------------------------------------------------------
+
 Group = tuple[int, ...]
 """Places of some decisions, rising."""
+
+
+def decompose(values: np.ndarray) -> dict[Group, np.ndarray]:
+    """Effects of all groups of axes, smaller groups first (Hooker 2007, equation 2).
+
+    The effect of a group is the mean over all other axes, less the effects of its subgroups. So its
+    own mean is zero along each of its axes. ``values`` has an axis for each decision.
+    """
+    axes = range(values.ndim)
+    effects: dict[Group, np.ndarray] = {}
+    for size in range(values.ndim + 1):
+        for group in itertools.combinations(axes, size):
+            effect = values.mean(axis=tuple(set(axes) - set(group)))
+            for axis in range(size):
+                effect = effect - effect.mean(axis, keepdims=True)
+            effects[group] = effect
+    return effects
 
 
 @dataclass(frozen=True, eq=False)
@@ -289,11 +265,8 @@ class Anova:
     """The effects of every group of decisions, over all architectures with the same weight.
 
     The score of an architecture x is the sum of ``effects[u]`` at x over all groups u, the empty
-    one included, which holds the mean. Each effect has mean zero along each of its axes.
-
-    Attributes:
-        space: of D decisions with K_1, ..., K_D options.
-        effects: of each group u, an array with the axes of its decisions.
+    one included, which holds the mean. Each effect has mean zero along each of its axes, which are
+    those of its decisions.
     """
 
     space: Space
@@ -307,23 +280,18 @@ class Anova:
     @property
     def main(self) -> np.ndarray:
         """What each option changes on average, ``w``-shaped [D, K]; 0 where there is no option."""
-        effects = np.zeros(self.space.mask.shape)
-        effects[self.space.mask] = np.concatenate([self.effects[(d,)] for d in self._places])
-        return effects
+        main = np.zeros(self.space.mask.shape)
+        main[self.space.mask] = np.concatenate([self.effects[(d,)] for d in range(len(main))])
+        return main
 
     def pair(self, first: int, second: int) -> np.ndarray:
-        """What two decisions do together beyond what each does alone, [K_first, K_second].
-
-        Raises:
-            ValueError: these are not the places of two decisions.
-        """
-        group = tuple(sorted((first, second)))
-        if group not in self.effects or first == second:
+        """What two decisions do together beyond what each does alone, [K_first, K_second]."""
+        effect = self.effects.get((min(first, second), max(first, second)))
+        if effect is None:
+            last = len(self.space.decisions) - 1
             raise ValueError(
-                f"a pair is two different decisions from 0 to {len(self._places) - 1}, "
-                f"not {first} and {second}"
+                f"a pair is two different decisions from 0 to {last}, not {first} and {second}"
             )
-        effect = self.effects[group]
         return effect if first < second else effect.T
 
     @cached_property
@@ -342,10 +310,7 @@ class Anova:
         The share of a group is divided among its decisions alike: these are the Shapley values of
         explained variance (Owen 2014, theorem 1).
         """
-        due = np.zeros(len(self._places))
-        for group, share in self.shares.items():
-            due[list(group)] += share / len(group)
-        return due
+        return self._divided(self.shares)
 
     # ---- one architecture --------------------------------------------------------------------
 
@@ -355,62 +320,46 @@ class Anova:
         They are exact Shapley values of the game in which a coalition of decisions is worth the
         mean score of all architectures that share them. The mean and these values add up to the
         score.
-
-        Raises:
-            TypeError, ValueError: no architecture of the space.
         """
         arch = self.space.check(arch)
-        values = np.zeros(len(arch))
-        for group in filter(None, self.effects):
-            values[list(group)] += self._at(group, arch) / len(group)
-        return values
+        return self._divided({group: self._at(group, arch) for group in self.effects if group})
 
     def swap(self, arch: Arch, decision: int, token: int) -> Swap:
-        """What happens when one decision of an architecture changes.
-
-        Raises:
-            TypeError, ValueError: no architecture of the space, before or after.
-        """
-        before = self.space.check(arch)
-        if decision not in self._places:
-            raise ValueError(
-                f"decision={decision}: {self.space.name} has decisions 0 to {len(before) - 1}"
-            )
+        """What happens when one decision of an architecture changes."""
+        before, last = self.space.check(arch), len(self.space.decisions) - 1
+        if not 0 <= decision <= last:
+            raise ValueError(f"decision={decision}: {self.space.name} has decisions 0 to {last}")
         after = self.space.check((*before[:decision], token, *before[decision + 1 :]))
-        moved = {
-            group: self._at(group, after) - self._at(group, before)
-            for group in self.effects
-            if decision in group
-        }
+        groups = [group for group in self.effects if decision in group]
+        moved = {group: self._at(group, after) - self._at(group, before) for group in groups}
         alone, pairs = moved.pop((decision,)), np.zeros(len(before))
-        for other in set(self._places) - {decision}:
-            pairs[other] = moved.pop(tuple(sorted((decision, other))))
+        for group in [group for group in moved if len(group) == 2]:
+            pairs[sum(group) - decision] = moved.pop(group)
         return Swap(before, after, alone, pairs, sum(moved.values()))
 
     def _at(self, group: Group, arch: Arch) -> float:
         return float(self.effects[group][tuple(arch[d] for d in group)])
 
-    @property
-    def _places(self) -> range:
-        return range(len(self.space.decisions))
+    def _divided(self, worths: Mapping[Group, float]) -> np.ndarray:
+        """What groups are worth, divided among their decisions alike, [D]."""
+        due = np.zeros(len(self.space.decisions))
+        for group, worth in worths.items():
+            due[list(group)] += worth / len(group)
+        return due
 
 
 @dataclass(frozen=True, eq=False)
 class Swap:
-    """A change of one decision, and the parts of what it does to the score.
-
-    Attributes:
-        before, after: the architectures.
-        alone: what the new option does on average, everything else averaged.
-        pairs: what it does together with each other decision as it is, [D]; 0 for its own.
-        rest: what it does together with several others at once.
-    """
+    """A change of one decision, and the parts of what it does to the score."""
 
     before: Arch
     after: Arch
     alone: float
+    """What the new option does on average, everything else averaged."""
     pairs: np.ndarray
+    """What it does together with each other decision as it is, [D]; 0 for its own."""
     rest: float
+    """What it does together with several others at once."""
 
     @property
     def change(self) -> float:
@@ -429,11 +378,6 @@ def anova(space: Space, archs: ArrayLike, scores: ArrayLike, *, seed: int = 0) -
         archs: int [N, D].
         scores: [N], in the same order.
         seed: of the forest, where one is needed.
-
-    Raises:
-        TypeError: ``archs`` holds something else than whole numbers.
-        ValueError: the arrays do not fit each other or the space; a score is NaN; or the space
-            excludes combinations, or is too large.
     """
     known = complete(space, archs, scores)
     values = filled(space, known, seed) if np.isnan(known).any() else known
@@ -449,38 +393,15 @@ def main_effects(space: Space, archs: ArrayLike, scores: ArrayLike, *, seed: int
     return anova(space, archs, scores, seed=seed).main
 
 
-def decompose(values: np.ndarray) -> dict[Group, np.ndarray]:
-    """Effects of all groups of axes, smaller groups first (Hooker 2007, equation 2).
-
-    The effect of a group is the mean over all other axes, less the effects of its subgroups. So its
-    own mean is zero along each of its axes.
-
-    Args:
-        values: an axis for each decision, [K_1, ..., K_D].
-    """
-    axes = range(values.ndim)
-    effects: dict[Group, np.ndarray] = {}
-    for size in range(values.ndim + 1):
-        for group in itertools.combinations(axes, size):
-            effect = values.mean(axis=tuple(set(axes) - set(group)))
-            for axis in range(size):
-                effect = effect - effect.mean(axis, keepdims=True)
-            effects[group] = effect
-    return effects
+# ---- counterfactuals and motifs ------------------------------------------------------------------
 
 
 class Better(NamedTuple):
-    """An architecture that is better, and near.
-
-    Attributes:
-        arch: its tokens.
-        changes: places of the decisions that differ.
-        gain: what its score is higher.
-    """
+    """An architecture that is better, and near."""
 
     arch: Arch
-    changes: tuple[int, ...]
-    gain: float
+    changes: tuple[int, ...]  # places of the decisions that differ
+    gain: float  # of the score
 
 
 def nearest_better(
@@ -488,21 +409,9 @@ def nearest_better(
 ) -> Better | None:
     """The best of the nearest architectures whose score is higher by more than ``margin``.
 
-    Near means few decisions that differ. Only architectures with a known score count.
-
-    Args:
-        space: whose decisions exclude nothing, with at most a million architectures.
-        archs: int [N, D].
-        scores: [N], in the same order.
-        arch: whose score is known.
-        margin: take the noise of a training, or what a change must be worth.
-
-    Returns:
-        The counterfactual, or None where no architecture is better.
-
-    Raises:
-        TypeError, ValueError: as for ``anova``; or the score of ``arch`` is not known, or the
-            margin is negative.
+    Near means few decisions that differ. Only architectures with a known score count; None where
+    none of them is better. As a margin take the noise of a training, or what a change must be
+    worth. ``space``, ``archs`` and ``scores`` are those of ``anova``.
     """
     if not margin >= 0:
         raise ValueError(f"margin must be a number from 0, not {margin!r}")
@@ -512,51 +421,38 @@ def nearest_better(
         raise ValueError(f"the score of {arch} is not known: no architecture can be called better")
     gains = (known - known[arch]).ravel()
     every = tokens(space)
-    changed = (every != arch).sum(axis=1)
+    changed = every != arch
     better = np.flatnonzero(gains > margin)  # a NaN is not
     if not len(better):
         return None
-    near = better[changed[better] == changed[better].min()]
+    distances = changed[better].sum(axis=1)
+    near = better[distances == distances.min()]
     found = near[np.argmax(gains[near])]
-    places = np.flatnonzero(every[found] != arch)
+    places = np.flatnonzero(changed[found])
     return Better(tuple(every[found].tolist()), tuple(places.tolist()), float(gains[found]))
 
 
 class Motif(NamedTuple):
-    """Two options that the best share more often than others do.
+    """Two options that the best share more often than others do."""
 
-    Attributes:
-        places: of the two decisions.
-        options: what they chose.
-        top: share of the best that have both, in [0, 1].
-        all: share of all that have both.
-        p: chance of so large a share, or a larger one, among as many architectures drawn at
-            random (hypergeometric); not corrected for the number of motifs.
-    """
-
-    places: tuple[int, int]
-    options: tuple
-    top: float
-    all: float
+    places: tuple[int, int]  # of the two decisions
+    options: tuple  # what they chose
+    top: float  # share of the best that have both, in [0, 1]
+    all: float  # share of all that have both
     p: float
+    """Chance of so large a share, or a larger one, among as many architectures drawn at random
+    (hypergeometric); not corrected for the number of motifs."""
 
 
 def motifs(space: Space, archs: ArrayLike, scores: ArrayLike, *, top: float = 0.01) -> list[Motif]:
     """Every pair of options of two decisions, those most typical of the best first.
 
-    Args:
-        space: of the architectures.
-        archs: int [N, D].
-        scores: [N], in the same order.
-        top: share of the architectures that counts as the best, in (0, 1].
-
-    Raises:
-        ValueError: the arrays do not fit each other or the space, or ``top`` is out of its range.
+    The best are the first ``top`` of the architectures [N, D] by their scores [N].
     """
     from scipy.stats import hypergeom
 
     archs, scores = _arrays(space, archs, scores)
-    n = top_of(top, len(scores))
+    n = _top_of(top, len(scores))
     best = np.zeros(len(scores), dtype=bool)
     best[np.argsort(-scores, kind="stable")[:n]] = True
     found = []

@@ -27,14 +27,14 @@ from nas_lab.checks import whole_number
 
 
 def number(name: str, value: object) -> float:
-    """Return ``value`` as a float; raise TypeError for what is no number."""
+    """``value`` as a float; TypeError for what is no number."""
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{name} must be a number, not {value!r}")
     return float(value)
 
 
 def factor(name: str, value: object) -> float:
-    """Return a factor as a float; raise ValueError below 1, for infinity and for nan."""
+    """A factor as a float; ValueError below 1, for infinity and for nan."""
     given = number(name, value)
     if not 1 <= given < math.inf:
         raise ValueError(
@@ -42,17 +42,6 @@ def factor(name: str, value: object) -> float:
             "smaller (equation 3)"
         )
     return given
-
-
-def power_of(name: str, base: float, phi: float) -> float:
-    """Return base^phi; raise ValueError for a base below 1, a bad phi, and beyond counting."""
-    base, phi = factor(name, base), number("phi", phi)
-    if not 0 <= phi < math.inf:
-        raise ValueError(f"phi={phi}: give 0 for the base network, or more for a larger one")
-    try:
-        return round(base**phi, 12)  # sqrt(2)^2 is a little above 2: no layer for that
-    except OverflowError:
-        raise ValueError(f"{name}^phi = {base}^{phi} is beyond counting: lower one") from None
 
 
 class Factors(NamedTuple):
@@ -64,9 +53,17 @@ class Factors(NamedTuple):
 
 
 def factors(phi: float, alpha: float, beta: float, gamma: float) -> Factors:
-    """alpha^phi, beta^phi and gamma^phi, as equation 3 has them; ValueError as ``compound``."""
-    bases = {"alpha": alpha, "beta": beta, "gamma": gamma}
-    return Factors(*(power_of(name, base, phi) for name, base in bases.items()))
+    """alpha^phi, beta^phi and gamma^phi, as equation 3 has them."""
+    found, phi = [], number("phi", phi)
+    if not 0 <= phi < math.inf:
+        raise ValueError(f"phi={phi}: give 0 for the base network, or more for a larger one")
+    for name, base in {"alpha": alpha, "beta": beta, "gamma": gamma}.items():
+        try:
+            # sqrt(2)^2 is a little above 2: no layer for that
+            found.append(round(factor(name, base) ** phi, 12))
+        except OverflowError:
+            raise ValueError(f"{name}^phi = {base}^{phi} is beyond counting: lower one") from None
+    return Factors(*found)
 
 
 @dataclass(frozen=True)
@@ -77,26 +74,14 @@ class Stage:
     channels and size. A convolution is followed by normalisation and SiLU. An ``mbconv`` is the
     mobile inverted bottleneck with squeeze-and-excitation: 1x1 to ``expansion`` times its input
     channels, depthwise k x k, squeeze-and-excitation, 1x1 to ``channels``.
-
-    Attributes:
-        operator: "conv" or "mbconv".
-        channels: output channels.
-        layers: how many layers. Scaling the depth repeats an ``mbconv``; a ``conv`` stays.
-        kernel: side of the (depthwise) convolution, odd.
-        stride: of the first layer.
-        expansion: inner channels of an ``mbconv`` over its input channels.
-
-    Raises:
-        TypeError: a number is not whole.
-        ValueError: an unknown operator, an even kernel, a number below 1, or an expanded ``conv``.
     """
 
     operator: Literal["conv", "mbconv"]
-    channels: int
-    layers: int = 1
-    kernel: int = 3
-    stride: int = 1
-    expansion: int = 1
+    channels: int  # output channels
+    layers: int = 1  # scaling the depth repeats an mbconv; a conv stays
+    kernel: int = 3  # side of the (depthwise) convolution, odd
+    stride: int = 1  # of the first layer
+    expansion: int = 1  # inner channels of an mbconv over its input channels
 
     def __post_init__(self) -> None:
         if self.operator not in ("conv", "mbconv"):
@@ -128,7 +113,7 @@ ALPHA, BETA, GAMMA = 1.2, 1.1, 1.15
 
 
 def check_stages(stages: Iterable[Stage]) -> tuple[Stage, ...]:
-    """Return stages as a tuple; raise ValueError for none, TypeError for what is no stage."""
+    """Stages as a tuple; ValueError for none, TypeError for what is no stage."""
     checked = tuple(stages)
     if not checked:
         raise ValueError("a network needs at least one stage; B0 is the one of the paper")
@@ -138,7 +123,7 @@ def check_stages(stages: Iterable[Stage]) -> tuple[Stage, ...]:
 
 
 def check_resolution(stages: Sequence[Stage], resolution: int) -> int:
-    """Return the resolution; raise ValueError below the stages' total stride."""
+    """The resolution; ValueError below the stages' total stride."""
     side = whole_number("resolution", resolution)
     stride = math.prod(stage.stride for stage in stages)
     if side < stride:
@@ -160,8 +145,7 @@ def product(alpha: float, beta: float, gamma: float) -> float:
     Depth counts once, for a layer more costs what a layer costs. Width counts twice, for a
     convolution has input and output channels, and so does resolution, for an image has two sides.
     """
-    values = zip(EXPONENTS.items(), (alpha, beta, gamma), strict=True)
-    return math.prod(factor(name, value) ** power for (name, power), value in values)
+    return factor("alpha", alpha) * factor("beta", beta) ** 2 * factor("gamma", gamma) ** 2
 
 
 def residual(alpha: float, beta: float, gamma: float) -> float:
@@ -177,14 +161,10 @@ class Coefficients(NamedTuple):
     gamma: float
 
 
-def project(
-    alpha: float,
-    beta: float,
-    gamma: float,
-    *,
-    keep: Literal["alpha", "beta", "gamma"] | None = None,
-) -> Coefficients:
+def project(alpha: float, beta: float, gamma: float, *, keep: str | None = None) -> Coefficients:
     """The coefficients nearest to these on the constraint, with none below 1.
+
+    The one that ``keep`` names stays as it is, as the slider under a reader's hand does.
 
     Nearest in log space: in x = (ln alpha, ln beta, ln gamma) the constraint is the plane
     n x = ln 2 with n = (1, 2, 2). The foot of the perpendicular is ``x - n (n x - ln 2) / |n|^2``.
@@ -192,15 +172,6 @@ def project(
     ``max(0, x - n step)`` with the step that reaches the plane. What is reached falls with the
     step in straight lines, so the step is interpolated between its corners (as in P. Brucker, "An
     O(n) algorithm for quadratic knapsack problems", 1984).
-
-    Args:
-        alpha, beta, gamma: 1 or more.
-        keep: the name of one that stays as it is, as the slider under a reader's hand does.
-
-    Raises:
-        TypeError: one is no number.
-        ValueError: one is below 1 or not finite, ``keep`` names none of them, or what is kept is
-            over the constraint alone.
     """
     given = dict(zip(EXPONENTS, (alpha, beta, gamma), strict=True))
     logs = {name: math.log(factor(name, value)) for name, value in given.items()}
@@ -224,19 +195,15 @@ def project(
 
 @dataclass(frozen=True)
 class Budget:
-    """What a network, or a part of it, costs.
+    """What a network, or a part of it, costs."""
 
-    Attributes:
-        params: trainable parameters.
-        macs: multiply-adds for one image, "FLOPs" in the paper. Convolutions and dense layers
-            count; normalisation, activation, pooling, products and sums do not.
-        activations: numbers that the convolutions put out for one image (I. Radosavovic et al.,
-            "Designing Network Design Spaces", CVPR 2020, section 4, defines them so).
-    """
-
-    params: int = 0
+    params: int = 0  # trainable parameters
     macs: int = 0
+    """Multiply-adds for one image, "FLOPs" in the paper. Convolutions and dense layers count;
+    normalisation, activation, pooling, products and sums do not."""
     activations: int = 0
+    """Numbers that the convolutions put out for one image (I. Radosavovic et al., "Designing
+    Network Design Spaces", CVPR 2020, section 4, defines them so)."""
 
     def __add__(self, other: Budget) -> Budget:
         return Budget(*map(operator.add, astuple(self), astuple(other)))
@@ -246,32 +213,19 @@ class Budget:
 
 
 class Row(NamedTuple):
-    """One stage of a stage table, as in table 1.
-
-    Attributes:
-        stage: the stage.
-        in_channels: channels that it reads.
-        resolution: side of the image that it reads.
-        out_resolution: side of the image that it puts out.
-        budget: of all its layers; the last row has the dense layer too.
-    """
+    """One stage of a stage table, as in table 1."""
 
     stage: Stage
-    in_channels: int
-    resolution: int
-    out_resolution: int
-    budget: Budget
+    in_channels: int  # channels that it reads
+    resolution: int  # side of the image that it reads
+    out_resolution: int  # side of the image that it puts out
+    budget: Budget  # of all its layers; the last row has the dense layer too
 
 
 def table(
     stages: Sequence[Stage], resolution: int, *, in_channels: int = 3, classes: int = 1000
 ) -> tuple[Row, ...]:
-    """The stage table of a network. Nothing is built: arithmetic on nine rows or so.
-
-    Raises:
-        TypeError: a number is not whole.
-        ValueError: there are no stages, or the image is smaller than their total stride.
-    """
+    """The stage table of a network. Nothing is built: arithmetic on nine rows or so."""
     stages, side = check_stages(stages), check_resolution(stages, resolution)
     channels = whole_number("in_channels", in_channels)
     rows = []
@@ -287,12 +241,9 @@ def table(
     return tuple(rows)
 
 
-def budget(
-    stages: Sequence[Stage], resolution: int, *, in_channels: int = 3, classes: int = 1000
-) -> Budget:
-    """Parameters, multiply-adds and activations of a network; raises what ``table`` raises."""
-    rows = table(stages, resolution, in_channels=in_channels, classes=classes)
-    return sum((row.budget for row in rows), Budget())
+def budget(stages: Sequence[Stage], resolution: int, **sizes: int) -> Budget:
+    """Parameters, multiply-adds and activations of a network; ``sizes`` as of ``table``."""
+    return sum((row.budget for row in table(stages, resolution, **sizes)), Budget())
 
 
 def _layer(stage: Stage, c_in: int, side: int, out: int) -> Budget:
@@ -332,16 +283,9 @@ def round_filters(channels: int, width: float, divisor: int = 8) -> int:
 def scale(
     stages: Sequence[Stage], *, width: float = 1.0, depth: float = 1.0, divisor: int = 8
 ) -> tuple[Stage, ...]:
-    """Widen every stage, and repeat the layers of every ``mbconv``.
+    """Widen every stage, and repeat the layers of every ``mbconv``, by factors of at least 1.
 
-    Args:
-        stages: the base network.
-        width, depth: factors of at least 1.
-        divisor: what channels are a multiple of; 1 suits networks of few channels.
-
-    Raises:
-        TypeError: ``width`` or ``depth`` is no number.
-        ValueError: a factor is below 1 or not finite, or there are no stages.
+    Channels are multiples of ``divisor``; 1 suits networks of few channels.
     """
     width, depth = factor("width", width), factor("depth", depth)
     divisor = whole_number("divisor", divisor)
@@ -365,21 +309,9 @@ def compound(
 ) -> tuple[tuple[Stage, ...], int]:
     """Scale depth by alpha^phi, width by beta^phi and resolution by gamma^phi (equation 3).
 
-    Args:
-        stages: the base network.
-        resolution: side of its images, in pixels.
-        phi: how much more to spend, 0 or more; multiply-adds grow about (alpha beta^2 gamma^2)^phi
-            times.
-        alpha, beta, gamma: 1 or more.
-        divisor: what channels are a multiple of.
-
-    Returns:
-        The scaled stages, and the side of their images, rounded to the nearest whole number.
-
-    Raises:
-        TypeError: an argument is no number, or the resolution no whole number.
-        ValueError: there are no stages, the image is smaller than their total stride, phi is
-            negative, a coefficient is below 1, or one of them is NaN, infinite or beyond counting.
+    Multiply-adds grow about (alpha beta^2 gamma^2)^phi times, for phi from 0 and coefficients from
+    1. Channels are multiples of ``divisor``. Returns the scaled stages, and the side of their
+    images, rounded to the nearest whole number.
     """
     stages, side = check_stages(stages), check_resolution(stages, resolution)
     depth, width, larger = factors(phi, alpha, beta, gamma)
@@ -394,24 +326,19 @@ def fit_phi(
     beta: float,
     gamma: float,
     *,
-    in_channels: int = 3,
-    classes: int = 1000,
     divisor: int = 8,
+    **sizes: int,
 ) -> float:
     """The phi, in thousandths, whose network comes nearest to a budget of multiply-adds.
 
     Layers, channels and pixels are whole, so the multiply-adds of ``compound`` jump, and 2^phi is
     only near them. This finds the phi on the better side of the jump, by ratio.
-
-    Raises:
-        TypeError, ValueError: what ``compound`` raises; no coefficient is above 1; or the base
-            network is over the budget already.
     """
 
     def counted(thousandths: int) -> int:
         phi = thousandths / 1000
-        scaled = compound(stages, resolution, phi, alpha, beta, gamma, divisor=divisor)
-        return budget(*scaled, in_channels=in_channels, classes=classes).macs
+        larger, side = compound(stages, resolution, phi, alpha, beta, gamma, divisor=divisor)
+        return budget(larger, side, **sizes).macs
 
     target, base = number("macs", macs), counted(0)
     if not base <= target < math.inf:
@@ -434,23 +361,13 @@ class Published(NamedTuple):
 
 @dataclass(frozen=True)
 class Variant:
-    """One of the published EfficientNets.
-
-    Attributes:
-        name: "b0" to "b7".
-        width, depth: factors on the channels and layers of B0.
-        resolution: side of its images, in pixels.
-        dropout: share of features that is dropped before the dense layer in training.
-        published: what the paper's table 2 says of it.
-
-    Factors, resolution and dropout are those of ``efficientnet_params`` in the reference.
-    """
+    """One of the published EfficientNets, as ``efficientnet_params`` of the reference has it."""
 
     name: str
-    width: float
-    depth: float
-    resolution: int
-    dropout: float
+    width: float  # factor on the channels of B0
+    depth: float  # factor on the layers of B0
+    resolution: int  # side of its images, in pixels
+    dropout: float  # share of features that is dropped before the dense layer in training
     published: Published
 
     @cached_property
@@ -459,14 +376,9 @@ class Variant:
         return scale(B0, width=self.width, depth=self.depth)
 
     @cached_property
-    def table(self) -> tuple[Row, ...]:
-        """Its stage table, for 1000 classes."""
-        return table(self.stages, self.resolution)
-
-    @property
     def budget(self) -> Budget:
         """Counted, for 1000 classes at its resolution."""
-        return sum((row.budget for row in self.table), Budget())
+        return budget(self.stages, self.resolution)
 
     @property
     def params(self) -> int:
@@ -485,9 +397,7 @@ class Variant:
         All three would be equal if the rule were kept.
         """
         found = (self.depth, self.width, self.resolution / B0_RESOLUTION)
-        return Factors(
-            *(math.log(f, base) for f, base in zip(found, (ALPHA, BETA, GAMMA), strict=True))
-        )
+        return Factors(*map(math.log, found, (ALPHA, BETA, GAMMA)))
 
 
 EFFICIENTNETS: Mapping[str, Variant] = {
@@ -510,9 +420,6 @@ def rule(phi: float) -> Factors:
     """Depth and width over B0's that equation 3 asks for at ``phi``, and pixels, before rounding.
 
     With the paper's alpha, beta and gamma.
-
-    Raises:
-        TypeError, ValueError: phi is no number, negative, NaN or too large.
     """
     depth, width, larger = factors(phi, ALPHA, BETA, GAMMA)
     return Factors(depth, width, B0_RESOLUTION * larger)

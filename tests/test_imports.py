@@ -112,7 +112,7 @@ def test_no_imports_go_in_a_circle():
 
 
 # Plain texts of the pictures, which a state may say as well.
-WORDS = {"decision_labels", "duration", "label", "part_label", "quantity"}
+WORDS = {"duration", "label", "part_label", "quantity"}
 STATES = sorted((PACKAGE / "widgets").glob("[a-z]*.py"))
 
 

@@ -1,7 +1,6 @@
 """Stages are counted as torch counts torchvision's networks, and scaled as the paper says."""
 
 import math
-from dataclasses import replace
 
 import pytest
 import torch
@@ -13,7 +12,6 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision.models.efficientnet import MBConvConfig
 
-from nas_lab import scaling
 from nas_lab.scaling import (
     ALPHA,
     B0,
@@ -57,12 +55,12 @@ def torchvisions(name):
 def test_the_published_networks_cost_what_torch_counts_on_torchvisions(name):
     """In all, stage by stage, and within 5 % of what the paper prints."""
     whole, parts = torchvisions(name)
-    assert EFFICIENTNETS[name].budget == whole
-    macs = [row.budget.macs for row in EFFICIENTNETS[name].table]
+    variant = EFFICIENTNETS[name]
+    assert variant.budget == whole
+    macs = [row.budget.macs for row in table(variant.stages, variant.resolution)]
     expected = [parts[f"EfficientNet.features.{i}"] for i in range(len(macs))]
     expected[-1] += parts["EfficientNet.classifier"]
     assert macs == expected
-    variant = EFFICIENTNETS[name]
     assert variant.params == pytest.approx(variant.published.params, rel=0.05)
     assert variant.macs == pytest.approx(variant.published.macs, rel=0.05)
 
@@ -72,9 +70,6 @@ def test_b0_is_table_1_of_the_paper():
     assert [row.resolution for row in rows] == [224, 112, 112, 56, 28, 14, 14, 7, 7]
     assert [row.stage.channels for row in rows] == [32, 16, 24, 40, 80, 112, 192, 320, 1280]
     assert [row.stage.layers for row in rows] == [1, 1, 2, 2, 3, 3, 4, 1, 1]
-    assert [row.in_channels for row in rows[1:]] == [row.stage.channels for row in rows[:-1]]
-    assert [row.out_resolution for row in rows[:-1]] == [row.resolution for row in rows[1:]]
-    assert sum((row.budget for row in rows), Budget()) == budget(B0, 224)
 
 
 def test_a_network_counted_by_hand():
@@ -122,41 +117,12 @@ def test_more_phi_never_costs_less(phi, more, alpha, beta, gamma):
     assert small.activations <= large.activations
 
 
-def test_depth_counts_once_and_resolution_twice():
-    """Four layers, 7 pixels. What sees no pixels, squeeze, excitation and classes, stays."""
-    stages = (Stage("mbconv", 8, layers=4, expansion=6),)
-    sizes = {"in_channels": 8, "classes": 10}
-    dense, unseen = 8 * 10, 4 * 2 * (48 * 2)
-    base = budget(stages, 7, **sizes).macs
-    deeper, larger = (
-        budget(*compound(stages, 7, 1, *factors), **sizes).macs
-        for factors in [(2, 1, 1), (1, 1, 2)]
-    )
-    assert deeper - dense == 2 * (base - dense)
-    assert larger - dense - unseen == 4 * (base - dense - unseen)
-
-
-def test_width_counts_twice_where_all_channels_meet_and_once_where_none_do():
-    stages = (Stage("mbconv", 8, expansion=6),)
-    narrow, wide = (
-        budget((replace(stages[0], channels=c),), 7, in_channels=c, classes=1).macs for c in (8, 16)
-    )
-    depthwise, dense = 49 * 48 * 9, 8
-    assert wide - 2 * (depthwise + dense) == 4 * (narrow - depthwise - dense)
-
-
 @pytest.mark.parametrize("layers", [1, 2, 3, 5, 10])
 def test_rounding_errors_of_powers_add_no_layer(layers):
     stages = (Stage("mbconv", 16, layers=layers),)
     assert math.sqrt(2) ** 2 > 2
     (scaled,), _ = compound(stages, 8, 2, math.sqrt(2), 1, 1)
     assert scaled.layers == 2 * layers
-
-
-def test_convolutions_are_widened_but_not_repeated():
-    scaled, _ = compound(B0, 224, 1, 3, 2, 1)
-    assert [stage.layers for stage in scaled] == [1, 3, 6, 6, 9, 9, 12, 3, 1]
-    assert [stage.channels for stage in scaled] == [2 * stage.channels for stage in B0]
 
 
 @pytest.mark.parametrize(("alpha", "beta", "gamma"), [COEFFICIENTS, (2, 1, 1), (1, 1, 2**0.5)])
@@ -172,11 +138,6 @@ def test_no_phi_comes_nearer_to_a_budget(alpha, beta, gamma, times):
     target = times * budget(stages, 20, **sizes).macs
     phi = fit_phi(stages, 20, target, alpha, beta, gamma, divisor=1, **sizes)
     assert off(phi) <= min(off(k / 1000) for k in range(0, 4000, 7))
-
-
-def test_rounded_up_layers_cost_more_than_the_constraint_says():
-    """At the least phi each of B0's seven repeated stages gets a layer more: 23 for 16."""
-    assert budget(*compound(B0, 224, 0.01, *COEFFICIENTS)).macs > 1.4 * EFFICIENTNETS["b0"].macs
 
 
 # ---- the constraint ------------------------------------------------------------------------------
@@ -199,12 +160,8 @@ def test_projection_is_the_nearest_point_that_scipy_finds(alpha, beta, gamma):
         method="SLSQP",
         options={"ftol": 1e-14},
     )
-    assert [math.log(v) for v in project(alpha, beta, gamma)] == pytest.approx(found.x, abs=1e-5)
-
-
-@given(coefficients, coefficients, coefficients)
-def test_projection_lands_on_the_constraint_and_stays(alpha, beta, gamma):
     once = project(alpha, beta, gamma)
+    assert [math.log(v) for v in once] == pytest.approx(found.x, abs=1e-5)
     assert min(once) >= 1
     assert residual(*once) == pytest.approx(0, abs=1e-9)
     assert project(*once) == pytest.approx(once, abs=1e-9)
@@ -244,39 +201,27 @@ def test_each_dimension_has_its_phi_and_the_published_factors_leave_the_rule():
 
 
 @pytest.mark.parametrize(
-    ("changed", "message"),
+    ("changed", "error", "message"),
     [
-        ({"alpha": 0.9}, r"alpha=0.9: give a finite number of at least 1"),
-        ({"beta": math.nan}, r"beta=nan: give a finite number"),
-        ({"gamma": math.inf}, r"gamma=inf: give a finite number"),
-        ({"phi": -1}, r"phi=-1.0: give 0 for the base network, or more"),
-        ({"phi": math.nan}, r"phi=nan"),
-        ({"phi": 1e6}, r"alpha\^phi = 1.2\^1000000.0 is beyond counting"),
-        ({"resolution": 31}, r"resolution=31 is below the total stride 32.*Give 32 or more"),
-        ({"resolution": 0}, r"resolution must be at least 1"),
-        ({"stages": ()}, r"at least one stage"),
+        ({"alpha": "1.2"}, TypeError, "alpha must be a number"),
+        ({"phi": True}, TypeError, "phi must be a number"),
+        ({"resolution": 224.0}, TypeError, "resolution must be a whole number"),
+        ({"stages": ("conv",)}, TypeError, "a tuple of Stage"),
+        ({"alpha": 0.9}, ValueError, "alpha=0.9: give a finite number of at least 1"),
+        ({"beta": math.nan}, ValueError, "beta=nan: give a finite number"),
+        ({"gamma": math.inf}, ValueError, "gamma=inf: give a finite number"),
+        ({"phi": -1}, ValueError, "phi=-1.0: give 0 for the base network, or more"),
+        ({"phi": math.nan}, ValueError, "phi=nan"),
+        ({"phi": 1e6}, ValueError, r"alpha\^phi = 1.2\^1000000.0 is beyond counting"),
+        ({"resolution": 31}, ValueError, "below the total stride 32.*Give 32 or more"),
+        ({"stages": ()}, ValueError, "at least one stage"),
     ],
 )
-def test_nonsense_is_explained(changed, message):
+def test_nonsense_is_explained(changed, error, message):
     sound = dict(zip(("alpha", "beta", "gamma"), COEFFICIENTS, strict=True))
     arguments = {"stages": B0, "resolution": 224, "phi": 1, **sound}
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(error, match=message):
         compound(**(arguments | changed))
-
-
-@pytest.mark.parametrize(
-    ("changed", "message"),
-    [
-        ({"alpha": "1.2"}, "alpha must be a number"),
-        ({"phi": True}, "phi must be a number"),
-        ({"resolution": 224.0}, "resolution must be a whole number"),
-        ({"stages": ("conv",)}, "a tuple of Stage"),
-    ],
-)
-def test_what_is_no_number_is_a_type_error(changed, message):
-    sound = dict(zip(("alpha", "beta", "gamma"), COEFFICIENTS, strict=True))
-    with pytest.raises(TypeError, match=message):
-        compound(**({"stages": B0, "resolution": 224, "phi": 1, **sound} | changed))
 
 
 @pytest.mark.parametrize(
@@ -293,24 +238,18 @@ def test_impossible_stages_are_explained(settings, message):
         Stage(**({"operator": "mbconv", "channels": 8} | settings))
 
 
-def test_budgets_and_locks_that_cannot_be_kept_are_explained():
-    with pytest.raises(ValueError, match="below the total stride 32"):
-        budget(B0, 16)
-    with pytest.raises(ValueError, match="the base network alone has 385,814,752"):
-        fit_phi(B0, 224, 1e6, *COEFFICIENTS)
-    with pytest.raises(ValueError, match="the base network alone has"):
-        fit_phi(B0, 224, math.nan, *COEFFICIENTS)
-    with pytest.raises(ValueError, match="all 1, so no phi"):
-        fit_phi(B0, 224, 1e9, 1, 1, 1)
-    with pytest.raises(ValueError, match=r"needs beta <= 1\.414"):
-        project(1, 1.5, 1, keep="beta")
-    with pytest.raises(ValueError, match="choose from alpha, beta, gamma"):
-        project(1, 1, 1, keep="phi")
-    with pytest.raises(ValueError, match=r"width=0\.5"):
-        scale(B0, width=0.5)
-
-
-def test_an_image_below_the_total_stride_of_b0_is_refused():
-    assert scaling.B0_RESOLUTION == 224
-    with pytest.raises(ValueError, match="total stride 32"):
-        budget(B0, 31)
+@pytest.mark.parametrize(
+    ("ask", "message"),
+    [
+        (lambda: budget(B0, 31), "below the total stride 32"),
+        (lambda: fit_phi(B0, 224, 1e6, *COEFFICIENTS), "the base network alone has 385,814,752"),
+        (lambda: fit_phi(B0, 224, math.nan, *COEFFICIENTS), "the base network alone has"),
+        (lambda: fit_phi(B0, 224, 1e9, 1, 1, 1), "all 1, so no phi"),
+        (lambda: project(1, 1.5, 1, keep="beta"), r"needs beta <= 1\.414"),
+        (lambda: project(1, 1, 1, keep="phi"), "choose from alpha, beta, gamma"),
+        (lambda: scale(B0, width=0.5), r"width=0\.5"),
+    ],
+)
+def test_budgets_and_locks_that_cannot_be_kept_are_explained(ask, message):
+    with pytest.raises(ValueError, match=message):
+        ask()

@@ -11,8 +11,8 @@ A class draws on axes that are kept while the data change; its ``moving`` are th
 import lazy_loader as _lazy
 
 _NAMES = {
-    "theme": "COLORS HIGHLIGHT chart color decision_labels duration image_html label png_html "
-    "quantity show style text_on",
+    "theme": "COLORS HIGHLIGHT chart color duration image_html label png_html quantity show style "
+    "text_on",
     "graphs": "MixedCell architecture cells mixed_cell operation_key skeleton",
     "matrix": "PolicyMatrix effects one_hot shares",
     "curves": "AlphaLines RaceLines TruthLine alphas incumbent medians weight_limits",
@@ -20,7 +20,7 @@ _NAMES = {
     "rank_scatter spreads",
     "charts": "BracketBoxes CosineBars FrontChart PartBars TimeBars cost_accuracy minutes "
     "part_label workers",
-    "scaling": "BudgetLines Scale StageBoxes accuracy_surface box_key networks scaling_paths "
+    "scaling": "BudgetLines StageBoxes accuracy_surface box_key box_scale networks scaling_paths "
     "size_of",
     "films": "save_film",
 }

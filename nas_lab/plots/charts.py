@@ -5,39 +5,21 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from itertools import accumulate
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, PercentFormatter
+from matplotlib.ticker import PercentFormatter
 
 from nas_lab.devices import Profile
 from nas_lab.history import History, Trial, pareto, price
+from nas_lab.plots import theme
 from nas_lab.plots.curves import accuracy_axis, framed_legend
 from nas_lab.plots.matrix import BETTER, WORSE
-from nas_lab.plots.theme import (
-    BLUE,
-    COLORS,
-    GREEN,
-    HIGHLIGHT,
-    INK,
-    MUTED,
-    ORANGE,
-    PALE,
-    RED,
-    TEXT,
-    chart,
-    duration,
-    legend,
-    log_ticks,
-    ring,
-    text_on,
-    unit_of,
-    write,
-)
+from nas_lab.plots.theme import INK, TEXT, chart, duration, legend, log_ticks, text_on, write
 from nas_lab.spaces.cells import NODES_201
 
 if TYPE_CHECKING:
@@ -50,14 +32,8 @@ if TYPE_CHECKING:
 def cost_accuracy(trials: History | Sequence[Trial], ax: Axes | None = None) -> Axes:
     """Draw accuracy against multiply-adds: a point for each trial, the Pareto front as steps.
 
-    Args:
-        trials: a ``History`` or a list of ``Trial``; each evaluation has the metric ``macs``.
-        ax: where to draw; None makes a new figure.
-
-    Trials that failed (their score is NaN) are counted in the legend.
-
-    Raises:
-        ValueError: a trial has no such metric, or none has a score.
+    Each evaluation has the metric ``macs``. Trials that failed (their score is NaN) are counted in
+    the legend.
     """
     trials = trials.trials if isinstance(trials, History) else list(trials)
     points = [(price(t, "macs"), t.result.score) for t in trials]
@@ -68,86 +44,75 @@ def cost_accuracy(trials: History | Sequence[Trial], ax: Axes | None = None) -> 
     failed = len(points) - len(good)
     name = f"{len(good)} networks" + (f" ({failed} failed)" if failed else "")
     macs, scores = zip(*good, strict=True)
-    ax.scatter(macs, scores, s=28, color=COLORS["nor_conv_1x1"], alpha=0.75, label=name)
-    front = [(price(t, "macs"), t.result.score) for t in pareto(trials, "macs")]
-    x, y = zip(*front, (max(macs), front[-1][1]), strict=True)  # on to the dearest
-    look: dict[str, Any] = {"drawstyle": "steps-post", "color": INK, "linewidth": 1.4}
-    ax.plot(x, y, label="Pareto front: best for its cost", **look)
-    unit, word = unit_of(max(macs))
-    (spent, score), named = front[-1], f"{word} multiply-adds".strip()
-    said = f"best: {score:.1%}, {spent / unit:.3g} {named}"
-    ax.plot(spent, score, "*", color=RED, markersize=15, mec="white", zorder=5, label=said)
     low, high = min(macs), max(macs)
+    ax.scatter(macs, scores, s=28, color=theme.COLORS["nor_conv_1x1"], alpha=0.75, label=name)
+    front = [(price(t, "macs"), t.result.score) for t in pareto(trials, "macs")]
+    spent, score = front[-1]
+    steps = zip(*front, (high, score), strict=True)  # on to the dearest
+    ax.plot(*steps, ds="steps-post", color=INK, lw=1.4, label="Pareto front: best for its cost")
+    unit, word = theme.unit_of(high)
+    named = f"{word} multiply-adds".strip()
+    said = f"best: {score:.1%}, {spent / unit:.3g} {named}"
+    ax.plot(spent, score, "*", color=theme.RED, ms=15, mec="white", zorder=5, label=said)
     log = low > 0 and high >= 8 * low
     ax.set_xlabel(f"{named} for an image" + (" (log scale)" if log else ""))
     if log:
         ax.set_xscale("log")
         log_ticks(ax.xaxis, low, high, lambda spent: f"{spent / unit:g}")
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda spent, _: f"{spent / unit:g}"))
+    ax.xaxis.set_major_formatter(lambda spent, _: f"{spent / unit:g}")
     accuracy_axis(ax, 0.28)
     framed_legend(ax)
     return ax
 
 
 class FrontChart:
-    """Accuracy against latency for many networks, their front, and one of them pointed at.
+    """Accuracy [N] against latency [N] for many networks, and one of them pointed at.
 
-    Args:
-        ax: where to draw.
-        seconds: latencies, [N].
-        accuracies: in [0, 1], [N].
-        front: places of those that no other beats, quickest first.
-        title: the question.
+    ``front`` holds the places of those that no other beats, quickest first.
     """
 
     def __init__(
         self, ax: Axes, seconds: np.ndarray, accuracies: np.ndarray, front: np.ndarray, title: str
     ) -> None:
         chart(ax, title, "latency (log scale)", "validation accuracy")
-        self.seconds, self.accuracies = seconds, accuracies
-        ax.plot(seconds, accuracies, ".", color=PALE, markersize=2, rasterized=True)
-        best: dict[str, Any] = {"color": BLUE, "marker": "o", "markersize": 4.5, "linewidth": 1.6}
-        ax.plot(seconds[front], accuracies[front], drawstyle="steps-post", **best, label="front")
-        self._ring = ring(ax, 14)
+        self._points = np.stack([seconds, accuracies], axis=1)
+        ax.plot(seconds, accuracies, ".", color=theme.PALE, ms=2, rasterized=True)
+        best: dict[str, Any] = {"marker": "o", "drawstyle": "steps-post", "label": "front"}
+        ax.plot(seconds[front], accuracies[front], color=theme.BLUE, ms=4.5, lw=1.6, **best)
+        self._ring = theme.ring(ax, 14)
         ax.set_xscale("log")
         low, high = seconds.min() / 1.15, seconds.max() * 1.15
-        ax.set_xlim(low, high)
         log_ticks(ax.xaxis, low, high, duration)
         ax.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
         floor = accuracies[front].min() - 0.05
-        ax.set_ylim(floor, accuracies.max() + 0.02)
+        ax.set(xlim=(low, high), ylim=(floor, accuracies.max() + 0.02))
         hidden = int((accuracies < floor).sum())
         place = {"transform": ax.transAxes, "ha": "right", "va": "bottom"}
         said = f"{hidden} more below" if hidden else ""
-        write(ax, 0.99, 0.02, said, fontsize=TEXT - 1, color=MUTED, **place)
+        write(ax, 0.99, 0.02, said, fontsize=TEXT - 1, color=theme.MUTED, **place)
         self.moving = [self._ring]
 
     def point_at(self, place: int) -> None:
         """Put the ring around one network."""
-        self._ring.set_data([self.seconds[place]], [self.accuracies[place]])
+        self._ring.set_data(self._points[[place]].T)
 
 
 # ---- bars ------------------------------------------------------------------------------------
 
 _PARTS = 7
-_WAITING, _COMPUTING, _MOVING = "#B8B8B8", BLUE, ORANGE
+_WAITING, _COMPUTING, _MOVING = "#B8B8B8", theme.BLUE, theme.ORANGE
 
 
 class TimeBars:
-    """A bar for each of the slowest parts of a network: its overhead, then its work.
-
-    Args:
-        ax: where to draw; its title, axes and ticks are set here.
-    """
+    """A bar for each of the slowest parts of a network: its overhead, then its work."""
 
     def __init__(self, ax: Axes) -> None:
-        places = list(range(_PARTS))
-        self._waiting = ax.barh(places, np.zeros(_PARTS), height=0.6, color=_WAITING, zorder=3)
-        self._busy = ax.barh(places, np.zeros(_PARTS), height=0.6, zorder=3)
+        places, none = range(_PARTS), np.zeros(_PARTS)
+        self._waiting = ax.barh(places, none, height=0.6, color=_WAITING, zorder=3)
+        self._busy = ax.barh(places, none, height=0.6, zorder=3)
         self._names = [write(ax, -0.04, y, "", ha="right", fontsize=10) for y in places]
         self._numbers = [write(ax, 0, y, "", ha="left", fontsize=10) for y in places]
-        ax.set_xlim(-1.7, 1.6)
-        ax.set_ylim(_PARTS + 0.7, -0.6)
+        ax.set(xlim=(-1.7, 1.6), ylim=(_PARTS + 0.7, -0.6))
         ax.set_axis_off()
         ax.set_title("Where does its time go?", fontsize=TEXT + 1, color=INK, loc="left")
         meanings = {"overhead": _WAITING, "arithmetic": _COMPUTING, "memory": _MOVING}
@@ -157,17 +122,17 @@ class TimeBars:
 
     def update(self, parts: Sequence[Profile]) -> None:
         """Show the first parts of a list, longest first."""
-        longest = parts[0].seconds
         rows = zip(self._waiting, self._busy, self._names, self._numbers, strict=True)
-        for place, (waiting, busy, name, number) in enumerate(rows):
-            part = parts[place] if place < len(parts) else None
-            spent = part.seconds / longest if part else 0.0
-            start = part.waiting / longest if part else 0.0
+        for row, part in zip_longest(rows, parts[:_PARTS]):
+            waiting, busy, name, number = row
+            start, end, hue = 0.0, 0.0, _COMPUTING
+            if part:
+                start, end = part.waiting / parts[0].seconds, part.seconds / parts[0].seconds
+                hue = _MOVING if part.memory_bound else _COMPUTING
             waiting.set_width(start)
-            hue = _MOVING if part and part.memory_bound else _COMPUTING
-            busy.set(x=start, width=spent - start, facecolor=hue)
+            busy.set(x=start, width=end - start, facecolor=hue)
             name.set_text(part_label(part) if part else "")
-            number.set(x=spent + 0.04, text=duration(part.seconds) if part else "")
+            number.set(x=end + 0.04, text=duration(part.seconds) if part else "")
 
 
 def part_label(part: Profile) -> str:
@@ -193,19 +158,15 @@ class PartBars:
     """Bars for the parts of a change, the whole below them; ``update`` moves them.
 
     The longest bar fills its side, so lengths compare within a picture; every bar bears its value.
-
-    Args:
-        ax: where to draw; its title, axes and ticks are set here.
-        parts: what the parts are called; the last one is the whole.
-        title: the question.
+    ``parts`` are their names; the last one is the whole.
     """
 
     def __init__(self, ax: Axes, parts: Sequence[str], title: str) -> None:
-        places = np.arange(len(parts))
+        places = range(len(parts))
         self._bars = ax.barh(places, np.zeros(len(parts)), height=0.62, zorder=3)
-        self._numbers = [write(ax, 0, place, "", fontsize=10) for place in range(len(parts))]
-        ax.axvline(0, color=MUTED, linewidth=1)
-        ax.axhline(len(parts) - 1.5, color="#C8C8C8", linewidth=0.8)
+        self._numbers = [write(ax, 0, place, "", fontsize=10) for place in places]
+        ax.axvline(0, color=theme.MUTED, lw=1)
+        ax.axhline(len(parts) - 1.5, color="#C8C8C8", lw=0.8)
         ax.set_yticks(places, parts, fontsize=0.95 * TEXT, color=INK)
         ax.set(xlim=(-1.55, 1.55), ylim=(len(parts) - 0.5, -0.5), xticks=[])
         ax.tick_params(length=0)
@@ -219,9 +180,9 @@ class PartBars:
         for bar, number, value in zip(self._bars, self._numbers, values, strict=True):
             length = value / longest
             bar.set(width=length, facecolor=BETTER if value > 0 else WORSE)
-            number.set_text(f"{100 * value:+.1f}".replace("-", "−") if value else "")
-            number.set_x(length + (0.04 if value >= 0 else -0.04))
-            number.set_horizontalalignment("left" if value >= 0 else "right")
+            aside, ha = (0.04, "left") if value >= 0 else (-0.04, "right")
+            said = f"{100 * value:+.1f}".replace("-", "−") if value else ""
+            number.set(text=said, x=length + aside, ha=ha)
 
 
 _STEPS = 40
@@ -230,42 +191,41 @@ _HIGHEST = 0.42
 
 
 class CosineBars:
-    """How many steps point how far uphill: bars over the cosine with the gradient, from -1 to 1.
-
-    Args:
-        ax: where to draw; its limits stay as they are made here.
-    """
+    """How many steps point how far uphill: bars over the cosine with the gradient, from -1 to 1."""
 
     def __init__(self, ax: Axes) -> None:
         self._edges = np.linspace(-1, 1, _STEPS + 1)
-        hues = [RED if left < -1e-9 else BLUE for left in self._edges[:-1]]
+        hues = [theme.RED if left < -1e-9 else theme.BLUE for left in self._edges[:-1]]
         self._bars = PolyCollection([], facecolors=hues, edgecolors="white", linewidths=0.5)
         ax.add_collection(self._bars)
-        self._mean = ax.plot([], [], color=INK, linewidth=2.2)[0]
-        box = {"boxstyle": "round,pad=0.25", "facecolor": HIGHLIGHT, "edgecolor": "none"}
-        self._said = write(ax, 0, 0.955 * _HIGHEST, "", bbox=box)
-        ax.axvline(0, color=INK, linewidth=1)
+        self._mean = ax.plot([], [], color=INK, lw=2.2)[0]
+        self._said = write(ax, 0, 0.955 * _HIGHEST, "", bbox=theme.TAG)
+        ax.axvline(0, color=INK, lw=1)
         ax.set(xlim=(-1, 1), xticks=[-1, -0.5, 0, 0.5, 1], ylim=(0, _HIGHEST))
         ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-        write(ax, -0.97, 0.83 * _HIGHEST, "← downhill", color=RED, ha="left")
-        write(ax, 0.97, 0.83 * _HIGHEST, "uphill →", color=BLUE, ha="right")
+        write(ax, -0.97, 0.83 * _HIGHEST, "← downhill", color=theme.RED, ha="left")
+        write(ax, 0.97, 0.83 * _HIGHEST, "uphill →", color=theme.BLUE, ha="right")
         self.moving = [self._bars, self._mean, self._said]
 
     def update(self, cosines: np.ndarray) -> None:
         """Show the cosines of some steps, [n]."""
         counts, _ = np.histogram(cosines, self._edges)
         shares = np.minimum(counts / len(cosines), _HIGHEST)
-        pairs = zip(self._edges[:-1], self._edges[1:], shares, strict=True)
-        self._bars.set_verts([[(a, 0), (b, 0), (b, s), (a, s)] for a, b, s in pairs])
+        sides = zip(self._edges[:-1], self._edges[1:], shares, strict=True)
+        self._bars.set_verts([_box(left, right, 0, share) for left, right, share in sides])
         mean = float(np.mean(cosines))
         self._mean.set_data([mean, mean], [0, 0.9 * _HIGHEST])
         self._said.set(text=f"mean {mean:.2f}", x=np.clip(mean, -0.82, 0.82))
 
 
+def _box(left: float, right: float, low: float, high: float) -> list[tuple[float, float]]:
+    return [(left, low), (right, low), (right, high), (left, high)]
+
+
 # ---- budgets and workers ---------------------------------------------------------------------
 
 _DEPTHS = ("#BFDCEF", "#86BBDD", "#4C97C6", "#277AB3", "#0B5C97", "#003A63", "#001F38")
-_TURNS = ("#277AB3", ORANGE, GREEN, RED, "#691D6A", MUTED)
+_TURNS = ("#277AB3", theme.ORANGE, theme.GREEN, theme.RED, "#691D6A", theme.MUTED)
 
 
 class BracketBoxes:
@@ -273,17 +233,14 @@ class BracketBoxes:
 
     A box says how many architectures are trained up to which epoch. It is as long as the epochs
     that this costs, counted in whole trainings, so the axis is the same for all of them. Darker
-    boxes are trained longer.
-
-    Args:
-        ax: where to draw; its limits stay as they are made here.
-        rows: the most brackets to show; one spends as many whole trainings at most.
+    boxes are trained longer. The axes have room for so many ``rows``; a bracket spends as many
+    whole trainings at most.
     """
 
     def __init__(self, ax: Axes, rows: int) -> None:
         chart(ax, "How Hyperband divides a budget", "whole trainings", "")
         self._widest = 1.03 * rows
-        self._light = PolyCollection([], facecolors=HIGHLIGHT, alpha=0.55)
+        self._light = PolyCollection([], facecolors=theme.HIGHLIGHT, alpha=0.55)
         self._boxes = PolyCollection([], edgecolors="white")
         ax.add_collection(self._light)
         ax.add_collection(self._boxes)
@@ -298,33 +255,24 @@ class BracketBoxes:
         """Show brackets, as of ``Hyperband.brackets``, and light one of them up."""
         whole = brackets[-1][-1].epochs
         steps = sorted({rung.epochs for rungs in brackets for rung in rungs})
-        hue_of = {
-            epochs: _DEPTHS[step * (len(_DEPTHS) - 1) // max(1, len(steps) - 1)]
-            for step, epochs in enumerate(steps)
-        }
+        last = max(1, len(steps) - 1)
         boxes, hues = [], []
+        for text in (*self._texts, *self._names):
+            text.set_text("")
         texts = iter(self._texts)
-        for row, rungs in enumerate(brackets):
-            ends = list(accumulate((rung.cost / whole for rung in rungs), initial=0.0))
-            for rung, left, right in zip(rungs, ends, ends[1:], strict=False):
-                boxes.append(_box(left, right, row, 0.36))
-                hues.append(hue_of[rung.epochs])
+        for row, (rungs, name) in enumerate(zip(brackets, self._names, strict=False)):
+            name.set_text(f"{rungs[0].archs} start")
+            right = 0.0
+            for rung in rungs:
+                left, right = right, right + rung.cost / whole
+                boxes.append(_box(left, right, row - 0.36, row + 0.36))
+                hues.append(_DEPTHS[steps.index(rung.epochs) * (len(_DEPTHS) - 1) // last])
                 said = f"{rung.archs} to {rung.epochs}"
                 fits = right - left > 0.0135 * self._widest * len(said)
                 middle = {"x": (left + right) / 2, "y": row, "color": text_on(hues[-1])}
                 next(texts).set(text=said if fits else "", **middle)
-        for text in texts:
-            text.set_text("")
-        for row, name in enumerate(self._names):
-            name.set_text(f"{brackets[row][0].archs} start" if row < len(brackets) else "")
         self._boxes.set(verts=boxes, facecolor=hues)
-        self._light.set_verts([_box(0, self._widest, pointed, 0.5)])
-
-
-def _box(left: float, right: float, row: int, half: float) -> list[tuple[float, float]]:
-    """Corners."""
-    low, high = row - half, row + half
-    return [(left, low), (right, low), (right, high), (left, high)]
+        self._light.set_verts([_box(0, self._widest, pointed - 0.5, pointed + 0.5)])
 
 
 def workers(
@@ -332,11 +280,8 @@ def workers(
 ) -> Axes:
     """Draw trials as boxes in the row of their worker; a batch has a colour of its own.
 
-    Args:
-        intervals: trials on workers, as of ``nas_lab.workflow.timeline``.
-        batch: trials that were asked for together.
-        title: what the picture asks or finds.
-        lost: the second in which a worker was killed.
+    The intervals are those of ``nas_lab.workflow.timeline``, ``batch`` trials were asked for
+    together, and ``lost`` is the second in which a worker was killed.
     """
     rows = 1 + max(interval.worker for interval in intervals)
     ax = chart(None, title, "seconds since the first trial began", "", 1.2 + 0.55 * rows)
@@ -344,16 +289,14 @@ def workers(
     for interval in intervals:
         hue = _TURNS[interval.trial // batch % len(_TURNS)]
         seconds, place = interval.ended - interval.began, (interval.worker - 0.36, 0.72)
-        edge: dict[str, Any] = {"edgecolor": "white", "linewidth": 0.8}
-        ax.broken_barh([(interval.began, seconds)], place, color=hue, **edge)
+        ax.broken_barh([(interval.began, seconds)], place, color=hue, edgecolor="white", lw=0.8)
         if seconds > 0.03 * end:
             look = {"fontsize": TEXT - 2, "color": text_on(hue)}
             middle = (interval.began + interval.ended) / 2
             write(ax, middle, interval.worker, str(interval.trial), **look)
     if lost is not None:
-        ax.axvline(lost, color=INK, linewidth=1.8, linestyle="--")
-        look = {"fontsize": TEXT - 1, "ha": "left", "va": "bottom"}
-        write(ax, lost, rows - 0.43, " killed", **look)
+        ax.axvline(lost, color=INK, lw=1.8, ls="--")
+        write(ax, lost, rows - 0.43, " killed", fontsize=TEXT - 1, ha="left", va="bottom")
     ax.set_yticks(range(rows), [f"worker {row + 1}" for row in range(rows)])
     ax.set(xlim=(0, end * 1.01), ylim=(rows - 0.4, -0.6))
     ax.grid(visible=False, axis="y")
@@ -363,23 +306,21 @@ def workers(
 def minutes(machine: Mapping[str, float], human: Mapping[str, float], *, title: str) -> Axes:
     """Draw minutes by step on a logarithmic axis: a dot for the machine, a square for a human.
 
-    Args:
-        machine, human: minutes by the name of a step, above 0; a step may be in one or in both.
-        title: what the picture asks or finds.
+    A step may be in one of the two or in both.
     """
     steps = list(dict.fromkeys([*human, *machine]))
     ax = chart(None, title, "minutes (log scale)", "", 1.4 + 0.33 * len(steps))
     for step in machine.keys() & human.keys():
         both, row = [machine[step], human[step]], steps.index(step)
-        ax.plot(both, [row, row], color=MUTED, linewidth=1, zorder=1)
+        ax.plot(both, [row, row], color=theme.MUTED, lw=1, zorder=1)
     for name, spent, hue, mark in (
         ("machine, measured here", machine, "#277AB3", "o"),
-        ("human, an estimate", human, ORANGE, "s"),
+        ("human, an estimate", human, theme.ORANGE, "s"),
     ):
         rows = [steps.index(step) for step in spent]
-        ax.plot(list(spent.values()), rows, mark, color=hue, markersize=8, label=name, zorder=2)
+        ax.plot(list(spent.values()), rows, mark, color=hue, ms=8, label=name, zorder=2)
     ax.set_xscale("log")
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     ax.set_yticks(range(len(steps)), steps)
     ax.set_ylim(len(steps) - 0.5, -0.5)
     legend(ax, loc="best", frameon=True, framealpha=0.9)

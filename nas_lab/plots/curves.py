@@ -16,23 +16,8 @@ from matplotlib.ticker import MaxNLocator
 from scipy.stats import t as student_t
 
 from nas_lab.history import History
-from nas_lab.plots.theme import (
-    INK,
-    MUTED,
-    RED,
-    TEXT,
-    WIDEST,
-    chart,
-    color,
-    decision_labels,
-    label,
-    legend,
-    legend_beside,
-    percent,
-    style,
-    whole_numbers,
-    write,
-)
+from nas_lab.plots import theme
+from nas_lab.plots.theme import INK, TEXT, chart, color, label, legend, line_look, percent, write
 from nas_lab.spaces.base import Space
 
 # ---- weights of operations -------------------------------------------------------------------
@@ -46,39 +31,32 @@ _THIN = 0.72
 class AlphaLines:
     """The weights of each edge over the steps, on axes that are kept while they change.
 
-    Args:
-        axes: one for each edge that is shown.
-        space: whose decisions are the edges, from the first one on; all have the same options.
-        steps: how many the axes have room for.
-        low, high: ends of the vertical axis.
+    The decisions of the space are the edges, from the first one on, each on axes of its own; all
+    have the same options. There is room for so many ``steps``, and for weights from ``low`` to
+    ``high``.
     """
 
     def __init__(
         self, axes: Sequence[Axes], space: Space, *, steps: int, low: float = 0.0, high: float = 1.0
     ) -> None:
         self._lines: list[list[Line2D]] = []
-        for ax, name in zip(axes, decision_labels(space), strict=False):
+        for ax, name in zip(axes, space.labels, strict=False):
             chart(ax, "", "", "")
             ax.set_title(name, fontsize=TEXT - 0.5, color=INK, loc="left", pad=3)
             ax.tick_params(labelsize=TEXT - 1.5, length=2.5, pad=2)
-            ax.set_xlim(0, max(1, steps))
-            ax.set_ylim(low, high)
-            whole_numbers(ax.xaxis, 3)
+            ax.set(xlim=(0, max(1, steps)), ylim=(low, high))
+            theme.whole_numbers(ax.xaxis, 3)
             ax.yaxis.set_major_locator(MaxNLocator(3, steps=[1, 2, 5, 10]))
-            self._lines.append([])
+            lines: list[Line2D] = []
             for place, option in enumerate(map(str, space.decisions[0].options)):
-                look = style(option, place) | {"color": color(option, place)}
+                look = line_look(option, place)
                 look["linewidth"] *= _THIN
-                name = label(option).replace("_", " ")
-                self._lines[-1] += ax.plot([], [], label=name, **look)
-        self._cursors = [ax.axvline(0, color=INK, linewidth=1.0) for ax in axes]
-        lines = [line for edge in self._lines for line in reversed(edge)]
-        self.moving: list[Artist] = [*lines, *self._cursors]
-
-    @property
-    def handles(self) -> list[Line2D]:
-        """A line for each operation, for a legend."""
-        return self._lines[0]
+                lines += ax.plot([], [], label=label(option).replace("_", " "), **look)
+            self._lines.append(lines)
+        self.handles = self._lines[0]  # for a legend
+        self._cursors = [ax.axvline(0, color=INK, lw=1.0) for ax in axes]
+        behind = [line for edge in self._lines for line in reversed(edge)]
+        self.moving: list[Artist] = [*behind, *self._cursors]
 
     def update(self, w: np.ndarray, at: int | None = None) -> None:
         """Show weights [T, D, K] after steps 1 to T, and a cursor at step ``at``."""
@@ -87,28 +65,14 @@ class AlphaLines:
             for option, line in enumerate(lines):
                 line.set_data(shown + 1, w[shown, edge, option])
         for cursor in self._cursors:
-            cursor.set_visible(bool(at))
-            cursor.set_xdata([at or 0] * 2)
+            cursor.set(visible=bool(at), xdata=[at or 0] * 2)
 
 
-def alphas(
-    space: Space,
-    w: np.ndarray,
-    *,
-    title: str = "Which operation wins on each edge?",
-    ylabel: str = "w = softmax(α)",
-) -> Figure:
+def alphas(space: Space, w: np.ndarray, *, title: str, ylabel: str = "w = softmax(α)") -> Figure:
     """Draw weights over time: a small chart for each edge, a line for each operation.
 
-    Args:
-        space: its decisions are the edges, and all have the same options.
-        w: after each step, [T, D, K]: softmax(alpha), or alpha itself.
-        title: what the picture asks or finds.
-        ylabel: what the values are.
-
-    Raises:
-        ValueError: w is not [T, D, K] of this space with at least one step, or its decisions have
-            different options.
+    ``w`` [T, D, K] is softmax(alpha) after each step, or alpha itself, as ``ylabel`` says. The
+    decisions of the space are the edges, and all have the same options.
     """
     w = np.asarray(w, dtype=float)
     if w.ndim != 3 or w.shape[1:] != space.mask.shape or not len(w):
@@ -119,8 +83,8 @@ def alphas(
     edges = w.shape[1]
     columns = 2 if edges == 4 else 3 if edges <= 12 else 4
     rows = math.ceil(edges / columns)
-    figure = plt.figure(figsize=(WIDEST, 0.95 + 1.3 * rows), layout="constrained")
-    figure.set_facecolor("white")
+    size = (theme.WIDEST, 0.95 + 1.3 * rows)
+    figure = plt.figure(figsize=size, layout="constrained", facecolor="white")
     shared = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     axes = list(shared.flat)[:edges]
     for spare in shared.flat[edges:]:
@@ -133,8 +97,7 @@ def alphas(
     figure.suptitle(title, fontsize=TEXT + 1, color=INK, x=0.01, ha="left")
     figure.supxlabel("steps of the search", fontsize=TEXT, color=INK)
     figure.supylabel(ylabel, fontsize=TEXT, color=INK)
-    look: dict[str, Any] = {"fontsize": TEXT - 1, "labelcolor": INK, "frameon": False}
-    figure.legend(handles=drawn.handles, loc="outside right center", **look)
+    legend(figure, handles=drawn.handles, loc="outside right center")
     return figure
 
 
@@ -157,13 +120,13 @@ def _thinned(steps: int) -> np.ndarray:
 
 def _reach(ax: Axes, end: int, best: float, low: float, room: float) -> None:
     """Axes for accuracies over steps or trials, with the best of the table as a line to reach."""
-    ax.set_xlim(0, max(1, end))
-    ax.set_ylim(low, best + room * (best - low))
-    whole_numbers(ax.xaxis, 6)
+    end = max(1, end)
+    ax.set(xlim=(0, end), ylim=(low, best + room * (best - low)))
+    theme.whole_numbers(ax.xaxis, 6)
     percent(ax.yaxis)
-    ax.axhline(best, color=RED, linewidth=1.2)
-    said, place = f"best of the table: {best:.1%}", {"ha": "right", "va": "bottom"}
-    write(ax, max(1, end), best, said, color=RED, fontsize=TEXT - 1, **place)
+    ax.axhline(best, color=theme.RED, lw=1.2)
+    look = {"color": theme.RED, "fontsize": TEXT - 1, "ha": "right", "va": "bottom"}
+    write(ax, end, best, f"best of the table: {best:.1%}", **look)
 
 
 def _half_on(trials: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -174,21 +137,17 @@ def _half_on(trials: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.nda
 class TruthLine:
     """The true accuracy of the architecture of every step, with a cursor, on axes that are kept.
 
-    Args:
-        ax: where to draw.
-        steps: how many the axis has room for.
-        best: the highest accuracy that there is, as a line to reach for.
-        low: the lowest that is shown.
+    The axes have room for so many ``steps``, and for accuracies from ``low`` to ``best``, the
+    highest that there is.
     """
 
     def __init__(self, ax: Axes, steps: int, best: float, low: float) -> None:
         _reach(ax, steps, best, low, 0.16)
         ax.yaxis.set_major_locator(MaxNLocator(4))
         self._low = low
-        look: dict[str, Any] = {"color": "#8A3F78", "linewidth": 1.8, "drawstyle": "steps-pre"}
-        self._line = ax.plot([], [], **look)[0]
-        self._cursor = ax.axvline(0, color=INK, linewidth=1.0)
-        self._dot = ax.plot([], [], "o", color=INK, markersize=5.5, clip_on=False)[0]
+        self._line = ax.plot([], [], color="#8A3F78", lw=1.8, drawstyle="steps-pre")[0]
+        self._cursor = ax.axvline(0, color=INK, lw=1.0)
+        self._dot = ax.plot([], [], "o", color=INK, ms=5.5, clip_on=False)[0]
         self.moving = [self._line, self._cursor, self._dot]
 
     def update(self, accuracies: np.ndarray, at: int = 0) -> None:
@@ -203,24 +162,18 @@ class TruthLine:
 class RaceLines:
     """Best score so far by trials, a line for each search, and a dot for each single trial.
 
-    Args:
-        ax: where to draw; its limits stay as they are made here.
-        names: of the searches; lines that stay empty are in the legend too.
-        trials: how many the axis has room for.
-        best: the highest score that there is, as a line to reach for.
-        low: the lowest score that is shown.
+    The axes have room for so many ``trials``, and for scores from ``low`` to ``best``, the highest
+    that there is. Searches without a score yet are in the legend too.
     """
 
     def __init__(
         self, ax: Axes, names: Sequence[str], trials: int, best: float, low: float
     ) -> None:
         _reach(ax, trials, best, low, 0.1)
-        dots: dict[str, Any] = {"marker": "o", "markersize": 3.5, "mew": 0, "linestyle": "none"}
-        self._dots = {n: ax.plot([], [], color=color(n), alpha=0.35, **dots)[0] for n in names}
-        step = {"drawstyle": "steps-post"}
-        self._lines = {
-            n: ax.plot([], [], color=color(n), label=label(n), **style(n) | step)[0] for n in names
-        }
+        dots: dict[str, Any] = {"ms": 3.5, "mew": 0, "alpha": 0.35}
+        self._dots = {n: ax.plot([], [], "o", color=color(n), **dots)[0] for n in names}
+        step: dict[str, Any] = {"drawstyle": "steps-post"}
+        self._lines = {n: ax.plot([], [], label=label(n), **line_look(n), **step)[0] for n in names}
         columns = len(names) if len(names) < 4 else 2
         place: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.16)}
         legend(ax, ncols=columns, handlelength=2.4, columnspacing=1.2, **place)
@@ -238,40 +191,33 @@ class RaceLines:
 def incumbent(curves: Mapping[str, History | np.ndarray], ax: Axes | None = None) -> Axes:
     """Draw the best score so far against the number of trials, a line for each search.
 
-    Args:
-        curves: from a label, such as the name of a strategy, to a ``History`` or to an array of
-            scores, [trials] or [seeds, trials].
-        ax: where to draw; None makes a new figure.
-
-    One search with one seed shows its single trials as dots. Several seeds are drawn as their
-    mean, in a band that holds the true mean with 95 % confidence (Student's t).
+    ``curves`` leads from a label, such as the name of a strategy, to a ``History`` or to scores
+    [trials] or [seeds, trials]. One search with one seed shows its single trials as dots. Several
+    seeds are drawn as their mean, in a band that holds the true mean with 95 % confidence
+    (Student's t).
     """
     alone = len(curves) == 1
-    question = (
-        "How good is the best network so far?" if alone else "Which search is better, and when?"
-    )
-    ax = chart(ax, question, "trials", "validation accuracy")
+    questions = ("Which search is better, and when?", "How good is the best network so far?")
+    ax = chart(ax, questions[alone], "trials", "validation accuracy")
     ends = {}
     for place, (name, given) in enumerate(curves.items()):
-        scores, hue = _scores(given), color(name, place)
+        scores, look = _scores(given), line_look(name, place)
         best = np.fmax.accumulate(scores, axis=1)
         mean, seeds = best.mean(axis=0), len(best)
         trials = np.arange(1, len(mean) + 1)
         if alone and seeds == 1:
-            ax.plot(trials, scores[0], "o", color=hue, alpha=0.35, markersize=5)
+            ax.plot(trials, scores[0], "o", color=look["color"], alpha=0.35, ms=5)
         said = label(name) + (f" (mean of {seeds} seeds)" if seeds > 1 else "")
-        look = style(name, place) | {"color": hue, "drawstyle": "steps-post"}
-        (line,) = ax.plot(*_half_on(trials, mean), label=said, **look)
+        (line,) = ax.plot(*_half_on(trials, mean), label=said, drawstyle="steps-post", **look)
         if seeds > 1:
             error = best.std(axis=0, ddof=1) / math.sqrt(seeds)
             half = student_t.ppf(0.975, seeds - 1) * error
             (x, low), (_, high) = _half_on(trials, mean - half), _half_on(trials, mean + half)
-            ax.fill_between(x, low, high, step="post", alpha=0.2, linewidth=0, color=hue)
+            ax.fill_between(x, low, high, step="post", alpha=0.2, lw=0, color=look["color"])
         ends[line] = mean[-1]
-    whole_numbers(ax.xaxis, 9)
+    theme.whole_numbers(ax.xaxis, 9)
     accuracy_axis(ax, 0.12 if alone else 0.0)
-    handles = sorted(ends, key=lambda line: -ends[line])
-    framed_legend(ax, handles=handles)
+    framed_legend(ax, handles=sorted(ends, key=lambda line: -ends[line]))
     return ax
 
 
@@ -302,31 +248,27 @@ def medians(
     x: Sequence[float],
     lines: Mapping[str, np.ndarray],
     *,
-    title: str,
-    xlabel: str,
-    ylabel: str,
     reference: tuple[float, str] | None = None,
     low: float | None = None,
+    **names: Any,
 ) -> Axes:
     """Draw medians over seeds as thick lines, and single seeds as thin ones.
 
     Args:
         x: places of the values, [T].
         lines: from a name to shares in [0, 1], [S, T].
-        title: what the picture asks or finds.
-        xlabel, ylabel: what is on the axes.
         reference: a share to compare with, and its name.
         low: the lowest share that has room; None takes all.
+        names: ``title``, ``xlabel`` and ``ylabel``.
     """
-    ax = chart(None, title, xlabel, ylabel)
+    ax = chart(None, **names)
     for place, (name, values) in enumerate(lines.items()):
-        hue = color(name, place)
-        ax.plot(x, np.median(values, axis=0), color=hue, label=label(name), **style(name, place))
-        ax.plot(x, values.T, color=hue, alpha=0.45, linewidth=0.8)
+        ax.plot(x, np.median(values, axis=0), label=label(name), **line_look(name, place))
+        ax.plot(x, values.T, color=color(name, place), alpha=0.45, lw=0.8)
     if reference is not None:
         share, text = reference
-        ax.axhline(share, color=MUTED, linestyle=":", linewidth=1.4, label=text)
+        ax.axhline(share, color=theme.MUTED, ls=":", lw=1.4, label=text)
     ax.set_ylim(bottom=low)
     percent(ax.yaxis)
-    legend_beside(ax)
+    theme.legend_beside(ax)
     return ax

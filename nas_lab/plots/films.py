@@ -12,7 +12,7 @@ import html
 import io
 import shutil
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 
@@ -32,28 +32,14 @@ def save_film(
     """Save pictures as a film of at most 2 MB; the suffix decides the kind.
 
     ``.gif`` goes anywhere, and plays in a loop. ``.html`` is a page without anything from
-    outside, with play, pause and a slider. ``.mp4`` needs the program ffmpeg.
+    outside, with play, pause and a slider; ``alt`` says what it shows, for those who cannot see
+    it. ``.mp4`` needs the program ffmpeg.
 
-    Args:
-        pictures: all of one size. A sequence may draw each when it is asked for it: only copies
-            of few colours are kept.
-        path: where to; its suffix is .gif, .html or .mp4.
-        seconds: how long the film is.
-        alt: what it shows, for those who cannot see it; of the page.
-
-    Returns:
-        The path.
-
-    Raises:
-        ValueError: another suffix, no picture, or it cannot be made small enough.
-        RuntimeError: an .mp4 without ffmpeg, or ffmpeg failed.
+    All pictures have one size. A sequence may draw each when it is asked for it: only copies of
+    few colours are kept.
     """
     path = Path(path)
-    makers: dict[str, Callable[[Sequence[Image.Image], float, str], bytes]] = {
-        ".gif": _gif,
-        ".html": _page,
-        ".mp4": _video,
-    }
+    makers = {".gif": _gif, ".html": _page, ".mp4": _video}
     if path.suffix not in makers:
         raise ValueError(f"{path.name}: films are .gif, .html or .mp4")
     if path.suffix == ".mp4" and not shutil.which("ffmpeg"):

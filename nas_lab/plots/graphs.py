@@ -23,32 +23,15 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Patch, PathPatch
 from matplotlib.path import Path
 
-from nas_lab.plots.theme import (
-    HIGHLIGHT,
-    INK,
-    TEXT,
-    canvas,
-    color,
-    label,
-    legend,
-    style,
-    text_on,
-    write,
-)
+from nas_lab.plots import theme
+from nas_lab.plots.theme import INK, TEXT, canvas, color, label, legend, text_on, write
 from nas_lab.spaces.base import Arch, Skeleton, Space
-from nas_lab.spaces.cells import (
-    CELLS_DARTS,
-    EDGES_201,
-    EDGES_DARTS,
-    NODES_201,
-    STATES_DARTS,
-    Darts,
-    NasBench201,
-)
+from nas_lab.spaces.cells import CELLS_DARTS, NODES_201, STATES_DARTS, Darts, NasBench201
 from nas_lab.spaces.chains import path_graph
 
 Point = tuple[float, float]
 Box = tuple[float, float, float, float]
+Edge = tuple[int, int]
 
 # ---- drawing ---------------------------------------------------------------------------------
 
@@ -57,19 +40,15 @@ _BOX, _CIRCLE = (0.68, 0.36), (0.38, 0.38)
 
 @dataclass
 class _Graph:
-    """A graph as it is drawn, in inches.
+    """A graph as it is drawn, in inches."""
 
-    Attributes:
-        box: what it covers (left, bottom, right, top).
-        nodes: centre, size, text and kind; a node of the kind "add" is a circle.
-        edges: course, operation, and where the operation is written, if it is.
-        texts: titles, by the place of their lower left corner.
-    """
-
-    box: Box
+    box: Box  # what it covers (left, bottom, right, top)
     nodes: list[tuple[Point, Point, str, str]] = field(default_factory=list)
+    """Centre, size, text and kind; a node of the kind "add" is a circle."""
     edges: list[tuple[Path, str, Point | None]] = field(default_factory=list)
+    """Course, operation, and where the operation is written, if it is."""
     texts: dict[Point, str] = field(default_factory=dict)
+    """Titles, by the place of their lower left corner."""
 
 
 def _draw(graph: _Graph, ax: Axes | None, pointed: int | None = None) -> Axes:
@@ -79,8 +58,8 @@ def _draw(graph: _Graph, ax: Axes | None, pointed: int | None = None) -> Axes:
         _node(ax, *node, scale)
     for i, (path, operation, spot) in enumerate(graph.edges):
         if i == pointed:
-            look = {"edgecolor": HIGHLIGHT, "linewidth": 11 * scale, "capstyle": "round"}
-            ax.add_artist(PathPatch(path, fill=False, zorder=1, **look))
+            behind = PathPatch(path, fill=False, capstyle="round", zorder=1)
+            ax.add_artist(behind).set(edgecolor=theme.HIGHLIGHT, linewidth=11 * scale)
         _arrow(ax, path, operation, scale)
         if spot and (operation != "none" or i == pointed):
             _pill(ax, spot, label(operation), color(operation), scale, i == pointed)
@@ -96,26 +75,25 @@ def _node(ax: Axes, center: Point, size: Point, text: str, kind: str, scale: flo
     patch = FancyBboxPatch((x - width / 2, y - height / 2), width, height, boxstyle=shape, zorder=4)
     patch.set(facecolor=fill, edgecolor=INK, linewidth=1.1 * scale)
     ax.add_artist(patch)
-    middle = {"va": "center"} if "\n" in text else {}
-    ink, font = text_on(fill), 0.95 * TEXT * scale
-    return [patch, write(ax, x, y, text, fontsize=font, color=ink, zorder=5, **middle)]
+    va = "center" if "\n" in text else "center_baseline"
+    look = {"fontsize": 0.95 * TEXT * scale, "color": text_on(fill), "va": va, "zorder": 5}
+    return [patch, write(ax, x, y, text, **look)]
 
 
 def _arrow(ax: Axes, path: Path, operation: str, scale: float) -> Artist:
     """An arrow in the style of an operation; a faint line without a head for 'none'."""
-    look = style(operation)
-    look["linewidth"] *= scale
+    look = theme.line_look(operation)
+    size = (9 + 1.3 * look["linewidth"]) * scale
+    look |= {"linewidth": look["linewidth"] * scale, "joinstyle": "miter", "zorder": 2}
     head = "-" if operation == "none" else "-|>,head_length=0.5,head_width=0.28"
-    size = (9 + 1.3 * style(operation)["linewidth"]) * scale
-    drawn = {"color": color(operation), "joinstyle": "miter", "zorder": 2, **look}
-    return ax.add_artist(FancyArrowPatch(path=path, arrowstyle=head, mutation_scale=size, **drawn))
+    return ax.add_artist(FancyArrowPatch(path=path, arrowstyle=head, mutation_scale=size, **look))
 
 
 def _pill(ax: Axes, at: Point, text: str, fill: Any, scale: float, pointed: bool = False) -> Any:
     """A text on its colour, in the middle of its edge."""
     edge, width = (INK, 2.4) if pointed else ("white", 1.2)
-    frame = {"boxstyle": "round,pad=0.28,rounding_size=0.5", "facecolor": fill, "edgecolor": edge}
-    frame |= {"linewidth": width * scale}
+    shape = "round,pad=0.28,rounding_size=0.5"
+    frame = {"boxstyle": shape, "fc": fill, "ec": edge, "lw": width * scale}
     font, ink = 0.95 * TEXT * scale, text_on(fill)
     return write(ax, *at, text, bbox=frame, fontsize=font, color=ink, zorder=6)
 
@@ -141,29 +119,21 @@ _POINTS = 32
 
 @dataclass(frozen=True)
 class _Row:
-    """Nodes in a row with an arc for each edge, in inches.
-
-    Attributes:
-        labels: of the nodes, from left to right; those in ``ends`` are boxes, others circles.
-        x: places of the nodes.
-        ends: nodes that are boxes.
-        rises: how far the middle of an edge is above the row; no two edges cross.
-        ribbon: width of an edge whose weights add up to one.
-    """
+    """Nodes in a row with an arc for each edge, in inches."""
 
     labels: tuple[str, ...]
-    x: tuple[float, ...]
-    ends: tuple[int, ...]
-    rises: Mapping[tuple[int, int], float]
-    ribbon: float
+    x: tuple[float, ...]  # from left to right
+    ends: tuple[int, ...]  # nodes that are boxes; the others are circles
+    rises: Mapping[Edge, float]  # of an edge's middle above the row; no two edges cross
+    ribbon: float = 0.0  # width of an edge whose weights add up to one
 
     @property
     def box(self) -> Box:
         """What nodes, arcs and names cover."""
-        rises = self.rises.values()
-        return (self.x[0] - 0.42, min(rises) - 0.21, self.x[-1] + 0.42, max(rises) + 0.18)
+        low, high = min(self.rises.values()), max(self.rises.values())
+        return (self.x[0] - 0.42, low - 0.21, self.x[-1] + 0.42, high + 0.18)
 
-    def curve(self, edge: tuple[int, int]) -> np.ndarray:
+    def curve(self, edge: Edge) -> np.ndarray:
         """Points [P, 2] of a quadratic Bezier curve, evenly apart, from rim to rim."""
         start, end = (self.x[node] for node in edge)
         corner = (start + end) / 2, 2 * self.rises[edge]
@@ -181,7 +151,7 @@ class _Row:
             return np.all(away < np.array(_BOX) / 2 + margin, axis=1)
         return np.linalg.norm(away, axis=1) < _CIRCLE[0] / 2 + margin
 
-    def graph(self, operations: Mapping[tuple[int, int], str]) -> _Graph:
+    def graph(self, operations: Mapping[Edge, str]) -> _Graph:
         """The row with an operation on each of the edges that are given."""
         graph = _Graph(self.box)
         for node, (x, text) in enumerate(zip(self.x, self.labels, strict=True)):
@@ -195,39 +165,29 @@ class _Row:
         return graph
 
 
-_ROW_201 = _Row(
-    labels=NODES_201,
-    x=(0.0, 1.78, 3.36, 5.14),
-    ends=(0, 3),
-    rises=dict(zip(EDGES_201, (0.0, 0.52, 0.0, 1.02, -0.52, 0.0), strict=True)),
-    ribbon=0.22,
-)
-_ROW_DARTS = _Row(
-    labels=STATES_DARTS,
-    x=(0.0, 1.1, 2.2, 3.3, 4.4, 5.5),
-    ends=(0, 1),
-    rises={
-        (a, b): (0.0 if b == a + 1 else (0.3 if a == 0 else -0.3) * (b - a - 0.35))
-        for a, b in EDGES_DARTS
-    },
-    ribbon=0.17,
-)
+_RISES_201 = {(0, 1): 0.0, (0, 2): 0.52, (1, 2): 0.0, (0, 3): 1.02, (1, 3): -0.52, (2, 3): 0.0}
+_ROW_201 = _Row(NODES_201, (0.0, 1.78, 3.36, 5.14), (0, 3), _RISES_201, ribbon=0.22)
+_RISES_DARTS = {
+    (a, b): 0.0 if b == a + 1 else (0.3 if a == 0 else -0.3) * (b - a - 0.35)
+    for b in range(2, 6)
+    for a in range(b)
+}
+_ROW_DARTS = _Row(STATES_DARTS, (0.0, 1.1, 2.2, 3.3, 4.4, 5.5), (0, 1), _RISES_DARTS, ribbon=0.17)
 
 
 def _cell_201(graph: networkx.DiGraph, *, low: bool = False) -> _Graph:
     """The cell of NAS-Bench-201; ``low`` arcs are as low as the operations that are there allow."""
-    operations = dict.fromkeys(EDGES_201, "none")
+    operations = dict.fromkeys(_RISES_201, "none")
     operations |= {edge: graph.edges[edge]["operation"] for edge in graph.edges}
     if not low:
         return _ROW_201.graph(operations)
     inner, under, outer = (edge in graph.edges for edge in ((0, 2), (1, 3), (0, 3)))
     first, second = 0.46 if inner else 0.32, -0.46 if under else -0.38
-    rises = {(0, 2): first, (1, 3): second}
-    rises[0, 3] = first + (0.38 if outer else 0.3 if inner else 0.24)
-    row = _Row(NODES_201, _ROW_201.x, _ROW_201.ends, {**_ROW_201.rises, **rises}, 0)
-    drawn = row.graph(operations)
-    left, _, right, _ = row.box  # half a name, or half a line, beyond its outer arcs
-    bottom, top = second - (0.16 if under else 0.04), rises[0, 3] + (0.16 if outer else 0.04)
+    third = first + (0.38 if outer else 0.3 if inner else 0.24)
+    rises = {**_RISES_201, (0, 2): first, (1, 3): second, (0, 3): third}
+    drawn = _Row(NODES_201, _ROW_201.x, _ROW_201.ends, rises).graph(operations)
+    left, _, right, _ = drawn.box  # half a name, or half a line, beyond its outer arcs
+    bottom, top = second - (0.16 if under else 0.04), third + (0.16 if outer else 0.04)
     drawn.box = (left, bottom, right, top)
     return drawn
 
@@ -249,13 +209,21 @@ def _cells_darts(graph: networkx.DiGraph) -> _Graph:
     passes over other nodes has a level of its own, the higher the further it goes; so no edge
     runs through a name.
     """
-    right = _FIRST + 4 * _PITCH + 0.76
-    drawn = _Graph((-0.05, -4 * _HEIGHT - 0.5, right, 0))
+    drawn = _Graph((-0.05, -4 * _HEIGHT - 0.5, _FIRST + 4 * _PITCH + 0.76, 0))
+    end = _x_darts(6)
     for number, (cell, title) in enumerate(zip(CELLS_DARTS, ("normal", "reduction"), strict=True)):
         y = -0.25 - _HEIGHT - number * (2 * _HEIGHT + 0.22)
         drawn.texts[0, y + _HEIGHT + 0.03] = f"{title} cell"
-        for state in range(7):
-            _state_darts(drawn, state, y)
+        for name, above in (("cell k−2", 0.5), ("cell k−1", -0.5)):
+            drawn.nodes.append(((_INPUT[0] / 2, y + above), _INPUT, name, "image"))
+        drawn.nodes.append(((end, y), _BOX, "output", "output"))
+        for node in range(2, 6):  # and its way to the output
+            x, under = _x_darts(node), y - _HEIGHT + 0.1
+            drawn.nodes.append(((x, y), _CIRCLE, STATES_DARTS[node], "add"))
+            way = [(x, y - _RADIUS), (x, under), (end, under), (end, y - _BOX[1] / 2)]
+            if node == 5:
+                way = [(x + _RADIUS, y), (end - _BOX[0] / 2, y)]
+            drawn.edges.append((_rounded(way), "concat", None))
         for node in range(2, 6):
             lower, upper = sorted(source for _, source in graph.predecessors((cell, node)))[::-1]
             sides = {upper: 1, lower: -1} if upper != 1 else {upper: -1, lower: 1}
@@ -269,21 +237,6 @@ def _cells_darts(graph: networkx.DiGraph) -> _Graph:
 
 def _x_darts(node: int) -> float:
     return _FIRST + _PITCH * (node - 2) + (_SUM if node < 6 else 0.38)
-
-
-def _state_darts(drawn: _Graph, state: int, y: float) -> None:
-    """An input, a node with its way to the output, or the output."""
-    if state < 2:
-        center = (_INPUT[0] / 2, y + 0.5 * (1 - 2 * state))
-        drawn.nodes.append((center, _INPUT, ("cell k−2", "cell k−1")[state], "image"))
-    elif state < 6:
-        x, end, under = _x_darts(state), _x_darts(6), y - _HEIGHT + 0.1
-        drawn.nodes.append(((x, y), _CIRCLE, str(state - 2), "add"))
-        around = [(x, y - _RADIUS), (x, under), (end, under), (end, y - _BOX[1] / 2)]
-        way = around if state < 5 else [(x + _RADIUS, y), (end - _BOX[0] / 2, y)]
-        drawn.edges.append((_rounded(way), "concat", None))
-    else:
-        drawn.nodes.append(((_x_darts(6), y), _BOX, "output", "output"))
 
 
 def _course_darts(source: int, node: int, side: int) -> tuple[list[Point], Point]:
@@ -313,26 +266,24 @@ def _chain(graph: networkx.DiGraph) -> _Graph:
 
     Arcs above the boxes lead to a layer further on, arcs below to the output.
     """
-    place = {node: i for i, node in enumerate(graph)}
-    edges = sorted((place[a], place[b]) for a, b in graph.edges)
-    per_row = math.ceil(len(place) / math.ceil(len(place) / _PER_ROW))
-    half = _LAYER[1] / 2
+    edges = sorted(networkx.convert_node_labels_to_integers(graph).edges)
+    n, half = len(graph), _LAYER[1] / 2
+    per_row = math.ceil(n / math.ceil(n / _PER_ROW))
 
-    def side(edge: tuple[int, int]) -> int:
-        return 0 if edge[1] == edge[0] + 1 else -1 if edge[1] == len(place) - 1 else 1
+    def side(edge: Edge) -> int:
+        return 0 if edge[1] == edge[0] + 1 else -1 if edge[1] == n - 1 else 1
 
-    def rise(edge: tuple[int, int]) -> float:
+    def rise(edge: Edge) -> float:
         return 0.14 + 0.16 * (edge[1] - edge[0] - 1)
 
     rows, y = [], 0.0
     arcs = [e for e in edges if side(e) and e[0] // per_row == e[1] // per_row]
-    for row in range(math.ceil(len(place) / per_row)):
-        inside = [e for e in arcs if e[0] // per_row == row]
-        above = max((rise(e) for e in inside if side(e) > 0), default=0.0)
-        below = max((rise(e) for e in inside if side(e) < 0), default=0.0)
+    for row in range(math.ceil(n / per_row)):
+        here = [e for e in arcs if e[0] // per_row == row]
+        above, below = (max((rise(e) for e in here if side(e) == s), default=0.0) for s in (1, -1))
         rows.append(y - above - half)
         y = rows[-1] - half - below - 0.45
-    at = [(i % per_row * _STEP, rows[i // per_row]) for i in place.values()]
+    at = [(i % per_row * _STEP, rows[i // per_row]) for i in range(n)]
     right = (per_row - 1) * _STEP + _LAYER[0] / 2 + 0.05
     drawn = _Graph((-_LAYER[0] / 2 - 0.05, y + 0.4, right, 0.05))
     for look, center in zip(graph.nodes.values(), at, strict=True):
@@ -378,14 +329,8 @@ def architecture(
 ) -> Axes:
     """Draw an architecture of any space as a graph.
 
-    Args:
-        space: what the architecture is of.
-        arch: the architecture.
-        ax: where to draw; None makes a new figure.
-        highlight: in NAS-Bench-201, the edge to point at, by its place in ``arch``.
-
     In a cell of NAS-Bench-201, an edge whose operation is 'none' gives nothing; it is a faint
-    dotted line.
+    dotted line. There ``highlight`` is the edge to point at, by its place in ``arch``.
     """
     graph = space.graph(arch)
     if isinstance(space, NasBench201):
@@ -397,10 +342,6 @@ def skeleton(around: Skeleton, ax: Axes | None = None) -> Axes:
     """Draw the fixed network around a cell of NAS-Bench-201; the searched cells stand out.
 
     A box says what it does and the channels and size of what it gives.
-
-    Args:
-        around: the skeleton.
-        ax: where to draw; None makes a new figure.
     """
     channels, size = around.channels, -(-around.resolution // around.stem_stride)
     layers = [(f"stem {channels}x{size}x{size}", "conv")]
@@ -416,16 +357,7 @@ def skeleton(around: Skeleton, ax: Axes | None = None) -> Axes:
 
 
 def cells(space: Space, archs: Sequence[Arch], titles: Sequence[str]) -> Figure:
-    """Draw several cells of NAS-Bench-201, one below the other, each under its title.
-
-    Args:
-        space: ``spaces.nasbench201()``.
-        archs: the architectures.
-        titles: a title for each.
-
-    Raises:
-        ValueError: there is no cell, or not a title for each.
-    """
+    """Draw several cells of NAS-Bench-201, one below the other, each under its title."""
     if not archs or len(archs) != len(titles):
         raise ValueError(f"{len(archs)} cells and {len(titles)} titles: give a title for each cell")
     graphs = [_cell_201(space.graph(arch), low=True) for arch in archs]
@@ -454,15 +386,8 @@ class MixedCell:
     Each edge is a ribbon with a stripe for each operation, in its colour and as wide as its
     weight. 'none' gives nothing, so it has no stripe: the edge gets thinner. In NAS-Bench-201, a
     label names the operation with the largest weight of the edge. Edges that the derived
-    architecture leaves out are pale.
-
-    Args:
-        ax: where to draw.
-        space: ``spaces.nasbench201()`` or ``spaces.darts()``.
-        cell: ``"normal"`` or ``"reduce"`` for ``spaces.darts()``.
-
-    Raises:
-        TypeError: a space without cells.
+    architecture leaves out are pale. Of ``spaces.darts()`` it is the ``"normal"`` or the
+    ``"reduce"`` cell.
     """
 
     def __init__(self, ax: Axes, space: Space, cell: str = "normal") -> None:
@@ -486,17 +411,12 @@ class MixedCell:
             above.append(_arrow(ax, Path([*curve[-2:-1], last]), "concat", scale))
         for node in self.row.graph({}).nodes:
             above += _node(ax, *node, scale)
-        places = [curve[_POINTS // 2 - 1].tolist() for curve in self._curves]
-        named = places if self.row is _ROW_201 else []
-        self._names = [_pill(ax, (x, y), "", "white", 0.95 * scale) for x, y in named]
+        middles = self._curves[:, _POINTS // 2 - 1].tolist() if self.row is _ROW_201 else []
+        self._names = [_pill(ax, (x, y), "", "white", 0.95 * scale) for x, y in middles]
         self.moving: list[Artist] = [self._ribbons, *above, *self._names]  # back to front
 
     def update(self, w: np.ndarray, arch: Arch | None = None) -> None:
-        """Show weights [D, K]; edges with 'none' in ``arch`` are pale, None leaves none out.
-
-        Raises:
-            ValueError: ``w`` has another shape.
-        """
+        """Show weights [D, K]; edges with 'none' in ``arch`` are pale, None leaves none out."""
         weights = np.clip(np.asarray(w, dtype=float), 0, None)
         if weights.shape != self._shape:
             raise ValueError(f"w has shape {weights.shape}; the space's is {self._shape}")
@@ -507,11 +427,8 @@ class MixedCell:
         self._ribbons.set(verts=list(self._stripes(shown)), facecolor=tints.reshape(-1, 3))
         for name, row, hues in zip(self._names, shown, tints, strict=bool(self._names)):
             best = int(row.argmax())
-            name.set(
-                visible=row.max() > row.min(),
-                text=f"{label(self.operations[best])} {row[best]:.2f}",
-                color=text_on(hues[best]),
-            )
+            said = f"{label(self.operations[best])} {row[best]:.2f}"
+            name.set(visible=row.max() > row.min(), text=said, color=text_on(hues[best]))
             name.get_bbox_patch().set_facecolor(hues[best])
 
     def _stripes(self, w: np.ndarray) -> np.ndarray:
@@ -519,29 +436,18 @@ class MixedCell:
         widths = w * self.row.ribbon
         widths[:, [op == "none" for op in self.operations]] = 0
         upper = np.cumsum(widths, axis=1) - widths.sum(axis=1, keepdims=True) / 2
-        sides = [
-            self._curves[:, None] + offset[:, :, None, None] * self._normals[:, None]
-            for offset in (upper - widths, upper)
-        ]
-        outline = np.concatenate([sides[0], sides[1][:, :, ::-1]], axis=2)
+        offsets = np.stack([upper - widths, upper])[..., None, None]
+        below, above = self._curves[:, None] + offsets * self._normals[:, None]
+        outline = np.concatenate([below, above[:, :, ::-1]], axis=2)
         return outline.reshape(-1, 2 * _POINTS, 2)
 
 
-def mixed_cell(space: Space, w: np.ndarray, ax: Axes | None = None, *, title: str = "") -> Axes:
-    """Draw a cell whose edges are mixtures, each operation as wide as its weight.
+def mixed_cell(space: Space, w: np.ndarray, *, title: str = "") -> Axes:
+    """Draw a cell whose edges are mixtures, each operation as wide as its weight in ``w`` [D, K].
 
-    Args:
-        space: ``spaces.nasbench201()``, or ``spaces.darts()`` for its normal cell.
-        w: weights [D, K], such as softmax(alpha).
-        ax: where to draw; None makes a new figure.
-        title: what the picture asks or finds.
-
-    Raises:
-        TypeError: a space without cells.
-        ValueError: w has another shape.
+    Of ``spaces.darts()`` it is the normal cell.
     """
-    if ax is None:
-        ax, _ = canvas(None, (_ROW_DARTS if isinstance(space, Darts) else _ROW_201).box)
+    ax, _ = canvas(None, (_ROW_DARTS if isinstance(space, Darts) else _ROW_201).box)
     MixedCell(ax, space).update(w)
     ax.set_title(title, fontsize=TEXT + 1, color=INK, loc="left")
     operation_key(ax, space)
@@ -552,6 +458,6 @@ def operation_key(ax: Axes, space: Space) -> None:
     """A legend below the axes: the colour of each operation that gives something."""
     names = [str(op) for op in space.decisions[0].options if op != "none"]
     patches = [Patch(facecolor=color(name), label=label(name)) for name in names]
-    place: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, 0.02)}
-    width = {"handlelength": 1.2, "columnspacing": 1.0, "handletextpad": 0.5}
-    legend(ax, handles=patches, ncols=len(names), **place, **width)
+    look: dict[str, Any] = {"handlelength": 1.2, "columnspacing": 1.0, "handletextpad": 0.5}
+    look |= {"loc": "upper center", "bbox_to_anchor": (0.5, 0.02), "ncols": len(names)}
+    legend(ax, handles=patches, **look)

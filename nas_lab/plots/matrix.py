@@ -11,37 +11,22 @@ from matplotlib.collections import PolyCollection
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.patches import Rectangle
 
-from nas_lab.plots.theme import (
-    HIGHLIGHT,
-    INK,
-    MUTED,
-    TEXT,
-    canvas,
-    color,
-    decision_labels,
-    label,
-    new_axes,
-    text_on,
-    write,
-)
+from nas_lab.plots import theme
+from nas_lab.plots.theme import TEXT, canvas, color, label, new_axes, text_on, write
 from nas_lab.spaces.base import Arch, Space
 
-_LIGHT, _GRID = "#FFFFFF", "#C8C8C8"
+_GRID = "#C8C8C8"
 WORSE, BETTER = "#BD4400", "#277AB3"
-_SIGNED = LinearSegmentedColormap.from_list("worse-better", [WORSE, _LIGHT, BETTER])
-_SHARE = LinearSegmentedColormap.from_list("share", [_LIGHT, "#004C85"])
+_SIGNED = LinearSegmentedColormap.from_list("worse-better", [WORSE, "#FFFFFF", BETTER])
+_SHARE = LinearSegmentedColormap.from_list("share", ["#FFFFFF", "#004C85"])
 _NUMBERED = 0.05
 """Least probability that a policy writes into its field."""
 
 
 class _Fields:
-    """A coloured field with a text for each entry of a mask, in rows and columns.
+    """A coloured field with a text for each entry of a mask [D, K], in rows and columns.
 
-    Args:
-        ax: where to draw.
-        mask: which entries exist, [D, K].
-        size: width and height of a field; a negative height puts the first row on top.
-        font: points of the texts.
+    ``size`` is width and height of a field; a negative height puts the first row on top.
     """
 
     def __init__(self, ax: Axes, mask: np.ndarray, size: Any = (1.0, 1.0), font: float = TEXT):
@@ -62,10 +47,9 @@ class _Fields:
 
 def _name_sides(ax: Axes, rows: Sequence[str], columns: Sequence[str], font: float) -> None:
     """Limits and names of an axes whose fields are as long as one."""
-    ax.set_xlim(0, len(columns))
-    ax.set_ylim(len(rows), 0)
-    ax.set_xticks(np.arange(len(columns)) + 0.5, columns, fontsize=font, color=INK)
-    ax.set_yticks(np.arange(len(rows)) + 0.5, rows, fontsize=font, color=INK)
+    ax.set(xlim=(0, len(columns)), ylim=(len(rows), 0))
+    ax.set_xticks(np.arange(len(columns)) + 0.5, columns, fontsize=font, color=theme.INK)
+    ax.set_yticks(np.arange(len(rows)) + 0.5, rows, fontsize=font, color=theme.INK)
     ax.tick_params(length=0)
     ax.grid(visible=False)
     ax.spines[:].set_visible(False)
@@ -74,15 +58,15 @@ def _name_sides(ax: Axes, rows: Sequence[str], columns: Sequence[str], font: flo
 def one_hot(space: Space, arch: Any, ax: Axes | None = None, highlight: int | None = None) -> Axes:
     """Draw ``w[D, K]``: how much of each option (column) each decision (row) takes.
 
+    Entries that stand for no option are left out. Where all decisions have the same options,
+    these name the columns; elsewhere each entry bears its option.
+
     Args:
         space: where the decisions come from.
         arch: an architecture, or ``w`` itself: an array [D, K] with entries in [0, 1], such as
             the probabilities of a controller.
         ax: where to draw; None makes a new figure.
         highlight: the row to point at.
-
-    Entries that stand for no option are left out. Where all decisions have the same options,
-    these name the columns; elsewhere each entry bears its option.
     """
     w = np.asarray(arch, dtype=float)
     w = w if w.ndim == 2 else np.asarray(space.one_hot(arch), dtype=float)
@@ -90,8 +74,7 @@ def one_hot(space: Space, arch: Any, ax: Axes | None = None, highlight: int | No
         raise ValueError(f"w of {space.name} has shape {space.mask.shape}, this one {w.shape}")
     rows, columns = w.shape
     same = len({decision.options for decision in space.decisions}) == 1
-    names = decision_labels(space)
-    side = 0.085 * max(map(len, names)) + 0.12
+    side = 0.085 * max(map(len, space.labels)) + 0.12
     plain = same or np.isin(w, (0, 1)).all()  # else an entry holds option and value
     width, height = (0.82 if plain else 1.25), (0.26 if rows <= 30 else 0.2)
     ax, scale = canvas(ax, (-side, -rows * height - 0.04, columns * width + 0.04, 0.3))
@@ -103,19 +86,17 @@ def one_hot(space: Space, arch: Any, ax: Axes | None = None, highlight: int | No
     fields = _Fields(ax, space.mask, (width, -height), font)
     fields.update(1 - values[:, None].clip(0, 1) * (1 - full), texts)
     for text, value in zip(fields.texts, values, strict=True):
-        text.set_color(text.get_color() if value else MUTED)
+        text.set_color(text.get_color() if value else theme.MUTED)
     if same:  # one set of markers: a text for each of the many zeros takes longer
         x, y = ((np.argwhere(w == 0)[:, ::-1] + 0.5) * (width, -height)).T
-        ax.plot(x, y, linestyle="", marker="$0$", color=MUTED, markersize=0.73 * font, mew=0)
-    for row, name in enumerate(names):
+        ax.plot(x, y, ls="", marker="$0$", color=theme.MUTED, ms=0.73 * font, mew=0)
+    for row, name in enumerate(space.labels):
         write(ax, -0.1, -(row + 0.5) * height, name, ha="right", fontsize=font)
-    heads = (
-        map(str, space.decisions[0].options) if same else (f"option {k}" for k in range(columns))
-    )
+    heads = space.decisions[0].options if same else [f"option {k}" for k in range(columns)]
     for column, head in enumerate(heads):
-        write(ax, (column + 0.5) * width, 0.13, label(head), fontsize=font)
+        write(ax, (column + 0.5) * width, 0.13, label(str(head)), fontsize=font)
     if highlight is not None:
-        for hue, line in ((INK, 4.5), (HIGHLIGHT, 2.8)):
+        for hue, line in ((theme.INK, 4.5), (theme.HIGHLIGHT, 2.8)):
             frame = Rectangle((0, -(highlight + 1) * height), columns * width, height, fill=False)
             ax.add_artist(frame).set(edgecolor=hue, linewidth=line * scale, zorder=6)
     return ax
@@ -132,9 +113,7 @@ def _entry(option: Any, value: float, same: bool) -> str:
 class PolicyMatrix:
     """``w[D, K]`` on axes that are kept while it changes: the more likely, the fuller the colour.
 
-    Args:
-        ax: where to draw.
-        space: whose decisions are the rows. All of them have the same options, the columns.
+    All decisions (rows) of the space have the same options (columns).
     """
 
     def __init__(self, ax: Axes, space: Space) -> None:
@@ -142,13 +121,12 @@ class PolicyMatrix:
         self._full = np.array([to_rgb(color(option)) for option in options])
         self._shape = space.mask.shape
         self._fields = _Fields(ax, space.mask)
-        look: dict[str, Any] = {"markersize": 29, "markerfacecolor": "none"}
         self._rings = [
-            ax.plot([], [], "o", markeredgecolor=colour, markeredgewidth=width, **look)[0]
-            for colour, width in ((INK, 4.2), (HIGHLIGHT, 2.4))  # to be seen on any field
+            ax.plot([], [], "o", ms=29, mfc="none", mec=hue, mew=width)[0]
+            for hue, width in ((theme.INK, 4.2), (theme.HIGHLIGHT, 2.4))  # seen on any field
         ]
         heads = [label(option).replace(" ", "\n") for option in options]
-        _name_sides(ax, decision_labels(space), heads, TEXT - 0.5)
+        _name_sides(ax, space.labels, heads, TEXT - 0.5)
         self.moving = [self._fields.fields, *self._rings, *self._fields.texts]
 
     def update(self, w: np.ndarray | None, arch: Arch | None = None) -> None:
@@ -165,52 +143,32 @@ class PolicyMatrix:
 def effects(space: Space, values: np.ndarray, title: str, ax: Axes | None = None) -> Axes:
     """Draw what each option (column) of each decision (row) changes, in points.
 
-    Args:
-        space: whose decisions all have the same options.
-        values: [D, K], shares such as accuracies; a hundredth is a point.
-        title: the finding.
-        ax: where to draw; None makes a new figure.
+    ``values`` are shares such as accuracies, [D, K]; a hundredth is a point. All decisions of the
+    space have the same options.
     """
     columns = [label(str(option)) for option in space.decisions[0].options]
     points = 100 * np.asarray(values)
     limit = float(np.abs(points).max()) or 1.0
-    tints = _SIGNED((points + limit) / (2 * limit))
-    return _numbers(ax, title, decision_labels(space), columns, points, tints, "{:+.1f}")
+    ax = ax or new_axes(1.7 + 0.92 * len(columns), 0.36 * len(points) + 0.9)
+    _numbers(ax, title, points, _SIGNED((points + limit) / (2 * limit)), "{:+.1f}")
+    _name_sides(ax, space.labels, columns, 0.95 * TEXT)
+    return ax
 
 
 def shares(space: Space, values: np.ndarray, title: str) -> Axes:
-    """Draw shares of the variance: of a decision alone on the diagonal, of pairs beside it.
-
-    Args:
-        space: of D decisions.
-        values: [D, D]; what is above the diagonal is left out.
-        title: the finding.
-    """
+    """Draw shares of the variance [D, D]: of decisions on the diagonal, of pairs below it."""
     percent = np.where(np.tri(len(values), dtype=bool), 100 * np.asarray(values), np.nan)
-    names = decision_labels(space)
-    tints = _SHARE(percent / (float(np.nanmax(percent)) or 1.0))
-    ax = _numbers(None, title, names, names, percent, tints, "{:.1f}%", height=1.5)
+    names = space.labels
+    ax = new_axes(1.7 + 0.92 * len(names), 0.36 * len(names) + 1.5)
+    _numbers(ax, title, percent, _SHARE(percent / (float(np.nanmax(percent)) or 1.0)), "{:.1f}%")
+    _name_sides(ax, names, names, 0.95 * TEXT)
     ax.set_xticks(ax.get_xticks(), names, rotation=30, ha="right")
     return ax
 
 
-def _numbers(
-    ax: Axes | None,
-    title: str,
-    rows: Sequence[str],
-    columns: Sequence[str],
-    values: np.ndarray,
-    tints: np.ndarray,
-    form: str,
-    height: float = 0.9,
-) -> Axes:
-    """A field with a number for each value that is no NaN; names take ``height`` inches."""
-    if ax is None:
-        ax = new_axes(1.7 + 0.92 * len(columns), 0.36 * len(rows) + height)
+def _numbers(ax: Axes, title: str, values: np.ndarray, tints: np.ndarray, form: str) -> None:
+    """A field with a number for each value that is no NaN."""
     there = ~np.isnan(values)
-    fields = _Fields(ax, there, font=0.95 * TEXT)
     texts = [form.format(value).replace("-", "−") for value in values[there]]
-    fields.update(tints[there][:, :3], texts)
-    _name_sides(ax, rows, columns, 0.95 * TEXT)
-    ax.set_title(title, fontsize=TEXT + 1, color=INK, loc="left")
-    return ax
+    _Fields(ax, there, font=0.95 * TEXT).update(tints[there][:, :3], texts)
+    ax.set_title(title, fontsize=TEXT + 1, color=theme.INK, loc="left")

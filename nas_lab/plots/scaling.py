@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,25 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import to_rgb
 
-from nas_lab.plots.theme import (
-    BLUE,
-    COLORS,
-    GREEN,
-    HIGHLIGHT,
-    INK,
-    MUTED,
-    ORANGE,
-    TEXT,
-    WIDEST,
-    canvas,
-    chart,
-    color,
-    fixed_ticks,
-    legend,
-    percent,
-    style,
-    write,
-)
+from nas_lab.plots import theme
+from nas_lab.plots.theme import INK, TEXT, canvas, chart, fixed_ticks, legend, line_look, write
 from nas_lab.scaling import Row
 
 if TYPE_CHECKING:
@@ -45,54 +27,36 @@ _LIGHTER, _DARKER = 0.55, 0.72
 _BESIDE, _HIGHEST = 1.75, 5.0
 """Inches for the names beside networks, and for all networks together."""
 
-
 # ---- networks as boxes -----------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Scale:
-    """Inches on the page for a layer, a pixel and a channel."""
-
-    layer: float
-    pixel: float
-    channel: float
-
-    def times(self, factor: float) -> Scale:
-        """All three enlarged alike, so the shape stays."""
-        return Scale(factor * self.layer, factor * self.pixel, factor * self.channel)
-
-    @classmethod
-    def for_network(cls, table: Sequence[Row], length: float, height: float) -> Scale:
-        """A scale at which a network is about so many inches long and high."""
-        layers = sum(row.stage.layers for row in table)
-        channels = max(row.stage.channels for row in table)
-        pixels = max(row.out_resolution for row in table)
-        free = length - _GAP * (len(table) - 1)
-        return cls(0.7 * free / layers, 0.75 * height / pixels, 0.3 * free / channels / _SLANT[0])
+def _sides(table: Sequence[Row], scale: Any = 1) -> np.ndarray:
+    """Layers, pixels and channels of each stage, [3, S], by the scale in inches."""
+    sizes = [(row.stage.layers, row.out_resolution, row.stage.channels) for row in table]
+    return (np.array(sizes) * scale).T
 
 
-def size_of(table: Sequence[Row], scale: Scale) -> tuple[float, float]:
+def box_scale(table: Sequence[Row], length: float, height: float) -> np.ndarray:
+    """Inches for a layer, a pixel and a channel, so that a network is about so long and high."""
+    layers, pixels, channels = _sides(table)
+    free = length - _GAP * (len(table) - 1)
+    shares = (0.7 * free, 0.75 * height, 0.3 * free / _SLANT[0])
+    return np.array(shares) / (layers.sum(), pixels.max(), channels.max())
+
+
+def size_of(table: Sequence[Row], scale: np.ndarray) -> tuple[float, float]:
     """Inches that a network needs, from left to right and from bottom to top."""
-    x, right, top = 0.0, 0.0, 0.0
-    for row in table:
-        x += row.stage.layers * scale.layer
-        slant = row.stage.channels * scale.channel * _SLANT
-        right = max(right, x + slant[0])
-        top = max(top, row.out_resolution * scale.pixel + slant[1])
-        x += _GAP
-    return right, top
+    lengths, heights, depths = _sides(table, scale)
+    right = lengths.cumsum() + _GAP * np.arange(len(table)) + _SLANT[0] * depths
+    return float(right.max()), float((heights + _SLANT[1] * depths).max())
 
 
 class StageBoxes:
     """A network as boxes on a line, on an axes in inches that is kept while the network changes.
 
     A box is a stage: as long as it has layers, as high as its images have pixels, and as far into
-    the page as it has channels. A white line parts one layer from the next.
-
-    Args:
-        ax: where to draw.
-        corner: lower left corner of the first box.
-        name: what is written above it.
+    the page as it has channels. A white line parts one layer from the next. The first box has its
+    lower left corner at ``corner``, and ``name`` stands above it.
     """
 
     def __init__(self, ax: Axes, corner: tuple[float, float], name: str = "") -> None:
@@ -104,28 +68,22 @@ class StageBoxes:
         ax.add_collection(self._cuts, autolim=False)
         self.moving = [self._faces, self._cuts, self._name]
 
-    def update(self, table: Sequence[Row], scale: Scale) -> None:
-        """Show the network of a stage table."""
+    def update(self, table: Sequence[Row], scale: np.ndarray) -> None:
+        """Show the network of a stage table; ``scale`` as of ``box_scale``."""
         faces: list[np.ndarray] = []
         colors: list[Any] = []
         cuts: list[np.ndarray] = []
         at = self._corner
-        for row in table:
-            length = np.array((row.stage.layers * scale.layer, 0.0))
-            height = np.array((0.0, row.out_resolution * scale.pixel))
-            slant = row.stage.channels * scale.channel * _SLANT
-            hue = np.array(to_rgb(COLORS[_OPERATORS[row.stage.operator]]))
-            faces += [
-                _face(at + length, slant, height),  # the side
-                _face(at + height, length, slant),  # the top
-                _face(at, length, height),  # the front
-            ]
+        for row, (x, y, z) in zip(table, _sides(table, scale).T, strict=True):
+            length, height, slant = np.array((x, 0.0)), np.array((0.0, y)), z * _SLANT
+            side, top = _face(at + length, slant, height), _face(at + height, length, slant)
+            faces += [side, top, _face(at, length, height)]
+            hue = np.array(to_rgb(theme.COLORS[_OPERATORS[row.stage.operator]]))
             colors += [tuple(hue * _DARKER), tuple(1 - _LIGHTER * (1 - hue)), tuple(hue)]
-            starts = at + np.outer(np.arange(1, row.stage.layers), (scale.layer, 0.0))
+            starts = at + np.outer(np.arange(1, row.stage.layers), (scale[0], 0.0))
             cuts += [np.array((p, p + height, p + height + slant)) for p in starts]
             at = at + length + (_GAP, 0.0)
-        self._faces.set_verts(faces)
-        self._faces.set_facecolor(colors)
+        self._faces.set(verts=faces, facecolor=colors)
         self._cuts.set_segments(cuts)
         self._name.set_y(max(corner[1] for corner in faces[1]) + 0.06)
 
@@ -137,65 +95,54 @@ def _face(corner: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
 def networks(tables: Mapping[str, Sequence[Row]]) -> Axes:
     """Draw networks below each other, all to the same scale, as ``StageBoxes`` does.
 
-    Args:
-        tables: from what is written beside a network, in one line or more, to its stage table
-            (``scaling.table``).
+    ``tables`` leads from what is written beside a network, in one line or more, to its stage table
+    (``scaling.table``).
     """
-    scale = Scale.for_network(next(iter(tables.values())), 2.2, 0.6)
+    scale = box_scale(next(iter(tables.values())), 2.2, 0.6)
     sizes = np.array([size_of(table, scale) for table in tables.values()])
     gaps = np.array([_GAP * (len(table) - 1) for table in tables.values()])
-    width, height = WIDEST - 0.25, _HIGHEST
+    width = theme.WIDEST - 0.25
     by_width = (width - _BESIDE - gaps) / (sizes[:, 0] - gaps)  # gaps stay as they are
-    factor = min(float(by_width.min()), height / float(sizes[:, 1].sum()))
-    scale = scale.times(factor)
+    factor = min(float(by_width.min()), _HIGHEST / float(sizes[:, 1].sum()))
     tops = np.maximum(0.6, factor * sizes[:, 1] + 0.18)
-    height = float(tops.sum())
+    y = height = float(tops.sum())
     ax, _ = canvas(None, (0.0, 0.0, width + 0.05, height + 0.3))
-    y = height
     for (name, table), top in zip(tables.items(), tops.tolist(), strict=True):
         y -= top
         first, *others = name.split("\n")
-        look: dict[str, Any] = {"va": "top", "color": INK}
-        ax.text(0.0, y + 0.47, first, fontweight="bold", fontsize=TEXT, **look)
-        ax.text(0.0, y + 0.27, "\n".join(others), fontsize=TEXT - 1, **look)
-        boxes = StageBoxes(ax, (_BESIDE, y + 0.05))
-        boxes.update(table, scale)
+        ax.text(0.0, y + 0.47, first, fontweight="bold", fontsize=TEXT, va="top", color=INK)
+        ax.text(0.0, y + 0.27, "\n".join(others), fontsize=TEXT - 1, va="top", color=INK)
+        StageBoxes(ax, (_BESIDE, y + 0.05)).update(table, factor * scale)
     box_key(ax, (0.0, height + 0.12))
     return ax
 
 
 def box_key(ax: Axes, corner: tuple[float, float]) -> None:
     """What the three sides of a box mean, and its colours."""
-    x, y = corner
     said = "a stage:  length = layers, height = pixels, slant = channels "
     look: dict[str, Any] = {"fontsize": TEXT - 1, "va": "center"}
-    text = ax.text(x, y, said, color=MUTED, **look)
+    text = ax.text(*corner, said, color=theme.MUTED, **look)
     for operator, name in _OPERATORS.items():
-        square = f" ■ {operator}"
-        text = ax.annotate(square, (1, 0.5), xycoords=text, color=COLORS[name], **look)
+        square, hue = f" ■ {operator}", theme.COLORS[name]
+        text = ax.annotate(square, (1, 0.5), xycoords=text, color=hue, **look)
 
 
 # ---- what they cost --------------------------------------------------------------------------
 
-_COSTS: dict[str, dict[str, Any]] = {
-    "multiply-adds": {"color": BLUE, "linestyle": "-", "linewidth": 2.4},
-    "parameters": {"color": ORANGE, "linestyle": (0, (5, 2)), "linewidth": 2.2},
-    "activations": {"color": GREEN, "linestyle": (0, (6, 1.5, 1, 1.5)), "linewidth": 2.2},
+_COSTS: dict[str, tuple[str, dict[str, Any]]] = {  # mark and line
+    "multiply-adds": ("o", {"color": theme.BLUE, "ls": "-", "lw": 2.4}),
+    "parameters": ("s", {"color": theme.ORANGE, "ls": (0, (5, 2)), "lw": 2.2}),
+    "activations": ("D", {"color": theme.GREEN, "ls": (0, (6, 1.5, 1, 1.5)), "lw": 2.2}),
 }
-_MARKS = ("o", "s", "D")
 _POWERS = tuple(2**n for n in range(10))
 
 
 class BudgetLines:
     """Multiply-adds, parameters and activations over the base network's, against 2^phi.
 
-    The axes are kept while the lines change; both are logarithmic. A grey line is 2^phi itself. A
-    mark that would leave the axes stays at the edge.
-
-    Args:
-        ax: where to draw.
-        most: phi at the right edge.
-        highest: times the base network's cost at the upper edge.
+    The axes are kept while the lines change; both are logarithmic, up to a phi of ``most`` and to
+    ``highest`` times the base network's cost. A grey line is 2^phi itself. A mark that would leave
+    the axes stays at the edge.
     """
 
     def __init__(self, ax: Axes, most: float, highest: float = 32.0) -> None:
@@ -204,20 +151,19 @@ class BudgetLines:
         ax.set_yscale("log", base=2)
         for axis, end in ((ax.xaxis, 2.0**most), (ax.yaxis, highest)):
             fixed_ticks(axis, [p for p in _POWERS if p <= end], "{:g}×".format)
-        ax.set_xlim(0.93, 1.08 * 2.0**most)
-        ax.set_ylim(0.85, highest)
-        ax.plot([1, 2.0**most], [1, 2.0**most], color=MUTED, linewidth=1.2, label="$2^φ$")
-        self._lines = {n: ax.plot([], [], label=n, **look)[0] for n, look in _COSTS.items()}
+        ax.set(xlim=(0.93, 1.08 * 2.0**most), ylim=(0.85, highest))
+        ax.plot([1, 2.0**most], [1, 2.0**most], color=theme.MUTED, lw=1.2, label="$2^φ$")
+        self._lines = [ax.plot([], [], label=n, **look)[0] for n, (_, look) in _COSTS.items()]
         self._marks = [
-            ax.plot([], [], mark, markersize=9, color=look["color"], mec="white", mew=1.2)[0]
-            for mark, look in zip(_MARKS, _COSTS.values(), strict=True)
+            ax.plot([], [], mark, ms=9, color=look["color"], mec="white", mew=1.2)[0]
+            for mark, look in _COSTS.values()
         ]
         legend(ax, loc="upper left", frameon=True, framealpha=0.9)
-        self.moving = [*self._lines.values(), *self._marks]
+        self.moving = [*self._lines, *self._marks]
 
     def update(self, phi: np.ndarray, times: np.ndarray) -> None:
         """Show costs over the base network's, [P, 3], at P values of phi."""
-        for line, column in zip(self._lines.values(), times.T, strict=True):
+        for line, column in zip(self._lines, times.T, strict=True):
             line.set_data(2.0**phi, column)
 
     def point_at(self, phi: float, times: Sequence[float]) -> None:
@@ -230,7 +176,6 @@ class BudgetLines:
 
 _CORNERS = np.array(((0.0, 0.0), (1.0, 0.0), (0.5, 0.75**0.5)))
 """Where in a triangle all is spent on depth, on width, on resolution."""
-_SURFACE = "Blues"
 _LINES = ("depth", "width", "resolution")
 
 
@@ -246,10 +191,9 @@ def accuracy_surface(
         found: networks in different directions at equal multiply-adds, as ``grid_search`` gives.
         ax: where to draw.
         title: above the triangle.
-        marked: directions to point at, by name: a network of theirs has a yellow disc, and one
-            between the networks a diamond.
-        span: accuracy from the darkest to the lightest colour, in [0, 1]. The darkest is the
-            best of ``found``.
+        marked: directions to point at, by name: with a yellow disc, or a diamond if none of the
+            networks has it.
+        span: accuracy in [0, 1] from the darkest colour, of the best network, to the lightest.
     """
     places = np.array([choice.direction for choice in found]) @ _CORNERS
     means = np.array([choice.mean for choice in found])
@@ -258,21 +202,18 @@ def accuracy_surface(
     sound = ~np.isnan(means)
     levels = np.linspace(low, best, 13).tolist()
     x, y = places[sound].T
-    ax.tricontourf(x, y, means[sound].clip(low, best), levels, cmap=_SURFACE)
-    for choice, place in zip(found, places, strict=True):
-        best_one, told = choice.mean == best, choice.direction in marked.values()
-        disc = {
-            "boxstyle": "circle,pad=0.18",
-            "facecolor": HIGHLIGHT if told else "white",
-            "edgecolor": INK if best_one else MUTED,
-            "linewidth": 2.6 if best_one else 0.8,
-        }
+    ax.tricontourf(x, y, means[sound].clip(low, best), levels, cmap="Blues")
+    for choice, (x, y) in zip(found, places, strict=True):
+        edge, width = (INK, 2.6) if choice.mean == best else (theme.MUTED, 0.8)
+        fill = theme.HIGHLIGHT if choice.direction in marked.values() else "white"
+        disc = {"boxstyle": "circle,pad=0.18", "fc": fill, "ec": edge, "lw": width}
         text = "–" if math.isnan(choice.mean) else f"{100 * choice.mean:.1f}"
-        write(ax, place[0], place[1], text, fontsize=TEXT - 1.5, va="center", bbox=disc, zorder=3)
+        write(ax, x, y, text, fontsize=TEXT - 1.5, va="center", bbox=disc, zorder=3)
     for name, direction in marked.items():
-        mark = "o" if direction in {choice.direction for choice in found} else "D"
-        look: dict[str, Any] = {"color": HIGHLIGHT, "mec": INK, "markersize": 9, "linestyle": ""}
-        ax.plot(*direction @ _CORNERS, mark, label=name, zorder=2.5 if mark == "o" else 4, **look)
+        trained = direction in {choice.direction for choice in found}
+        look: dict[str, Any] = {"color": theme.HIGHLIGHT, "mec": INK, "ms": 9, "label": name}
+        mark, order = ("o", 2.5) if trained else ("D", 4)
+        ax.plot(*direction @ _CORNERS, mark, zorder=order, **look)
     for (x, y), name, up in zip(_CORNERS, _LINES, (-0.14, -0.14, 0.11), strict=True):
         write(ax, x, y + up, name, va="center")
     ax.set_title(title, fontsize=TEXT + 1, color=INK)
@@ -284,22 +225,19 @@ def accuracy_surface(
 def scaling_paths(paths: Mapping[str, Sequence[Choice]], *, title: str) -> Axes:
     """Draw test accuracy against multiply-adds, a line for each direction: the mean over seeds.
 
-    Dots are single trainings, moved a little aside so that those of two lines are seen.
-
-    Args:
-        paths: from the name of a direction to its networks, as ``scaling_grid.path`` gives them.
-        title: what the picture asks or finds.
+    Dots are single trainings, moved a little aside so that those of two lines are seen. ``paths``
+    leads from the name of a direction to its networks, as ``scaling_grid.path`` gives them.
     """
     ax = chart(None, title, "times the base network's multiply-adds", "test accuracy")
     for place, (name, choices) in enumerate(paths.items()):
         macs = np.array([choice.macs_ratio for choice in choices])
         scores = np.array([choice.test_scores for choice in choices])
-        look = style("", place) | {"color": color("", place)}
+        look = line_look("", place)
         ax.plot(macs, scores.mean(axis=1), label=name, **look)
         aside = macs * 1.02 ** (place - (len(paths) - 1) / 2)
-        ax.plot(aside, scores, "o", color=look["color"], alpha=0.55, markersize=5, mew=0)
+        ax.plot(aside, scores, "o", color=look["color"], alpha=0.55, ms=5, mew=0)
     ax.set_xscale("log", base=2)
     fixed_ticks(ax.xaxis, _POWERS, "{:g}×".format)
-    percent(ax.yaxis)
+    theme.percent(ax.yaxis)
     legend(ax, frameon=True, framealpha=0.9, handlelength=3)
     return ax

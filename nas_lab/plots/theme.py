@@ -11,6 +11,7 @@ import base64
 import html
 import io
 import re
+import struct
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -21,9 +22,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
-from matplotlib.ticker import EngFormatter, FixedLocator, FuncFormatter, MaxNLocator, NullLocator
-
-from nas_lab.spaces.base import Space
+from matplotlib.ticker import EngFormatter, FixedLocator, MaxNLocator, NullLocator
 
 INK = "#222222"
 """Text, axes and frames."""
@@ -31,6 +30,8 @@ MUTED = "#6B6B6B"
 """What is there but not the point: connections without an operation, axes, remarks."""
 HIGHLIGHT = "#FFD83D"
 """Behind what is pointed at."""
+TAG = {"boxstyle": "round,pad=0.25", "facecolor": HIGHLIGHT, "edgecolor": "none"}
+"""Frame of a text that names the point of interest."""
 BLUE, RED, ORANGE, GREEN, PALE = "#004C85", "#BD4400", "#E48E00", "#009F72", "#A9B4BE"
 """What has no name: the point, the best or the baseline, others, hits, and the crowd."""
 
@@ -88,6 +89,11 @@ def style(name: str, place: int = 0) -> dict[str, Any]:
     return {"linestyle": dashes, "linewidth": width}
 
 
+def line_look(name: str, place: int = 0) -> dict[str, Any]:
+    """Colour and line style together."""
+    return {"color": color(name, place), **style(name, place)}
+
+
 def label(name: str) -> str:
     """What a picture calls ``name``; sizes are written with a multiplication sign."""
     return _LOOKS[name][3] if name in _LOOKS else re.sub(r"(?<![a-z])x(?=\d)", "×", name)
@@ -102,11 +108,6 @@ def text_on(background: Any) -> str:
 
 
 # ---- words and numbers -----------------------------------------------------------------------
-
-
-def decision_labels(space: Space) -> list[str]:
-    """What a picture calls each decision of a space: ``input → 1`` for an edge of a cell."""
-    return space.labels
 
 
 def quantity(number: float) -> str:
@@ -143,15 +144,13 @@ WIDEST = 9.3
 
 def write(ax: Axes, x: float, y: float, text: str, **look: Any) -> Text:
     """A text in ink, with its middle at a place."""
-    middle: dict[str, Any] = {"ha": "center", "va": "center_baseline"}
-    return ax.text(x, y, text, **middle | {"fontsize": TEXT, "color": INK} | look)
+    look = {"ha": "center", "va": "center_baseline", "fontsize": TEXT, "color": INK, **look}
+    return ax.text(x, y, text, **look)
 
 
 def new_axes(width: float, height: float) -> Axes:
     """A figure of so many inches with one axes, shown by a notebook like any other."""
-    figure, ax = plt.subplots(figsize=(width, height), layout="constrained")
-    figure.set_facecolor("white")
-    return ax
+    return plt.subplots(figsize=(width, height), layout="constrained", facecolor="white")[1]
 
 
 def chart(ax: Axes | None, title: str, xlabel: str, ylabel: str, height: float = 3.6) -> Axes:
@@ -171,19 +170,15 @@ def chart(ax: Axes | None, title: str, xlabel: str, ylabel: str, height: float =
 def canvas(ax: Axes | None, box: tuple[float, float, float, float]) -> tuple[Axes, float]:
     """An axes whose units are inches, for a drawing inside ``box`` (left, bottom, right, top).
 
-    A new axes leaves room for a title. In a smaller axes that is given, the drawing shrinks.
-
-    Returns:
-        The axes, and by how much text and lines shrink with the drawing.
+    A new axes leaves room for a title. In a smaller axes that is given, the drawing shrinks; the
+    second value is the factor for its texts and lines.
     """
     left, bottom, right, top = box
     width, height = right - left, top - bottom
     new = ax is None
     ax = new_axes(width + 0.1, height + 0.4) if ax is None else ax
     ax.set_axis_off()
-    ax.set_aspect("equal")
-    ax.set_xlim(left, right)
-    ax.set_ylim(bottom, top)
+    ax.set(xlim=(left, right), ylim=(bottom, top), aspect="equal")
     if new:
         return ax, 1.0
     given, dots = ax.get_window_extent(), figure_of(ax).dpi
@@ -192,14 +187,14 @@ def canvas(ax: Axes | None, box: tuple[float, float, float, float]) -> tuple[Axe
 
 def percent(axis: Axis) -> None:
     """Write shares in [0, 1] as percentages."""
-    axis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.4g}%"))
+    axis.set_major_formatter(lambda share, _: f"{100 * share:.4g}%")
 
 
 def fixed_ticks(axis: Axis, places: Sequence[float], written: Callable[[float], str]) -> None:
     """Ticks at these places and nowhere else, as on a logarithmic axis."""
     axis.set_major_locator(FixedLocator(places))
     axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(FuncFormatter(lambda value, _: written(value)))
+    axis.set_major_formatter(lambda value, _: written(value))
 
 
 def log_ticks(axis: Axis, low: float, high: float, written: Callable[[float], str]) -> None:
@@ -214,10 +209,9 @@ def whole_numbers(axis: Axis, most: int) -> None:
     axis.set_major_locator(MaxNLocator(most, integer=True, steps=[1, 2, 5, 10]))
 
 
-def legend(ax: Axes, **options: Any) -> None:
+def legend(of: Axes | Figure, **options: Any) -> None:
     """A legend without a frame, smaller than the text."""
-    look: dict[str, Any] = {"fontsize": TEXT - 1, "labelcolor": INK, "frameon": False}
-    ax.legend(**look | options)
+    of.legend(**{"fontsize": TEXT - 1, "labelcolor": INK, "frameon": False} | options)
 
 
 def legend_beside(ax: Axes, **options: Any) -> None:
@@ -227,8 +221,7 @@ def legend_beside(ax: Axes, **options: Any) -> None:
 
 def ring(ax: Axes, size: float = 13) -> Line2D:
     """A ring that is put around the point of interest."""
-    look: dict[str, Any] = {"markerfacecolor": "none", "markeredgecolor": INK, "mew": 2}
-    return ax.plot([], [], "o", markersize=size, zorder=5, **look)[0]
+    return ax.plot([], [], "o", ms=size, mfc="none", mec=INK, mew=2, zorder=5)[0]
 
 
 # ---- pictures on the page --------------------------------------------------------------------
@@ -240,7 +233,7 @@ DPI = 192
 
 
 def figure_of(shown: Axes | Figure) -> Figure:
-    """The figure that an axes is in, or the figure itself."""
+    """The figure that is shown, or that an axes is in."""
     if not isinstance(shown, Axes | Figure):
         raise TypeError(f"not a matplotlib Axes or Figure: {type(shown).__name__}")
     figure: Any = shown.figure
@@ -250,23 +243,19 @@ def figure_of(shown: Axes | Figure) -> Figure:
 def image_html(shown: Axes | Figure, alt: str, *, tight: bool = True) -> str:
     """The picture as an ``<img>`` with alternative text, on a white card in any theme.
 
-    It is as wide as the figure says (an inch is 96 pixels of the page), or as the page allows;
-    ``tight`` cuts it to what is drawn.
+    An inch is 96 pixels of the page, where there is room; ``tight`` cuts it to what is drawn.
     """
-    cut: dict[str, Any] = {"bbox_inches": "tight", "pad_inches": 0.08} if tight else {}
+    look: dict[str, Any] = {"facecolor": "white", "pil_kwargs": {"compress_level": 3}}
+    look |= {"bbox_inches": "tight", "pad_inches": 0.08} if tight else {}
     buffer = io.BytesIO()
-    pack = {"compress_level": 3}
-    figure_of(shown).savefig(
-        buffer, format="png", dpi=DPI, facecolor="white", pil_kwargs=pack, **cut
-    )
+    figure_of(shown).savefig(buffer, format="png", dpi=DPI, **look)
     return png_html(buffer.getvalue(), alt, dpi=DPI)
 
 
 def png_html(picture: bytes, alt: str, *, dpi: int) -> str:
     """A PNG file as an ``<img>``; its pixels are ``dpi`` for 96 of the page."""
-    width, height = (  # from the PNG's own header
-        round(int.from_bytes(picture[at : at + 4], "big") * PAGE / dpi) for at in (16, 20)
-    )
+    sides = struct.unpack(">II", picture[16:24])  # of the PNG's own header
+    width, height = (round(side * PAGE / dpi) for side in sides)
     data = base64.b64encode(picture).decode("ascii")
     return (
         f'<img alt="{html.escape(alt, quote=True)}" width="{width}" height="{height}" '
@@ -278,14 +267,8 @@ def png_html(picture: bytes, alt: str, *, dpi: int) -> str:
 def show(shown: Axes | Figure, alt: str) -> None:
     """Show a picture in a notebook, with alternative text, and close its figure.
 
-    Outside of IPython it opens a window, where there is a screen for one.
-
-    Args:
-        shown: an axes, or the figure that it is in.
-        alt: what the picture says, in a sentence, for those who cannot see it.
-
-    Raises:
-        ValueError: ``alt`` is empty.
+    ``alt`` says in a sentence what the picture shows, for those who cannot see it. Outside of
+    IPython a window is opened, where there is a screen for one.
     """
     from IPython import get_ipython
     from IPython.display import display

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 from nas_lab import plots
 from nas_lab.estimation import Table
-from nas_lab.plots import decision_labels, label
+from nas_lab.plots import label
 from nas_lab.plots.theme import TEXT
 from nas_lab.spaces import Arch, Space, nasbench201
 from nas_lab.spaces.cells import CELLS_DARTS, Darts, NasBench201
@@ -182,7 +182,7 @@ class AlphaState(Playing):
         """The operations of the architecture, in the order of the edges, and how sure they are."""
         if self.arch is None:
             return []
-        names, chosen = decision_labels(self.space), self.space.decode(self.arch)
+        names, chosen = self.space.labels, self.space.decode(self.arch)
         said = [
             f"{name} {label(str(option))}"
             for name, option in zip(names, chosen.values(), strict=True)

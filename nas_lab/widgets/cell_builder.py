@@ -17,7 +17,7 @@ import traitlets
 
 from nas_lab import plots
 from nas_lab.history import Evaluation
-from nas_lab.plots import decision_labels, label, quantity
+from nas_lab.plots import label, quantity
 from nas_lab.spaces import Arch, Cost, Skeleton, nasbench201
 from nas_lab.widgets.base import (
     Architecture,
@@ -77,7 +77,7 @@ class Cell(State):
     @cached_property
     def edges(self) -> list[str]:
         """What the six edges are called: ``input → 1``."""
-        return decision_labels(self.space)
+        return self.space.labels
 
     @property
     def connected(self) -> bool:

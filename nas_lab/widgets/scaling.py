@@ -272,8 +272,8 @@ class CompoundScaling(View):
         self._picture.draw(f"The network before and after, to one scale. {said}.")
 
 
-def _scale(before: tuple[Row, ...], after: tuple[Row, ...]) -> plots.Scale:
+def _scale(before: tuple[Row, ...], after: tuple[Row, ...]) -> np.ndarray:
     """One scale for both networks, smaller step by step until both have room, in inches."""
-    scale = plots.Scale.for_network(before, 2.9, 0.95)
-    steps = (scale.times(0.8**step) for step in range(12))
+    scale = plots.box_scale(before, 2.9, 0.95)
+    steps = (0.8**step * scale for step in range(12))
     return next(s for s in steps if np.all(np.array(plots.size_of(after, s)) <= (5.0, 1.85)))

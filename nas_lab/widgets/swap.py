@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from nas_lab import explain, plots
 from nas_lab.estimation import Table
-from nas_lab.plots import decision_labels, label
+from nas_lab.plots import label
 from nas_lab.spaces import Arch
 from nas_lab.widgets.base import (
     Architecture,
@@ -103,7 +103,7 @@ class SwapState(State):
     @cached_property
     def edges(self) -> list[str]:
         """What the six edges are called."""
-        return decision_labels(self.space)
+        return self.space.labels
 
     @property
     def parts(self) -> dict[str, float]:

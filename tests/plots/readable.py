@@ -8,9 +8,37 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import FancyArrowPatch
 
+from nas_lab.history import Evaluation, History, Trial
+from nas_lab.spaces import nasbench201
+
+
+def history(scores, costs=None, metric="macs"):
+    """Trials of random cells with these scores."""
+    kept = History(None, nasbench201())
+    for i, score in enumerate(scores):
+        macs = 1e6 * (i + 1) if costs is None else costs[i]
+        arch = kept.space.sample(np.random.default_rng(i))
+        kept.append(Trial(i, arch, Evaluation(score, 2.0, {metric: macs})))
+    return kept
+
+
+def weights(space, *steps, seed=0):
+    """Random w [*steps, D, K] whose rows add up to one."""
+    drawn = np.random.default_rng(seed).exponential(size=(*steps, *space.mask.shape))
+    return drawn / drawn.sum(axis=-1, keepdims=True)
+
 
 def texts(ax):
     return [text.get_text() for text in ax.texts]
+
+
+def said(labels):
+    """Texts of tick labels or of a legend."""
+    return [label.get_text() for label in labels]
+
+
+def line(ax, label):
+    return next(line for line in ax.lines if line.get_label().startswith(label))
 
 
 def frames(ax):

@@ -4,35 +4,15 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
 from nas_lab import plots, spaces
-from nas_lab.history import Evaluation, History, Trial
-from nas_lab.plots.curves import _thinned
-from tests.plots.readable import texts
+from tests.plots.readable import history, line, said, texts, weights
 
 CELL = spaces.nasbench201()
 NAMES = ("RandomSearch", "RegularizedEvolution", "Reinforce")
-AXES = {"title": "?", "xlabel": "steps", "ylabel": "accuracy"}
-
-
-def history(scores):
-    kept = History(None, CELL)
-    for i, score in enumerate(scores):
-        kept.append(Trial(i, CELL.sample(np.random.default_rng(i)), Evaluation(score, 2.0, {})))
-    return kept
-
-
-def line(ax, label):
-    return next(line for line in ax.lines if line.get_label().startswith(label))
-
-
-def weights(space, steps):
-    drawn = np.random.default_rng(0).exponential(size=(steps, *space.mask.shape))
-    return drawn / drawn.sum(axis=-1, keepdims=True)
-
 
 # ---- weights of operations -------------------------------------------------------------------
 
@@ -40,13 +20,12 @@ def weights(space, steps):
 @pytest.mark.parametrize("space", [CELL, spaces.darts()], ids=["cell", "darts"])
 def test_every_edge_has_a_chart_and_every_operation_a_line(space):
     w = weights(space, 9)
-    charts = plots.alphas(space, w).axes
-    assert [ax.get_title(loc="left") for ax in charts] == plots.decision_labels(space)
+    charts = plots.alphas(space, w, title="?").axes
+    assert [ax.get_title(loc="left") for ax in charts] == space.labels
     for edge, ax in enumerate(charts):
         for k, option in enumerate(space.decisions[0].options):
-            x, y = ax.lines[k].get_data()
-            assert list(x) == list(range(1, 10))
-            assert list(y) == list(w[:, edge, k])
+            points = np.stack([np.arange(1, 10), w[:, edge, k]], axis=1)
+            np.testing.assert_array_equal(ax.lines[k].get_xydata(), points)
             assert ax.lines[k].get_color() == plots.COLORS[option]
 
 
@@ -60,13 +39,6 @@ def test_a_film_of_lines_keeps_its_limits_and_moves_its_cursor():
     assert not any(ax.lines[-1].get_visible() for ax in axes)
 
 
-def test_raw_alphas_have_an_axis_of_their_own():
-    figure = plots.alphas(CELL, np.random.default_rng(0).normal(size=(5, 6, 5)), ylabel="α")
-    low, high = figure.axes[0].get_ylim()
-    assert low < -1
-    assert high > 1
-
-
 @pytest.mark.parametrize(
     ("space", "shape", "message"),
     [
@@ -78,21 +50,22 @@ def test_raw_alphas_have_an_axis_of_their_own():
 )
 def test_what_has_no_lines_is_refused(space, shape, message):
     with pytest.raises(ValueError, match=message):
-        plots.alphas(space, np.ones(shape))
+        plots.alphas(space, np.ones(shape), title="?")
 
 
-@pytest.mark.parametrize(
-    ("high", "top"), [(0.2, 0.3), (0.295, 0.5), (0.48, 0.5), (0.6, 1.0), (1.0, 1.0)]
-)
-def test_weights_have_a_round_upper_end(high, top):
-    assert plots.weight_limits(np.array([0.1, high])) == (0, top)
+def test_weights_have_a_round_upper_end_and_raw_alphas_an_axis_of_their_own():
+    for high, top in ((0.2, 0.3), (0.295, 0.5), (0.48, 0.5), (0.6, 1.0), (1.0, 1.0)):
+        assert plots.weight_limits(np.array([0.1, high])) == (0, top)
+    low, high = plots.weight_limits(np.array([-1.5, 2.0]))
+    assert low < -1.5 < 2.0 < high
 
 
-@given(st.integers(0, 5000))
-def test_long_lines_are_thinned_and_keep_their_ends(steps):
-    places = _thinned(steps).tolist()
-    assert len(places) == len(set(places)) == min(steps, 240)
-    assert places == list(range(steps)) or (places[0], places[-1]) == (0, steps - 1)
+@pytest.mark.parametrize("steps", [0, 1, 2, 240, 241, 5000])
+def test_long_lines_are_thinned_and_keep_their_ends(steps, ax):
+    plots.AlphaLines([ax], CELL, steps=steps).update(np.zeros((steps, 6, 5)))
+    places = ax.lines[0].get_xdata().tolist()
+    assert len(set(places)) == min(steps, 240)
+    assert places == list(range(1, steps + 1)) or (places[0], places[-1]) == (1, steps)
 
 
 # ---- accuracies ------------------------------------------------------------------------------
@@ -114,11 +87,14 @@ def test_the_true_line_is_at_the_accuracy_and_below_its_range_at_the_floor(ax):
 SCORES = st.lists(st.floats(0, 1) | st.just(math.nan), max_size=20)
 
 
+@settings(max_examples=30, deadline=None)
 @given(SCORES, SCORES)
 def test_lines_of_a_race_are_the_best_so_far_and_dots_the_trials(ours, theirs):
-    lines = plots.RaceLines(Figure().add_subplot(), NAMES, 20, best=0.9, low=0.5)
+    ax = Figure().add_subplot()
+    lines = plots.RaceLines(ax, NAMES, 20, best=0.9, low=0.5)
+    limits = ax.get_xlim(), ax.get_ylim()
     lines.update({"Reinforce": ours, "RandomSearch": theirs})
-    for name, scores in {"Reinforce": ours, "RandomSearch": theirs}.items():
+    for name, scores in zip(NAMES, (theirs, [], ours), strict=True):
         x, y = lines._lines[name].get_data()
         clean = [-1 if math.isnan(score) else score for score in scores]
         best = [max(clean[: i + 1]) for i in range(len(clean))]
@@ -126,21 +102,12 @@ def test_lines_of_a_race_are_the_best_so_far_and_dots_the_trials(ours, theirs):
         np.testing.assert_array_equal(y, [*best, *best[-1:]])
         assert list(x[:-1]) == list(range(1, len(scores) + 1))
         np.testing.assert_array_equal(lines._dots[name].get_ydata(), scores)
-    assert len(lines._lines["RegularizedEvolution"].get_xdata()) == 0
-
-
-def test_limits_of_a_race_stay_and_the_best_of_all_is_named(ax):
-    lines = plots.RaceLines(ax, NAMES, 300, best=0.8, low=0.6)
-    limits = ax.get_xlim(), ax.get_ylim()
-    lines.update({"Reinforce": [0.1, 0.99]})
-    assert (ax.get_xlim(), ax.get_ylim()) == limits
-    assert limits[0] == (0, 300)
-    assert texts(ax) == ["best of the table: 80.0%"]
-    legend = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert legend == ["random search", "regularized evolution", "REINFORCE"]
-    for name in NAMES:
         assert lines._lines[name].get_color() == plots.COLORS[name]
-        assert lines._lines[name].get_linewidth() == plots.style(name)["linewidth"]
+    assert (ax.get_xlim(), ax.get_ylim()) == limits
+    assert limits[0] == (0, 20)
+    assert texts(ax) == ["best of the table: 90.0%"]
+    named = ["random search", "regularized evolution", "REINFORCE"]
+    assert said(ax.get_legend().get_texts()) == named
 
 
 def test_an_incumbent_curve_is_that_of_the_history():
@@ -150,18 +117,18 @@ def test_an_incumbent_curve_is_that_of_the_history():
     assert line(ax, "random search").get_ydata().tolist() == expected
     assert line(ax, "array").get_ydata().tolist() == [0.5, 0.5, 0.7, 0.7]
     assert line(ax, "random search").get_color() == plots.COLORS["RandomSearch"]
+    assert all(one.get_marker() != "o" for one in ax.lines)
     assert len(ax.collections) == 0
+    with pytest.raises(ValueError, match="empty"):
+        plots.incumbent({"mine": []})
 
 
 def test_single_trials_are_dots_behind_the_line_and_above_the_legend():
-    kept = history([0.5, 0.4, math.nan, 0.7])
-    ax = plots.incumbent({"mine": kept})
+    ax = plots.incumbent({"mine": history([0.5, 0.4, math.nan, 0.7])})
     (dots,) = (one for one in ax.lines if one.get_marker() == "o")
     np.testing.assert_array_equal(dots.get_ydata(), [0.5, 0.4, math.nan, 0.7])
     ax.figure.draw_without_rendering()
     assert ax.transData.transform((1, 0.4))[1] > ax.get_legend().get_window_extent().y1
-    two = plots.incumbent({"mine": kept, "yours": kept})
-    assert all(one.get_marker() != "o" for one in two.lines)
 
 
 def test_several_seeds_are_drawn_as_mean_and_interval():
@@ -170,8 +137,7 @@ def test_several_seeds_are_drawn_as_mean_and_interval():
     best = np.maximum.accumulate(scores, axis=1)
     drawn = line(ax, "random search (mean of 30 seeds)")
     np.testing.assert_allclose(drawn.get_ydata()[:-1], best.mean(0))
-    (band,) = ax.collections
-    heights = band.get_paths()[0].vertices[:, 1]
+    heights = ax.collections[0].get_paths()[0].vertices[:, 1]
     half = 2.045 * best.std(0, ddof=1) / np.sqrt(30)  # Student's t of 29 degrees of freedom
     assert heights.max() == pytest.approx((best.mean(0) + half).max(), rel=1e-3)
     assert heights.min() == pytest.approx((best.mean(0) - half).min(), rel=1e-3)
@@ -179,20 +145,15 @@ def test_several_seeds_are_drawn_as_mean_and_interval():
 
 def test_the_legend_is_in_the_order_of_the_lines():
     ax = plots.incumbent({"low": [0.1, 0.2], "high": [0.1, 0.9], "middle": [0.5, 0.5]})
-    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["high", "middle", "low"]
-
-
-def test_an_empty_search_is_refused():
-    with pytest.raises(ValueError, match="empty"):
-        plots.incumbent({"mine": []})
+    assert said(ax.get_legend().get_texts()) == ["high", "middle", "low"]
 
 
 def test_medians_are_thick_and_each_seed_is_a_thin_line():
+    names = {"title": "?", "xlabel": "steps", "ylabel": "accuracy"}
     values = np.array([[0.1, 0.4, 0.2], [0.3, 0.2, 0.8]])
-    ax = plots.medians([1, 2, 3], {"a": values}, reference=(0.5, "half"), low=0.05, **AXES)
+    ax = plots.medians([1, 2, 3], {"a": values}, reference=(0.5, "half"), low=0.05, **names)
     median, *seeds = ax.lines[:3]
     np.testing.assert_allclose(median.get_ydata(), [0.2, 0.3, 0.5])
-    for seed, value in zip(seeds, values, strict=True):
-        np.testing.assert_array_equal(seed.get_ydata(), value)
-        assert seed.get_linewidth() < median.get_linewidth()
+    np.testing.assert_array_equal([seed.get_ydata() for seed in seeds], values)
+    assert max(seed.get_linewidth() for seed in seeds) < median.get_linewidth()
     assert ax.get_ylim()[0] == 0.05

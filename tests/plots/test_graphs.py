@@ -1,7 +1,6 @@
 """Graphs of architectures can be read, whatever the architecture; ribbons are as wide as w."""
 
 import itertools
-import re
 
 import matplotlib
 import matplotlib.pyplot as plt
@@ -15,7 +14,7 @@ from scipy.spatial import cKDTree
 
 from nas_lab import plots, spaces
 from nas_lab.plots import theme
-from tests.plots.readable import assert_readable, courses, frames, overlaps, texts
+from tests.plots.readable import assert_readable, courses, frames, overlaps, texts, weights
 
 CELL, DARTS = spaces.nasbench201(), spaces.darts()
 CHAINS = [
@@ -29,7 +28,7 @@ CHAINS = [
 ]
 LONG = [spaces.conv_chain(15), spaces.mobile(4), spaces.conv_chain(25)]
 SEEDS = st.integers(0, 2**32 - 1)
-MANY = settings(max_examples=25, deadline=None)
+MANY = settings(max_examples=15, deadline=None)
 
 
 def sample(space, seed):
@@ -58,31 +57,22 @@ def test_a_stacked_cell_is_readable_whichever_edges_are_absent(arch):
     assert_readable(ax, through=np.count_nonzero(arch))
 
 
-DARTS_ARCHS = st.sampled_from([spaces.DARTS_V1, spaces.DARTS_V2]) | SEEDS.map(
-    lambda seed: sample(DARTS, seed)
-)
-
-
 @MANY
-@given(DARTS_ARCHS)
-def test_cells_of_darts_are_readable_and_show_each_operation(arch):
+@given(SEEDS.map(lambda seed: sample(DARTS, seed)))
+@example(spaces.DARTS_V1)
+@example(spaces.DARTS_V2)
+def test_cells_of_darts_are_readable_and_no_wire_runs_on_another(arch):
     ax = plots.architecture(DARTS, arch)
     pairs = [pair for cell in DARTS.genotype(arch).values() for node in cell for pair in node]
     expected = [*(plots.label(op) for op, _ in pairs), "normal cell", "reduction cell"]
     expected += 2 * ["cell k−2", "cell k−1", "0", "1", "2", "3", "output"]
     assert sorted(texts(ax)) == sorted(expected)
-    assert_readable(ax, through=16)
-
-
-@MANY
-@given(DARTS_ARCHS)
-def test_wires_of_darts_cross_but_never_run_on_each_other(arch):
     concat = plots.COLORS["concat"].lower()  # these are one bus
-    wires = [way for colour, way in courses(plots.architecture(DARTS, arch)) if colour != concat]
+    wires = [way for colour, way in courses(ax) if colour != concat]
     trees = [cKDTree(wire) for wire in wires]
     for (a, _), (_, b) in itertools.combinations(zip(wires, trees, strict=True), 2):
         assert (b.query(a)[0] < 1.5).sum() < 12  # pixels in common
-    plt.close("all")
+    assert_readable(ax, through=16)
 
 
 def extreme(anchor):
@@ -96,7 +86,7 @@ DRAWN = st.sampled_from(CHAINS).flatmap(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(DRAWN)
 @example((CHAINS[2], extreme(0)))
 @example((CHAINS[2], extreme(1)))
@@ -143,12 +133,6 @@ def test_in_a_small_axes_the_text_shrinks_and_stays_readable(space):
 # ---- what is drawn ---------------------------------------------------------------------------
 
 
-def test_a_cell_names_its_operations_and_nodes():
-    ax = plots.architecture(CELL, (3, 1, 2, 0, 4, 1))
-    expected = ["input", "1", "2", "output", "conv 3×3", "skip", "conv 1×1", "avg pool", "skip"]
-    assert sorted(texts(ax)) == sorted(expected)
-
-
 def test_the_label_of_an_edge_is_on_that_edge():
     def place(edge):
         ax = plots.architecture(CELL, tuple(3 * (i == edge) for i in range(6)))
@@ -163,9 +147,11 @@ def test_the_label_of_an_edge_is_on_that_edge():
 
 def test_a_highlight_marks_one_edge_even_where_there_is_no_operation():
     plain, marked = (plots.architecture(CELL, (0,) * 6, highlight=edge) for edge in (None, 2))
-    nodes = {"input", "1", "2", "output"}
-    assert set(texts(plain)) == nodes
-    assert set(texts(marked)) == nodes | {"none"}
+    nodes = ["input", "1", "2", "output"]
+    assert texts(plain) == nodes
+    assert texts(marked) == [*nodes, "none"]
+    ax = plots.architecture(CELL, (3, 1, 2, 0, 4, 1))
+    assert texts(ax) == [*nodes, "conv 3×3", "skip", "conv 1×1", "avg pool", "skip"]
 
 
 def test_a_wrong_architecture_is_refused_before_anything_is_drawn():
@@ -179,10 +165,9 @@ def test_several_cells_are_stacked_at_their_natural_size():
     figure = plots.cells(CELL, archs, ["first", "second"])
     upper, lower = figure.axes
     assert upper.get_position().y0 >= lower.get_position().y1 - 1e-9
-    ax = plots.architecture(CELL, archs[0])
-    alone = {text.get_text(): text.get_fontsize() for text in ax.texts}
-    stacked = {text.get_text(): text.get_fontsize() for text in upper.texts}
-    assert stacked.pop("first") > 10
+    alone = [text.get_fontsize() for text in plots.architecture(CELL, archs[0]).texts]
+    *stacked, title = (text.get_fontsize() for text in upper.texts)
+    assert title > 10
     assert stacked == pytest.approx(alone, rel=0.02)
     every, less = (plots.cells(CELL, [a], [""]) for a in ((3,) * 6, (3, 0, 3, 0, 0, 3)))
     assert less.get_figheight() < every.get_figheight() - 0.5  # no room for what is not there
@@ -207,12 +192,6 @@ def test_a_skeleton_names_channels_and_sizes_and_marks_what_is_searched():
 # ---- mixtures --------------------------------------------------------------------------------
 
 
-def weights(space, seed=0):
-    """Random rows [D, K] that add up to one."""
-    drawn = np.random.default_rng(seed).exponential(size=space.mask.shape)
-    return drawn / drawn.sum(axis=-1, keepdims=True)
-
-
 def mixed(space, w, arch=None, cell="normal"):
     figure = Figure(figsize=(6, 3))
     drawn = plots.MixedCell(figure.add_axes((0, 0, 1, 1)), space, cell)
@@ -222,23 +201,18 @@ def mixed(space, w, arch=None, cell="normal"):
 
 @settings(deadline=None, max_examples=20)
 @given(SEEDS, st.sampled_from([(CELL, "normal"), (DARTS, "normal"), (DARTS, "reduce")]))
-def test_stripes_are_as_wide_as_their_weights(seed, which):
+def test_stripes_are_as_wide_as_their_weights_in_the_colours_of_their_operations(seed, which):
     space, cell = which
-    w = weights(space, seed)
+    w = weights(space, seed=seed)
     drawn = mixed(space, w, cell=cell)
     corners = np.array([path.vertices[:-1] for path in drawn._ribbons.get_paths()])
     widths = np.linalg.norm(corners[:, 0] - corners[:, -1], axis=1)  # at the start of each stripe
-    expected = (w[14:] if cell == "reduce" else w[: len(w) if space is CELL else 14]).copy()
+    expected = (w[14:] if cell == "reduce" else w[:14]).copy()
     expected[:, 0] = 0  # 'none', the first operation of both spaces
     assert widths == pytest.approx(expected.ravel() * drawn.row.ribbon, abs=1e-9)
-
-
-@pytest.mark.parametrize("space", [CELL, DARTS], ids=["cell", "darts"])
-def test_stripes_have_the_colours_of_their_operations(space):
-    options = [str(option) for option in space.decisions[0].options]
-    full = [matplotlib.colors.to_rgb(plots.COLORS[option]) for option in options]
-    tints = mixed(space, weights(space))._ribbons.get_facecolor()[:, :3]
-    assert (tints.reshape(-1, len(options), 3) == np.array(full)).all()
+    full = [matplotlib.colors.to_rgb(plots.COLORS[op]) for op in space.decisions[0].options]
+    tints = drawn._ribbons.get_facecolor()[:, :3].reshape(-1, len(full), 3)
+    assert (tints == np.array(full)).all()
 
 
 def test_what_is_left_out_is_pale():
@@ -257,11 +231,8 @@ def test_each_edge_of_the_small_cell_names_its_strongest_operation():
     assert names == [f"{plots.label(options[row.argmax()])} {row.max():.2f}" for row in w]
     even = mixed(CELL, np.full((6, 5), 0.2))
     assert not any(name.get_visible() for name in even._names)
-
-
-def test_names_overlap_neither_each_other_nor_a_node():
-    ax = plots.mixed_cell(CELL, np.eye(5)[[3, 3, 3, 3, 3, 3]])
-    assert sum(bool(re.search(r"\d\.\d\d$", text)) for text in texts(ax)) == 6
+    ax = plots.mixed_cell(CELL, np.eye(5)[[3] * 6])
+    assert texts(ax)[4:] == ["conv 3×3 1.00"] * 6
     assert overlaps(frames(ax)) == []
 
 

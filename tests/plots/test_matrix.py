@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
 from nas_lab import plots, spaces
-from tests.plots.readable import frames, overlaps, texts
+from tests.plots.readable import frames, overlaps, said, texts
 
 CELL = spaces.nasbench201()
 OTHERS = [spaces.conv_chain(4), spaces.conv_chain(8), spaces.mlp(), spaces.rnn(), spaces.mobile()]
@@ -18,7 +18,7 @@ def test_w_of_an_architecture_has_a_one_in_each_row():
     ax = plots.one_hot(CELL, (3, 1, 2, 0, 4, 1))
     (zeros,) = ax.lines
     assert (texts(ax).count("1"), len(zeros.get_xdata())) == (6, 24)
-    assert set(plots.decision_labels(CELL)) < set(texts(ax))
+    assert set(CELL.labels) < set(texts(ax))
 
 
 def test_w_shows_probabilities():
@@ -27,6 +27,8 @@ def test_w_shows_probabilities():
     ax = plots.one_hot(CELL, w)
     assert (texts(ax).count("0.20"), texts(ax).count("0.25")) == (25, 2)
     assert len(ax.lines[0].get_xdata()) == 2
+    with pytest.raises(ValueError, match=r"shape \(6, 5\).*\(5, 6\)"):
+        plots.one_hot(CELL, w.T)
 
 
 def test_w_names_options_where_decisions_differ_and_leaves_out_what_does_not_exist():
@@ -35,11 +37,6 @@ def test_w_names_options_where_decisions_differ_and_leaves_out_what_does_not_exi
     assert texts(plots.one_hot(space, (1, 2, 0, 1, 1)))[: len(options)] == options
     soft = plots.one_hot(space, space.mask / space.mask.sum(1, keepdims=True))
     assert "mobilenet: 0.50" in texts(soft)
-
-
-def test_w_of_another_shape_is_refused():
-    with pytest.raises(ValueError, match=r"shape \(6, 5\).*\(5, 6\)"):
-        plots.one_hot(CELL, np.zeros((5, 6)))
 
 
 @pytest.mark.parametrize("space", [CELL, *OTHERS], ids=lambda s: f"{s.name}-{len(s.decisions)}")
@@ -52,7 +49,7 @@ def test_w_is_readable(space):
 WS = st.lists(st.lists(st.floats(0.01, 1), min_size=5, max_size=5), min_size=6, max_size=6)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=10)
 @given(WS, st.tuples(*[st.integers(0, 4)] * 6))
 def test_a_policy_is_as_full_as_it_is_likely(weights, arch):
     w = np.array(weights) / np.sum(weights, axis=1, keepdims=True)
@@ -78,9 +75,8 @@ def test_a_policy_is_emptied_where_there_is_none(ax):
 def test_fields_lie_where_their_names_are(ax):
     plots.PolicyMatrix(ax, CELL)
     centres = [path.vertices[:4].mean(axis=0) for path in ax.collections[0].get_paths()]
-    heads = (text.get_text() for text in ax.get_xticklabels())
-    columns = dict(zip(heads, ax.get_xticks(), strict=True))
-    rows = dict(zip((t.get_text() for t in ax.get_yticklabels()), ax.get_yticks(), strict=True))
+    columns = dict(zip(said(ax.get_xticklabels()), ax.get_xticks(), strict=True))
+    rows = dict(zip(said(ax.get_yticklabels()), ax.get_yticks(), strict=True))
     assert centres[1 * 5 + 3].tolist() == [columns["conv\n3×3"], rows["input → 2"]]
     assert ax.yaxis_inverted()  # the first decision is at the top
 
@@ -89,11 +85,11 @@ def test_effects_are_points_and_shares_fill_the_lower_triangle():
     values = np.zeros((6, 5))
     values[2, 3], values[0, 0] = 0.0312, -0.01
     effects = plots.effects(CELL, values, "finding")
-    said = np.array(texts(effects)).reshape(6, 5)
-    assert (said[2, 3], said[0, 0], said[1, 1]) == ("+3.1", "−1.0", "+0.0")
+    shown = np.array(texts(effects)).reshape(6, 5)
+    assert (shown[2, 3], shown[0, 0], shown[1, 1]) == ("+3.1", "−1.0", "+0.0")
     red, blue = effects.collections[0].get_facecolor()[[0, 13], :3]
     assert red[0] > red[2]
     assert blue[2] > blue[0]
     shares = plots.shares(CELL, np.full((6, 6), 0.25), "finding")
     assert texts(shares) == ["25.0%"] * 21
-    assert [t.get_text() for t in shares.get_xticklabels()] == plots.decision_labels(CELL)
+    assert said(shares.get_xticklabels()) == CELL.labels

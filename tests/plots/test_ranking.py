@@ -7,7 +7,7 @@ import pytest
 from matplotlib.colors import to_hex
 
 from nas_lab import plots
-from tests.plots.readable import texts
+from tests.plots.readable import said, texts
 
 NAMES = ("RandomSearch", "RegularizedEvolution", "Reinforce")
 
@@ -15,12 +15,11 @@ NAMES = ("RandomSearch", "RegularizedEvolution", "Reinforce")
 def test_errors_stand_in_the_colours_of_their_operations():
     errors = {"first": {"none": 3.0, "nor_conv_3x3": -2.0}, "second": {"nor_conv_3x3": 5.0}}
     ax = plots.rank_errors(errors)
-    bars = [(p.get_x() + p.get_width() / 2, p.get_height(), p.get_facecolor()) for p in ax.patches]
-    groups = [(round(x), height, to_hex(hue).upper()) for x, height, hue in bars]
     none, conv = plots.color("none"), plots.color("nor_conv_3x3")
-    assert sorted(groups) == sorted([(0, 3.0, none), (0, -2.0, conv), (1, 5.0, conv)])
-    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["first", "second"]
-    assert len({round(x, 3) for x, _, _ in bars}) == 3  # side by side
+    bars = [(b.get_height(), to_hex(b.get_facecolor()).upper()) for b in ax.patches]
+    assert bars == [(3.0, none), (-2.0, conv), (5.0, conv)]
+    assert [bar.get_center()[0] for bar in ax.patches] == pytest.approx([-0.2, 0.2, 1.2])
+    assert said(ax.get_xticklabels()) == ["first", "second"]
 
 
 def test_a_ranking_over_time_shows_mean_band_and_the_checkpoint(ax):
@@ -31,9 +30,6 @@ def test_a_ranking_over_time_shows_mean_band_and_the_checkpoint(ax):
     assert (band[:, 1].min(), band[:, 1].max()) == pytest.approx((0.1, 0.7))
     curves.point_at("b", 1)
     assert [point[0] for point in curves.moving[0].get_data()] == pytest.approx([10, 0.1])
-    low, high = ax.get_ylim()
-    assert low < -0.3
-    assert high > 0.7
 
 
 def test_the_cost_of_a_ranking_is_pointed_at(ax):
@@ -53,8 +49,8 @@ def test_ties_at_the_border_choose_exactly_k_and_all_of_them_are_the_best(ax):
     for estimate, truth, counts in ((tied, clear, (2, 0, 0, 8)), (clear, tied, (2, 2, 0, 6))):
         scatter.update(estimate, truth)
         kinds = ("best, and chosen", "best, but missed", "chosen, not best", "neither")
-        said = {line.get_label() for line in scatter.moving}
-        assert said == {f"{kind}: {n}" for kind, n in zip(kinds, counts, strict=True)}
+        named = {line.get_label() for line in scatter.moving}
+        assert named == {f"{kind}: {n}" for kind, n in zip(kinds, counts, strict=True)}
 
 
 def test_correlations_are_sorted_with_their_intervals():
@@ -63,7 +59,7 @@ def test_correlations_are_sorted_with_their_intervals():
         "base": SimpleNamespace(tau=0.5, tau_interval=(0.45, 0.6)),
     }
     ax = plots.correlations(found, title="?", baseline="base")
-    assert [text.get_text() for text in ax.get_yticklabels()] == ["base", "good"]
+    assert said(ax.get_yticklabels()) == ["base", "good"]
     intervals, dots, (line,) = ax.lines[0:4:2], ax.lines[1:4:2], ax.lines[4:]
     assert [tuple(each.get_xdata()) for each in intervals] == [(0.45, 0.6), (0.7, 0.9)]
     assert [each.get_xdata()[0] for each in dots] == [0.5, 0.8]
@@ -77,7 +73,7 @@ def test_correlations_are_sorted_with_their_intervals():
 def test_what_methods_find_is_a_dot_a_seed_and_a_bar_for_the_median():
     found = {"Darts": np.array([0.7, 0.75, 0.9]), "new": np.array([0.5, 0.5, 0.5])}
     ax = plots.spreads(found, title="?", baseline="new", reference=(0.6, "median"))
-    assert [text.get_text() for text in ax.get_yticklabels()] == ["new", "DARTS"]  # best on top
+    assert said(ax.get_yticklabels()) == ["new", "DARTS"]  # best on top
     dots = [line for line in ax.lines if line.get_marker() == "o"]
     assert [sorted(line.get_xdata()) for line in dots] == [[0.5] * 3, [0.7, 0.75, 0.9]]
     assert len(set(dots[0].get_ydata())) == 3  # equal ones are seen
@@ -96,17 +92,15 @@ def test_what_is_too_low_is_an_arrowhead_at_the_edge():
 
 
 def test_bests_are_dots_with_their_median(ax):
-    rng = np.random.default_rng(0)
-    found = {name: rng.uniform(0.7, 0.8, n) for name, n in zip(NAMES, (9, 8, 7), strict=True)}
+    found = {name: 0.7 + np.arange(9 - i) / 90 for i, name in enumerate(NAMES)}
     plots.bests(found, 0.77, 0.85, ax)
     for row, (name, scores) in enumerate(found.items()):
         dots, median = ax.lines[2 * row : 2 * row + 2]
-        np.testing.assert_array_equal(dots.get_xdata(), scores)
+        assert dots.get_xdata().tolist() == scores.tolist()
         assert (np.abs(dots.get_ydata() - row) < 0.4).all()
         assert list(median.get_xdata()) == [np.median(scores)] * 2
         assert dots.get_color() == plots.COLORS[name]
-    labels = [text.get_text().split("\n") for text in ax.get_yticklabels()]
-    named = ["random search", "regularized evolution", "REINFORCE"]
-    assert labels == [[name, f"({n} runs)"] for name, n in zip(named, (9, 8, 7), strict=True)]
+    named = ["random search\n(9 runs)", "regularized evolution\n(8 runs)", "REINFORCE\n(7 runs)"]
+    assert said(ax.get_yticklabels()) == named
     assert "you: 77.0%" in texts(ax)
     assert [line.get_xdata()[0] for line in ax.lines[6:]] == [0.85, 0.77]

@@ -19,21 +19,9 @@ CHAINS = [spaces.conv_chain(4), spaces.mlp(), spaces.rnn(), spaces.mobile()]
 # G. M. Machado, M. M. Oliveira, L. A. F. Fernandes, 2009: what those see who lack one cone.
 VISIONS = {
     "all cones": np.eye(3),
-    "protanopia": [
-        [0.152286, 1.052583, -0.204868],
-        [0.114503, 0.786281, 0.099216],
-        [-0.003882, -0.048116, 1.051998],
-    ],
-    "deuteranopia": [
-        [0.367322, 0.860646, -0.227968],
-        [0.280085, 0.672501, 0.047413],
-        [-0.011820, 0.042940, 0.968881],
-    ],
-    "tritanopia": [
-        [1.255528, -0.076749, -0.178779],
-        [-0.078411, 0.930809, 0.147602],
-        [0.004733, 0.691367, 0.303900],
-    ],
+    "protanopia": [[0.152, 1.053, -0.205], [0.115, 0.786, 0.099], [-0.004, -0.048, 1.052]],
+    "deuteranopia": [[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]],
+    "tritanopia": [[1.256, -0.077, -0.179], [-0.078, 0.931, 0.148], [0.005, 0.691, 0.304]],
 }
 STRATEGIES = "RandomSearch RegularizedEvolution Reinforce LocalSearch OneShot Darts"
 TOGETHER = {  # what can stand in one picture
@@ -85,6 +73,7 @@ def test_every_operation_has_a_colour_a_style_and_a_name():
     for operation in (*CELL.decisions[0].options, *DARTS.decisions[0].options):
         assert operation in plots.COLORS
         assert plots.style(operation, 0) == plots.style(operation, 1)
+        assert plots.style("mine", 0) != plots.style("mine", 1)  # these take turns
         assert operation == "none" or plots.label(operation) != operation
     for space in CHAINS:
         arch = space.sample(np.random.default_rng(0))
@@ -92,32 +81,16 @@ def test_every_operation_has_a_colour_a_style_and_a_name():
             assert kind in plots.COLORS
 
 
-def test_names_without_a_colour_take_turns():
-    assert plots.color("mine", 0) != plots.color("mine", 1)
-    assert plots.style("mine", 0) != plots.style("mine", 1)
-
-
-@pytest.mark.parametrize(
-    ("number", "words"),
-    [
-        (0.5, "0.5"),
-        (999, "999"),
-        (4096, "4,096"),
-        (73_306, "73.3 thousand"),
-        (999_700, "1.00 million"),
-        (7_783_000, "7.78 million"),
-        (220_119_680, "220 million"),
-        (1.2e9, "1.20 billion"),
-    ],
-)
-def test_quantities(number, words):
-    assert plots.quantity(number) == words
+def test_quantities():
+    numbers = (0.5, 999, 4096, 73_306, 999_700, 7_783_000, 220_119_680, 1.2e9)
+    words = ["0.5", "999", "4,096", "73.3 thousand", "1.00 million", "7.78 million"]
+    assert [*map(plots.quantity, numbers)] == [*words, "220 million", "1.20 billion"]
 
 
 def test_decisions_are_called_by_the_nodes_they_join():
-    assert plots.decision_labels(CELL)[3] == "input → output"
-    assert plots.decision_labels(DARTS)[-1] == "reduce: 2 → 3"
-    assert plots.decision_labels(spaces.mlp())[:2] == ["layers", "hidden 1"]
+    assert CELL.labels[3] == "input → output"
+    assert DARTS.labels[-1] == "reduce: 2 → 3"
+    assert spaces.mlp().labels[:2] == ["layers", "hidden 1"]
 
 
 # ---- on the page -----------------------------------------------------------------------------
@@ -127,7 +100,6 @@ DRAWINGS = {
     "cell": lambda ax: plots.architecture(CELL, (1,) * 6, ax),
     "darts": lambda ax: plots.architecture(DARTS, spaces.DARTS_V2, ax),
     "chain": lambda ax: plots.architecture(spaces.mlp(), (1, 1, 1, 1, 1), ax),
-    "mixed_cell": lambda ax: plots.mixed_cell(CELL, np.full((6, 5), 0.2), ax),
     "one_hot": lambda ax: plots.one_hot(CELL, (1,) * 6, ax),
     "effects": lambda ax: plots.effects(CELL, np.ones((6, 5)), "", ax),
     "incumbent": lambda ax: plots.incumbent({"mine": [0.5]}, ax),
@@ -155,24 +127,15 @@ def shown(monkeypatch):
 
 def test_show_sends_one_image_with_its_text_and_closes_the_figure(shown):
     plots.show(plots.architecture(CELL, (1,) * 6), 'skips "only" <all>')
-    (data,) = shown
-    assert 'alt="skips &quot;only&quot; &lt;all&gt;"' in data["text/html"]
-    assert "max-width:100%" in data["text/html"]
-    assert "background:white" in data["text/html"]
+    plots.show(plt.figure(), "a figure")
+    plots.show(plt.figure().subfigures(1, 2)[0].add_subplot(), "a part of one")
+    data, *others = shown
+    assert len(others) == 2
+    for part in ('alt="skips &quot;only&quot; &lt;all&gt;"', "max-width:100%", "background:white"):
+        assert part in data["text/html"]
     assert data["text/plain"] == 'skips "only" <all>'
-    assert plt.get_fignums() == []
-
-
-def test_an_image_is_as_wide_as_its_figure_says():
-    figure = Figure(figsize=(5, 2))
-    assert 'width="480" height="192"' in plots.image_html(figure, "empty", tight=False)
-
-
-def test_show_takes_a_figure_and_a_part_of_one(shown):
-    figure, _ = plt.subplots()
-    plots.show(figure, "a figure")
-    plots.show(plt.figure().subfigures(1, 2)[0].add_subplot(), "a part")
-    assert len(shown) == 2
+    html = plots.image_html(Figure(figsize=(5, 2)), "empty", tight=False)
+    assert 'width="480" height="192"' in html  # as the figure says
     assert plt.get_fignums() == []
 
 
