@@ -26,7 +26,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m nas_lab.homework", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-
     release = commands.add_parser("release", help="make the students' notebook out of its master")
     grade = commands.add_parser("grade", help="grade a folder of hand-ins with hidden cases")
     similar = commands.add_parser("similarity", help="pairs that share more than the template")
@@ -37,10 +36,8 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("submissions", type=Path)
         command.add_argument("--csv", type=Path, required=True)
         command.add_argument("--template", type=Path, help="the released notebook")
-
     release.add_argument("--out", type=Path, help="folder (default: notebooks/homework)")
     release.add_argument("--check", action="store_true", help="only say whether it has drifted")
-
     grade.add_argument("--secret-file", type=Path, required=True)
     grade.add_argument("--feedback", type=Path, required=True, help="folder for the pages")
     grade.add_argument("--jobs", type=_at_least_one, help="at once (default: one for each core)")
@@ -49,14 +46,11 @@ def _parser() -> argparse.ArgumentParser:
     grade.add_argument("--memory", type=_bytes, default=2 << 30, help="of a hand-in, such as 2G")
     grade.add_argument("--due", type=_time, help="later ones get a note, such as 2026-11-30T23:59")
     grade.add_argument("--written", type=Path, help="table with student and points given by hand")
-    grade.add_argument("--box", default="auto", choices=BOXES)
+    boxes = ["auto", "bubblewrap", "docker", "podman", "plain"]
+    grade.add_argument("--box", default="auto", choices=boxes)
     grade.add_argument("--image", default="", help="of a container that has Python")
-
     similar.add_argument("--least", type=float, default=0.5, help="share of the shorter one")
     return parser
-
-
-BOXES = ["auto", "bubblewrap", "docker", "podman", "plain"]
 
 
 def _release(options: argparse.Namespace) -> int:

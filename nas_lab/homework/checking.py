@@ -7,7 +7,7 @@ import html
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -27,25 +27,20 @@ _right: dict[str, bool] = {}
 
 @dataclass(frozen=True)
 class Report:
-    """What ``check`` found out: shown at the end of a cell, in words.
-
-    Attributes:
-        name: of the question.
-        passed: how many of the public cases agree.
-        cases: how many there are.
-        problem: the first case that does not agree, in words; empty when all do.
-        answered: whether the function returned anything at all.
-        progress: of the homework that the question belongs to, in words.
-        found: what was found, in place of the number of cases; empty when they tell it.
-    """
+    """What ``check`` found out: shown at the end of a cell, in words."""
 
     name: str
     passed: int
+    """How many of the public ``cases`` agree."""
     cases: int
     problem: str = ""
+    """The first case that does not agree, in words."""
     answered: bool = True
+    """Whether the function returned anything at all."""
     progress: str = ""
+    """Of the homework that the question belongs to, in words."""
     found: str = ""
+    """What was found, when the number of cases does not tell it."""
 
     def __bool__(self) -> bool:
         return self.passed == self.cases
@@ -66,25 +61,10 @@ class Report:
         )
 
 
-class Case(NamedTuple):
-    """One call of an answer: the result as plain data, and how it differs, in words."""
-
-    got: Plain
-    problem: str = ""
-    raised: bool = False
-    hinted: bool = False
-
-
 def check(name: str, answer: Callable[..., Any]) -> Report:
     """Compare a student's function with the reference on a few public cases.
 
-    Args:
-        name: of the question, such as ``"01.q1"`` or ``"hw1.q1"``.
-        answer: the function that the question asks for.
-
-    Raises:
-        ValueError: there is no such question.
-        TypeError: ``answer`` is not a function.
+    ``name`` is that of the question, such as ``"01.q1"`` or ``"hw1.q1"``.
     """
     if name not in QUESTIONS:
         raise ValueError(f"there is no question {name!r}; there are: {', '.join(QUESTIONS)}")
@@ -120,50 +100,44 @@ def _search(question: Question, answer: Callable[..., Any]) -> Report:
 
 
 def _compare(question: Question, answer: Callable[..., Any]) -> Report:
-    cases = [_case(question, answer, seed) for seed in PUBLIC_SEEDS]
-    wrong = [case for case in cases if case.problem]
+    """Put an answer to work on the public cases, and say what is wrong with the first wrong one."""
+    cases = [question.draw(np.random.default_rng(seed)) for seed in PUBLIC_SEEDS]
+    found = [_outcome(question, answer, inputs) for inputs in cases]
+    wrong = [n for n, (_, words) in enumerate(found) if words]
     return Report(
         question.name,
         passed=len(cases) - len(wrong),
         cases=len(cases),
-        problem=_problem(question, cases, wrong[0]) if wrong else "",
-        answered=any(case.raised or case.got is not None for case in cases),
+        problem=_problem(question, answer, cases, found, wrong[0]) if wrong else "",
+        answered=any(got is not None or words.startswith("raised") for got, words in found),
     )
 
 
-def _case(question: Question, answer: Callable[..., Any], seed: int) -> Case:
-    """Put an answer to work in one public case, and say what is wrong with it in words."""
-    inputs = question.draw(np.random.default_rng(seed))
-    call = f"{_name(answer)}({_short(', '.join(map(_short, inputs)), 400, str)})"
+def _outcome(question: Question, answer: Callable[..., Any], inputs: list) -> tuple[Plain, str]:
+    """What an answer gives in one case, and how it differs from what is right, in words."""
     expected = question.normal(question.drive(question.reference, *copy.deepcopy(inputs)))
     try:
-        got = question.normal(question.drive(answer, *inputs))
+        got = question.normal(question.drive(answer, *copy.deepcopy(inputs)))
     except Exception as error:  # whatever a student's function raises belongs in the report
-        return Case(None, f"{call} {_raised(error)}", raised=True)
+        return None, _raised(error)
     unlike = difference(got, expected)
-    if not unlike:
-        return Case(got)
-    kind_is_right = "expected" not in unlike
-    return Case(got, f"{call} returned {_short(got)}: {unlike}.", hinted=kind_is_right)
+    return got, f"returned {_short(got)}: {unlike}." if unlike else ""
 
 
-def _problem(question: Question, cases: list[Case], first: Case) -> str:
-    """The first wrong case, with the hint of the mistake that explains all of them."""
-    if first.raised:
-        return first.problem
-    inputs = [question.draw(np.random.default_rng(seed)) for seed in PUBLIC_SEEDS]
-    hint = explained(question, [case.got for case in cases], inputs)
-    if first.hinted:
-        hint = hint or question.hint
-    return f"{first.problem}\nHint: {hint}" if hint else first.problem
+def _problem(question: Question, answer: Callable, cases: list, found: list, first: int) -> str:
+    """A wrong case, with the hint of the mistake that explains all of them."""
+    words, inputs = found[first][1], ", ".join(map(_short, cases[first]))
+    problem = f"{_name(answer)}({_short(inputs, 400, str)}) {words}"
+    if words.startswith("raised"):
+        return problem
+    hint = explained(question, [got for got, _ in found], cases)
+    if not hint and not words.endswith("expected."):  # of another kind or length
+        hint = question.hint
+    return f"{problem}\nHint: {hint}" if hint else problem
 
 
 def progress(homework: str) -> str:
-    """Say how many questions of a homework the checks of this session found right.
-
-    Raises:
-        ValueError: there is no such homework.
-    """
+    """Say how many questions of a homework the checks of this session found right."""
     if homework not in homeworks.HOMEWORKS:
         known = ", ".join(homeworks.HOMEWORKS)
         raise ValueError(f"there is no homework {homework!r}; there are: {known}")

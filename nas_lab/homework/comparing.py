@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import copy
 import math
+from itertools import starmap
 
 from nas_lab.homework.drivers import Plain
 from nas_lab.homework.question import Question
 
 TOLERANCE = 1e-6
 """Floats agree when they differ by less than this share of the larger one, or by this much."""
+KINDS = {
+    bool: "a bool (True or False)",
+    int: "a whole number (int)",
+    float: "a number (float)",
+    str: "a text (str)",
+    list: "a list",
+    dict: "a dict",
+    type(None): "None (is a return missing?)",
+}
 
 
 def difference(got: Plain, expected: Plain, where: str = "the result") -> str | None:
@@ -39,33 +49,15 @@ def _close(got: float, expected: float) -> bool:
     return close or (math.isnan(got) and math.isnan(expected))
 
 
-KINDS = {
-    bool: "a bool (True or False)",
-    int: "a whole number (int)",
-    float: "a number (float)",
-    str: "a text (str)",
-    list: "a list",
-    dict: "a dict",
-    type(None): "None (is a return missing?)",
-}
-
-
 def _a(value: Plain) -> str:
     return KINDS.get(type(value), f"of type {type(value).__name__}")
 
 
 def explained(question: Question, got: list[Plain], cases: list[list[Plain]]) -> str:
-    """The hint of the usual mistake that gives the same results; empty when none does.
-
-    Args:
-        question: what was asked.
-        got: the result of each case.
-        cases: the inputs of each case.
-    """
+    """The hint of the usual mistake that gives the same results in all cases; else empty."""
     got = list(map(question.normal, got))
     for hint, wrong in question.mistakes.items():
         given = (question.drive(wrong, *copy.deepcopy(inputs)) for inputs in cases)
-        pairs = zip(got, map(question.normal, given), strict=True)
-        if all(difference(*pair) is None for pair in pairs):
+        if not any(starmap(difference, zip(got, map(question.normal, given), strict=True))):
             return hint
     return ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -22,11 +23,7 @@ def call(answer: Callable[..., Any], *inputs: Plain) -> Plain:
 
 
 def plain(value: Any) -> Plain:
-    """Numpy's and torch's numbers and arrays, and tuples, as plain numbers and lists.
-
-    Raises:
-        TypeError: a dict has a key that is no text.
-    """
+    """Numpy's and torch's numbers and arrays, and tuples, as plain numbers and lists."""
     torch = sys.modules.get("torch")  # what is a tensor has loaded it
     if isinstance(value, np.generic | np.ndarray) or (torch and isinstance(value, torch.Tensor)):
         value = value.tolist()
@@ -40,30 +37,23 @@ def plain(value: Any) -> Plain:
     return value
 
 
-# ---- homework 3: answers get tensors, gradients are taken here
-
-
-def with_tensors(answer: Callable[..., Any], *inputs: Plain) -> Plain:
-    """Call an answer with each list of floats as a tensor of doubles, and whole numbers as such."""
-    return plain(answer(*(_tensor(x) if isinstance(x, list) else x for x in inputs)))
-
-
 def _tensor(values: Plain) -> Any:
+    """Floats as doubles, whole numbers as such."""
     import torch
 
     tensor = torch.tensor(values)
     return tensor.double() if tensor.is_floating_point() else tensor
 
 
+def with_tensors(answer: Callable[..., Any], *inputs: Plain) -> Plain:
+    """Call an answer with lists as tensors."""
+    return plain(answer(*(_tensor(x) if isinstance(x, list) else x for x in inputs)))
+
+
 def loss_and_gradient(
     answer: Callable[..., Any], logits: Plain, archs: Plain, rewards: Plain, baseline: float
 ) -> Plain:
-    """The loss of a batch, and its gradient with respect to the logits.
-
-    Raises:
-        TypeError: the answer gives no tensor.
-        ValueError: what it gives is no single number, or does not depend on the logits.
-    """
+    """The loss of a batch, and its gradient with respect to the logits."""
     import torch
 
     given = torch.tensor(logits, dtype=torch.float64, requires_grad=True)
@@ -80,24 +70,17 @@ def loss_and_gradient(
     return {"loss": float(loss.detach()), "gradient": gradient.tolist()}
 
 
-# ---- homework 4: operations that count how often they are called
-
-
 def edge(answer: Callable[..., Any], x: Plain, weights: Plain, factors: Plain) -> Plain:
     """The output of an edge with operations x -> factor * x^2, and which of them were called."""
     called = [0] * len(factors)
 
-    def operation(place: int) -> Callable[[Any], Any]:
-        def run(x: Any) -> Any:
-            called[place] += 1
-            return factors[place] * np.square(x)
+    def operation(place: int, x: Any) -> Any:
+        called[place] += 1
+        return factors[place] * np.square(x)
 
-        return run
-
-    output = answer(np.array(x), weights, [operation(place) for place in range(len(factors))])
-    if output is None:
-        return None
-    return {"output": plain(output), "called": called}
+    operations = [partial(operation, place) for place in range(len(factors))]
+    output = answer(np.array(x), weights, operations)
+    return None if output is None else {"output": plain(output), "called": called}
 
 
 def arrays(answer: Callable[..., Any], *inputs: Plain) -> Plain:
@@ -105,27 +88,22 @@ def arrays(answer: Callable[..., Any], *inputs: Plain) -> Plain:
     return plain(answer(*(np.array(x) if isinstance(x, list) else x for x in inputs)))
 
 
-# ---- homework 5: operations and losses that answers are given as functions
-
-
 def mixture(answer: Callable[..., Any], x: Plain, alphas: Plain, factors: Plain) -> Plain:
     """The mixed output of operations x -> tanh(factor * x), and its gradient in alpha."""
     import torch
 
-    given, a = torch.tensor(x).double(), torch.tensor(alphas).double().requires_grad_()
-    operations = [lambda x, f=factor: torch.tanh(f * x) for factor in factors]
-    mixed = answer(given, a, operations)
+    a = _tensor(alphas).requires_grad_()
+    mixed = answer(_tensor(x), a, [lambda x, f=factor: torch.tanh(f * x) for factor in factors])
     if not isinstance(mixed, torch.Tensor) or not mixed.requires_grad:
         return plain(mixed)
-    (gradient,) = torch.autograd.grad(mixed.sum(), a)
-    return [mixed.detach().tolist(), gradient.tolist()]
+    return plain([mixed, *torch.autograd.grad(mixed.sum(), a)])
 
 
 def losses(curvature: Plain, coupling: Plain, target: Plain) -> Callable[[Any, Any], Any]:
     """A loss of w [n] and alpha [m] as tensors: a valley in w that alpha tilts and bends."""
     import torch
 
-    h, b, c = (torch.tensor(part).double() for part in (curvature, coupling, target))
+    h, b, c = map(_tensor, (curvature, coupling, target))
 
     def loss(w: Any, alpha: Any) -> Any:
         bend = 1 + torch.tanh(alpha).sum() ** 2
@@ -139,11 +117,8 @@ def bilevel(
     answer: Callable[..., Any], w: Plain, alpha: Plain, rate: float, train: Plain, valid: Plain
 ) -> Plain:
     """The answer's gradient in alpha, for a training and a validation loss."""
-    import torch
-
-    tensors = [torch.tensor(v).double().requires_grad_() for v in (w, alpha)]
-    found = answer(*tensors, losses(*train), losses(*valid), rate)
-    return plain(found.detach() if isinstance(found, torch.Tensor) else found)
+    given = [_tensor(value).requires_grad_() for value in (w, alpha)]
+    return plain(answer(*given, losses(*train), losses(*valid), rate))
 
 
 def hessian(
@@ -156,27 +131,16 @@ def hessian(
 
     def alpha_gradient(w: Any) -> Any:
         """The gradient of the training loss in alpha at other weights, an array."""
-        a = torch.tensor(alpha).double().requires_grad_()
+        a = _tensor(alpha).requires_grad_()
         (gradient,) = torch.autograd.grad(loss(torch.as_tensor(w).double(), a), a)
         return gradient.numpy()
 
     return plain(answer(alpha_gradient, np.array(w), np.array(v), epsilon))
 
 
-# ---- the capstone: a search that asks for networks one by one
-
-
 def search(answer: Callable[..., Any], ask: Callable[[Plain], Plain], *inputs: Plain) -> Plain:
     """Call an answer with a function ``query(arch) -> (accuracy, milliseconds)`` and its inputs.
 
-    Args:
-        answer: the search.
-        ask: puts one architecture, a list of tokens, to whoever holds the table.
-        inputs: what else the search is given.
+    ``ask`` puts one architecture, a list of tokens, to whoever holds the table.
     """
-
-    def query(arch: Any) -> tuple[float, float]:
-        accuracy, milliseconds = ask(plain(arch))
-        return accuracy, milliseconds
-
-    return plain(answer(query, *inputs))
+    return plain(answer(lambda arch: tuple(ask(plain(arch))), *inputs))

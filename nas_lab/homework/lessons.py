@@ -1,6 +1,4 @@
-"""The exercises inside the notebooks."""
-
-from __future__ import annotations
+"""The exercises inside the notebooks: ``05.q1`` is the first one of notebook 05."""
 
 import itertools
 import math
@@ -8,23 +6,18 @@ import math
 import numpy as np
 from scipy.special import softmax
 
-from nas_lab import scaling
+from nas_lab import explain, scaling
 from nas_lab.estimation import pareto
 from nas_lab.homework.drivers import Plain
 from nas_lab.homework.question import QUESTIONS as DECLARED
-from nas_lab.homework.question import question
+from nas_lab.homework.question import hints, question
 from nas_lab.spaces import nasbench201
 from nas_lab.spaces.cells import EDGES_201, OPERATIONS_201
 from nas_lab.strategies import Hyperband
 
-# ---- notebook 01, search space
 
-
-@question(
-    "01.q1",
-    draw=lambda rng: [rng.integers(1, 9, size=rng.integers(1, 12))],
-    hint="every option of one decision goes together with every option of the next.",
-)
+@question("01.q1", lambda rng: [rng.integers(1, 9, size=rng.integers(1, 12))])
+@hints("every option of one decision goes together with every option of the next.")
 def _count(options: list[int]) -> int:
     return math.prod(options)
 
@@ -43,18 +36,13 @@ def _draw_cell(rng: np.random.Generator) -> list[Plain]:
     return [[op if edge in used else "none" for edge, op in enumerate(operations)]]
 
 
-@question(
-    "01.q2",
-    draw=_draw_cell,
-    hint="walk along the edges in their order and keep the set of nodes that the input "
-    "has reached; an edge with 'none' leads nowhere.",
+@question("01.q2", _draw_cell)
+@hints(
+    "walk along the edges in their order and keep the set of nodes that the input has reached; an "
+    "edge with 'none' leads nowhere."
 )
 def _reaches_output(operations: list[str]) -> bool:
-    reached = {0}
-    for op, (source, node) in zip(operations, EDGES_201, strict=True):
-        if source in reached and op != "none":
-            reached.add(node)
-    return 3 in reached
+    return any(all(operations[edge] != "none" for edge in path) for path in PATHS)
 
 
 def _draw_convolution(rng: np.random.Generator) -> list[Plain]:
@@ -63,17 +51,13 @@ def _draw_convolution(rng: np.random.Generator) -> list[Plain]:
     return [*channels, rng.choice([1, 3, 5, 7]), *rng.integers(4, 33, size=2), groups]
 
 
-@question(
-    "01.q3",
-    draw=_draw_convolution,
-    hint="count the products for one output number first. With groups, an output channel "
-    "reads only its share of the input channels.",
+@question("01.q3", _draw_convolution)
+@hints(
+    "count the products for one output number first. With groups, an output channel reads only its "
+    "share of the input channels."
 )
 def _conv_macs(c_in: int, c_out: int, kernel: int, height: int, width: int, groups: int) -> int:
     return kernel**2 * (c_in // groups) * c_out * height * width
-
-
-# ---- notebook 02, performance estimation
 
 
 def _draw_rankings(rng: np.random.Generator) -> list[Plain]:
@@ -84,25 +68,19 @@ def _draw_rankings(rng: np.random.Generator) -> list[Plain]:
     return [np.round(estimate, 6), truth]
 
 
-@question(
-    "02.q1",
-    draw=_draw_rankings,
-    hint="look at every pair once: it counts +1 when both lists put it in the same order, and "
-    "-1 otherwise. Then divide by the number of pairs.",
+@question("02.q1", _draw_rankings)
+@hints(
+    "look at every pair once: it counts +1 when both lists put it in the same order, and -1 "
+    "otherwise. Then divide by the number of pairs."
 )
 def _tau(a: list[float], b: list[float]) -> float:
-    pairs = itertools.combinations(zip(a, b, strict=True), 2)
-    signs = [1 if (p[0] - q[0]) * (p[1] - q[1]) > 0 else -1 for p, q in pairs]
-    return sum(signs) / len(signs)
+    return explain.kendall(a, b)
 
 
-@question(
-    "02.q2",
-    draw=lambda rng: [rng.integers(0, 2, size=rng.integers(1, 6, size=2))],
-    hint="two units agree when both are 1, and also when both are 0. What stands on the diagonal?",
-)
-def _agreements(codes: list[list[int]]) -> list[list[int]]:
-    return [[sum(a == b for a, b in zip(x, y, strict=True)) for y in codes] for x in codes]
+@question("02.q2", lambda rng: [rng.integers(0, 2, size=rng.integers(1, 6, size=2))])
+@hints("two units agree when both are 1, and also when both are 0. What stands on the diagonal?")
+def _agreements(codes: list[list[int]]) -> np.ndarray:
+    return np.equal(np.array(codes)[:, None], codes).sum(axis=-1)
 
 
 def _draw_bracket(rng: np.random.Generator) -> list[Plain]:
@@ -111,17 +89,13 @@ def _draw_bracket(rng: np.random.Generator) -> list[Plain]:
     return [size, size, eta]
 
 
-@question(
-    "02.q3",
-    draw=_draw_bracket,
-    hint="from one rung to the next, architectures are divided by eta and epochs multiplied "
-    "by it. The last rung belongs to the list.",
+@question("02.q3", _draw_bracket)
+@hints(
+    "from one rung to the next, architectures are divided by eta and epochs multiplied by it. The "
+    "last rung belongs to the list."
 )
 def _rungs(archs: int, epochs: int, eta: int) -> list[list[int]]:
     return [[archs // eta**i, eta**i] for i in range(epochs) if eta**i <= epochs]
-
-
-# ---- notebook 03, REINFORCE
 
 
 def _draw_batch(rng: np.random.Generator) -> list[Plain]:
@@ -131,15 +105,13 @@ def _draw_batch(rng: np.random.Generator) -> list[Plain]:
     return [np.round(log_p, 4), np.round(rewards, 4), round(rng.uniform(0, 1), 4)]
 
 
-@question(
-    "03.q1",
-    draw=_draw_batch,
-    hint="the loss is what gradient descent makes small, so its sign is the opposite of the "
-    "gain's. Each log-probability is weighted by its reward minus the baseline; then take the "
-    "mean.",
+@question("03.q1", _draw_batch)
+@hints(
+    "the loss is what gradient descent makes small, so its sign is the opposite of the gain's. "
+    "Each log-probability is weighted by its reward minus the baseline; then take the mean."
 )
 def _loss(log_p: list[float], rewards: list[float], baseline: float) -> float:
-    return float(-np.mean(np.subtract(rewards, baseline) * log_p))
+    return -np.mean(np.subtract(rewards, baseline) * log_p)
 
 
 def _draw_rewards(rng: np.random.Generator) -> list[Plain]:
@@ -148,11 +120,10 @@ def _draw_rewards(rng: np.random.Generator) -> list[Plain]:
     return [rewards, rng.choice([0, 0.5, 0.9, 0.99])]
 
 
-@question(
-    "03.q2",
-    draw=_draw_rewards,
-    hint="the first baseline is the first reward. Then a share `decay` of the old one stays, and "
-    "the new reward fills the rest: one entry for each step.",
+@question("03.q2", _draw_rewards)
+@hints(
+    "the first baseline is the first reward. Then a share `decay` of the old one stays, and the "
+    "new reward fills the rest: one entry for each step."
 )
 def _baselines(rewards: list[float], decay: float) -> list[float]:
     return list(itertools.accumulate(rewards, lambda old, r: decay * old + (1 - decay) * r))
@@ -166,18 +137,14 @@ def _draw_search(rng: np.random.Generator) -> list[Plain]:
     return [[None if lost else s for s, lost in zip(scores, failed, strict=True)], 0.9]
 
 
-@question(
-    "03.q3",
-    draw=_draw_search,
-    hint="regret belongs to the best score so far, the incumbent, and never rises. A failed trial "
-    "leaves the incumbent as it is; before the first score there is none.",
+@question("03.q3", _draw_search)
+@hints(
+    "regret belongs to the best score so far, the incumbent, and never rises. A failed trial "
+    "leaves the incumbent as it is; before the first score there is none."
 )
 def _regrets(scores: list[float | None], best: float) -> list[float | None]:
     incumbents = np.fmax.accumulate(np.array(scores, dtype=float))
     return [None if np.isnan(incumbent) else best - incumbent for incumbent in incumbents]
-
-
-# ---- notebook 04, one-shot
 
 
 def _draw_paths(rng: np.random.Generator) -> list[Plain]:
@@ -186,15 +153,13 @@ def _draw_paths(rng: np.random.Generator) -> list[Plain]:
     return [rng.integers(options, size=(rng.integers(1, 9), len(options))), options]
 
 
-@question(
-    "04.q1",
-    draw=_draw_paths,
-    hint="one row for each decision, one count for each of its options, also for options that no "
-    "path takes.",
+@question("04.q1", _draw_paths)
+@hints(
+    "one row for each decision, one count for each of its options, also for options that no "
+    "path takes."
 )
 def _uses(paths: list[list[int]], options: list[int]) -> list[np.ndarray]:
-    columns = np.transpose(paths)
-    return [np.bincount(c, minlength=k) for c, k in zip(columns, options, strict=True)]
+    return [np.bincount(c, minlength=k) for c, k in zip(np.transpose(paths), options, strict=True)]
 
 
 def _draw_batches(rng: np.random.Generator) -> list[Plain]:
@@ -204,11 +169,10 @@ def _draw_batches(rng: np.random.Generator) -> list[Plain]:
     return [np.round(means, 3), np.round(variances, 3), rng.choice([32, 64, 128], batches)]
 
 
-@question(
-    "04.q2",
-    draw=_draw_batches,
-    hint="large batches count more. And when the means of two batches differ, all their images "
-    "together vary more than each batch does: add up the squares.",
+@question("04.q2", _draw_batches)
+@hints(
+    "large batches count more. And when the means of two batches differ, all their images together "
+    "vary more than each batch does: add up the squares."
 )
 def _pooled(means: list[float], variances: list[float], sizes: list[int]) -> list[float]:
     squares = np.add(variances, np.square(means))
@@ -224,18 +188,14 @@ def _draw_kernel(rng: np.random.Generator) -> list[Plain]:
     return [kernel, *wanted, rng.choice(range(1, size + 1, 2))]
 
 
-@question(
-    "04.q3",
-    draw=_draw_kernel,
-    hint="channels are taken from the front, rows and columns from the middle. How many are left "
-    "out on each side?",
+@question("04.q3", _draw_kernel)
+@hints(
+    "channels are taken from the front, rows and columns from the middle. How many are left out on "
+    "each side?"
 )
 def _sliced(kernel: list, outputs: int, inputs: int, size: int) -> np.ndarray:
     edge = (len(kernel[0][0]) - size) // 2
     return np.array(kernel)[:outputs, :inputs, edge : edge + size, edge : edge + size]
-
-
-# ---- notebook 05, DARTS
 
 
 def _draw_layer(rng: np.random.Generator) -> list[Plain]:
@@ -246,11 +206,10 @@ def _draw_layer(rng: np.random.Generator) -> list[Plain]:
     return [a, rng.choice([0.2, 0.5, 1, 2]), given.astype(float)]
 
 
-@question(
-    "05.q1",
-    draw=_draw_layer,
-    hint="divide every a by the temperature before the exponential. The weights add up to one, and "
-    "each multiplies all numbers of its candidate.",
+@question("05.q1", _draw_layer)
+@hints(
+    "divide every a by the temperature before the exponential. The weights add up to one, and each "
+    "multiplies all numbers of its candidate."
 )
 def _mix(a: list[float], temperature: float, outputs: list[list[float]]) -> np.ndarray:
     return softmax(np.divide(a, temperature)) @ np.array(outputs)
@@ -264,11 +223,10 @@ def _draw_node(rng: np.random.Generator) -> list[Plain]:
     return [np.round(values / values.sum(axis=1, keepdims=True), 6)]
 
 
-@question(
-    "05.q2",
-    draw=_draw_node,
-    hint="first find the best operation of each edge, without place 0; then compare the edges by "
-    "the weight of that operation. The two edges come in their own order.",
+@question("05.q2", _draw_node)
+@hints(
+    "first find the best operation of each edge, without place 0; then compare the edges by the "
+    "weight of that operation. The two edges come in their own order."
 )
 def _two_inputs(w: list[list[float]]) -> list[list[int]]:
     best = [max(range(1, len(row)), key=row.__getitem__) for row in w]
@@ -277,17 +235,12 @@ def _two_inputs(w: list[list[float]]) -> list[list[int]]:
 
 
 @question(
-    "05.q3",
-    draw=lambda rng: [*np.round(rng.uniform(-2, 2, 2), 2), rng.choice([0, 0.01, 0.1, 0.5])],
-    hint="a moves L_val in two ways: directly, and through w'. With xi = 0 only the first is left.",
+    "05.q3", lambda rng: [*np.round(rng.uniform(-2, 2, 2), 2), rng.choice([0, 0.01, 0.1, 0.5])]
 )
+@hints("a moves L_val in two ways: directly, and through w'. With xi = 0 only the first is left.")
 def _second_order(w: float, a: float, xi: float) -> float:
-    ahead = w - xi * a * (a * w - 1)  # w' = w - xi dL_train/dw
-    residual = ahead + a - 3
+    residual = w - xi * a * (a * w - 1) + a - 3  # of w' = w - xi dL_train/dw
     return residual - xi * (2 * a * w - 1) * residual
-
-
-# ---- notebook 06, scaling
 
 
 def _draw_mbconv(rng: np.random.Generator) -> list[Plain]:
@@ -296,17 +249,15 @@ def _draw_mbconv(rng: np.random.Generator) -> list[Plain]:
     return [*channels, kernel, stride, expansion, 2 * rng.integers(2, 15)]
 
 
-@question(
-    "06.q1",
-    draw=_draw_mbconv,
-    hint="which of the convolutions still sees the large image? The one in the middle has as many "
-    "groups as channels, and without expansion there is no first one.",
+@question("06.q1", _draw_mbconv)
+@hints(
+    "which of the convolutions still sees the large image? The one in the middle has as many "
+    "groups as channels, and without expansion there is no first one."
 )
 def _mbconv_macs(c_in: int, c_out: int, kernel: int, stride: int, expansion: int, side: int) -> int:
     inner, out = expansion * c_in, side // stride
     expand = c_in * inner * side**2 if expansion > 1 else 0
-    depthwise = kernel**2 * inner * out**2
-    return expand + depthwise + inner * c_out * out**2
+    return expand + kernel**2 * inner * out**2 + inner * c_out * out**2
 
 
 def _draw_compound(rng: np.random.Generator) -> list[Plain]:
@@ -315,14 +266,10 @@ def _draw_compound(rng: np.random.Generator) -> list[Plain]:
     return [rng.choice([0.0, 0.5, 1.0, 2.0, 3.0]), round(2**depth, 4), round(2 ** (width / 2), 4)]
 
 
-@question(
-    "06.q2",
-    draw=_draw_compound,
-    hint="solve alpha * beta^2 * gamma^2 = 2 for gamma first. What does phi = 0 give?",
-)
+@question("06.q2", _draw_compound)
+@hints("solve alpha * beta^2 * gamma^2 = 2 for gamma first. What does phi = 0 give?")
 def _factors(phi: float, alpha: float, beta: float) -> list[float]:
-    gamma = math.sqrt(2 / (alpha * beta**2))
-    return [alpha**phi, beta**phi, gamma**phi]
+    return [alpha**phi, beta**phi, math.sqrt(2 / (alpha * beta**2)) ** phi]
 
 
 def _draw_widening(rng: np.random.Generator) -> list[Plain]:
@@ -331,15 +278,13 @@ def _draw_widening(rng: np.random.Generator) -> list[Plain]:
     return [channels, rng.choice([1.0, 1.1, 1.2, 1.4, 1.5, 1.8, 2.0, 3.1])]
 
 
-question(
-    "06.q3",
-    draw=_draw_widening,
-    hint="take the nearest multiple of 8, at least 8; half way counts up. Then compare it with 90% "
-    "of what was asked for.",
-)(scaling.round_filters)
-
-
-# ---- notebook 07, edge devices
+@question("06.q3", _draw_widening)
+@hints(
+    "take the nearest multiple of 8, at least 8; half way counts up. Then compare it with 90% of "
+    "what was asked for."
+)
+def _round_filters(channels: int, width: float) -> int:
+    return scaling.round_filters(channels, width)
 
 
 def _draw_operations(rng: np.random.Generator) -> list[Plain]:
@@ -350,11 +295,10 @@ def _draw_operations(rng: np.random.Generator) -> list[Plain]:
     return [macs, moved, peak, bandwidth, round(rng.uniform(0.1, 2), 2)]
 
 
-@question(
-    "07.q1",
-    draw=_draw_operations,
-    hint="arithmetic and memory traffic go on at the same time, so the longer of them counts, for "
-    "each operation by itself. Every operation has its overhead.",
+@question("07.q1", _draw_operations)
+@hints(
+    "arithmetic and memory traffic go on at the same time, so the longer of them counts, for each "
+    "operation by itself. Every operation has its overhead."
 )
 def _latency(macs: Plain, moved: Plain, peak: float, bandwidth: float, overhead: float) -> float:
     return np.sum(overhead + np.maximum(np.divide(macs, peak), np.divide(moved, bandwidth)))
@@ -366,11 +310,10 @@ def _draw_points(rng: np.random.Generator) -> list[Plain]:
     return [(codes // 7 / 10 + 0.3).round(1), codes % 7 + 1.0]
 
 
-@question(
-    "07.q2",
-    draw=_draw_points,
-    hint="one network beats another when it is better in one and not worse in the other. Of two "
-    "that are equally quick, only the more accurate one stays.",
+@question("07.q2", _draw_points)
+@hints(
+    "one network beats another when it is better in one and not worse in the other. Of two that "
+    "are equally quick, only the more accurate one stays."
 )
 def _front(accuracies: list[float], latencies: list[float]) -> list[int]:
     return sorted(pareto.pareto_front(accuracies, latencies).tolist())
@@ -383,17 +326,13 @@ def _draw_mixture(rng: np.random.Generator) -> list[Plain]:
     return [np.round(alpha, 2), np.round(seconds, 2), round(rng.uniform(0.5, 2), 2)]
 
 
-@question(
-    "07.q3",
-    draw=_draw_mixture,
-    hint="each row of alpha becomes probabilities by its own softmax. An option costs its seconds "
-    "as often as it is chosen.",
+@question("07.q3", _draw_mixture)
+@hints(
+    "each row of alpha becomes probabilities by its own softmax. An option costs its seconds as "
+    "often as it is chosen."
 )
 def _expected(alpha: list[list[float]], seconds: list[list[float]], base: float) -> float:
     return base + np.sum(softmax(alpha, axis=1) * seconds)
-
-
-# ---- notebook 08, explainability
 
 
 def _draw_scores(rng: np.random.Generator) -> list[Plain]:
@@ -404,40 +343,33 @@ def _draw_scores(rng: np.random.Generator) -> list[Plain]:
     return [archs, np.round(rng.random(n), 3), decision, option]
 
 
-@question(
-    "08.q1",
-    draw=_draw_scores,
-    hint="two means: one over the architectures that have the option, one over all of them, those "
-    "with the option included.",
+@question("08.q1", _draw_scores)
+@hints(
+    "two means: one over the architectures that have the option, one over all of them, those with "
+    "the option included."
 )
 def _main_effect(archs: list[list[int]], scores: list[float], decision: int, option: int) -> float:
-    chosen = [s for arch, s in zip(archs, scores, strict=True) if arch[decision] == option]
-    return float(np.mean(chosen) - np.mean(scores))
+    return np.mean(scores, where=np.array(archs)[:, decision] == option) - np.mean(scores)
 
 
-@question(
-    "08.q2",
-    draw=lambda rng: [np.round(rng.random((2, 2)), 3)],
-    hint="a main effect averages over the other decision, with both of its options alike. What the "
-    "swap changes beyond that is the second part.",
+@question("08.q2", lambda rng: [np.round(rng.random((2, 2)), 3)])
+@hints(
+    "a main effect averages over the other decision, with both of its options alike. What the swap "
+    "changes beyond that is the second part."
 )
 def _swap_parts(f: list[list[float]]) -> list[float]:
     alone = (f[1][0] + f[1][1] - f[0][0] - f[0][1]) / 2
     return [alone, f[1][0] - f[0][0] - alone]
 
 
-@question(
-    "08.q3",
-    draw=lambda rng: [np.round(rng.normal(size=4), 3)],
-    hint="in one order a decision comes first and is compared with nothing known; in the other it "
-    "comes second and is compared with the other one known. Take the mean.",
+@question("08.q3", lambda rng: [np.round(rng.normal(size=4), 3)])
+@hints(
+    "in one order a decision comes first and is compared with nothing known; in the other it comes "
+    "second and is compared with the other one known. Take the mean."
 )
 def _shapley(v: list[float]) -> list[float]:
     nothing, first, second, both = v
     return [(first - nothing + both - second) / 2, (second - nothing + both - first) / 2]
-
-
-# ---- notebook 09, the automated workflow
 
 
 def _draw_images(rng: np.random.Generator) -> list[Plain]:
@@ -447,38 +379,29 @@ def _draw_images(rng: np.random.Generator) -> list[Plain]:
     return [train, known[rng.integers(2, 6, size=rng.integers(1, 7))]]
 
 
-@question(
-    "09.q1",
-    draw=_draw_images,
-    hint="count test images, not training images: one that stands twice among the test images "
-    "leaks twice, one that stands twice among the training images does not.",
+@question("09.q1", _draw_images)
+@hints(
+    "count test images, not training images: one that stands twice among the test images leaks "
+    "twice, one that stands twice among the training images does not."
 )
 def _leaked(train: list[list[int]], test: list[list[int]]) -> int:
     return sum(image in train for image in test)
 
 
-def _draw_budget(rng: np.random.Generator) -> list[Plain]:
-    eta = int(rng.integers(2, 5))
-    return [eta ** int(rng.integers(0, 5)), eta]
-
-
-@question(
-    "09.q2",
-    draw=_draw_budget,
-    hint="s runs from its largest value down to 0; in bracket s, n is (s_max + 1) eta^s / (s + 1), "
-    "rounded up, and r is R / eta^s. Beware of math.log: its rounding makes s_max wrong for "
-    "some R.",
+@question("09.q2", lambda rng: _draw_bracket(rng)[1:])
+@hints(
+    "s runs from its largest value down to 0; in bracket s, n is (s_max + 1) eta^s / (s + 1), "
+    "rounded up, and r is R / eta^s. Beware of math.log: its rounding makes s_max wrong for some R."
 )
 def _brackets(epochs: int, eta: int) -> list[list[int]]:
     brackets = Hyperband(nasbench201(), epochs=epochs, eta=eta).brackets
     return [[rungs[0].archs, rungs[0].epochs] for rungs in brackets]
 
 
-@question(
-    "09.q3",
-    draw=lambda rng: [rng.integers(1, most) for most in (60, 25, 12, 20)],
-    hint="a batch is over when its last trial is: it takes as many rounds as its size over the "
-    "workers, rounded up. The last batch may be smaller.",
+@question("09.q3", lambda rng: [rng.integers(1, most) for most in (60, 25, 12, 20)])
+@hints(
+    "a batch is over when its last trial is: it takes as many rounds as its size over the workers, "
+    "rounded up. The last batch may be smaller."
 )
 def _seconds(trials: int, batch: int, workers: int, seconds: int) -> int:
     whole, rest = divmod(trials, batch)

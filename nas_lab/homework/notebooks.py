@@ -6,12 +6,9 @@ import json
 import re
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 from nas_lab import checks
-
-# ---- release: the master without its solutions, by nbgrader's preprocessors
 
 NOT_WRITTEN = "*Write here.*"
 """What stands in the cell of the written answer when it is given out."""
@@ -19,11 +16,7 @@ CODE_STUB = "return None  # your code"
 
 
 def checkout() -> Path:
-    """The folder of the repository.
-
-    Raises:
-        FileNotFoundError: the package was installed without it.
-    """
+    """The folder of the repository, which an installed package may be without."""
     folder = Path(checks.__file__).resolve().parents[1]
     if not (folder / "homework" / "masters").is_dir():
         raise FileNotFoundError(
@@ -44,11 +37,7 @@ def released(homework: str) -> Path:
 
 
 def student_version(path: Path) -> str:
-    """The students' version of a master, as the text of a notebook.
-
-    Raises:
-        ModuleNotFoundError: nbgrader is not installed.
-    """
+    """The text of a master without its solutions, by nbgrader's preprocessors."""
     try:
         import nbformat
         from nbgrader import preprocessors
@@ -84,13 +73,11 @@ def drifted(homework: str) -> bool:
     return not target.is_file() or target.read_text("utf-8") != student_version(master(homework))
 
 
-# ---- pack: run from top to bottom in a fresh process, then without outputs
-
 RUN = """
 import json, sys
 from IPython.core.interactiveshell import InteractiveShell
 shell = InteractiveShell.instance()
-for number, source in json.load(open(sys.argv[1], encoding="utf-8")):
+for number, source in json.load(sys.stdin):
     result = shell.run_cell(source, silent=True)
     if not result.success:
         error = result.error_before_exec or result.error_in_exec
@@ -104,13 +91,7 @@ def pack(path: str | Path, student: str, seconds: float = 600) -> Path:
     Args:
         path: of the notebook as you saved it, such as ``"hw1.ipynb"``.
         student: your name.
-        seconds: how long the notebook may run.
-
-    Raises:
-        FileNotFoundError: there is no such notebook.
-        ValueError: the name is empty.
-        RuntimeError: a cell fails when the notebook runs from top to bottom.
-        TimeoutError: it runs too long.
+        seconds: how long the notebook may run, from top to bottom.
     """
     source, name = Path(path), re.sub(r"[^\w-]+", "-", student).strip("-").lower()
     if not name:
@@ -130,21 +111,15 @@ def pack(path: str | Path, student: str, seconds: float = 600) -> Path:
 
 def _run(notebook: dict, folder: Path, seconds: float) -> None:
     """Run all code cells but those that pack."""
-    cells = [
-        (number, "".join(cell["source"]))
-        for number, cell in enumerate(notebook["cells"], start=1)
-        if cell["cell_type"] == "code" and not re.search(r"\bpack\(", "".join(cell["source"]))
-    ]
-    with tempfile.TemporaryDirectory() as scratch:
-        listed = Path(scratch, "cells.json")
-        listed.write_text(json.dumps(cells), "utf-8")
-        command = [sys.executable, "-c", RUN, str(listed)]
-        try:
-            done = subprocess.run(
-                command, cwd=folder, capture_output=True, text=True, timeout=seconds
-            )
-        except subprocess.TimeoutExpired:
-            raise TimeoutError(f"the notebook ran longer than {seconds:.0f} s") from None
+    code = [cell["cell_type"] == "code" and "".join(cell["source"]) for cell in notebook["cells"]]
+    cells = [(n, c) for n, c in enumerate(code, start=1) if c and not re.search(r"\bpack\(", c)]
+    command, text = [sys.executable, "-c", RUN], json.dumps(cells)
+    try:
+        done = subprocess.run(
+            command, input=text, cwd=folder, capture_output=True, text=True, timeout=seconds
+        )
+    except subprocess.TimeoutExpired:
+        raise TimeoutError(f"the notebook ran longer than {seconds:.0f} s") from None
     if done.returncode:
         last = done.stderr.strip().splitlines()[-1:] or ["the process ended"]
         raise RuntimeError(f"not packed: {last[0]}")

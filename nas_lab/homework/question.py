@@ -1,23 +1,18 @@
 """What a question is: a driver that puts an answer to work, and a reference to compare with.
 
-A reference is declared as one by the decorator ``question``. A question without a reference is
-open: what an answer finds by queries is scored by how good it is.
+A reference is declared by the decorators ``question`` and, below it, ``hints``. A question without
+a reference is open: what an answer finds by queries is scored by how good it is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from nas_lab.homework.drivers import Plain, call, plain
-
-
-def same(value: Plain) -> Plain:
-    """Leave plain data as they are."""
-    return value
 
 
 def as_floats(value: Plain) -> Plain:
@@ -29,35 +24,25 @@ def as_floats(value: Plain) -> Plain:
 
 @dataclass(frozen=True)
 class Question:
-    """One exercise.
-
-    Attributes:
-        name: of the form ``01.q1`` in a lesson, ``hw1.q1`` in a homework.
-        draw: ``draw(rng)`` makes the arguments of one call, as plain data; for an open question a
-            ``Task``.
-        hint: what to look at when an answer differs; never the solution.
-        answer: the name of the function that a homework asks for.
-        reference: a correct answer; None for an open question.
-        points: what a right answer earns in a homework.
-        drive: ``drive(answer, *inputs)`` puts an answer to work, a function of ``drivers``; for an
-            open question ``drive(answer, ask, *inputs)``.
-        normal: brings results into the form that is compared, such as ``as_floats``.
-        mistakes: usual wrong answers by their hints; an answer that does the same gets that hint.
-    """
+    """One exercise."""
 
     name: str
+    """``01.q1`` in a lesson, ``hw1.q1`` in a homework."""
     draw: Callable[[np.random.Generator], Any]
-    hint: str
+    """Makes the arguments of one call, as plain data; for an open question a ``Task``."""
     answer: str
+    """The name of the function that a homework asks for."""
+    hint: str = ""
+    """What to look at when an answer differs; never the solution."""
+    mistakes: Mapping[str, Callable[..., Plain]] = field(default_factory=dict)
+    """Usual wrong answers by their hints; an answer that does the same gets that hint."""
     reference: Callable[..., Plain] | None = None
+    """A correct answer; None for an open question."""
     points: int = 0
     drive: Callable[..., Plain] = call
-    normal: Callable[[Plain], Plain] = same
-    mistakes: Mapping[str, Callable[..., Plain]] = field(default_factory=dict)
-
-    def driver(self, answer: Callable[..., Any], rng: np.random.Generator) -> Plain:
-        """Put ``answer`` to work on drawn arguments and return what comes out, as plain data."""
-        return self.drive(answer, *self.draw(rng))
+    """Of ``drivers``: ``drive(answer, *inputs)``, or for an open question with ``ask`` between."""
+    normal: Callable[[Plain], Plain] = lambda value: value
+    """Brings results into the form that is compared, such as ``as_floats``."""
 
 
 QUESTIONS: dict[str, Question] = {}
@@ -69,31 +54,32 @@ def question(
 ) -> Callable[[Callable], Callable]:
     """Declare a reference, whose name is that of the answer after an underscore.
 
-    Args:
-        name: of the question.
-        draw: as for ``Question``, but numbers and arrays may be numpy's.
-        attributes: the others of a ``Question``.
+    ``draw`` may give numpy's numbers and arrays; ``attributes`` are the others of a ``Question``.
     """
 
     def declare(reference: Callable) -> Callable:
         answer = reference.__name__.removeprefix("_")
-        QUESTIONS[name] = Question(
-            name, lambda rng: plain(draw(rng)), answer=answer, reference=reference, **attributes
-        )
+        given = {"reference": reference, **vars(reference), **attributes}
+        QUESTIONS[name] = Question(name, lambda rng: plain(draw(rng)), answer, **given)
         return reference
 
     return declare
 
 
+def hints(hint: str, *mistakes: Any) -> Callable[[Callable], Callable]:
+    """Give a reference its hint, and then in turn a usual wrong answer and the hint for that."""
+
+    def attach(reference: Callable) -> Callable:
+        by_hint = zip(mistakes[1::2], mistakes[::2], strict=True)
+        vars(reference).update(hint=hint, mistakes=dict(by_hint))
+        return reference
+
+    return attach
+
+
 @dataclass(frozen=True)
 class Homework:
-    """Questions that are handed in together.
-
-    Attributes:
-        name: such as ``hw1``.
-        title: in words.
-        written: points for the written answer, given by hand.
-    """
+    """Questions that are handed in together, and points for a written answer, given by hand."""
 
     name: str
     title: str
@@ -120,21 +106,18 @@ FULL_POINTS_AT = 0.4
 
 @dataclass(frozen=True)
 class Result:
-    """What a search found in one case.
-
-    Attributes:
-        score: of what was found; 0 when nothing that counts was found.
-        low: the score that random search with the same budget reaches on average.
-        high: the best score that there is.
-        asked: how many queries it took.
-        problem: why nothing counts, in words; empty when something does.
-    """
+    """What a search found in one case."""
 
     score: float
+    """Of what was found; 0 when nothing that counts was found."""
     low: float
+    """What random search with the same budget reaches on average."""
     high: float
+    """The best that there is."""
     asked: int = 0
+    """How many queries it took."""
     problem: str = ""
+    """Why nothing counts, in words; empty when something does."""
 
     @property
     def normalized_score(self) -> float:
@@ -144,30 +127,17 @@ class Result:
         return float(np.clip((self.score - self.low) / (self.high - self.low), -1, 1))
 
 
-class Task(Protocol):
-    """One case of an open question, with what an answer is not to see."""
+Task: TypeAlias = Any
+"""One case of an open question, with what an answer is not to see.
 
-    budget: int
-    """How often an answer may ask."""
-
-    @property
-    def inputs(self) -> list[Plain]:
-        """What an answer is given besides the means to ask."""
-
-    def evaluate(self, value: Plain) -> Plain:
-        """The reply to a query; ValueError when it asks for what there is not."""
-
-    def result(self, got: Plain, asked: int) -> Result:
-        """How good an answer's find is."""
+``budget`` says how often an answer may ask, ``inputs`` what it is given besides.
+``evaluate(value)`` replies to a query or raises ValueError; ``result(got, asked)`` is how good a
+find is.
+"""
 
 
 class QueryBudget:
-    """Replies to the queries of one case. It counts here, where no answer can reach.
-
-    Attributes:
-        task: what is asked about.
-        asked: how often, up to now.
-    """
+    """Replies to the queries of one case. It counts here, where no answer can reach."""
 
     def __init__(self, task: Task) -> None:
         self.task, self.asked = task, 0
@@ -183,11 +153,7 @@ class QueryBudget:
             return {"refused": str(error)}
 
     def ask(self, value: Plain) -> Plain:
-        """The same for an answer that runs in this process.
-
-        Raises:
-            RuntimeError: it is refused.
-        """
+        """The same for an answer that runs in this process; RuntimeError when it is refused."""
         reply = self.reply(value)
         if "refused" in reply:
             raise RuntimeError(reply["refused"])
@@ -196,10 +162,9 @@ class QueryBudget:
 
 def trial(question: Question, answer: Callable[..., Any], seed: int) -> Result:
     """Put an answer to an open question to work on one case, in this process."""
-    query_budget = QueryBudget(question.draw(np.random.default_rng(seed)))
-    task = query_budget.task
-    got = question.drive(answer, query_budget.ask, *task.inputs)
-    return task.result(got, query_budget.asked)
+    budget = QueryBudget(question.draw(np.random.default_rng(seed)))
+    got = question.drive(answer, budget.ask, *budget.task.inputs)
+    return budget.task.result(got, budget.asked)
 
 
 def normalized_score(results: Sequence[Result]) -> float:

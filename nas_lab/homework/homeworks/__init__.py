@@ -21,7 +21,5 @@ HOMEWORKS: dict[str, Homework] = {
 }
 """Every homework, by name."""
 
-QUESTIONS: dict[str, Question] = {
-    question.name: question for homework in HOMEWORKS.values() for question in homework.questions
-}
+QUESTIONS: dict[str, Question] = {q.name: q for h in HOMEWORKS.values() for q in h.questions}
 """Every question of a homework, by name."""

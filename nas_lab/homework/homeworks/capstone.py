@@ -19,16 +19,12 @@ from nas_lab.estimation import Table
 from nas_lab.homework.drivers import Plain, search
 from nas_lab.homework.question import QUESTIONS, Question, Result
 
-BUDGET = 60
 SHARE = (0.15, 0.5)
 """Of all networks, how many are within the limit: between these."""
 FASTER = 2.0
 """A figure of the drawn device is up to this many times that of the catalogue, or less by it."""
 
-
-@lru_cache(maxsize=1)
-def _table() -> Table:
-    return Table.load()
+_table = lru_cache(Table.load)
 
 
 @lru_cache(maxsize=1)
@@ -40,23 +36,17 @@ def _spellings() -> np.ndarray:
 
 @dataclass(frozen=True)
 class HiddenTask:
-    """One case: shuffled tokens, a device and a limit.
-
-    Attributes:
-        edges: place, in the table's order, of each decision that the search sees.
-        operations: for each decision, the table's token of each token that the search sees.
-        device: where latency counts.
-        share: of all architectures that are within the limit.
-        seed: for the search.
-        budget: queries.
-    """
+    """One case: shuffled tokens, a device and a limit."""
 
     edges: tuple[int, ...]
+    """Place, in the table's order, of each decision that the search sees."""
     operations: tuple[tuple[int, ...], ...]
+    """For each decision, the table's token of each token that the search sees."""
     device: Device
     share: float
+    """Of all architectures that are within the limit."""
     seed: int
-    budget: int = BUDGET
+    budget: int = 60
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> HiddenTask:
@@ -88,35 +78,28 @@ class HiddenTask:
         return float(self.milliseconds[order][place])
 
     def evaluate(self, value: Plain) -> list[float]:
-        """Validation accuracy, and latency in milliseconds.
-
-        Raises:
-            ValueError: ``value`` is no architecture.
-        """
+        """Validation accuracy, and latency in milliseconds."""
         row = self._row(value)
         return [float(_table().scores()[row]), float(self.milliseconds[row])]
 
     def result(self, got: Plain, asked: int) -> Result:
         """Test accuracy of the found network, if it is within the limit."""
-        if got is None:
-            return Result(0.0, *self._bounds, asked, "the function returns None")
         try:
+            if got is None:
+                raise ValueError("the function returns None")
             row = self._row(got)
+            took, limit = self.milliseconds[row], self.limit
+            if took > limit:
+                raise ValueError(f"the network takes {took:g} ms; the limit is {limit:g}")
         except ValueError as error:
             return Result(0.0, *self._bounds, asked, str(error))
-        if self.milliseconds[row] > self.limit:
-            late = f"the network takes {self.milliseconds[row]:g} ms; the limit is {self.limit:g}"
-            return Result(0.0, *self._bounds, asked, late)
         return Result(float(_table().test_scores()[row]), *self._bounds, asked)
 
     def _row(self, value: Plain) -> int:
         """Place of an architecture, spelled in this case's tokens, in the table."""
         sizes = list(map(len, self.operations))
-        if not (
-            type(value) is list
-            and len(value) == len(sizes)
-            and all(type(t) is int and 0 <= t < k for t, k in zip(value, sizes, strict=True))
-        ):
+        whole = type(value) is list and list(map(type, value)) == [int] * len(sizes)
+        if not whole or not all(0 <= t < k for t, k in zip(value, sizes, strict=True)):
             raise ValueError(
                 f"an architecture is a list of {len(sizes)} tokens, whole numbers from 0 to "
                 f"{sizes[0] - 1}, not {repr(value)[:80]}"
@@ -137,9 +120,9 @@ class HiddenTask:
 
 
 def _first_found(shares: np.ndarray, draws: int) -> np.ndarray:
-    """The chance of each to be the first in the order that is among so many random draws.
+    """The chance of each, by its share, to be the first in the order that is among the draws.
 
-    Given that one of them is drawn at all; ``shares`` are the chances in one draw.
+    Given that one of them is drawn at all.
     """
     better = np.concatenate([[0.0], np.cumsum(shares)])
     none = (1 - np.minimum(better, 1)) ** draws

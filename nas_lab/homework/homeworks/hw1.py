@@ -1,31 +1,25 @@
 """Homework 1, search spaces: counting, reading, cost, dead edges and canonical forms."""
 
-from __future__ import annotations
-
 import re
 
 import numpy as np
 
 from nas_lab.homework.drivers import Plain
-from nas_lab.homework.question import question
+from nas_lab.homework.question import hints, question
 
 
-@question(
-    "hw1.q1",
-    draw=lambda rng: rng.integers([2, 1], [7, 9]),
-    points=1,
-    hint="count the edges first: one for each pair of nodes, from the earlier to the later.",
-    mistakes={
-        "the choices on two edges are independent. Does every choice on one edge go "
-        "together with every choice on the other?": lambda n, k: k * (n * (n - 1) // 2),
-        "no node has an edge to itself. How many edges has a cell with two nodes?": (
-            lambda n, k: k ** (n * (n + 1) // 2)
-        ),
-        "edges have one direction. How many edges has a cell with two nodes?": (
-            lambda n, k: k ** (n * (n - 1))
-        ),
-        "a node reads all earlier nodes, not only the one before it.": lambda n, k: k ** (n - 1),
-    },
+@question("hw1.q1", lambda rng: rng.integers([2, 1], [7, 9]), points=1)
+@hints(
+    "count the edges first: one for each pair of nodes, from the earlier to the later.",
+    lambda n, k: k * (n * (n - 1) // 2),
+    "the choices on two edges are independent. Does every choice on one edge go together with "
+    "every choice on the other?",
+    lambda n, k: k ** (n * (n + 1) // 2),
+    "no node has an edge to itself. How many edges has a cell with two nodes?",
+    lambda n, k: k ** (n * (n - 1)),
+    "edges have one direction. How many edges has a cell with two nodes?",
+    lambda n, k: k ** (n - 1),
+    "a node reads all earlier nodes, not only the one before it.",
 )
 def _number_of_cells(nodes: int, operations: int) -> int:
     return operations ** (nodes * (nodes - 1) // 2)
@@ -35,30 +29,21 @@ OPERATIONS = ("avg_pool_3x3", "conv_1x1", "conv_3x3", "none", "skip")
 
 
 def _draw_text(rng: np.random.Generator) -> list[Plain]:
-    parts = [
-        "|" + "".join(f"{rng.choice(OPERATIONS)}~{source}|" for source in range(node))
-        for node in range(1, rng.integers(1, 5) + 1)
-    ]
-    return ["+".join(parts)]
+    nodes = range(1, rng.integers(1, 5) + 1)
+    parts = [[f"{rng.choice(OPERATIONS)}~{source}|" for source in range(node)] for node in nodes]
+    return ["+".join("|" + "".join(part) for part in parts)]
 
 
-@question(
-    "hw1.q2",
-    draw=_draw_text,
-    points=2,
-    hint="the parts between '+' belong to the nodes 1, 2, ... in this order; in each part, '|' "
+@question("hw1.q2", _draw_text, points=2)
+@hints(
+    "the parts between '+' belong to the nodes 1, 2, ... in this order; in each part, '|' "
     "separates the edges and '~' the operation from its source.",
-    mistakes={
-        "which node does the first part lead to? Node 0 is the input.": (
-            lambda text: [[source, target - 1, op] for source, target, op in _parse(text)]
-        ),
-        "the order of an edge is source, target, operation.": (
-            lambda text: [[target, source, op] for source, target, op in _parse(text)]
-        ),
-        "what is cut out of a text is a text. A source is a whole number.": (
-            lambda text: [[str(source), target, op] for source, target, op in _parse(text)]
-        ),
-    },
+    lambda text: [[source, target - 1, op] for source, target, op in _parse(text)],
+    "which node does the first part lead to? Node 0 is the input.",
+    lambda text: [[target, source, op] for source, target, op in _parse(text)],
+    "the order of an edge is source, target, operation.",
+    lambda text: [[str(source), target, op] for source, target, op in _parse(text)],
+    "what is cut out of a text is a text. A source is a whole number.",
 )
 def _parse(text: str) -> list[list]:
     return [
@@ -74,37 +59,26 @@ def _draw_convolution(rng: np.random.Generator) -> list[Plain]:
     return [*channels, rng.choice([1, 3, 5]), rng.choice([1, 2]), groups, rng.integers(5, 40)]
 
 
-@question(
-    "hw1.q3",
-    draw=_draw_convolution,
-    points=2,
-    hint="count the weights first; each is used once for each place of the output image.",
-    mistakes={
-        "look at the groups: an output channel reads only its share of the input channels.": (
-            lambda i, o, k, stride, groups, side: _conv_cost(i, o, k, stride, 1, side)
-        ),
-        "look at the stride: how large is the output image?": (
-            lambda i, o, k, stride, groups, side: _conv_cost(i, o, k, 1, groups, side)
-        ),
-        "look at the side of the output where the stride does not divide the input: with "
-        "padding the last, partly covered place counts too.": (
-            lambda i, o, k, stride, groups, side: _conv_cost(i, o, k, 1, groups, side // stride)
-        ),
-        "look at the bias: this convolution has one number for each output channel.": (
-            lambda i, o, *sizes: np.subtract(_conv_cost(i, o, *sizes), [o, 0])
-        ),
-        "a multiply-add counts once here, not as two operations.": (
-            lambda *sizes: np.multiply(_conv_cost(*sizes), [1, 2])
-        ),
-    },
+@question("hw1.q3", _draw_convolution, points=2)
+@hints(
+    "count the weights first; each is used once for each place of the output image.",
+    lambda i, o, k, stride, groups, side: _conv_cost(i, o, k, stride, 1, side),
+    "look at the groups: an output channel reads only its share of the input channels.",
+    lambda i, o, k, stride, groups, side: _conv_cost(i, o, k, 1, groups, side),
+    "look at the stride: how large is the output image?",
+    lambda i, o, k, stride, groups, side: _conv_cost(i, o, k, 1, groups, side // stride),
+    "look at the side of the output where the stride does not divide the input: with padding the "
+    "last, partly covered place counts too.",
+    lambda i, o, *sizes: np.subtract(_conv_cost(i, o, *sizes), [o, 0]),
+    "look at the bias: this convolution has one number for each output channel.",
+    lambda *sizes: np.multiply(_conv_cost(*sizes), [1, 2]),
+    "a multiply-add counts once here, not as two operations.",
 )
 def _conv_cost(c_in: int, c_out: int, kernel: int, stride: int, groups: int, side: int) -> list:
     weights = kernel**2 * (c_in // groups) * c_out
-    out = -(-side // stride)
-    return [weights + c_out, weights * out**2]
+    return [weights + c_out, weights * (-(-side // stride)) ** 2]
 
 
-NODES = {0, 1, 2, 3}
 EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
 """Of a cell with four nodes, in the order of the text form."""
 
@@ -124,26 +98,17 @@ def _reached(start: int, edges: list[tuple[int, int]]) -> set[int]:
     return nodes
 
 
-@question(
-    "hw1.q4",
-    draw=_draw_cell,
-    points=3,
-    hint="an edge is alive when the input reaches its source and its target reaches the output.",
-    mistakes={
-        "look at where an edge leads: does its result ever arrive at the output?": (
-            lambda ops: _live_edges(ops, to_output=NODES)
-        ),
-        "look at where an edge begins: does anything of the input arrive there?": (
-            lambda ops: _live_edges(ops, from_input=NODES)
-        ),
-        "an edge whose operation is not 'none' can be dead all the same.": (
-            lambda ops: _live_edges(ops, NODES, NODES)
-        ),
-    },
+@question("hw1.q4", _draw_cell, points=3)
+@hints(
+    "an edge is alive when the input reaches its source and its target reaches the output.",
+    lambda ops: _live_edges(ops, to_output={0, 1, 2, 3}),
+    "look at where an edge leads: does its result ever arrive at the output?",
+    lambda ops: _live_edges(ops, from_input={0, 1, 2, 3}),
+    "look at where an edge begins: does anything of the input arrive there?",
+    lambda ops: [[a, b] for op, (a, b) in zip(ops, EDGES, strict=True) if op != "none"],
+    "an edge whose operation is not 'none' can be dead all the same.",
 )
-def _live_edges(
-    ops: list[str], from_input: set[int] | None = None, to_output: set[int] | None = None
-) -> list[list[int]]:
+def _live_edges(ops: list[str], from_input: Plain = None, to_output: Plain = None) -> list:
     edges = [edge for op, edge in zip(ops, EDGES, strict=True) if op != "none"]
     from_input = from_input or _reached(0, edges)
     to_output = to_output or _reached(3, [(b, a) for a, b in reversed(edges)])
@@ -176,23 +141,19 @@ def _draw_middle(rng: np.random.Generator) -> list[Plain]:
     return [["none" if place in dead else op for place, op in enumerate(ops)]]
 
 
-@question(
-    "hw1.q5",
-    draw=_draw_middle,
-    points=3,
-    hint="first write 'none' on every dead edge. Then ask whether nodes 1 and 2 may be exchanged, "
-    "and which of the two lists comes first in the alphabet.",
-    mistakes={
-        "dead edges are right. Now exchange nodes 1 and 2, where no edge joins them: does "
-        "the network change?": _without_dead,
-        "in which order? The edge between nodes 1 and 2 may be dead without being 'none'.": (
-            lambda ops: _without_dead(_first(ops))
-        ),
-        "where an edge leads from node 1 to node 2, an exchange would turn it round.": (
-            lambda ops: min(_without_dead(ops), _exchanged(_without_dead(ops)))
-        ),
-        "what stands on a dead edge changes nothing: write 'none' there.": _first,
-    },
+@question("hw1.q5", _draw_middle, points=3)
+@hints(
+    "first write 'none' on every dead edge. Then ask whether nodes 1 and 2 may be exchanged, and "
+    "which of the two lists comes first in the alphabet.",
+    _without_dead,
+    "dead edges are right. Now exchange nodes 1 and 2, where no edge joins them: does the network "
+    "change?",
+    lambda ops: _without_dead(_first(ops)),
+    "in which order? The edge between nodes 1 and 2 may be dead without being 'none'.",
+    lambda ops: min(_without_dead(ops), _exchanged(_without_dead(ops))),
+    "where an edge leads from node 1 to node 2, an exchange would turn it round.",
+    _first,
+    "what stands on a dead edge changes nothing: write 'none' there.",
 )
 def _canonical(ops: list[str]) -> list[str]:
     return _first(_without_dead(ops))
@@ -201,23 +162,16 @@ def _canonical(ops: list[str]) -> list[str]:
 KERNELS = {"conv_1x1": 1, "conv_3x3": 9}
 
 
-@question(
-    "hw1.q6",
-    draw=lambda rng: [*_draw_cell(rng), *rng.integers(1, 33, size=2)],
-    points=3,
-    hint="only convolutions on live edges count; all see the same number of channels and the same "
-    "size of image.",
-    mistakes={
-        "look at the dead edges: nobody computes them.": (
-            lambda ops, c, n: sum(KERNELS.get(op, 0) for op in ops) * c**2 * n**2
-        ),
-        "look at the channels: each output channel reads all input channels.": (
-            lambda ops, c, n: _cell_macs(ops, 1, n) * c
-        ),
-        "look at the kernel: how many weights has a 3x3 one?": (
-            lambda ops, c, n: _cell_macs(ops, c, n, KERNELS | {"conv_3x3": 3})
-        ),
-    },
+@question("hw1.q6", lambda rng: [*_draw_cell(rng), *rng.integers(1, 33, size=2)], points=3)
+@hints(
+    "only convolutions on live edges count; all see the same number of channels and the same size "
+    "of image.",
+    lambda ops, c, n: sum(KERNELS.get(op, 0) for op in ops) * c**2 * n**2,
+    "look at the dead edges: nobody computes them.",
+    lambda ops, c, n: _cell_macs(ops, 1, n) * c,
+    "look at the channels: each output channel reads all input channels.",
+    lambda ops, c, n: _cell_macs(ops, c, n, KERNELS | {"conv_3x3": 3}),
+    "look at the kernel: how many weights has a 3x3 one?",
 )
 def _cell_macs(ops: list[str], channels: int, side: int, weights: dict[str, int] = KERNELS) -> int:
     return sum(weights.get(op, 0) for op in _without_dead(ops)) * channels**2 * side**2

@@ -1,30 +1,25 @@
 """Homework 2, estimation and ranking: rankings, halving, a predictor, and what a choice costs."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
 
 from nas_lab import explain
 from nas_lab.homework.drivers import Plain
-from nas_lab.homework.question import as_floats, question
+from nas_lab.homework.question import as_floats, hints, question
 from nas_lab.spaces import nasbench201
 from nas_lab.strategies import Hyperband
 
 
 @question(
-    "hw2.q1",
-    draw=lambda rng: [np.round(rng.random(rng.integers(1, 12)), 2)],
-    points=1,
-    hint="after each trial, the best of all trials so far.",
-    normal=as_floats,
-    mistakes={
-        "after the third trial nobody knows the fourth.": lambda scores: (
-            [max(scores)] * len(scores)
-        ),
-        "scores are accuracies: larger is better.": np.minimum.accumulate,
-    },
+    "hw2.q1", lambda rng: [np.round(rng.random(rng.integers(1, 12)), 2)], points=1, normal=as_floats
+)
+@hints(
+    "after each trial, the best of all trials so far.",
+    lambda scores: [max(scores)] * len(scores),
+    "after the third trial nobody knows the fourth.",
+    np.minimum.accumulate,
+    "scores are accuracies: larger is better.",
 )
 def _incumbent(scores: list[float]) -> np.ndarray:
     return np.maximum.accumulate(scores)
@@ -38,25 +33,18 @@ def _draw_choice(rng: np.random.Generator) -> list[Plain]:
     return [estimate + rng.permutation(n) * 1e-5, truth]
 
 
-@question(
-    "hw2.q2",
-    draw=_draw_choice,
-    points=1,
-    hint="the estimate chooses, the truth judges. Compare the chosen one with the best one.",
-    normal=as_floats,
-    mistakes={
-        "an estimate may have another scale than the truth. What is the true score of the "
-        "architecture that it likes best?": lambda estimate, truth: max(truth) - max(estimate),
-        "larger estimates are better.": (
-            lambda estimate, truth: max(truth) - truth[np.argmin(estimate)]
-        ),
-        "a regret is never below zero. What is subtracted from what?": (
-            lambda estimate, truth: truth[np.argmax(estimate)] - max(truth)
-        ),
-        "that is the score of the choice. How much better could it have been?": (
-            lambda estimate, truth: truth[np.argmax(estimate)]
-        ),
-    },
+@question("hw2.q2", _draw_choice, points=1, normal=as_floats)
+@hints(
+    "the estimate chooses, the truth judges. Compare the chosen one with the best one.",
+    lambda estimate, truth: max(truth) - max(estimate),
+    "an estimate may have another scale than the truth. What is the true score of the architecture "
+    "that it likes best?",
+    lambda estimate, truth: max(truth) - truth[np.argmin(estimate)],
+    "larger estimates are better.",
+    lambda estimate, truth: truth[np.argmax(estimate)] - max(truth),
+    "a regret is never below zero. What is subtracted from what?",
+    lambda estimate, truth: truth[np.argmax(estimate)],
+    "that is the score of the choice. How much better could it have been?",
 )
 def _regret(estimate: list[float], truth: list[float]) -> float:
     return max(truth) - truth[np.argmax(estimate)]
@@ -78,36 +66,19 @@ def _signs(a: list[float], b: list[float]) -> tuple[np.ndarray, float]:
     return x * y, math.sqrt(np.abs(x).sum() * np.abs(y).sum())
 
 
-def _goodman_kruskal_gamma(a: list[float], b: list[float]) -> float:
-    signs, _ = _signs(a, b)
-    return signs.sum() / max(1, np.abs(signs).sum())
-
-
-def _ties_as_discordant(a: list[float], b: list[float]) -> float:
-    signs, pairs = _signs(a, b)
-    return np.where(signs > 0, 1, -1).sum() / pairs
-
-
-@question(
-    "hw2.q3",
-    draw=_draw_ties,
-    points=3,
-    hint="count the pairs of each kind in a table first: concordant, discordant, tied in a, tied "
-    "in b. A pair that is tied in both counts as a tie in each.",
-    normal=as_floats,
-    mistakes={
-        "look at the denominator: tied pairs are taken out of it.": lambda *ab: _signs(*ab)[
-            0
-        ].mean(),
-        "look at the denominator: a pair that is tied in one list only stays under the "
-        "root of the other.": _goodman_kruskal_gamma,
-        "look at the numerator: a tied pair is neither concordant nor discordant.": (
-            _ties_as_discordant
-        ),
-        "a correlation of ranks is Spearman's rho. Kendall counts pairs.": lambda *ab: np.corrcoef(
-            [np.argsort(np.argsort(v, kind="stable")) for v in ab]
-        )[0, 1],
-    },
+@question("hw2.q3", _draw_ties, points=3, normal=as_floats)
+@hints(
+    "count the pairs of each kind in a table first: concordant, discordant, tied in a, tied in b. "
+    "A pair that is tied in both counts as a tie in each.",
+    lambda a, b: _signs(a, b)[0].mean(),
+    "look at the denominator: tied pairs are taken out of it.",
+    lambda a, b: _signs(a, b)[0].sum() / max(1, np.abs(_signs(a, b)[0]).sum()),
+    "look at the denominator: a pair that is tied in one list only stays under the root of the "
+    "other.",
+    lambda a, b: np.where(_signs(a, b)[0] > 0, 1, -1).sum() / _signs(a, b)[1],
+    "look at the numerator: a tied pair is neither concordant nor discordant.",
+    lambda a, b: np.corrcoef(*(np.argsort(np.argsort(v, kind="stable")) for v in (a, b)))[0, 1],
+    "a correlation of ranks is Spearman's rho. Kendall counts pairs.",
 )
 def _kendall_tau(a: list[float], b: list[float]) -> float:
     return explain.kendall(a, b)
@@ -124,26 +95,17 @@ def _ranked(scores: list[float]) -> np.ndarray:
     return np.argsort(scores)[::-1]
 
 
-@question(
-    "hw2.q4",
-    draw=_draw_top,
-    points=2,
-    hint="two sets of k places, one by the estimate and one by the truth. How many do they share?",
-    normal=as_floats,
-    mistakes={
-        "look at the order: sorting begins with the smallest, and here the largest count.": (
-            lambda estimate, truth, k: _precision_at(*np.negative([estimate, truth]), k)
-        ),
-        "look at the denominator: a share of the k chosen ones.": (
-            lambda estimate, truth, k: _precision_at(estimate, truth, k) * k / len(truth)
-        ),
-        "a share, not a number of architectures.": (
-            lambda estimate, truth, k: _precision_at(estimate, truth, k) * k
-        ),
-        "the order among the first k does not matter, only who is there.": (
-            lambda estimate, truth, k: np.equal(_ranked(estimate)[:k], _ranked(truth)[:k]).mean()
-        ),
-    },
+@question("hw2.q4", _draw_top, points=2, normal=as_floats)
+@hints(
+    "two sets of k places, one by the estimate and one by the truth. How many do they share?",
+    lambda estimate, truth, k: _precision_at(*np.negative([estimate, truth]), k),
+    "look at the order: sorting begins with the smallest, and here the largest count.",
+    lambda estimate, truth, k: _precision_at(estimate, truth, k) * k / len(truth),
+    "look at the denominator: a share of the k chosen ones.",
+    lambda estimate, truth, k: _precision_at(estimate, truth, k) * k,
+    "a share, not a number of architectures.",
+    lambda estimate, truth, k: np.equal(_ranked(estimate)[:k], _ranked(truth)[:k]).mean(),
+    "the order among the first k does not matter, only who is there.",
 )
 def _precision_at(estimate: Plain, truth: Plain, k: int) -> float:
     return explain.precision_at(estimate, truth, k / len(truth))
@@ -157,29 +119,19 @@ def _draw_curves(rng: np.random.Generator) -> list[Plain]:
     return [np.round(np.cumsum(rises, axis=1), 4) + 1e-5 * np.arange(n)[:, None], eta]
 
 
-@question(
-    "hw2.q5",
-    draw=_draw_curves,
-    points=3,
-    hint="in each rung the survivors go on from where they stopped. Which epochs are new?",
-    mistakes={
-        "look at the epochs: a survivor goes on where it stopped and is not trained anew.": (
-            lambda curves, eta: _successive_halving(curves, eta, again=True)
-        ),
-        "look at who survives: larger scores are better.": (
-            lambda curves, eta: _successive_halving(curves, eta, best=-1)
-        ),
-        "who leads after one epoch need not survive the later rungs.": (
-            lambda curves, eta: [np.argmax(curves, 0)[0], _successive_halving(curves, eta)[1]]
-        ),
-        "the end of a curve is only known for who was trained that far.": (
-            lambda curves, eta: [np.argmax(curves, 0)[-1], _successive_halving(curves, eta)[1]]
-        ),
-    },
+@question("hw2.q5", _draw_curves, points=3)
+@hints(
+    "in each rung the survivors go on from where they stopped. Which epochs are new?",
+    lambda curves, eta: _successive_halving(curves, eta, again=True),
+    "look at the epochs: a survivor goes on where it stopped and is not trained anew.",
+    lambda curves, eta: _successive_halving(curves, eta, best=-1),
+    "look at who survives: larger scores are better.",
+    lambda curves, eta: [np.argmax(curves, 0)[0], _successive_halving(curves, eta)[1]],
+    "who leads after one epoch need not survive the later rungs.",
+    lambda curves, eta: [np.argmax(curves, 0)[-1], _successive_halving(curves, eta)[1]],
+    "the end of a curve is only known for who was trained that far.",
 )
-def _successive_halving(
-    curves: list[list[float]], eta: int, best: int = 1, again: bool = False
-) -> list[int]:
+def _successive_halving(curves: Plain, eta: int, best: int = 1, again: bool = False) -> list[int]:
     """The chosen curve and the epochs spent; ``best`` -1 keeps the worse, ``again`` starts anew."""
     alive, spent, paid, epochs = list(range(len(curves))), 0, 0, 1
     while True:
@@ -198,22 +150,16 @@ def _draw_regression(rng: np.random.Generator) -> list[Plain]:
     return [x, y, rng.choice([0.1, 1.0, 10.0]), new]
 
 
-@question(
-    "hw2.q6",
-    draw=_draw_regression,
-    points=3,
-    hint="centre features and scores by the means of the training data, solve, and add the mean "
-    "of the scores again.",
-    normal=as_floats,
-    mistakes={
-        "look at the means: without centring, the penalty pulls all predictions to zero.": (
-            lambda x, y, penalty, new: _ridge(x, y, penalty, new, center=False)
-        ),
-        "look at the penalty.": lambda x, y, penalty, new: _ridge(x, y, 0.0, new),
-        "the predictions are of centred scores. What has to be added?": (
-            lambda x, y, penalty, new: _ridge(x, y, penalty, new) - np.mean(y)
-        ),
-    },
+@question("hw2.q6", _draw_regression, points=3, normal=as_floats)
+@hints(
+    "centre features and scores by the means of the training data, solve, and add the mean of the "
+    "scores again.",
+    lambda x, y, penalty, new: _ridge(x, y, penalty, new, center=False),
+    "look at the means: without centring, the penalty pulls all predictions to zero.",
+    lambda x, y, penalty, new: _ridge(x, y, 0.0, new),
+    "look at the penalty.",
+    lambda x, y, penalty, new: _ridge(x, y, penalty, new) - np.mean(y),
+    "the predictions are of centred scores. What has to be added?",
 )
 def _ridge(x: Plain, y: Plain, penalty: float, new: Plain, center: bool = True) -> np.ndarray:
     from sklearn.linear_model import Ridge
@@ -228,26 +174,17 @@ def _draw_noise(rng: np.random.Generator) -> list[Plain]:
     return [np.round(level + rng.normal(0, 0.02, size=(n, seeds)), 4)]
 
 
-@question(
-    "hw2.q7",
-    draw=_draw_noise,
-    points=2,
-    hint="a row holds one architecture with several seeds. Within a row only luck differs.",
-    normal=as_floats,
-    mistakes={
-        "a standard deviation out of a sample divides by one less than the number.": (
-            lambda scores: _noise_and_spread(scores, ddof=0)
-        ),
-        "look at the axis: a row is one architecture.": (
-            lambda scores: _noise_and_spread(np.transpose(scores))
-        ),
-        "what is averaged over architectures are the variances; the root comes last.": (
-            lambda scores: [np.std(scores, axis=1, ddof=1).mean(), _noise_and_spread(scores)[1]]
-        ),
-        "the spread is that of the means, one for each architecture.": (
-            lambda scores: [_noise_and_spread(scores)[0], np.std(scores, ddof=1)]
-        ),
-    },
+@question("hw2.q7", _draw_noise, points=2, normal=as_floats)
+@hints(
+    "a row holds one architecture with several seeds. Within a row only luck differs.",
+    lambda scores: _noise_and_spread(scores, ddof=0),
+    "a standard deviation out of a sample divides by one less than the number.",
+    lambda scores: _noise_and_spread(np.transpose(scores)),
+    "look at the axis: a row is one architecture.",
+    lambda scores: [np.std(scores, axis=1, ddof=1).mean(), _noise_and_spread(scores)[1]],
+    "what is averaged over architectures are the variances; the root comes last.",
+    lambda scores: [_noise_and_spread(scores)[0], np.std(scores, ddof=1)],
+    "the spread is that of the means, one for each architecture.",
 )
 def _noise_and_spread(scores: Plain, ddof: int = 1) -> list[float]:
     within = math.sqrt(np.var(scores, axis=1, ddof=ddof).mean())
@@ -260,22 +197,17 @@ def _draw_hyperband(rng: np.random.Generator) -> list[Plain]:
     return [rng.choice([eta ** int(rng.integers(1, 5)), int(rng.integers(4, 90))]), eta]
 
 
-@question(
-    "hw2.q8",
-    draw=_draw_hyperband,
-    points=2,
-    hint="write down the rungs of each bracket first: architectures, and up to which epoch. What "
-    "does each rung add to what was trained before?",
-    mistakes={
-        "look at the second rung: its architectures have been trained already, and go on "
-        "from where they stopped.": (
-            lambda *given: _bill(*given, lambda rungs: sum(r.archs * r.epochs for r in rungs))
-        ),
-        "look at what comes after the first rung.": (
-            lambda *given: _bill(*given, lambda rungs: rungs[0].cost)
-        ),
-        "look at the order: the longest bracket is first.": lambda *given: _bill(*given)[::-1],
-    },
+@question("hw2.q8", _draw_hyperband, points=2)
+@hints(
+    "write down the rungs of each bracket first: architectures, and up to which epoch. What does "
+    "each rung add to what was trained before?",
+    lambda *given: _bill(*given, lambda rungs: sum(r.archs * r.epochs for r in rungs)),
+    "look at the second rung: its architectures have been trained already, and go on from where "
+    "they stopped.",
+    lambda *given: _bill(*given, lambda rungs: rungs[0].cost),
+    "look at what comes after the first rung.",
+    lambda *given: _bill(*given)[::-1],
+    "look at the order: the longest bracket is first.",
 )
 def _bill(
     epochs: int, eta: int, spent: Plain = lambda rungs: sum(rung.cost for rung in rungs)

@@ -1,14 +1,12 @@
 """Homework 4, one-shot: sampling paths, one set of weights for all, and statistics for each."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from nas_lab.homework.drivers import Plain, arrays, edge
-from nas_lab.homework.question import as_floats, question
+from nas_lab.homework.question import as_floats, hints, question
 
 
 def _draw_uniforms(rng: np.random.Generator) -> list[Plain]:
@@ -17,22 +15,15 @@ def _draw_uniforms(rng: np.random.Generator) -> list[Plain]:
     return [uniforms, rng.integers(2, 6, size=decisions)]
 
 
-@question(
-    "hw4.q1",
-    draw=_draw_uniforms,
-    points=1,
-    hint="divide [0, 1) into as many equal parts as there are options. In which part does u lie?",
-    mistakes={
-        "look at the rounding: the first and the last option would be drawn half as often.": (
-            lambda uniforms, options: (
-                np.multiply(uniforms, np.array(options) - 1).round().astype(int)
-            )
-        ),
-        "options are counted from 0.": lambda *given: np.add(_sample_path(*given), 1),
-        "each decision has its own number of options.": (
-            lambda uniforms, options: [int(u * max(options)) for u in uniforms]
-        ),
-    },
+@question("hw4.q1", _draw_uniforms, points=1)
+@hints(
+    "divide [0, 1) into as many equal parts as there are options. In which part does u lie?",
+    lambda uniforms, options: np.rint(np.multiply(uniforms, np.subtract(options, 1))).astype(int),
+    "look at the rounding: the first and the last option would be drawn half as often.",
+    lambda *given: np.add(_sample_path(*given), 1),
+    "options are counted from 0.",
+    lambda uniforms, options: [int(u * max(options)) for u in uniforms],
+    "each decision has its own number of options.",
 )
 def _sample_path(uniforms: list[float], options: list[int]) -> list[int]:
     return [int(u * k) for u, k in zip(uniforms, options, strict=True)]
@@ -49,24 +40,16 @@ def _draw_edge(rng: np.random.Generator) -> list[Plain]:
     return [x, weights, factors]
 
 
-@question(
-    "hw4.q2",
-    draw=_draw_edge,
-    points=2,
-    hint="the weighted sum of the outputs. What does an operation with weight 0 have to compute?",
-    drive=edge,
-    mistakes={
-        "the output is right, but operations with weight 0 were called: a path would cost "
-        "as much as the whole supernet.": (
-            lambda x, weights, ops: sum(w * op(x) for w, op in zip(weights, ops, strict=True))
-        ),
-        "that runs one operation. When several weights are not 0, all of those take part.": (
-            lambda x, weights, ops: ops[np.argmax(weights)](x)
-        ),
-        "look at the weights: each output is multiplied by its own.": (
-            lambda x, weights, ops: _edge_output(x, np.array(weights) > 0, ops)
-        ),
-    },
+@question("hw4.q2", _draw_edge, points=2, drive=edge)
+@hints(
+    "the weighted sum of the outputs. What does an operation with weight 0 have to compute?",
+    lambda x, weights, ops: sum(w * op(x) for w, op in zip(weights, ops, strict=True)),
+    "the output is right, but operations with weight 0 were called: a path would cost as much as "
+    "the whole supernet.",
+    lambda x, weights, ops: ops[np.argmax(weights)](x),
+    "that runs one operation. When several weights are not 0, all of those take part.",
+    lambda x, weights, ops: _edge_output(x, np.array(weights) > 0, ops),
+    "look at the weights: each output is multiplied by its own.",
 )
 def _edge_output(x: Any, weights: Plain, operations: list[Callable]) -> Any:
     return sum(w * op(x) for w, op in zip(weights, operations, strict=True) if w)
@@ -78,20 +61,15 @@ def _draw_orders(rng: np.random.Generator) -> list[Plain]:
     return [[rng.permutation(k) for _ in range(decisions)]]
 
 
-@question(
-    "hw4.q3",
-    draw=_draw_orders,
-    points=2,
-    hint="the first path takes the first option of every order, the second path the second.",
-    mistakes={
-        "a row of the result is a path: one option for each decision.": lambda orders: orders,
-        "that is fair, but all paths take the same option everywhere. Use the orders.": (
-            lambda orders: [[k] * len(orders) for k in range(len(orders[0]))]
-        ),
-        "the orders list options; where an option stands in them is not asked for.": (
-            lambda orders: np.argsort(orders, axis=1).T
-        ),
-    },
+@question("hw4.q3", _draw_orders, points=2)
+@hints(
+    "the first path takes the first option of every order, the second path the second.",
+    lambda orders: orders,
+    "a row of the result is a path: one option for each decision.",
+    lambda orders: [[k] * len(orders) for k in range(len(orders[0]))],
+    "that is fair, but all paths take the same option everywhere. Use the orders.",
+    lambda orders: np.argsort(orders, axis=1).T,
+    "the orders list options; where an option stands in them is not asked for.",
 )
 def _fair_paths(orders: Plain) -> np.ndarray:
     return np.transpose(orders)
@@ -104,20 +82,15 @@ def _draw_paths(rng: np.random.Generator) -> list[Plain]:
     return [rng.integers(options, size=(rng.integers(2, 9), decisions)), options]
 
 
-@question(
-    "hw4.q4",
-    draw=_draw_paths,
-    points=2,
-    hint="one row for each decision: how many of the paths took option 0, option 1, ...",
-    mistakes={
-        "look at the shape: a row is a decision, a column an option.": (
-            lambda paths, options: _updates(paths, options).T
-        ),
-        "how often, not whether.": lambda paths, options: np.minimum(_updates(paths, options), 1),
-        "the same option of two decisions is two operations with weights of their own.": (
-            lambda paths, options: np.bincount(np.ravel(paths), minlength=options)
-        ),
-    },
+@question("hw4.q4", _draw_paths, points=2)
+@hints(
+    "one row for each decision: how many of the paths took option 0, option 1, ...",
+    lambda paths, options: _updates(paths, options).T,
+    "look at the shape: a row is a decision, a column an option.",
+    lambda paths, options: np.minimum(_updates(paths, options), 1),
+    "how often, not whether.",
+    lambda paths, options: np.bincount(np.ravel(paths), minlength=options),
+    "the same option of two decisions is two operations with weights of their own.",
 )
 def _updates(paths: Plain, options: int) -> np.ndarray:
     return np.eye(options, dtype=int)[np.array(paths)].sum(axis=0)
@@ -131,23 +104,15 @@ def _draw_kernel(rng: np.random.Generator) -> list[Plain]:
     return [weight, rng.integers(1, out + 1), rng.integers(1, inner + 1), rng.choice([1, 3, 5])]
 
 
-@question(
-    "hw4.q5",
-    draw=_draw_kernel,
-    points=3,
-    hint="the first channels, and the middle of each kernel.",
-    drive=arrays,
-    normal=as_floats,
-    mistakes={
-        "look at the place: a smaller kernel lies in the middle of the larger one, not in "
-        "its corner.": lambda weight, out, inner, kernel: weight[:out, :inner, :kernel, :kernel],
-        "look at the channels: the first ones are kept.": lambda weight, out, inner, kernel: (
-            _slice_weight(weight[-out:, -inner:], out, inner, kernel)
-        ),
-        "look at the channels: only some are wanted.": lambda weight, out, inner, kernel: (
-            _slice_weight(weight, *weight.shape[:2], kernel)
-        ),
-    },
+@question("hw4.q5", _draw_kernel, points=3, drive=arrays, normal=as_floats)
+@hints(
+    "the first channels, and the middle of each kernel.",
+    lambda weight, out, inner, kernel: weight[:out, :inner, :kernel, :kernel],
+    "look at the place: a smaller kernel lies in the middle of the larger one, not in its corner.",
+    lambda weight, out, inner, kernel: _slice_weight(weight[-out:, -inner:], out, inner, kernel),
+    "look at the channels: the first ones are kept.",
+    lambda weight, out, inner, kernel: _slice_weight(weight, *weight.shape[:2], kernel),
+    "look at the channels: only some are wanted.",
 )
 def _slice_weight(weight: np.ndarray, out: int, inner: int, kernel: int) -> np.ndarray:
     start = (weight.shape[-1] - kernel) // 2
@@ -162,35 +127,23 @@ def _draw_batches(rng: np.random.Generator) -> list[Plain]:
     return [[np.round(batch, 3) for batch in batches]]
 
 
-def _mean_of_means(batches: Plain) -> np.ndarray:
-    return np.mean([[np.mean(batch, axis=0), np.var(batch, axis=0)] for batch in batches], axis=0)
+def _average(batches: Plain, sizes: list[int] | None = None) -> np.ndarray:
+    """The mean of the means and of the variances of the batches, weighted by their sizes."""
+    statistics = [[np.mean(batch, axis=0), np.var(batch, axis=0)] for batch in batches]
+    return np.average(statistics, axis=0, weights=sizes)
 
 
-def _weighted_variances(batches: Plain) -> list[np.ndarray]:
-    variances = [np.var(batch, axis=0) for batch in batches]
-    mean, _ = _recalibrate(batches)
-    return [mean, np.average(variances, axis=0, weights=list(map(len, batches)))]
-
-
-@question(
-    "hw4.q6",
-    draw=_draw_batches,
-    points=3,
-    hint="as if all batches were one. The mean of two unequal batches is not the mean of their "
-    "means.",
-    normal=as_floats,
-    mistakes={
-        "look at the sizes of the batches: each image counts once.": _mean_of_means,
-        "look at the variance: batches have unlike means, and that is variance too.": (
-            _weighted_variances
-        ),
-        "look at the variance: batch normalisation divides by the number of images.": (
-            lambda batches: _recalibrate(batches, ddof=1)
-        ),
-        "a variance, not a standard deviation.": (
-            lambda batches: [_recalibrate(batches)[0], np.sqrt(_recalibrate(batches)[1])]
-        ),
-    },
+@question("hw4.q6", _draw_batches, points=3, normal=as_floats)
+@hints(
+    "as if all batches were one. The mean of two unequal batches is not the mean of their means.",
+    _average,
+    "look at the sizes of the batches: each image counts once.",
+    lambda batches: _average(batches, [len(batch) for batch in batches]),
+    "look at the variance: batches have unlike means, and that is variance too.",
+    lambda batches: _recalibrate(batches, ddof=1),
+    "look at the variance: batch normalisation divides by the number of images.",
+    lambda batches: [_recalibrate(batches)[0], np.sqrt(_recalibrate(batches)[1])],
+    "a variance, not a standard deviation.",
 )
 def _recalibrate(batches: Plain, ddof: int = 0) -> list[np.ndarray]:
     values = np.concatenate(batches)

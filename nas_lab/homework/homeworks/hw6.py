@@ -1,7 +1,5 @@
 """Homework 6, scaling and edge: compound scaling, rooflines, fronts, the lecture's objective."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 
@@ -10,7 +8,7 @@ import numpy as np
 from nas_lab import scaling
 from nas_lab.estimation import pareto
 from nas_lab.homework.drivers import Plain
-from nas_lab.homework.question import as_floats, question
+from nas_lab.homework.question import as_floats, hints, question
 
 
 def _draw_constraint(rng: np.random.Generator) -> list[Plain]:
@@ -20,22 +18,15 @@ def _draw_constraint(rng: np.random.Generator) -> list[Plain]:
     return [round(target**depth, 4), round(target ** (width / 2), 4), target]
 
 
-@question(
-    "hw6.q1",
-    draw=_draw_constraint,
-    points=1,
-    hint="depth counts once in the cost, width and resolution count twice. Solve for gamma.",
-    mistakes={
-        "look at the power of gamma: an image has two sides.": (
-            lambda alpha, beta, target: target / (alpha * beta**2)
-        ),
-        "look at the power of beta: input and output channels both grow.": (
-            lambda alpha, beta, target: math.sqrt(target / (alpha * beta))
-        ),
-        "look at the target: it is not always 2.": (
-            lambda alpha, beta, target: math.sqrt(2 / (alpha * beta**2))
-        ),
-    },
+@question("hw6.q1", _draw_constraint, points=1)
+@hints(
+    "depth counts once in the cost, width and resolution count twice. Solve for gamma.",
+    lambda alpha, beta, target: target / (alpha * beta**2),
+    "look at the power of gamma: an image has two sides.",
+    lambda alpha, beta, target: math.sqrt(target / (alpha * beta)),
+    "look at the power of beta: input and output channels both grow.",
+    lambda alpha, beta, target: math.sqrt(2 / (alpha * beta**2)),
+    "look at the target: it is not always 2.",
 )
 def _gamma_for(alpha: float, beta: float, target: float) -> float:
     return math.sqrt(target / (alpha * beta**2))
@@ -51,22 +42,17 @@ def _multiple(round_to: Callable[[float], float]) -> Callable[..., int]:
     return lambda w, factor, divisor: int(max(1, round_to(w * factor / divisor))) * divisor
 
 
-@question(
-    "hw6.q2",
-    draw=_draw_width,
-    points=2,
-    hint="the nearest multiple first, half way up, at least the divisor; then compare it with 90% "
-    "of what was wanted.",
-    mistakes={
-        "look at the rounding: the width was rounded down. The nearest multiple is asked "
-        "for, and never less than 90% of the wanted width.": _multiple(math.floor),
-        "look at the 90%: the nearest multiple may lose too much of a narrow layer.": (
-            _multiple(lambda x: math.floor(x + 0.5))
-        ),
-        "look at the rounding: the nearest multiple, not always the next larger one.": (
-            _multiple(math.ceil)
-        ),
-    },
+@question("hw6.q2", _draw_width, points=2)
+@hints(
+    "the nearest multiple first, half way up, at least the divisor; then compare it with 90% of "
+    "what was wanted.",
+    _multiple(math.floor),
+    "look at the rounding: the width was rounded down. The nearest multiple is asked for, and "
+    "never less than 90% of the wanted width.",
+    _multiple(lambda x: math.floor(x + 0.5)),
+    "look at the 90%: the nearest multiple may lose too much of a narrow layer.",
+    _multiple(math.ceil),
+    "look at the rounding: the nearest multiple, not always the next larger one.",
 )
 def _round_width(channels: int, factor: float, divisor: int) -> int:
     return scaling.round_filters(channels, factor, divisor)
@@ -80,31 +66,20 @@ def _draw_compound(rng: np.random.Generator) -> list[Plain]:
     return [stages, 32 * rng.integers(3, 8), rng.integers(0, 5), *factors]
 
 
-@question(
-    "hw6.q3",
-    draw=_draw_compound,
-    points=3,
-    hint="the factors are alpha^phi, beta^phi and gamma^phi. What is rounded up, what to a "
-    "multiple of 8, and what to the nearest whole number?",
-    mistakes={
-        "look at the depth: a part of a layer counts as a whole one.": (
-            lambda *given: _compound(*given, round_depth=math.floor)
-        ),
-        "look at the width: it is rounded as in question 2, not down.": (
-            lambda *given: _compound(*given, round_width=_multiple(math.floor))
-        ),
-        "look at the width: multiples of 8.": (
-            lambda *given: _compound(*given, round_width=lambda w, factor, _: round(w * factor))
-        ),
-        "which factor is for the depth, and which for the width?": (
-            lambda stages, side, phi, alpha, beta, *gamma: _compound(
-                stages, side, phi, beta, alpha, *gamma
-            )
-        ),
-        "where is phi? With phi = 0 nothing changes.": (
-            lambda stages, side, phi, *factors: _compound(stages, side, 1, *factors)
-        ),
-    },
+@question("hw6.q3", _draw_compound, points=3)
+@hints(
+    "the factors are alpha^phi, beta^phi and gamma^phi. What is rounded up, what to a multiple of "
+    "8, and what to the nearest whole number?",
+    lambda *given: _compound(*given, round_depth=math.floor),
+    "look at the depth: a part of a layer counts as a whole one.",
+    lambda *given: _compound(*given, round_width=_multiple(math.floor)),
+    "look at the width: it is rounded as in question 2, not down.",
+    lambda *given: _compound(*given, round_width=lambda w, factor, _: round(w * factor)),
+    "look at the width: multiples of 8.",
+    lambda stages, side, phi, alpha, beta, gamma: _compound(stages, side, phi, beta, alpha, gamma),
+    "which factor is for the depth, and which for the width?",
+    lambda stages, side, phi, *factors: _compound(stages, side, 1, *factors),
+    "where is phi? With phi = 0 nothing changes.",
 )
 def _compound(
     stages: Plain,
@@ -115,9 +90,8 @@ def _compound(
     round_width: Callable[[int, float, int], int] = scaling.round_filters,
 ) -> list:
     depth, width, larger = (factor**phi for factor in factors)
-    scaled = [
-        [round_depth(round(d * depth, 9)), round_width(w, round(width, 9), 8)] for d, w in stages
-    ]
+    width = round(width, 9)
+    scaled = [[round_depth(round(d * depth, 9)), round_width(w, width, 8)] for d, w in stages]
     return [scaled, round(resolution * larger)]
 
 
@@ -132,25 +106,18 @@ def _draw_layers(rng: np.random.Generator) -> list[Plain]:
     return [layers, peak, bandwidth]
 
 
-@question(
-    "hw6.q4",
-    draw=_draw_layers,
-    points=2,
-    hint="each layer waits for the slower of two things: arithmetic and memory.",
-    normal=as_floats,
-    mistakes={
-        "a device computes and moves data at the same time: not the sum of both.": (
-            lambda layers, *device: np.divide(layers, device).sum()
-        ),
-        "look at the order of sum and maximum: layers run one after the other, each with "
-        "a bottleneck of its own.": lambda layers, *device: np.divide(layers, device).sum(0).max(),
-        "look at the bytes: a layer can wait for memory.": (
-            lambda layers, *device: np.divide(layers, device)[:, 0].sum()
-        ),
-        "the slower one decides, not the faster one.": (
-            lambda layers, *device: np.divide(layers, device).min(axis=1).sum()
-        ),
-    },
+@question("hw6.q4", _draw_layers, points=2, normal=as_floats)
+@hints(
+    "each layer waits for the slower of two things: arithmetic and memory.",
+    lambda layers, *device: np.divide(layers, device).sum(),
+    "a device computes and moves data at the same time: not the sum of both.",
+    lambda layers, *device: np.divide(layers, device).sum(axis=0).max(),
+    "look at the order of sum and maximum: layers run one after the other, each with a bottleneck "
+    "of its own.",
+    lambda layers, *device: np.divide(layers, device)[:, 0].sum(),
+    "look at the bytes: a layer can wait for memory.",
+    lambda layers, *device: np.divide(layers, device).min(axis=1).sum(),
+    "the slower one decides, not the faster one.",
 )
 def _latency(layers: Plain, *device: float) -> float:
     """Of layers [macs, bytes] on a device with these two rates: a quotient for each, [L, 2]."""
@@ -163,25 +130,19 @@ def _draw_points(rng: np.random.Generator) -> list[Plain]:
     return [np.stack([places // 6 / 10 + 0.2, places % 6 + 5.0], axis=1)]
 
 
-@question(
-    "hw6.q5",
-    draw=_draw_points,
-    points=3,
-    hint="a point is dominated when another one is at least as good in both and better in one.",
-    mistakes={
-        "look at ties: with an equal loss, the faster one dominates.": lambda points: [
-            i for i, (a, b) in enumerate(points) if not any(c < a and d < b for c, d in points)
-        ],
-        "a front has more than one point. Who beats the fastest one?": (
-            lambda points: _pareto_front(points)[:1]
-        ),
-        "both a loss and a latency are better when they are smaller.": (
-            lambda points: _pareto_front([[-loss, 99 - latency] for loss, latency in points])
-        ),
-        "look at the first number: it is a loss, so smaller is better.": (
-            lambda points: _pareto_front([[-loss, latency] for loss, latency in points])
-        ),
-    },
+@question("hw6.q5", _draw_points, points=3)
+@hints(
+    "a point is dominated when another one is at least as good in both and better in one.",
+    lambda points: [
+        i for i, (a, b) in enumerate(points) if not any(c < a and d < b for c, d in points)
+    ],
+    "look at ties: with an equal loss, the faster one dominates.",
+    lambda points: _pareto_front(points)[:1],
+    "a front has more than one point. Who beats the fastest one?",
+    lambda points: _pareto_front([[-loss, 99 - latency] for loss, latency in points]),
+    "both a loss and a latency are better when they are smaller.",
+    lambda points: _pareto_front([[-loss, latency] for loss, latency in points]),
+    "look at the first number: it is a loss, so smaller is better.",
 )
 def _pareto_front(points: Plain) -> list[int]:
     losses, latencies = np.transpose(points)
@@ -199,30 +160,21 @@ def _with_smallest(scores: np.ndarray) -> list:
     return [np.argmin(scores), scores]
 
 
-@question(
-    "hw6.q6",
-    draw=_draw_objective,
-    points=3,
-    hint="the logarithm of the latency in milliseconds, then the power, then times the loss. Which "
+@question("hw6.q6", _draw_objective, points=3)
+@hints(
+    "the logarithm of the latency in milliseconds, then the power, then times the loss. Which "
     "network has the smallest value?",
-    mistakes={
-        "look at the power: it is taken of the logarithm, not inside it.": (
-            lambda losses, latencies, beta: _with_smallest(losses * np.log(latencies) * beta)
-        ),
-        "look at the latency: its logarithm counts.": (
-            lambda losses, latencies, beta: _with_smallest(losses * np.array(latencies) ** beta)
-        ),
-        "look at the choice: a loss is better when it is smaller.": (
-            lambda *given: [np.argmax(_objective(*given)[1]), _objective(*given)[1]]
-        ),
-        "the network with the smallest loss need not have the smallest product.": (
-            lambda losses, *given: [np.argmin(losses), _objective(losses, *given)[1]]
-        ),
-    },
+    lambda losses, latencies, beta: _with_smallest(losses * np.log(latencies) * beta),
+    "look at the power: it is taken of the logarithm, not inside it.",
+    lambda losses, latencies, beta: _with_smallest(losses * np.array(latencies) ** beta),
+    "look at the latency: its logarithm counts.",
+    lambda *given: [np.argmax(_objective(*given)[1]), _objective(*given)[1]],
+    "look at the choice: a loss is better when it is smaller.",
+    lambda losses, *given: [np.argmin(losses), _objective(losses, *given)[1]],
+    "the network with the smallest loss need not have the smallest product.",
 )
 def _objective(losses: Plain, latencies: Plain, beta: float) -> list:
-    scores = pareto.weighted_loss(np.array(losses), np.array(latencies), beta, unit=1.0)
-    return _with_smallest(scores)
+    return _with_smallest(pareto.weighted_loss(*map(np.array, (losses, latencies)), beta, unit=1.0))
 
 
 def _draw_grid(rng: np.random.Generator) -> list[Plain]:
@@ -235,8 +187,8 @@ def _draw_grid(rng: np.random.Generator) -> list[Plain]:
     return [np.round(scores, 4)]
 
 
-def _and_the_rest(shares: np.ndarray) -> list[float]:
-    return [*shares, 1 - shares.sum()]
+def _and_rest(shares: Plain) -> list[float]:
+    return [*shares, 1 - np.sum(shares)]
 
 
 def _alone(scores: Plain, ddof: int = 0) -> np.ndarray:
@@ -245,32 +197,19 @@ def _alone(scores: Plain, ddof: int = 0) -> np.ndarray:
     return np.array([mean.var(ddof=ddof) for mean in means]) / np.var(scores, ddof=ddof)
 
 
-def _with_the_others_held(scores: Plain) -> np.ndarray:
-    """The mean of variances in place of the variance of means."""
-    return np.array([np.var(scores, axis=axis).mean() for axis in range(3)]) / np.var(scores)
-
-
-@question(
-    "hw6.q7",
-    draw=_draw_grid,
-    points=2,
-    hint="for each factor, the mean score for each of its values, and the variance of these means; "
-    "then divide by the variance of all scores. What is left to 1?",
-    mistakes={
-        "look at the square: variances add up, standard deviations do not.": (
-            lambda scores: _and_the_rest(np.sqrt(_alone(scores)))
-        ),
-        "the grid is complete, no sample: divide by the number, not by the number minus 1.": (
-            lambda scores: _and_the_rest(_alone(scores, ddof=1))
-        ),
-        "look at the last number: the whole is the variance of all scores, and what the "
-        "factors do alone need not be all of it.": (
-            lambda scores: _and_the_rest(_alone(scores) / _alone(scores).sum())
-        ),
-        "look at the order: first the mean over the other two factors, then the variance.": (
-            lambda scores: _and_the_rest(_with_the_others_held(scores))
-        ),
-    },
+@question("hw6.q7", _draw_grid, points=2)
+@hints(
+    "for each factor, the mean score for each of its values, and the variance of these means; then "
+    "divide by the variance of all scores. What is left to 1?",
+    lambda scores: _and_rest(np.sqrt(_alone(scores))),
+    "look at the square: variances add up, standard deviations do not.",
+    lambda scores: _and_rest(_alone(scores, ddof=1)),
+    "the grid is complete, no sample: divide by the number, not by the number minus 1.",
+    lambda scores: _and_rest(_alone(scores) / _alone(scores).sum()),
+    "look at the last number: the whole is the variance of all scores, and what the factors do "
+    "alone need not be all of it.",
+    lambda scores: _and_rest([np.var(scores, axis=i).mean() / np.var(scores) for i in range(3)]),
+    "look at the order: first the mean over the other two factors, then the variance.",
 )
 def _shares(scores: Plain) -> list[float]:
-    return _and_the_rest(_alone(scores))
+    return _and_rest(_alone(scores))
