@@ -6,7 +6,7 @@ import math
 import numpy as np
 from scipy.special import softmax
 
-from nas_lab import explain, scaling
+from nas_lab import scaling
 from nas_lab.estimation import pareto
 from nas_lab.homework.drivers import Plain
 from nas_lab.homework.question import QUESTIONS as DECLARED
@@ -74,7 +74,8 @@ def _draw_rankings(rng: np.random.Generator) -> list[Plain]:
     "otherwise. Then divide by the number of pairs."
 )
 def _tau(a: list[float], b: list[float]) -> float:
-    return explain.kendall(a, b)
+    pairs = itertools.combinations(zip(a, b, strict=True), 2)
+    return float(np.mean([1 if (p[0] - q[0]) * (p[1] - q[1]) > 0 else -1 for p, q in pairs]))
 
 
 @question("02.q2", lambda rng: [rng.integers(0, 2, size=rng.integers(1, 6, size=2))])
@@ -111,7 +112,7 @@ def _draw_batch(rng: np.random.Generator) -> list[Plain]:
     "Each log-probability is weighted by its reward minus the baseline; then take the mean."
 )
 def _loss(log_p: list[float], rewards: list[float], baseline: float) -> float:
-    return -np.mean(np.subtract(rewards, baseline) * log_p)
+    return float(-np.mean(np.subtract(rewards, baseline) * log_p))
 
 
 def _draw_rewards(rng: np.random.Generator) -> list[Plain]:
@@ -349,7 +350,7 @@ def _draw_scores(rng: np.random.Generator) -> list[Plain]:
     "the option included."
 )
 def _main_effect(archs: list[list[int]], scores: list[float], decision: int, option: int) -> float:
-    return np.mean(scores, where=np.array(archs)[:, decision] == option) - np.mean(scores)
+    return float(np.mean(scores, where=np.array(archs)[:, decision] == option) - np.mean(scores))
 
 
 @question("08.q2", lambda rng: [np.round(rng.random((2, 2)), 3)])

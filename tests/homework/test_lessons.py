@@ -25,11 +25,6 @@ def reaches(ops):
     return np.linalg.matrix_power(matrix, 3)[0, 3] > 0
 
 
-def tau(a, b):
-    signs = np.sign(np.subtract.outer(a, a) * np.subtract.outer(b, b))
-    return signs.sum() / (len(a) * (len(a) - 1))
-
-
 def agreements(codes):
     c = np.array(codes)
     return (c @ c.T + (1 - c) @ (1 - c).T).tolist()
@@ -175,7 +170,7 @@ RIGHT = {
     "01.q1": [lambda options: int(np.prod(options))],
     "01.q2": [reaches],
     "01.q3": [lambda i, o, k, h, w, groups: np.prod([k, k, i, o, h, w]) // groups],
-    "02.q1": [tau],
+    "02.q1": [lambda a, b: float(stats.kendalltau(a, b)[0])],
     "02.q2": [agreements],
     "02.q3": [rungs],
     "03.q1": [loss],

@@ -77,7 +77,7 @@ def _signs(a: list[float], b: list[float]) -> tuple[np.ndarray, float]:
     "other.",
     lambda a, b: np.where(_signs(a, b)[0] > 0, 1, -1).sum() / _signs(a, b)[1],
     "look at the numerator: a tied pair is neither concordant nor discordant.",
-    lambda a, b: np.corrcoef(*(np.argsort(np.argsort(v, kind="stable")) for v in (a, b)))[0, 1],
+    lambda a, b: np.corrcoef([np.argsort(np.argsort(v, kind="stable")) for v in (a, b)])[0, 1],
     "a correlation of ranks is Spearman's rho. Kendall counts pairs.",
 )
 def _kendall_tau(a: list[float], b: list[float]) -> float:

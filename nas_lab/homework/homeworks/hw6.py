@@ -174,7 +174,8 @@ def _with_smallest(scores: np.ndarray) -> list:
     "the network with the smallest loss need not have the smallest product.",
 )
 def _objective(losses: Plain, latencies: Plain, beta: float) -> list:
-    return _with_smallest(pareto.weighted_loss(*map(np.array, (losses, latencies)), beta, unit=1.0))
+    scores = pareto.weighted_loss(np.array(losses), np.array(latencies), beta, unit=1.0)
+    return _with_smallest(scores)
 
 
 def _draw_grid(rng: np.random.Generator) -> list[Plain]:
