@@ -1,7 +1,5 @@
 """For instructors: ``python -m nas_lab.homework release | grade | similarity``."""
 
-from __future__ import annotations
-
 import argparse
 import re
 import sys

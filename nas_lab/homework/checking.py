@@ -1,7 +1,5 @@
 """Tell a student at once what an answer gets right."""
 
-from __future__ import annotations
-
 import copy
 import html
 import traceback

@@ -1,7 +1,5 @@
 """Compare what an answer returned with what was expected, as plain data."""
 
-from __future__ import annotations
-
 import copy
 import math
 from itertools import starmap
@@ -28,7 +26,8 @@ def difference(got: Plain, expected: Plain, where: str = "the result") -> str | 
     Types are strict: ``True`` is not 1, and ``3.0`` is not 3. Returns None when they agree.
     """
     if type(got) is not type(expected):
-        return f"{where} is {_a(got)}; {_a(expected)} was expected"
+        a, b = (KINDS.get(type(v), f"of type {type(v).__name__}") for v in (got, expected))
+        return f"{where} is {a}; {b} was expected"
     if isinstance(expected, list):
         if len(got) != len(expected):
             return f"{where} has length {len(got)}; length {len(expected)} was expected"
@@ -38,19 +37,12 @@ def difference(got: Plain, expected: Plain, where: str = "the result") -> str | 
             return f"{where} has the keys {sorted(got)}; {sorted(expected)} were expected"
         parts = [(key, f"{key!r} of {where}") for key in expected]
     else:
-        agree = got == expected or (isinstance(expected, float) and _close(got, expected))
-        return None if agree else f"{where} should have another value"
+        close = got == expected or (got != got and expected != expected)  # or both are NaN
+        if isinstance(expected, float):
+            close |= math.isclose(got, expected, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+        return None if close else f"{where} should have another value"
     found = (difference(got[key], expected[key], name) for key, name in parts)
     return next(filter(None, found), None)
-
-
-def _close(got: float, expected: float) -> bool:
-    close = math.isclose(got, expected, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
-    return close or (math.isnan(got) and math.isnan(expected))
-
-
-def _a(value: Plain) -> str:
-    return KINDS.get(type(value), f"of type {type(value).__name__}")
 
 
 def explained(question: Question, got: list[Plain], cases: list[list[Plain]]) -> str:

@@ -4,8 +4,6 @@ Drivers run in the student's own notebook and inside the box where hand-ins are 
 here knows a right answer, and nothing here imports from the rest of the package.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable
 from functools import partial

@@ -1,7 +1,5 @@
 """A homework's notebook: made for students out of its master, and packed by them for hand-in."""
 
-from __future__ import annotations
-
 import json
 import re
 import subprocess

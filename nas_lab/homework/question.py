@@ -4,8 +4,6 @@ A reference is declared by the decorators ``question`` and, below it, ``hints``.
 a reference is open: what an answer finds by queries is scored by how good it is.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias

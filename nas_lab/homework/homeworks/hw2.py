@@ -91,10 +91,6 @@ def _draw_top(rng: np.random.Generator) -> list[Plain]:
     return [estimate / n, truth / n, rng.integers(1, n)]
 
 
-def _ranked(scores: list[float]) -> np.ndarray:
-    return np.argsort(scores)[::-1]
-
-
 @question("hw2.q4", _draw_top, points=2, normal=as_floats)
 @hints(
     "two sets of k places, one by the estimate and one by the truth. How many do they share?",
@@ -104,7 +100,7 @@ def _ranked(scores: list[float]) -> np.ndarray:
     "look at the denominator: a share of the k chosen ones.",
     lambda estimate, truth, k: _precision_at(estimate, truth, k) * k,
     "a share, not a number of architectures.",
-    lambda estimate, truth, k: np.equal(_ranked(estimate)[:k], _ranked(truth)[:k]).mean(),
+    lambda *given: np.equal(*np.argsort(given[:2])[:, -given[2] :]).mean(),
     "the order among the first k does not matter, only who is there.",
 )
 def _precision_at(estimate: Plain, truth: Plain, k: int) -> float:
