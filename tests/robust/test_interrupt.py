@@ -69,9 +69,8 @@ def test_an_interrupt_leaves_the_notebook_usable(kernel):
     manager, client = kernel
 
     def well(source):
-        client.execute(source)
-        done = client.get_shell_msg(timeout=120)["content"]
-        assert done["status"] == "ok", done.get("traceback")
+        done = client.execute(source, reply=True, timeout=120)["content"]
+        assert done["status"] == "ok", "\n".join(done.get("traceback", []))
 
     well(SET_UP)
     for long, after in LONG.items():
@@ -86,11 +85,10 @@ def test_an_interrupt_leaves_the_notebook_usable(kernel):
         well("2 + 2")
 
 
-# The two with the most long cells; python -m tools.interrupts does it with all.
-@pytest.mark.parametrize("name", ["04_one_shot", "09_automated_workflow"])
-def test_a_notebook_goes_on_after_each_long_cell_was_stopped(name, monkeypatch, tmp_path):
+# One of those with the most long cells; python -m tools.interrupts does it with all.
+def test_a_notebook_goes_on_after_each_long_cell_was_stopped(monkeypatch, tmp_path):
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
-    notebook = run(ROOT / "notebooks" / f"{name}.ipynb")
+    notebook = run(ROOT / "notebooks" / "04_one_shot.ipynb")
     assert len(stopped(notebook)) >= 3
     assert list(problems(notebook)) == []
 
