@@ -84,7 +84,7 @@ def _grade(options: argparse.Namespace) -> int:
     grades: list = []
     try:
         run = whole.run(found, options.jobs or cpu_count())
-        for graded in tqdm(run, total=len(hand_ins.latest(found)), unit="hand-in"):
+        for graded in tqdm(run, total=len(found), unit="hand-in"):
             grades.append(graded)
     finally:
         totals = report.write_grades(options.csv, grades, by_hand)
@@ -109,18 +109,17 @@ def _keep_apart(options: argparse.Namespace) -> None:
 
 def _similarity(options: argparse.Namespace) -> int:
     from nas_lab.homework.grading import hand_ins, report
-    from nas_lab.homework.grading.similarity import similar
 
     template, code = _template(options), {}
-    for hand_in in hand_ins.latest(hand_ins.find(options.submissions, options.homework)):
+    for student, files in hand_ins.find(options.submissions, options.homework).items():
         try:
-            cells = hand_ins.cells(hand_ins.content(hand_in.path))
+            cells = hand_ins.cells(hand_ins.content(files[-1].path))
         except hand_ins.Unreadable as error:
-            print(f"{hand_in.student}: {error}", file=sys.stderr)
+            print(f"{student}: {error}", file=sys.stderr)
             continue
-        code[hand_in.student] = template.own(cells)
-    pairs = similar(code, sorted(template.given), options.least)
-    rows = [[p.first, p.second, f"{p.share:.2f}", p.pieces] for p in pairs]
+        code[student] = template.own(cells)
+    pairs = hand_ins.similar(code, sorted(template.given), options.least)
+    rows = [[one, other, f"{share:.2f}", pieces] for one, other, share, pieces in pairs]
     report.write_table(options.csv, ["first", "second", "share", "pieces"], rows)
     print(f"{len(pairs)} pairs of {len(code)} hand-ins: {options.csv}")
     return 0

@@ -32,18 +32,21 @@ def find_network(query, options, budget, limit, seed):
 """
 
 
-def functions(path):
+def search_of(path):
     names = {}
     for cell in json.loads(path.read_text("utf-8"))["cells"]:
         source = "".join(cell["source"])
         if cell["cell_type"] == "code" and "pack(" not in source.replace("check, pack", ""):
             exec(source.replace('check("capstone.q1", find_network)', ""), names)
-    return names
+    return names["find_network"]
+
+
+MINE = search_of(notebooks.master("capstone"))
 
 
 def test_the_master_earns_all_points_on_public_cases_and_what_is_given_out_none():
-    assert check("capstone.q1", functions(notebooks.master("capstone"))["find_network"])
-    report = check("capstone.q1", functions(notebooks.released("capstone"))["find_network"])
+    assert check("capstone.q1", MINE)
+    report = check("capstone.q1", search_of(notebooks.released("capstone")))
     assert not report
     assert "not answered yet" in repr(report)
 
@@ -55,8 +58,7 @@ def drawn(search, secret):
 
 @pytest.mark.parametrize("number", range(4))
 def test_the_master_earns_all_points_by_any_secret(number):
-    search = functions(notebooks.master("capstone"))["find_network"]
-    results = drawn(search, f"secret number {number}, long enough".encode())
+    results = drawn(MINE, f"secret number {number}, long enough".encode())
     assert earned(20, results) == 20
     assert not [r for r in results if r.problem or r.asked > 60]
 
@@ -90,8 +92,7 @@ def test_another_good_search_earns_all_points_too():
 
 def test_a_shuffled_case_is_the_table():
     """Every network of the table is there once more, under another spelling."""
-    rng = np.random.default_rng(0)
-    spelled = rng.integers(5, size=(200, 6)).tolist()
+    spelled = np.random.default_rng(0).integers(5, size=(200, 6)).tolist()
     for arch in spelled:
         accuracy, milliseconds = TASK.evaluate(arch)
         tokens = [0] * 6
@@ -129,20 +130,14 @@ def test_the_chance_to_be_found_first_by_hand():
 
 
 def test_the_best_has_gone_all_the_way():
-    inverse = {}
-    for arch in TABLE.space:
-        inverse.setdefault(TABLE.row(arch), arch)
     within = np.flatnonzero(TASK.milliseconds <= TASK.limit)
-    for row, score in [
-        (within[TABLE.test_scores()[within].argmax()], 1),
-        (TASK.milliseconds.argmax(), -1),
-    ]:
-        arch = inverse[row]
-        spelled = [
-            TASK.operations[place].index(arch[edge]) for place, edge in enumerate(TASK.edges)
-        ]
-        assert TASK.result(spelled, 0).normalized_score == score
-    assert "the limit is" in TASK.result(spelled, 0).problem
+    best, slowest = within[TABLE.test_scores()[within].argmax()], TASK.milliseconds.argmax()
+    for row, score, problem in [(best, 1, ""), (slowest, -1, "the limit is")]:
+        arch = TABLE.archs[row].tolist()
+        pairs = zip(TASK.operations, TASK.edges, strict=True)
+        result = TASK.result([names.index(arch[edge]) for names, edge in pairs], 0)
+        assert result.normalized_score == score
+        assert problem in result.problem
 
 
 ALMOST = [[True] * 6, [0.0] * 6, [0] * 5, [0, 0, 0, 0, 0, 5], [-1] * 6]
@@ -179,15 +174,14 @@ def test_points_by_hand():
 
 
 def test_places_are_shared_by_equals_and_names_break_no_picture(tmp_path):
-    def graded(student, score):
-        mark = Mark("capstone.q1", 5, 20, "scored", "", (Result(score, 0.8, 0.9, 60),))
+    def graded(student, score, problem=""):
+        mark = Mark("capstone.q1", 5, 20, "scored", "", (Result(score, 0.8, 0.9, 60, problem),))
         return Grade(student, "", "graded", (mark,))
 
-    nothing = Mark("capstone.q1", 0, 20, "missing", "", (Result(0, 0.8, 0.9, 0, "nothing"),))
     names = {"$\\frac{": 0.85, "=x": 0.85, "\u202eb\n\u0e01" * 30: 0.82}
     grades = [graded(name, score) for name, score in names.items()]
-    places = report.ranked([*grades, Grade("none", "", "partly", (nothing,))])
-    assert [place.number for place in places] == [1, 1, 3]
+    grades.append(graded("none", 0, "nothing"))
+    assert [place.number for place in report.ranked(grades)] == [1, 1, 3]
     table, picture = report.write_leaderboard(tmp_path / "grades.csv", grades)
     assert picture.read_bytes()[1:4] == b"PNG"
     with table.open(newline="") as file:
@@ -198,17 +192,15 @@ def test_places_are_shared_by_equals_and_names_break_no_picture(tmp_path):
 
 @needs_box
 def test_grading_gives_a_leaderboard_and_the_same_grades_again(tmp_path):
-    master, released = (
-        json.loads(kind("capstone").read_text()) for kind in (notebooks.master, notebooks.released)
+    paths = notebooks.master("capstone"), notebooks.released("capstone")
+    master, released = (json.loads(path.read_text()) for path in paths)
+    files = {"ann_capstone.ipynb": master, "cyd_capstone.ipynb": released}
+    files["bob_capstone.ipynb"] = changed(master, capstone_q1=RANDOM)
+    found = by_student(grade(tmp_path / "one", "capstone", files), "capstone.q1")
+    bob = {"bob_capstone.ipynb": files["bob_capstone.ipynb"]}  # draws without a seed
+    assert (
+        by_student(grade(tmp_path / "two", "capstone", bob), "capstone.q1")["bob"] == found["bob"]
     )
-    files = {
-        "ann_capstone.ipynb": master,
-        "bob_capstone.ipynb": changed(master, capstone_q1=RANDOM),
-        "cyd_capstone.ipynb": released,
-    }
-    first, second = (grade(tmp_path / name, "capstone", files) for name in ("one", "two"))
-    assert first == second
-    found = by_student(first, "capstone.q1")
     assert (found["ann"]["points"], found["ann"]["status"]) == ("20", "right")
     assert 0 < int(found["bob"]["points"]) < 20
     assert (found["cyd"]["points"], found["cyd"]["status"]) == ("0", "missing")

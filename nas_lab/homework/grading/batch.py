@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
@@ -16,57 +15,31 @@ from pathlib import Path
 from nas_lab.homework.grading import report
 from nas_lab.homework.grading.boxes import Box, Limits
 from nas_lab.homework.grading.grade import Exam, Grade, Mark, grade
-from nas_lab.homework.grading.hand_ins import (
-    HandIn,
-    Template,
-    Unreadable,
-    age,
-    cells,
-    content,
-    latest,
-    normal,
-)
+from nas_lab.homework.grading.hand_ins import HandIn, Template, Unreadable, cells, content, normal
 
-ENGINE = "2"
-"""Changes when the same hand-in may get another grade; older results are then not used again."""
+ENGINE = "2"  # changes when a hand-in may get another grade; older results are then not used
 FAILED = "the grader failed on this file: ask your instructor"
-"""What a student is told of an error that is the grader's own."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """How to grade.
-
-    Attributes:
-        exam: the hidden cases.
-        template: what was given out.
-        box: where hand-ins run.
-        limits: what each may use.
-        folder: for feedback, and for the grades of an interrupted run.
-        due: a hand-in after it gets a note.
-    """
+    """How to grade a class."""
 
     exam: Exam
     template: Template
     box: Box
     limits: Limits
-    folder: Path
-    due: datetime | None = None
+    folder: Path  # for feedback, and for the grades of an interrupted run
+    due: datetime | None = None  # a hand-in after it gets a note
 
-    def run(self, found: Sequence[HandIn], jobs: int) -> Iterator[Grade]:
-        """Grade the last hand-in of each student, and yield grades as they come.
-
-        Args:
-            found: all hand-ins.
-            jobs: how many at once; in plain mode always one.
-        """
+    def run(self, found: Mapping[str, Sequence[HandIn]], jobs: int) -> Iterator[Grade]:
+        """Grade the last file of each student, ``jobs`` at once, and yield grades as they come."""
         (self.folder / ".grades").mkdir(parents=True, exist_ok=True)
-        files: dict[str, list[HandIn]] = defaultdict(list)
-        for hand_in in sorted(found, key=age):
-            files[hand_in.student].append(hand_in)
-        codes = {hand_in.student: self._code(hand_in) for hand_in in latest(found)}
-        with ThreadPoolExecutor(jobs if self.box.isolated else 1) as pool:
-            futures = [pool.submit(self._grade, files[student], codes) for student in codes]
+        codes = {student: self._code(files[-1]) for student, files in found.items()}
+        with ThreadPoolExecutor(jobs if self.box.isolated else 1) as pool:  # plain: one by one
+            futures = [
+                pool.submit(self._grade, name, files, codes) for name, files in found.items()
+            ]
             try:
                 for future in as_completed(futures):
                     yield future.result()
@@ -82,20 +55,20 @@ class Batch:
         text = "\n".join(map(normal, own))
         return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest() if text else ""
 
-    def _grade(self, files: Sequence[HandIn], codes: Mapping[str, str]) -> Grade:
-        """Grade the last of one student's files, and write the page."""
-        student, name = files[-1].student, files[-1].name
-        notes, private = self._about_files(files), _same_code(student, codes)
+    def _grade(self, student: str, files: Sequence[HandIn], codes: Mapping[str, str]) -> Grade:
+        """Grade the last of a student's files, and write the page."""
+        name, notes = files[-1].name, self._about_files(files)
+        own = codes[student]
+        twins = [other for other, code in codes.items() if own == code and other != student]
+        private = [f"same code as {', '.join(twins)}"] if own and twins else []
         try:
             found = self._graded(content(files[-1].path), student, name)
             found = replace(found, notes=[*found.notes, *notes], private=private)
         except Exception as error:  # one bad hand-in must not stop the others
             why = str(error) if isinstance(error, Unreadable) else FAILED
             private += [] if isinstance(error, Unreadable) else [f"the grader failed: {error!r}"]
-            marks = [
-                Mark(sheet.question.name, 0, sheet.question.points, "missing")
-                for sheet in self.exam.sheets
-            ]
+            questions = [sheet.question for sheet in self.exam.sheets]
+            marks = [Mark(question.name, 0, question.points, "missing") for question in questions]
             found = Grade(student, name, "unreadable", marks, [why, *notes], "", private)
         report.write_page(found, self.exam.homework, self.folder)
         return found
@@ -124,10 +97,3 @@ class Batch:
             names = ", ".join(other.name for other in others)
             notes.append(f"the latest of {len(files)} files; not graded: {names}")
         return notes
-
-
-def _same_code(student: str, codes: Mapping[str, str]) -> list[str]:
-    """Who else handed in the same code, for the instructor."""
-    own = codes[student]
-    others = [other for other, code in codes.items() if own and code == own and other != student]
-    return [f"same code as {', '.join(others)}"] if others else []

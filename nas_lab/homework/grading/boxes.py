@@ -30,8 +30,17 @@ import psutil
 
 from nas_lab.homework import drivers
 
-SCRATCH_BYTES = 64 << 20
-"""How much a hand-in may write to its empty folder."""
+SCRATCH_BYTES = 64 << 20  # what a hand-in may write to its empty folder
+SECRET_FOLDERS = ("homework", "notebooks", "datasets", "tests", "build", ".git")
+ENVIRONMENT = {"HOME": "/tmp", "LANG": "C.UTF-8", "PATH": "/usr/bin:/bin", "MPLBACKEND": "Agg"}
+ENVIRONMENT |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+ENVIRONMENT |= {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0"}
+NAMESPACES = [f"--unshare-{kind}" for kind in ("ipc", "pid", "net", "uts", "cgroup-try")]
+NOT_ISOLATED = (
+    "HAND-INS ARE NOT ISOLATED: neither bubblewrap nor a container engine works here. A hand-in "
+    "can read your files, this package's solutions and the secret, and use the network. Grades "
+    "can then be earned by reading. Install bubblewrap, or start Docker or Podman."
+)
 
 _users = count()
 
@@ -42,19 +51,12 @@ class BoxWarning(UserWarning):
 
 @dataclass(frozen=True)
 class Limits:
-    """What a hand-in may use.
+    """What a hand-in may use, all its processes together."""
 
-    Attributes:
-        cell_seconds: for one cell, and for all cases of one question.
-        wall_seconds: for the whole hand-in.
-        memory: bytes, of all its processes together.
-        processes: threads included.
-    """
-
-    cell_seconds: float = 20
-    wall_seconds: float = 120
-    memory: int = 2 << 30
-    processes: int = 64
+    cell_seconds: float = 20  # for one cell, and for all cases of one question
+    wall_seconds: float = 120  # for the whole hand-in
+    memory: int = 2 << 30  # bytes
+    processes: int = 64  # threads included
 
     def for_runner(self, uid: int = 0) -> str:
         """As the runner's argument."""
@@ -75,29 +77,11 @@ def copied_runner() -> Iterator[Path]:
         yield folder
 
 
-ENVIRONMENT = {
-    "HOME": "/tmp",
-    "LANG": "C.UTF-8",
-    "MPLBACKEND": "Agg",
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "PATH": "/usr/bin:/bin",
-    "PYTHONDONTWRITEBYTECODE": "1",
-    "PYTHONHASHSEED": "0",
-}
-
-
 @contextmanager
-def _running(command: list[str], **options: Any) -> Iterator[subprocess.Popen]:
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-        env=ENVIRONMENT,
-        **options,
-    ) as process:
+def _running(command: list[str], folder: str | None = None) -> Iterator[subprocess.Popen]:
+    options: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    options |= {"stderr": subprocess.DEVNULL, "start_new_session": True, "cwd": folder}
+    with subprocess.Popen(command, env=ENVIRONMENT, **options) as process:
         try:
             yield process
         finally:
@@ -106,25 +90,16 @@ def _running(command: list[str], **options: Any) -> Iterator[subprocess.Popen]:
                 os.killpg(process.pid, signal.SIGKILL)
 
 
-NAMESPACES = [f"--unshare-{kind}" for kind in ("ipc", "pid", "net", "uts", "cgroup-try")]
-
-
 class Bubblewrap:
     """Linux namespaces by bubblewrap: own processes, network, files and users."""
 
     name = "bubblewrap"
-    isolated = True
-    """A hand-in sees nothing but Python and itself."""
+    isolated = True  # a hand-in sees nothing but Python and itself
 
     @contextmanager
     def start(self, limits: Limits) -> Iterator[subprocess.Popen]:
         """Start a box; leaving the context ends every process in it."""
-        with copied_runner() as lent, _running(self.command(lent, limits)) as process:
-            yield process
-
-    def command(self, lent: Path, limits: Limits) -> list[str]:
-        """The whole command line."""
-        uid, rights = 0, ["--unshare-user", "--disable-userns"]
+        uid, rights = 0, ["--unshare-user", *_no_namespaces_inside()]
         if os.geteuid() == 0:
             # Root's processes are not counted against RLIMIT_NPROC: each box gets another user.
             uid = 60_000 + next(_users) % 5_000
@@ -132,22 +107,26 @@ class Bubblewrap:
         command = ["bwrap", *NAMESPACES, "--die-with-parent", "--new-session", *rights]
         command += ["--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev"]
         command += ["--perms", "1777", "--size", str(SCRATCH_BYTES), "--tmpfs", "/tmp"]
-        for path in above(system_folders()):
+        folders = system_folders()
+        above = {str(parent) for path in folders for parent in Path(path).parents}
+        for path in sorted(above - {"/"}, key=len):
             command += ["--perms", "0755", "--dir", path]
-        for path in system_folders():
+        for path in folders:
             command += ["--ro-bind", path, path]
         for path in hidden_folders():
             command += ["--tmpfs", path, "--remount-ro", path]
-        command += ["--ro-bind", str(lent), "/box", "--remount-ro", "/", "--chdir", "/tmp"]
-        command = [part for part in command if part not in unknown_options()]
-        return [*command, "--", sys.executable, "/box/runner.py", limits.for_runner(uid)]
+        with copied_runner() as lent:
+            command += ["--ro-bind", str(lent), "/box", "--remount-ro", "/", "--chdir", "/tmp"]
+            command += ["--", sys.executable, "/box/runner.py", limits.for_runner(uid)]
+            with _running(command) as process:
+                yield process
 
 
 @cache
-def unknown_options() -> frozenset[str]:
-    """Options that an older bubblewrap does not have, among those it can do without."""
+def _no_namespaces_inside() -> list[str]:
+    """An option that an older bubblewrap does not have, and can do without."""
     known = subprocess.run(["bwrap", "--help"], capture_output=True, text=True).stdout
-    return frozenset({"--disable-userns"} - set(known.split()))
+    return ["--disable-userns"] if "--disable-userns" in known.split() else []
 
 
 def system_folders() -> list[str]:
@@ -163,27 +142,15 @@ def system_folders() -> list[str]:
     return found
 
 
-def above(paths: list[str]) -> list[str]:
-    """The folders that lead to ``paths``, each before those inside it."""
-    parents = {str(parent) for path in paths for parent in Path(path).parents}
-    return sorted(parents - {"/"}, key=len)
-
-
 def hidden_folders() -> list[str]:
-    """Copies of this package, and what lies beside it in a clone: solutions and the table."""
-    places = {sysconfig.get_path(kind) for kind in ("purelib", "platlib")}
-    package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    clone = os.path.dirname(package)
-    found = [os.path.join(place, "nas_lab") for place in places]
+    """Copies of this package, and what lies beside it in a clone that a box sees: solutions."""
+    package = Path(__file__).absolute().parents[2]
+    found = [Path(sysconfig.get_path(kind), "nas_lab") for kind in ("purelib", "platlib")]
     if shown(package):
         found.append(package)
-        if os.path.isdir(os.path.join(clone, "homework", "masters")):
-            found += [os.path.join(clone, name) for name in SECRET_FOLDERS]
-    return sorted({*filter(os.path.isdir, found)})
-
-
-SECRET_FOLDERS = ("homework", "notebooks", "datasets", "tests", "build", ".git")
-"""Folders of a clone that hold solutions or what they can be made of."""
+        if (package.parent / "homework" / "masters").is_dir():
+            found += [package.parent / name for name in SECRET_FOLDERS]
+    return sorted({str(path) for path in found if path.is_dir()})
 
 
 def shown(path: str | os.PathLike) -> bool:
@@ -208,22 +175,12 @@ class Container:
     def start(self, limits: Limits) -> Iterator[subprocess.Popen]:
         """Start a box; leaving the context ends every process in it."""
         label = f"nas-lab-{os.getpid()}-{next(_users)}"
-        with copied_runner() as lent:
-            try:
-                with _running(self.command(lent, limits, label)) as process:
-                    yield process
-            finally:
-                subprocess.run([self.engine, "rm", "--force", label], capture_output=True)
-
-    def command(self, lent: Path, limits: Limits, label: str) -> list[str]:
-        """The whole command line."""
         command = [self.engine, "run", "--rm", "--interactive", "--name", label]
         command += ["--network", "none", "--read-only", "--cap-drop", "ALL"]
         command += ["--security-opt", "no-new-privileges", "--user", "60000:60000"]
         command += ["--memory", str(limits.memory), "--memory-swap", str(limits.memory)]
         command += ["--pids-limit", str(limits.processes), "--workdir", "/tmp"]
         command += ["--tmpfs", f"/tmp:size={SCRATCH_BYTES},mode=1777"]
-        command += [f"--volume={lent}:/box:ro"]
         for name, value in ENVIRONMENT.items():
             command += ["--env", f"{name}={value}"]
         if not self.image:
@@ -231,18 +188,22 @@ class Container:
             for path in hidden_folders():
                 command += ["--tmpfs", f"{path}:size=4096"]
         python = "python3" if self.image else sys.executable
-        image = self.image or empty_image(self.engine)
-        return [*command, image, python, "/box/runner.py", limits.for_runner()]
+        image = self.image or _empty_image(self.engine)
+        with copied_runner() as lent:
+            command += [f"--volume={lent}:/box:ro", image, python, "/box/runner.py"]
+            try:
+                with _running([*command, limits.for_runner()]) as process:
+                    yield process
+            finally:
+                subprocess.run([self.engine, "rm", "--force", label], capture_output=True)
 
 
 @cache
-def empty_image(engine: str) -> str:
+def _empty_image(engine: str) -> str:
     """Make an image without files, and return its name."""
-    name, end_of_archive = "nas-lab-empty", bytes(1024)
-    subprocess.run(
-        [engine, "import", "-", name], input=end_of_archive, capture_output=True, check=True
-    )
-    return name
+    command = [engine, "import", "-", "nas-lab-empty"]
+    subprocess.run(command, input=bytes(1024), capture_output=True, check=True)  # an empty archive
+    return command[-1]
 
 
 class Plain:
@@ -254,21 +215,14 @@ class Plain:
     @contextmanager
     def start(self, limits: Limits) -> Iterator[subprocess.Popen]:
         """Start a box; leaving the context ends what is left of its processes."""
-        # Here the limit counts all processes of the user, not only those of the hand-in.
-        own = replace(limits, processes=limits.processes + _processes_of_this_user())
+        # Here the limit counts all threads of the user, not only those of the hand-in.
+        found = [process.info for process in psutil.process_iter(["uids", "num_threads"])]
+        mine = [i["num_threads"] or 0 for i in found if i["uids"] and i["uids"][1] == os.geteuid()]
+        own = replace(limits, processes=limits.processes + sum(mine))
         with copied_runner() as lent, tempfile.TemporaryDirectory() as scratch, _ending_orphans():
             command = [sys.executable, str(lent / "runner.py"), own.for_runner()]
-            with _running(command, cwd=scratch) as process:
+            with _running(command, scratch) as process:
                 yield process
-
-
-def _processes_of_this_user() -> int:
-    """How many there are now, threads included, as the limit counts them."""
-    found = [process.info for process in psutil.process_iter(["uids", "num_threads"])]
-    return sum(i["num_threads"] or 0 for i in found if i["uids"] and i["uids"][1] == os.geteuid())
-
-
-PR_SET_CHILD_SUBREAPER = 36
 
 
 @contextmanager
@@ -276,7 +230,7 @@ def _ending_orphans() -> Iterator[None]:
     """On Linux, become the parent of daemons that a hand-in leaves, and end them."""
     before = set(psutil.Process().children())
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
     try:
         yield
     finally:
@@ -292,48 +246,31 @@ Box: TypeAlias = Bubblewrap | Container | Plain
 
 
 def choose(kind: str = "auto", image: str = "") -> Box:
-    """Find the strongest box that works here, or the one that is asked for.
-
-    Warns:
-        BoxWarning: only plain limits are there.
-
-    Raises:
-        ValueError: the kind that is asked for is unknown or does not work here.
-    """
-    kinds = [kind] if kind != "auto" else ["bubblewrap", "docker", "podman", "plain"]
-    for wanted in kinds:
-        found = _working(wanted, image)
-        if found:
-            if not found.isolated:
-                warnings.warn(NOT_ISOLATED, BoxWarning, stacklevel=2)
-            return found
-    raise ValueError(
-        f"{kind!r} does not work here: install bubblewrap (Linux), start Docker or Podman, "
-        "or choose 'auto', 'bubblewrap', 'docker', 'podman' or 'plain'"
-    )
-
-
-NOT_ISOLATED = (
-    "HAND-INS ARE NOT ISOLATED: neither bubblewrap nor a container engine works here. A hand-in "
-    "can read your files, this package's solutions and the secret, and use the network. Grades "
-    "can then be earned by reading. Install bubblewrap, or start Docker or Podman."
-)
+    """The strongest box that works here, or the one that is asked for; a warning if it is weak."""
+    kinds = ["bubblewrap", "docker", "podman", "plain"] if kind == "auto" else [kind]
+    found = (_working(wanted, image) for wanted in kinds)
+    box = next((each for each in found if each), None)
+    if box is None:
+        raise ValueError(
+            f"{kind!r} does not work here: install bubblewrap (Linux), start Docker or Podman, "
+            "or choose 'auto', 'bubblewrap', 'docker', 'podman' or 'plain'"
+        )
+    if not box.isolated:
+        warnings.warn(NOT_ISOLATED, BoxWarning, stacklevel=2)
+    return box
 
 
 def _working(kind: str, image: str) -> Box | None:
     if kind == "plain":
         return Plain()
     if kind == "bubblewrap":
-        return Bubblewrap() if _runs(["bwrap", *PROBE]) else None
+        probe = ["bwrap", *NAMESPACES, "--ro-bind", "/", "/", "--", "/bin/true"]
+        return Bubblewrap() if _runs(probe) else None
     if kind in ("docker", "podman") and _runs([kind, "info"]):
         return Container(kind, image) if image or sys.platform == "linux" else None
     return None
 
 
-PROBE = [*NAMESPACES, "--ro-bind", "/", "/", "--", "/bin/true"]
-
-
 def _runs(command: list[str]) -> bool:
-    if not shutil.which(command[0]):
-        return False
-    return subprocess.run(command, capture_output=True).returncode == 0
+    found = shutil.which(command[0]) is not None
+    return found and subprocess.run(command, capture_output=True).returncode == 0

@@ -1,4 +1,7 @@
-"""A channel to a sandbox: a line of JSON there, a line back, and a limit on everything."""
+"""Talk to a sandbox: a line of JSON there, a line back, and a limit on everything.
+
+A ``Run`` takes one hand-in through as many sandboxes as it breaks.
+"""
 
 from __future__ import annotations
 
@@ -8,46 +11,37 @@ import secrets
 import selectors
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import psutil
 
-from nas_lab.homework.grading.boxes import Limits
+from nas_lab.homework.drivers import Plain
+from nas_lab.homework.grading.boxes import Box, Limits
+from nas_lab.homework.question import QueryBudget, Question
 
-MOST_BYTES = 8 << 20
-"""Of one reply: 40 cases of the runner's longest value."""
-MOST_DIGITS = 400
-"""Of a whole number in a reply."""
-CHECK_SECONDS = 0.25
-"""How often processes, their memory and their time are checked."""
-CPU_FACTOR = 1.2
-"""A request may compute this many times its seconds, all processes together."""
-LEAST_FREE = 256 << 20
-"""Below this many free bytes of the machine, a sandbox that grows is ended."""
+MOST_BYTES = 8 << 20  # of one reply: 40 cases of the runner's longest value
+MOST_DIGITS = 400  # of a whole number in a reply
+CHECK_SECONDS = 0.25  # how often processes, their memory and their time are checked
+CPU_FACTOR = 1.2  # a request may compute so many times its seconds, all processes together
+LEAST_FREE = 256 << 20  # below so many free bytes of the machine, a sandbox that grows is ended
+START_SECONDS = 60  # for Python and the libraries that the drivers need
+MOST_CHARACTERS = 600  # of what a hand-in says
+MOST_NOTES = 12
 
 
 class Trouble(Exception):
-    """A sandbox gave no proper reply.
-
-    Attributes:
-        kind: timed out, ended, memory or tampered.
-        queries: how many a search had made before.
-    """
+    """A sandbox gave no proper reply; ``kind`` is timed out, ended, memory or tampered."""
 
     def __init__(self, kind: str, words: str) -> None:
         super().__init__(words)
-        self.kind, self.queries = kind, 0
+        self.kind = kind
 
 
 class Channel:
-    """Requests to one sandbox and its replies.
-
-    Args:
-        process: with pipes to the runner's requests and from its replies.
-        limits: what it may use.
-    """
+    """Requests to one sandbox, by the pipes of its process, and its replies."""
 
     def __init__(self, process: subprocess.Popen, limits: Limits) -> None:
         self.process, self.limits = psutil.Process(process.pid), limits
@@ -61,33 +55,23 @@ class Channel:
     def request(
         self, message: dict, seconds: float, reply_to: Callable[[Any], dict] | None = None
     ) -> dict:
-        """Send a message and return the reply to it.
+        """Send a message and return the reply to it, or raise a ``Trouble``.
 
-        Args:
-            message: plain data; a fresh nonce is added.
-            seconds: until the reply must be there.
-            reply_to: replies to queries that the sandbox makes meanwhile, where it may.
-
-        Raises:
-            Trouble: there was no proper reply.
+        ``reply_to`` replies to the queries that the sandbox makes meanwhile, where it may.
         """
         nonce, deadline = secrets.token_hex(16), time.monotonic() + seconds
         self._most_computed = self._computed + CPU_FACTOR * seconds
         while True:
-            reply = self._exchange({"nonce": nonce, **message}, deadline)
+            self._read()
+            if self._buffer:
+                raise Trouble("tampered", "there was a reply before the question")
+            self._send(json.dumps({"nonce": nonce, **message}).encode() + b"\n", deadline)
+            reply = decoded(self._receive(deadline))
+            if not isinstance(reply, dict) or reply.get("nonce") != nonce:
+                raise Trouble("tampered", "a reply does not belong to its question")
             if reply_to is None or "ask" not in reply:
                 return reply
             message = reply_to(reply["ask"])
-
-    def _exchange(self, message: dict, deadline: float) -> dict:
-        self._read()
-        if self._buffer:
-            raise Trouble("tampered", "there was a reply before the question")
-        self._send(json.dumps(message).encode() + b"\n", deadline)
-        reply = decoded(self._receive(deadline))
-        if not isinstance(reply, dict) or reply.get("nonce") != message["nonce"]:
-            raise Trouble("tampered", "a reply does not belong to its question")
-        return reply
 
     def _send(self, line: bytes, deadline: float) -> None:
         while line:
@@ -161,16 +145,129 @@ def _share(process: psutil.Process) -> int:
 
 
 def decoded(line: bytes) -> Any:
-    """A reply as plain data: nothing in it can be more than that.
+    """A reply as plain data: nothing in it can be more than that."""
 
-    Raises:
-        Trouble: it is no JSON.
-    """
+    def whole(text: str) -> int | str:
+        return int(text) if len(text) <= MOST_DIGITS else "a number with too many digits"
+
     try:
-        return json.loads(line.decode("utf-8"), parse_int=_whole)
+        return json.loads(line.decode("utf-8"), parse_int=whole)
     except (ValueError, RecursionError):
         raise Trouble("tampered", "a reply is no JSON") from None
 
 
-def _whole(text: str) -> int | str:
-    return int(text) if len(text) <= MOST_DIGITS else "a number with too many digits"
+def short(words: object) -> str:
+    """What a hand-in says, which may be anything, as a short text."""
+    return words[:MOST_CHARACTERS] if isinstance(words, str) else "an error that is no text"
+
+
+@dataclass
+class Call:
+    """An answer put to work on the inputs of some cases, and what came of it.
+
+    The outcome is a value or an error for each case, and empty when there is no such function.
+    """
+
+    question: Question
+    cases: list[list[Plain]]
+    budget: QueryBudget | None = None  # replies to the queries of a search, and counts them
+    outcome: list[dict] | Trouble | None = None
+
+    def make(self, channel: Channel, seconds: float) -> None:
+        """Get the outcome, and raise it when it is a ``Trouble``."""
+        message = {
+            "do": "call",
+            "question": self.question.name,
+            "answer": self.question.answer,
+            "drive": self.question.drive.__name__,
+            "cases": self.cases,
+            "asks": self.budget is not None,
+        }
+        try:
+            reply = channel.request(message, seconds, self.budget.reply if self.budget else None)
+            found = [] if reply.get("missing") is True else reply.get("cases")
+            form = [] if reply.get("missing") is True else [dict] * len(self.cases)
+            if not isinstance(found, list) or list(map(type, found)) != form:
+                raise Trouble("tampered", "a reply has not the form of one")
+            self.outcome = found
+        except Trouble as trouble:
+            self.outcome = trouble
+            raise
+
+
+class Run:
+    """One hand-in on its way through as many sandboxes as it breaks.
+
+    A cell that breaks its sandbox is left out in the next one; a call that breaks it has its
+    outcome, and the next call goes on in a fresh sandbox. The first ``given`` cells were given out.
+    """
+
+    def __init__(
+        self, calls: Sequence[Call], cells: Sequence[str], limits: Limits, given: int
+    ) -> None:
+        self.calls, self.cells, self.limits, self.given = calls, cells, limits, given
+        self.left_out: dict[int, Trouble] = {}
+        self.failed: dict[int, str] = {}
+
+    @property
+    def troubles(self) -> set[str]:
+        """Of all kinds that there were."""
+        found = [*self.left_out.values(), *(call.outcome for call in self.calls)]
+        return {trouble.kind for trouble in found if isinstance(trouble, Trouble)}
+
+    @property
+    def notes(self) -> list[str]:
+        """Which cells were left out, and which failed."""
+        left_out = [f"left out: {self._cell(n)}, because {t}" for n, t in self.left_out.items()]
+        failed = [f"{self._cell(n)} failed: {words}" for n, words in self.failed.items()]
+        more = len(failed) - MOST_NOTES
+        rest = [f"{more} more cells failed"] if more > 0 else []
+        return [*left_out, *failed[:MOST_NOTES], *rest]
+
+    def _cell(self, place: int) -> str:
+        """A cell as the student knows it: by its first line."""
+        if place < self.given:
+            return "a cell that was given out"
+        first = self.cells[place].strip().splitlines()[0][:60]
+        return f"the cell that begins with {first!r}"
+
+    def finish(self, box: Box) -> None:
+        """Get the outcome of every call."""
+        self.deadline = time.monotonic() + self.limits.wall_seconds
+        while left := [call for call in self.calls if call.outcome is None]:
+            if time.monotonic() >= self.deadline:
+                for call in left:
+                    call.outcome = Trouble("timed out", "the whole notebook took too long")
+                return
+            with box.start(self.limits) as process:
+                channel = Channel(process, self.limits)
+                try:
+                    channel.request({"do": "load"}, START_SECONDS)
+                except Trouble as trouble:
+                    raise RuntimeError(f"the box does not start: {trouble}") from trouble
+                with suppress(Trouble):  # the next one goes on without what broke this one
+                    failed = self._run(channel, range(len(self.cells)))
+                    # A cell may need what a later one defines, when cells were moved.
+                    self.failed = self._run(channel, [n for n in failed if n >= self.given])
+                    for call in left:
+                        call.make(channel, self._seconds())
+
+    def _run(self, channel: Channel, places: Iterable[int]) -> dict[int, str]:
+        """Run cells, and return what those that failed have raised."""
+        failed = {}
+        for place in places:
+            if place in self.left_out:
+                continue
+            message = {"do": "run", "cell": place, "source": self.cells[place]}
+            seconds = self._seconds() if place >= self.given else START_SECONDS
+            try:
+                error = channel.request(message, seconds).get("error")
+            except Trouble as trouble:
+                self.left_out[place] = trouble
+                raise
+            if error:
+                failed[place] = short(error)
+        return failed
+
+    def _seconds(self) -> float:
+        return min(self.limits.cell_seconds, max(0.0, self.deadline - time.monotonic()))

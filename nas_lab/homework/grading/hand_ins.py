@@ -1,4 +1,4 @@
-"""Read hand-ins: files that somebody else wrote, and that may be anything.
+"""Read hand-ins: files that somebody else wrote, and that may be anything; and compare them.
 
 Of a notebook's cells, those of the template, which was given out, are not the student's own.
 """
@@ -7,88 +7,66 @@ from __future__ import annotations
 
 import io
 import json
+import keyword
 import os
 import re
 import stat
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, combinations
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 from nas_lab.homework.notebooks import NOT_WRITTEN
 
 MOST_BYTES = 20 << 20
-MOST_PARTS = 2_000_000
-"""Lists, dicts and entries of a notebook: each takes far more memory than its comma."""
-MOST_MEMBERS = 1_000
+MOST_PARTS = 2_000_000  # lists, dicts and entries: each takes far more memory than its comma
+MOST_MEMBERS = 1_000  # of an archive
 MOST_CELLS = 1_000
-NOT_HANDED_IN = {"__MACOSX", ".ipynb_checkpoints"}
-"""Folders of an archive that a system or Jupyter put there."""
 MOST_SOURCE = 200_000
-WRITTEN = "**Written answer"
-"""How the cell for the written answer begins."""
+NOT_HANDED_IN = {"__MACOSX", ".ipynb_checkpoints"}  # put into an archive by a system or Jupyter
+WRITTEN = "**Written answer"  # begins the cell for the written answer
+OUTPUTS = re.compile(r'"outputs"\s*:\s*$')
+
+Cell: TypeAlias = tuple[bool, str]  # whether it is code, and its text
 
 
 class Unreadable(Exception):
     """A hand-in that is no notebook; the message says why, for the student."""
 
 
-@dataclass(frozen=True)
-class HandIn:
-    """A file in the folder of submissions.
+class HandIn(NamedTuple):
+    """A file in the folder of submissions, last changed ``when``, in seconds since 1970."""
 
-    Attributes:
-        student: by the file's place: its folder's name, or its own without the homework's.
-        name: of the file.
-        path: where it is.
-        when: it was last changed, in seconds since 1970.
-    """
-
-    student: str
     name: str
     path: Path
     when: float
 
 
-@dataclass(frozen=True)
-class Cell:
-    """One cell: ``code`` or not, and its text."""
+def find(folder: Path, homework: str) -> dict[str, list[HandIn]]:
+    """The files of each student, last the one to grade: the latest notebook, if there is one.
 
-    code: bool
-    source: str
-
-
-def find(folder: Path, homework: str) -> list[HandIn]:
-    """All files of a folder and of the folders in it, by student and time.
-
-    Args:
-        folder: holds ``student/anything.ipynb`` or ``student_hw1.ipynb``.
-        homework: such as ``hw1``.
-
-    Raises:
-        NotADirectoryError: there is no such folder.
+    The folder holds ``student/anything.ipynb`` or ``student_hw1.ipynb``.
     """
     if not folder.is_dir():
         raise NotADirectoryError(f"{folder} is no folder: name the one that holds the hand-ins")
-    found = [_hand_in(folder, path, homework) for path in _files(folder)]
-    return sorted(found, key=lambda h: (h.student, h.when, str(h.path)))
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    for place, inner, names in os.walk(folder, followlinks=False):
-        inner[:] = sorted(n for n in inner if not n.startswith((".", "__")))
+    found = defaultdict(list)
+    for place, inner, names in os.walk(folder):
+        inner[:] = [n for n in inner if not n.startswith((".", "__"))]
         linked = [n for n in inner if Path(place, n).is_symlink()]
-        for name in sorted([*names, *linked]):
-            if not name.startswith("."):
-                yield Path(place, name)
+        for path in [Path(place, n) for n in [*names, *linked] if not n.startswith(".")]:
+            # A name that is no UTF-8 is written with escapes, here and nowhere else.
+            inside = os.fsencode(path.relative_to(folder)).decode("utf-8", "backslashreplace")
+            *above, name = Path(inside).parts
+            student = above[0] if above else _student(Path(name).stem, homework)
+            found[student].append(HandIn(name, path, path.lstat().st_mtime))
 
+    def age(hand_in: HandIn) -> tuple[bool, float, str]:
+        return hand_in.path.suffix in (".ipynb", ".zip"), hand_in.when, str(hand_in.path)
 
-def _hand_in(folder: Path, path: Path, homework: str) -> HandIn:
-    # A name that is no UTF-8 is written with escapes, here and nowhere else.
-    inner = Path(os.fsencode(path.relative_to(folder)).decode("utf-8", "backslashreplace"))
-    student = inner.parts[0] if len(inner.parts) > 1 else _student(inner.stem, homework)
-    return HandIn(student, inner.name, path, path.lstat().st_mtime)
+    return {student: sorted(found[student], key=age) for student in sorted(found)}
 
 
 def _student(stem: str, homework: str) -> str:
@@ -98,23 +76,8 @@ def _student(stem: str, homework: str) -> str:
     return parts[0] if parts else stem
 
 
-def latest(found: Sequence[HandIn]) -> list[HandIn]:
-    """The last hand-in of each student, by the student's name."""
-    last = {hand_in.student: hand_in for hand_in in sorted(found, key=age)}
-    return [last[student] for student in sorted(last)]
-
-
-def age(hand_in: HandIn) -> tuple[bool, float]:
-    """Notebooks come after all other files, and then the later one wins."""
-    return hand_in.path.suffix in (".ipynb", ".zip"), hand_in.when
-
-
 def content(path: Path) -> bytes:
-    """The bytes of a notebook, out of a zip file if it is in one.
-
-    Raises:
-        Unreadable: it is no plain file, or too large.
-    """
+    """The bytes of a notebook, out of a zip file if it is in one; or ``Unreadable`` is raised."""
     if path.is_symlink():
         raise Unreadable("the file is a link; hand in the notebook itself")
     try:
@@ -153,11 +116,7 @@ def _unzipped(raw: bytes) -> bytes:
 
 
 def cells(raw: bytes) -> list[Cell]:
-    """The cells of a notebook, whatever else is wrong with it.
-
-    Raises:
-        Unreadable: it has none.
-    """
+    """The cells of a notebook in format 3 or 4, whatever else is wrong with it."""
     text = _without_outputs(raw.decode(json.detect_encoding(raw), "replace"))
     if sum(map(text.count, ",[{")) > MOST_PARTS:
         raise Unreadable("the file has far too many parts")
@@ -165,10 +124,11 @@ def cells(raw: bytes) -> list[Cell]:
         notebook = json.loads(text, parse_int=float)  # a whole number may have any length
     except (ValueError, RecursionError, MemoryError):
         raise Unreadable("the file is no notebook: it is no JSON") from None
-    found = list(_cells(notebook))
+    places = [notebook, *_listed(notebook, "worksheets")]
+    found = [cell for place in places for cell in _listed(place, "cells") if type(cell) is dict]
     if not found:
         raise Unreadable("the file is no notebook: it has no cells")
-    return found[:MOST_CELLS]
+    return [(cell.get("cell_type") == "code", _source(cell)) for cell in found[:MOST_CELLS]]
 
 
 def _without_outputs(text: str) -> str:
@@ -189,20 +149,10 @@ def _without_outputs(text: str) -> str:
     return "".join(kept) + ("" if depth else text[start:])
 
 
-OUTPUTS = re.compile(r'"outputs"\s*:\s*$')
-
-
-def _cells(notebook: Any) -> Iterator[Cell]:
-    """The cells of formats 3 and 4; what has not the form of a cell is left out."""
-    if not isinstance(notebook, dict):
-        return
-    sheets = notebook.get("worksheets")
-    places = [notebook, *(sheets if isinstance(sheets, list) else [])]
-    for place in places:
-        listed = place.get("cells") if isinstance(place, dict) else None
-        for cell in listed if isinstance(listed, list) else []:
-            if isinstance(cell, dict):
-                yield Cell(cell.get("cell_type") == "code", _source(cell))
+def _listed(parent: Any, name: str) -> list:
+    """What the list of this name holds; nothing where there is no such list."""
+    found = parent.get(name) if isinstance(parent, dict) else None
+    return found if isinstance(found, list) else []
 
 
 def _source(cell: dict) -> str:
@@ -212,41 +162,31 @@ def _source(cell: dict) -> str:
     return source[:MOST_SOURCE] if isinstance(source, str) else ""
 
 
-def written_answer(found: list[Cell]) -> str:
+def written_answer(cells: list[Cell]) -> str:
     """What stands below the heading of the written answer; empty without it."""
-    for cell in found:
-        if not cell.code and cell.source.lstrip().startswith(WRITTEN):
-            text = cell.source.lstrip().partition("\n")[2].strip()
+    for code, source in cells:
+        if not code and source.lstrip().startswith(WRITTEN):
+            text = source.lstrip().partition("\n")[2].strip()
             return "" if text == NOT_WRITTEN else text
     return ""
 
 
 @dataclass(frozen=True)
 class Template:
-    """A released notebook.
+    """A released notebook."""
 
-    Attributes:
-        setup: sources of the cells with the tag ``setup``, on which answers rely.
-        given: all sources, in normal form.
-    """
-
-    setup: tuple[str, ...]
-    given: frozenset[str]
+    setup: tuple[str, ...]  # sources of the cells with the tag ``setup``, on which answers rely
+    given: frozenset[str]  # all sources, in normal form
 
     @classmethod
     def load(cls, path: Path) -> Template:
-        """Read a released notebook.
-
-        Raises:
-            FileNotFoundError: it is not there.
-        """
+        """Read a released notebook."""
         if not path.is_file():
             raise FileNotFoundError(f"{path} is not there: name the released notebook")
         listed = json.loads(path.read_text("utf-8"))["cells"]
-        code = [cell for cell in listed if cell["cell_type"] == "code"]
-        setup = [cell for cell in code if "setup" in cell["metadata"].get("tags", [])]
-        given = frozenset(normal("".join(cell["source"])) for cell in code)
-        return cls(tuple("".join(cell["source"]) for cell in setup), given)
+        code = [(c["metadata"], "".join(c["source"])) for c in listed if c["cell_type"] == "code"]
+        setup = tuple(source for metadata, source in code if "setup" in metadata.get("tags", []))
+        return cls(setup, frozenset(normal(source) for _, source in code))
 
     def own(self, cells: list[Cell]) -> list[str]:
         """What to run of a hand-in: the set-up that was given out, then the student's own cells.
@@ -254,10 +194,58 @@ class Template:
         A cell that was given out and comes back as it was holds no answer and is left out. So a
         lost or moved set-up does no harm, and an empty answer hides none that was given.
         """
-        code = [cell.source for cell in cells if cell.code and cell.source.strip()]
-        return [*self.setup, *(source for source in code if normal(source) not in self.given)]
+        sources = [source for code, source in cells if code and source.strip()]
+        return [*self.setup, *(source for source in sources if normal(source) not in self.given)]
 
 
 def normal(source: str) -> str:
     """A source without the spaces and empty lines that editors add."""
     return "\n".join(line.rstrip() for line in source.splitlines() if line.strip())
+
+
+# ---- pairs that share more than what was given out
+
+WINDOW = 12  # tokens in a row that count as one piece
+COMMON = 0.2  # pieces that more than this share of all hand-ins have are what everybody writes
+TOKEN = re.compile(
+    r"#[^\n]*|(?P<name>[A-Za-z_]\w*)|(?P<text>\"[^\"\n]*\"|'[^'\n]*'|[\"'])"
+    r"|(?P<sign>\d[\w.]*|[^\s\w])"
+)
+
+
+def similar(
+    code: Mapping[str, Sequence[str]], given: Sequence[str], least: float = 0.5
+) -> list[tuple[str, str, float, int]]:
+    """Pairs of students that share at least ``least`` of the shorter one's own pieces.
+
+    Names are not looked at, nor comments and spaces, so renaming hides nothing. ``code`` are the
+    sources of cells by student, ``given`` those that were given out. With a pair come that share
+    and the number of pieces; the closest pair is the first.
+    """
+    template = _pieces(given)
+    own = {student: _pieces(sources) - template for student, sources in code.items()}
+    holders, most = Counter(chain.from_iterable(own.values())), max(2, COMMON * len(own))
+    rare = {s: {piece for piece in own[s] if holders[piece] <= most} for s in sorted(own)}
+    pairs = []
+    for a, b in combinations(rare, 2):
+        shared = len(rare[a] & rare[b])
+        if shared >= WINDOW:
+            pairs.append((a, b, shared / min(len(rare[a]), len(rare[b])), shared))
+    close = [pair for pair in pairs if pair[2] >= least]
+    return sorted(close, key=lambda pair: (-pair[2], -pair[3]))
+
+
+def _pieces(sources: Sequence[str]) -> set[int]:
+    """A hash of every ``WINDOW`` tokens in a row, in which all names are one, and all texts."""
+    pieces = set()
+    for source in sources:
+        tokens = [
+            found[0]
+            if found.lastgroup == "sign" or keyword.iskeyword(found[0])
+            else found.lastgroup
+            for found in TOKEN.finditer(source)
+            if found.lastgroup  # no comment
+        ]
+        starts = range(len(tokens) - WINDOW + 1)
+        pieces |= {hash(tuple(tokens[start : start + WINDOW])) for start in starts}
+    return pieces

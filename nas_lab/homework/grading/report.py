@@ -9,21 +9,17 @@ import re
 import unicodedata
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 import numpy as np
 
 from nas_lab.homework.grading.grade import Grade, Mark
-from nas_lab.homework.question import Homework, Result, normalized_score
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from nas_lab.homework.question import Homework, normalized_score
 
 # ---- pages
 
-STATUS = {
+STATUS = {  # of a mark: its sign, and its words
     "right": ("✓", "right"),
     "wrong": ("✗", "not right yet"),
     "scored": ("·", "scored"),
@@ -34,7 +30,6 @@ STATUS = {
     "memory": ("✗", "took too much memory"),
     "tampered": ("✗", "sent a forged reply"),
 }
-"""The sign and the words of each status of a mark."""
 
 PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -114,10 +109,7 @@ def _row(mark: Mark) -> str:
 def write_grades(path: Path, grades: Sequence[Grade], by_hand: Mapping[str, float]) -> Path:
     """Write a row for each student and question, and a table of totals beside it.
 
-    Args:
-        path: of the first table; the second has ``.totals`` before its suffix.
-        grades: in any order.
-        by_hand: points for the written answers, by student.
+    ``by_hand`` are points for the written answers, by student.
     """
     rows, totals = [], []
     for grade in sorted(grades, key=lambda grade: grade.student):
@@ -151,11 +143,7 @@ def _cell(value: object) -> object:
 
 
 def read_marks(path: Path) -> dict[str, float]:
-    """Points given by hand: a table with the columns student and points.
-
-    Raises:
-        ValueError: a column is missing, or a number is none.
-    """
+    """Points given by hand: a table with the columns student and points."""
     with path.open(newline="", encoding="utf-8-sig") as file:
         rows = list(csv.DictReader(file))
     try:
@@ -166,8 +154,7 @@ def read_marks(path: Path) -> dict[str, float]:
 
 # ---- the leaderboard
 
-MOST_SHOWN = 40
-"""Places in the picture; the table has all."""
+MOST_SHOWN = 40  # places in the picture; the table has all
 MOST_LETTERS = 24
 COLUMNS = [
     *("place", "student", "points", "normalized score", "accuracy", "random search", "best"),
@@ -175,22 +162,12 @@ COLUMNS = [
 ]
 
 
-@dataclass(frozen=True)
-class Place:
-    """One row: who reached which normalized score, on average.
-
-    Attributes:
-        number: from 1; the same for those with equal scores.
-        student: a name.
-        points: earned.
-        results: of all hidden cases.
-        score: the mean normalized score.
-    """
+class Place(NamedTuple):
+    """Who reached which mean normalized score; ``number`` is the same for equal scores."""
 
     number: int
     student: str
-    points: int
-    results: Sequence[Result]
+    mark: Mark
     score: float
 
 
@@ -204,36 +181,28 @@ def ranked(grades: Sequence[Grade]) -> list[Place]:
     ]
     found.sort(key=lambda entry: entry[:2])
     scores = [score for score, _, _ in found]
-    return [
-        Place(1 + scores.index(score), student, mark.points, mark.results, -score)
-        for score, student, mark in found
-    ]
+    return [Place(1 + scores.index(score), student, mark, -score) for score, student, mark in found]
 
 
 def write_leaderboard(grades_csv: Path, grades: Sequence[Grade]) -> tuple[Path, Path]:
     """Write ``.leaderboard.csv`` and ``.leaderboard.png`` beside the table of grades."""
     places = ranked(grades)
-    table = grades_csv.with_suffix(".leaderboard.csv")
-    write_table(table, COLUMNS, [_place_row(place) for place in places])
-    picture = table.with_suffix(".png")
+    table, picture = (grades_csv.with_suffix(f".leaderboard.{kind}") for kind in ("csv", "png"))
+    rows = []
+    for number, student, mark, score in places:
+        counting = [result for result in mark.results if not result.problem]
+        means = np.mean([[r.score, r.low, r.high] for r in counting], axis=0).tolist()
+        queries = float(np.mean([result.asked for result in mark.results]))
+        row = [number, student, mark.points, round(score, 3), *(round(m, 4) for m in means)]
+        rows.append([*row, len(counting), len(mark.results), round(queries, 1)])
+    write_table(table, COLUMNS, rows)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph")  # a name in letters that the font has not
-        draw(places).savefig(picture, dpi=150)
+        _draw(places, picture)
     return table, picture
 
 
-def _place_row(place: Place) -> list:
-    counting = [result for result in place.results if not result.problem]
-    means = np.mean([[r.score, r.low, r.high] for r in counting], axis=0)
-    queries = np.mean([result.asked for result in place.results])
-    return [
-        *(place.number, place.student, place.points, round(place.score, 3)),
-        *(round(float(mean), 4) for mean in means),
-        *(len(counting), len(place.results), round(float(queries), 1)),
-    ]
-
-
-def draw(places: Sequence[Place]) -> Figure:
+def _draw(places: Sequence[Place], path: Path) -> None:
     """A line for each student: every case as a small dot, the mean as a large one."""
     from matplotlib.figure import Figure
 
@@ -241,7 +210,7 @@ def draw(places: Sequence[Place]) -> Figure:
     figure = Figure(figsize=(7.5, 1.6 + 0.26 * len(shown)), layout="constrained")
     axes = figure.subplots()
     for height, place in enumerate(shown):
-        scores = [result.normalized_score for result in place.results if not result.problem]
+        scores = [r.normalized_score for r in place.mark.results if not r.problem]
         axes.scatter(scores, [height] * len(scores), s=9, color="#56b4e9", zorder=2)
         axes.scatter([place.score], [height], s=48, color="#0072b2", zorder=3)
     for x, name in [(0, "random search"), (1, "the best")]:
@@ -249,12 +218,12 @@ def draw(places: Sequence[Place]) -> Figure:
         axes.text(x, 1.01, name, ha="center", va="bottom", transform=axes.get_xaxis_transform())
     labels = [f"{place.number}  {_printable(place.student)}" for place in shown]
     axes.set_yticks(range(len(shown)), labels, parse_math=False)
-    axes.set(xlim=(-1.05, 1.12), ylim=(len(shown) - 0.4, -0.6))
-    axes.set_xlabel("normalized score: from random search to the best network within the limit")
+    words = "normalized score: from random search to the best network within the limit"
+    axes.set(xlim=(-1.05, 1.12), ylim=(len(shown) - 0.4, -0.6), xlabel=words)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="y", color="0.92", zorder=0)
-    return figure
+    figure.savefig(path, dpi=150)
 
 
 def _printable(name: str) -> str:

@@ -40,7 +40,15 @@ class Runner:
         self.names = self.module.__dict__
         self.names.update(get_ipython=lambda: _Shell(self.names), display=_nothing)
         sys.modules["__main__"] = self.module
-        lend_homework(self.checked)
+        # A nas_lab in which only the drivers are real; `check` notes what is named as an answer.
+        here = os.path.join(os.path.dirname(os.path.abspath(__file__)), "nas_lab")
+        nas_lab, homework = _Absence("nas_lab"), _Absence("nas_lab.homework")
+        nas_lab.__path__, homework.__path__ = [here], [os.path.join(here, "homework")]
+        check = self.checked.__setitem__
+        homework.__dict__.update(check=check, progress=_nothing, pack=_nothing)
+        nas_lab.__dict__["homework"] = homework
+        sys.modules.update({"nas_lab": nas_lab, "nas_lab.homework": homework})
+        sys.meta_path.append(_Finder())
 
     def serve(self) -> None:
         """Answer requests until there are no more."""
@@ -56,8 +64,13 @@ class Runner:
 
     def load(self, request: dict) -> dict:
         """Import the drivers, and the libraries they need, while the process is still clean."""
+        import numpy as np
+
         importlib.import_module(DRIVERS)
-        _seed_everything()
+        # A hand-in that draws without a seed gets the same grade each time.
+        random.seed(0)
+        random._urandom = random.Random(0).randbytes  # type: ignore[attr-defined] # numpy's, too
+        np.random.seed(0)  # noqa: NPY002
         return {}
 
     def run(self, request: dict) -> dict:
@@ -70,15 +83,12 @@ class Runner:
         except BaseException as error:
             return {"error": in_words(error, name)}
         finally:
-            self._keep_later_names(place, before)
+            # A failed cell that runs once more leaves the names that a later cell has bound.
+            later = [n for n, cell in self.bound_by.items() if cell > place and n in before]
+            self.names.update({name: before[name] for name in later})
+            new = [n for n, v in self.names.items() if n not in before or before[n] is not v]
+            self.bound_by.update(dict.fromkeys(new, place))
         return {"error": None}
-
-    def _keep_later_names(self, place: int, before: dict[str, Any]) -> None:
-        """A failed cell that runs once more leaves the names that a later cell has bound."""
-        later = [name for name, cell in self.bound_by.items() if cell > place and name in before]
-        self.names.update({name: before[name] for name in later})
-        new = [n for n, value in self.names.items() if n not in before or before[n] is not value]
-        self.bound_by.update(dict.fromkeys(new, place))
 
     def call(self, request: dict) -> dict:
         """Put an answer to work on every case."""
@@ -130,23 +140,8 @@ def in_words(error: BaseException, cell: str = "") -> str:
         return "an error that cannot be shown"
 
 
-def lend_homework(checked: dict[str, Any]) -> None:
-    """Give the box a nas_lab of its own, in which only the drivers are real.
-
-    ``check`` notes which function a hand-in names as its answer. Everything else can be imported,
-    so that a cell of pictures does no harm, and says on use that it is not there.
-    """
-    here = os.path.join(os.path.dirname(os.path.abspath(__file__)), "nas_lab")
-    nas_lab, homework = _Absence("nas_lab"), _Absence("nas_lab.homework")
-    nas_lab.__path__, homework.__path__ = [here], [os.path.join(here, "homework")]
-    homework.__dict__.update(check=checked.__setitem__, progress=_nothing, pack=_nothing)
-    nas_lab.__dict__["homework"] = homework
-    sys.modules.update({"nas_lab": nas_lab, "nas_lab.homework": homework})
-    sys.meta_path.append(_Finder())
-
-
 class _Absence(types.ModuleType):
-    """Stands for a part of nas_lab that is not lent: it has all names, and fails when used."""
+    """A part of nas_lab that is not here. A cell of pictures may import it; using it fails."""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -160,7 +155,7 @@ class _Absence(types.ModuleType):
 
 
 class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Finds every module of nas_lab that is not lent."""
+    """Finds every module of nas_lab that is not here."""
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
         if not name.startswith("nas_lab.") or name.startswith(DRIVERS):
@@ -227,15 +222,6 @@ def _nothing(*_: Any, **__: Any) -> None:
     return None
 
 
-def _seed_everything() -> None:
-    """A hand-in that draws without a seed gets the same grade each time."""
-    import numpy as np
-
-    random.seed(0)
-    random._urandom = random.Random(0).randbytes  # type: ignore[attr-defined] # numpy's, too
-    np.random.seed(0)  # noqa: NPY002
-
-
 def limit(limits: dict[str, int]) -> None:
     """Give up the rights of root, then bound what this process and its children may use."""
     if limits["uid"]:
@@ -244,22 +230,17 @@ def limit(limits: dict[str, int]) -> None:
         os.setresuid(*[limits["uid"]] * 3)
     import resource
 
-    bounds = {
-        "RLIMIT_CPU": int(limits["wall_seconds"]) + 5,
-        "RLIMIT_DATA": limits["memory"],
-        "RLIMIT_FSIZE": limits["file_bytes"],
-        "RLIMIT_NOFILE": 256,
-        "RLIMIT_CORE": 0,
-        "RLIMIT_NPROC": limits["processes"],
-    }
+    bounds = {"CPU": int(limits["wall_seconds"]) + 5, "CORE": 0, "NOFILE": 256}
+    bounds |= {"FSIZE": limits["file_bytes"], "NPROC": limits["processes"]}
+    bounds |= {"DATA": limits["memory"]}
     for name, value in bounds.items():
-        kind = getattr(resource, name)
+        kind = getattr(resource, f"RLIMIT_{name}")
         _, hard = resource.getrlimit(kind)
         least = value if hard == resource.RLIM_INFINITY else min(value, hard)
         try:
             resource.setrlimit(kind, (least, least))
         except (ValueError, OSError):
-            if name != "RLIMIT_DATA":  # macOS knows it and refuses
+            if name != "DATA":  # macOS knows it and refuses
                 raise
 
 
