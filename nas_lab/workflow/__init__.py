@@ -20,7 +20,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             *("Finding", "Images", "Splits", "check_data"),
             *("read_csv", "read_folder", "split", "without_copies"),
         ],
-        "joint": ["AUGMENTATIONS", "ImageData", "JointSpace", "Settings", "TrainJointly"],
+        "joint": ["ImageData", "JointSpace", "Settings", "TrainJointly"],
         "studies": ["OptunaSearch", "StrategySampler", "open_study", "run_study"],
     },
 )

@@ -10,17 +10,16 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache
+from typing import NamedTuple
 
 from nas_lab.checks import number_in, whole_number
 from nas_lab.estimation.base import Estimator
 from nas_lab.estimation.tables import Table
 from nas_lab.history import Evaluation, Trial
 from nas_lab.spaces.base import Arch
-
-BEGAN, ENDED, PROCESS = "began", "ended", "process"
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class OnWorker:
         """The evaluation with three more metrics."""
         began = time.time()
         result = self.estimate(arch, seed)
-        noted = {BEGAN: began, ENDED: time.time(), PROCESS: os.getpid()}
+        noted = {"began": began, "ended": time.time(), "process": os.getpid()}
         return replace(result, metrics={**result.metrics, **noted})
 
 
@@ -54,24 +53,15 @@ class Recorded:
         return _table()(arch, seed)
 
 
-@lru_cache(maxsize=1)
-def _table() -> Table:
-    return Table.load()
+_table = cache(Table.load)
 
 
 @dataclass(frozen=True)
 class Replay:
-    """A recorded training in fast motion: its score, after a share of its seconds.
+    """A recorded training in fast motion: its score, after its seconds divided by ``speed``.
 
     The worker waits instead of computing, so it needs no torch, and two of them do not get in
     each other's way. Overheads that are measured with it are real, its speed is not.
-
-    Args:
-        estimate: the record, such as ``Recorded()``.
-        speed: how many recorded seconds pass in one.
-
-    Raises:
-        ValueError: ``speed`` is not above 0.
     """
 
     estimate: Estimator
@@ -88,8 +78,7 @@ class Replay:
         return result
 
 
-@dataclass(frozen=True)
-class Interval:
+class Interval(NamedTuple):
     """One trial on one worker, in seconds after the first trial began."""
 
     trial: int
@@ -98,40 +87,31 @@ class Interval:
     ended: float
 
 
-def timeline(trials: Iterable[Trial]) -> list[Interval]:
-    """Who did what when, by the metrics of ``OnWorker``; workers are numbered as they come.
-
-    Raises:
-        ValueError: a trial does not say it.
-    """
-    trials = list(trials)
-    missing = [t.id for t in trials if not {BEGAN, ENDED, PROCESS} <= set(t.result.metrics)]
-    if missing:
-        raise ValueError(f"trial {missing[0]} does not say who made it: wrap estimates in OnWorker")
-    noted = sorted(trials, key=lambda trial: trial.result.metrics[BEGAN])
-    first = noted[0].result.metrics[BEGAN] if noted else 0.0
+def timeline(trials: Sequence[Trial]) -> list[Interval]:
+    """Who did what when, by the metrics of ``OnWorker``; workers are numbered as they come."""
+    noted = []
+    for trial in trials:
+        said = trial.result.metrics
+        if not {"began", "ended", "process"} <= said.keys():
+            raise ValueError(
+                f"trial {trial.id} does not say who made it: wrap estimates in OnWorker"
+            )
+        noted.append((said["began"], said["ended"], said["process"], trial.id))
+    noted.sort()
+    first = noted[0][0] if noted else 0.0
     workers: dict[float, int] = {}
-    intervals = []
-    for trial in noted:
-        said: Mapping[str, float] = trial.result.metrics
-        worker = workers.setdefault(said[PROCESS], len(workers))
-        intervals.append(Interval(trial.id, worker, said[BEGAN] - first, said[ENDED] - first))
-    return intervals
+    return [
+        Interval(number, workers.setdefault(process, len(workers)), began - first, ended - first)
+        for began, ended, process, number in noted
+    ]
 
 
-def busy(intervals: Iterable[Interval], workers: int) -> float:
-    """Share of the workers' time, from the first beginning to the last end, in which they worked.
-
-    Raises:
-        ValueError: there is no trial.
-    """
-    intervals = list(intervals)
+def busy(intervals: Sequence[Interval], workers: int) -> float:
+    """Share of the workers' time, from the first beginning to the last end, that was work."""
     if not intervals:
         raise ValueError("no trials: run a search first")
-    whole = max(interval.ended for interval in intervals) - min(
-        interval.began for interval in intervals
-    )
-    return sum(interval.ended - interval.began for interval in intervals) / (whole * workers)
+    whole = max(i.ended for i in intervals) - min(i.began for i in intervals)
+    return sum(i.ended - i.began for i in intervals) / (whole * workers)
 
 
 @dataclass(frozen=True)
@@ -140,34 +120,22 @@ class Plan:
 
     A scheduler hands tasks out one after the other, and each costs it ``overhead`` seconds. A
     batch is over when its last trial is, so workers wait for the slowest; trials are taken to be
-    equally long here, and the waiting that differences cause comes on top.
-
-    Args:
-        trial: seconds of one trial.
-        overhead: seconds of the scheduler for one trial.
-        start: seconds until workers are ready.
-
-    Raises:
-        ValueError: a trial of no length, or something below 0.
+    equally long here, ``trial`` seconds, and the waiting that differences cause comes on top.
     """
 
     trial: float
     overhead: float
-    start: float = 0.0
 
     def __post_init__(self) -> None:
         number_in("overhead", self.overhead)
-        number_in("start", self.start)
         if not number_in("trial", self.trial):
             raise ValueError("a trial takes more than 0 seconds")
 
-    def seconds(self, trials: int, workers: int, batch: int | None = None) -> float:
-        """Seconds for all trials, asked in batches; None asks for all at once."""
+    def seconds(self, trials: int, workers: int, batch: int) -> float:
+        """Seconds for all trials, asked in batches."""
         trials, workers = whole_number("trials", trials), whole_number("workers", workers)
-        batch = trials if batch is None else whole_number("batch", batch)
-        whole, rest = divmod(trials, batch)
-        sizes = [batch] * whole + [rest] * (rest > 0)
-        return self.start + sum(self._batch(size, workers) for size in sizes)
+        starts = range(0, trials, whole_number("batch", batch))
+        return sum(self._batch(min(batch, trials - start), workers) for start in starts)
 
     def _batch(self, size: int, workers: int) -> float:
         """Either the scheduler is busy all the time, or the workers are."""
@@ -176,6 +144,6 @@ class Plan:
         worked = rounds * (self.trial + self.overhead) + (last + 1) * self.overhead + self.trial
         return max(handed_out, worked)
 
-    def speedup(self, trials: int, workers: int, batch: int | None = None) -> float:
+    def speedup(self, trials: int, workers: int, batch: int) -> float:
         """How many times as fast as a single process without a scheduler."""
         return trials * self.trial / self.seconds(trials, workers, batch)

@@ -19,23 +19,17 @@ import torch
 from torch import nn
 
 from nas_lab import runtime
-from nas_lab.checks import whole_number
 from nas_lab.estimation.onnx import INPUT, OUTPUT, export, session
 from nas_lab.history import Trial
 from nas_lab.spaces.base import Arch
 from nas_lab.training import evaluate
 from nas_lab.workflow.joint import TrainJointly
 
-TOLERANCE = 1e-4
-"""Largest difference of two logits that is rounding: float32 holds about seven digits."""
+TOLERANCE = 1e-4  # two logits differ by so much by rounding: float32 holds about seven digits
 
 
 def run_onnx(path: Path | str, images: np.ndarray) -> np.ndarray:
-    """Logits [B, classes] of images [B, C, r, r], float32, by onnxruntime on one thread.
-
-    Raises:
-        ImportError: onnx or onnxruntime is not installed.
-    """
+    """Logits [B, classes] of images [B, C, r, r], float32, by onnxruntime on one thread."""
     return session(path).run([OUTPUT], {INPUT: images})[0]
 
 
@@ -66,27 +60,15 @@ class Stopwatch:
 
 @dataclass(frozen=True, eq=False)
 class Winner:
-    """The architecture that was chosen, trained again with other seeds.
+    """The architecture that was chosen, trained again with other seeds."""
 
-    Attributes:
-        arch: of the joint space.
-        searched: its validation accuracy in the search, which chose it for being high.
-        validation: that of each new training, [S].
-        test: test accuracy of the network that is handed over.
-        net: that network: the one of the first seed, chosen before the test.
-        path: its ONNX file.
-        difference: largest distance between its logits by torch and by onnxruntime.
-        seconds: of all new trainings.
-    """
-
-    arch: Arch
-    searched: float
-    validation: np.ndarray
-    test: float
-    net: nn.Module
-    path: Path
-    difference: float
-    seconds: float
+    arch: Arch  # of the joint space
+    searched: float  # its validation accuracy in the search, which chose it for being high
+    validation: np.ndarray  # that of each new training, [S]
+    test: float  # test accuracy of the network that is handed over
+    net: nn.Module  # that network: the one of the first seed, chosen before the test
+    path: Path  # its ONNX file
+    difference: float  # largest distance between its logits by torch and by onnxruntime
 
 
 def finish(
@@ -108,44 +90,27 @@ def finish(
         path: of the ONNX file.
         epochs: of the new trainings, by default those of the recipe.
         seeds: of the new trainings, other ones than the search's. The first is handed over.
-
-    Raises:
-        ValueError: no trial went to its end, or there is no seed.
-        ImportError: onnx or onnxruntime is not installed.
     """
-    whole = [t for t in trials if not math.isnan(t.result.score) and not _pruned(t)]
+    ended = [t for t in trials if not t.result.metrics.get("pruned")]
+    whole = [t for t in ended if not math.isnan(t.result.score)]
     if not whole or not seeds:
         raise ValueError("give a finished trial and a seed at least: there is nothing to hand over")
     best = max(whole, key=lambda trial: trial.result.score)
-    began = time.perf_counter()
     trained = []
     try:
         for seed in seeds:
-            seed = whole_number("seed", seed, least=0)
             trained.append(estimate.fit(best.arch, seed, epochs=epochs))
     except KeyboardInterrupt:
         if not trained:
             raise
         said = f"interrupted: trained again with {len(trained)} of {len(seeds)} seeds"
         warnings.warn(said, RuntimeWarning, stacklevel=2)
-    seconds = time.perf_counter() - began
-    net = trained[0][0]
-    test = estimate.data.test_dataloader()
-    export(net, estimate.data, path)
-    return Winner(
-        arch=best.arch,
-        searched=best.result.score,
-        validation=np.array([curve.accuracy for _, curve in trained]),
-        test=evaluate(net, test),
-        net=net,
-        path=Path(path),
-        difference=largest_difference(net, path, test.images[:256]),
-        seconds=seconds,
-    )
-
-
-def _pruned(trial: Trial) -> bool:
-    return trial.result.metrics.get("pruned", 0) > 0
+    net, test = trained[0][0], estimate.data.test_dataloader()
+    path = export(net, estimate.data, path)
+    accuracies = np.array([curve.accuracy for _, curve in trained])
+    difference = largest_difference(net, path, test.images[:256])
+    tested = evaluate(net, test)
+    return Winner(best.arch, best.result.score, accuracies, tested, net, path, difference)
 
 
 def spread_of_test(accuracy: float, images: int) -> float:
@@ -155,30 +120,16 @@ def spread_of_test(accuracy: float, images: int) -> float:
 
 @dataclass(frozen=True)
 class ModelCard:
-    """Lines under headings, as markdown.
-
-    Attributes:
-        name: of the model.
-        purpose: what it is for, in a sentence.
-        data: what it was trained and tested on.
-        results: figures by name, each with its spread.
-        search: how it was found, and what that cost.
-        settings: architecture and training.
-        limits: what it is not for, and what was not tested.
-        seeds: all that were used.
-
-    Raises:
-        ValueError: purpose, data or limits are empty; those cannot be computed.
-    """
+    """Lines under headings, as markdown; purpose, data and limits are never empty."""
 
     name: str
-    purpose: str
-    data: Sequence[str]
-    results: Mapping[str, str]
-    search: Mapping[str, str]
-    settings: Mapping[str, str]
-    limits: Sequence[str]
-    seeds: Mapping[str, int | Sequence[int]] = field(default_factory=dict)
+    purpose: str  # what the model is for, in a sentence
+    data: Sequence[str]  # what it was trained and tested on
+    results: Mapping[str, str]  # figures by name, each with its spread
+    search: Mapping[str, str]  # how it was found, and what that cost
+    settings: Mapping[str, str]  # architecture and training
+    limits: Sequence[str]  # what it is not for, and what was not tested
+    seeds: Mapping[str, int | Sequence[int]]
 
     def __post_init__(self) -> None:
         for what in ("purpose", "data", "limits"):
@@ -191,28 +142,21 @@ class ModelCard:
     def markdown(self) -> str:
         """The card."""
         seeds = {name: str(value).strip("()[]") for name, value in self.seeds.items()}
-        parts = {
-            "Data": [f"- {line}" for line in self.data],
-            "Results": _table(self.results),
-            "How it was found": _table(self.search),
-            "Architecture and training": _table(self.settings),
-            "Limits": [f"- {line}" for line in self.limits],
-            "Seeds": _table(seeds),
-        }
-        lines = [f"# {self.name}", "", self.purpose]
-        for heading, body in parts.items():
-            if body:
-                lines += ["", f"## {heading}", "", *body]
+        tables = {"Results": self.results, "How it was found": self.search}
+        tables |= {"Architecture and training": self.settings}
+        lines = [f"# {self.name}", "", self.purpose, *_listed("Data", self.data)]
+        for heading, rows in tables.items():
+            lines += _table(heading, rows)
+        lines += [*_listed("Limits", self.limits), *_table("Seeds", seeds)]
         return "\n".join(lines) + "\n"
 
 
-def _table(rows: Mapping[str, str]) -> list[str]:
-    if not rows:
-        return []
-    cells = [f"| {name} | {_plain(value)} |" for name, value in rows.items()]
-    return ["| | |", "|---|---|", *cells]
+def _listed(heading: str, lines: Sequence[str]) -> list[str]:
+    return ["", f"## {heading}", "", *(f"- {line}" for line in lines)]
 
 
-def _plain(text: str) -> str:
-    """A text that does not end a field of the table."""
-    return text.replace("|", "\\|").replace("\n", " ")
+def _table(heading: str, rows: Mapping[str, str]) -> list[str]:
+    """A table in which no text ends a field; nothing where there are no rows."""
+    cells = {name: text.replace("|", "\\|").replace("\n", " ") for name, text in rows.items()}
+    lines = [f"| {name} | {text} |" for name, text in cells.items()]
+    return ["", f"## {heading}", "", "| | |", "|---|---|", *lines] if lines else []

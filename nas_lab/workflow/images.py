@@ -12,11 +12,11 @@ from __future__ import annotations
 import csv
 import math
 import os
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import chain, combinations
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -24,25 +24,14 @@ from PIL import Image, UnidentifiedImageError
 from nas_lab.checks import whole_number
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
-"""Files of a class folder that count as images; others are left alone."""
 
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """Images of one size with their classes.
+    """Images of one size with their classes."""
 
-    Attributes:
-        pixels: uint8 [N, height, width, channels]; 1 channel is grey, 3 are red, green, blue.
-        labels: int64 [N], places in ``classes``.
-        classes: names.
-
-    Raises:
-        TypeError: ``pixels`` or ``labels`` are of another kind of number.
-        ValueError: shapes do not fit, there is no image, or fewer than two classes.
-    """
-
-    pixels: np.ndarray
-    labels: np.ndarray
+    pixels: np.ndarray  # uint8 [N, height, width, channels]; 1 is grey, 3 are red, green, blue
+    labels: np.ndarray  # int64 [N], places in ``classes``
     classes: tuple[str, ...]
 
     def __post_init__(self) -> None:
@@ -52,10 +41,9 @@ class Images:
                 f"{self.labels.dtype}: scale to 0 ... 255, then call .astype(numpy.uint8)"
             )
         object.__setattr__(self, "labels", self.labels.astype(np.int64))
-        if self.pixels.ndim != 4 or self.pixels.shape[3] not in (1, 3):
-            raise ValueError(
-                f"pixels have shape [N, height, width, 1 or 3], not {self.pixels.shape}"
-            )
+        shape = self.pixels.shape
+        if len(shape) != 4 or shape[3] not in (1, 3):
+            raise ValueError(f"pixels have shape [N, height, width, 1 or 3], not {shape}")
         if not len(self.pixels) or len(self.pixels) != len(self.labels):
             raise ValueError(
                 f"{len(self.pixels)} images and {len(self.labels)} labels: give as many of both, "
@@ -97,32 +85,23 @@ class Splits:
         shapes = {part.pixels.shape[1:] for part in self.parts.values()}
         names = {part.classes for part in self.parts.values()}
         if len(shapes) > 1 or len(names) > 1:
+            found = f"{sorted(shapes)}, {sorted(names)}"
             raise ValueError(
-                "train, validation and test have different image sizes or classes: "
-                f"{sorted(shapes)}, {sorted(names)}"
+                f"train, validation and test have different image sizes or classes: {found}"
             )
 
     @property
     def parts(self) -> dict[str, Images]:
         """The three by name."""
-        return {"train": self.train, "validation": self.validation, "test": self.test}
+        return dict(vars(self))
 
 
 def read_folder(path: str | os.PathLike[str], *, side: int | None = None) -> Images:
-    """Read a folder that holds a folder of images for each class.
+    """Read a folder of folders: each bears the name of a class, and holds its images.
 
-    Args:
-        path: the folder; the names of its folders are the classes. Files that are no images by
-            their ending (``SUFFIXES``), and hidden ones, are left alone.
-        side: resize every image to so many pixels in height and width. None takes them as they
-            are; all have to be of one size then.
-
-    Returns:
-        Grey images, when all files are; colours otherwise.
-
-    Raises:
-        ValueError: no such folder, no classes, an empty class, an unreadable file, or images of
-            different sizes. It names the file.
+    Hidden files, and those that are no images by their ending (``SUFFIXES``), are left alone. The
+    images are grey when all files are. With ``side`` each is resized to so many pixels in height
+    and width; else all have to be of one size.
     """
     root = Path(path)
     if not root.is_dir():
@@ -150,18 +129,14 @@ def read_folder(path: str | os.PathLike[str], *, side: int | None = None) -> Ima
 
 
 def _files(folder: Path) -> list[Path]:
-    found = sorted(
-        file
-        for file in folder.iterdir()
-        if file.suffix.lower() in SUFFIXES and not file.name.startswith(".")
-    )
+    seen = [file for file in folder.iterdir() if not file.name.startswith(".")]
+    found = sorted(file for file in seen if file.suffix.lower() in SUFFIXES)
     if not found:
         raise ValueError(f"{folder} holds no image ({', '.join(SUFFIXES)}): fill or remove it")
     return found
 
 
 def _open(file: Path, side: int | None) -> Image.Image:
-    side = side if side is None else whole_number("side", side)
     try:
         with Image.open(file) as opened:
             opened.load()
@@ -170,8 +145,8 @@ def _open(file: Path, side: int | None) -> Image.Image:
         raise ValueError(f"{file} is no readable image ({error}): mend or remove it") from error
     if side is None:
         return picture.copy()
-    smooth = picture.convert("L") if picture.mode == "1" else picture
-    return smooth.resize((side, side), Image.Resampling.BILINEAR)
+    size, smooth = (whole_number("side", side),) * 2, Image.Resampling.BILINEAR
+    return (picture.convert("L") if picture.mode == "1" else picture).resize(size, smooth)
 
 
 def read_csv(path: str | os.PathLike[str]) -> Images:
@@ -179,17 +154,17 @@ def read_csv(path: str | os.PathLike[str]) -> Images:
 
     A first line whose second field is no number is taken for headings. Other shapes and colours
     are read from a folder.
-
-    Raises:
-        ValueError: no such file, a line with another number of fields, or with a field that is
-            no pixel (it says which), or a number of pixels that makes no square.
     """
     file = Path(path)
     if not file.is_file():
         raise ValueError(f"{file} is no file: name a CSV with a label and pixels in each line")
     with open(file, newline="", encoding="utf-8-sig") as lines:
         rows = [(number, row) for number, row in enumerate(csv.reader(lines), start=1) if row]
-    if rows and len(rows[0][1]) > 1 and not _is_number(rows[0][1][1]):
+    try:
+        float(rows[0][1][1])
+    except IndexError:
+        pass  # said below
+    except ValueError:
         del rows[0]
     if not rows:
         raise ValueError(f"{file} has no line with a label and pixels")
@@ -201,9 +176,8 @@ def read_csv(path: str | os.PathLike[str]) -> Images:
             "image files, and use read_folder"
         )
     pixels = np.stack([_pixels(row, fields, f"{file}, line {number}") for number, row in rows])
-    names = [row[0].strip() for _, row in rows]
-    classes = _ordered(names)
-    labels = np.array([classes.index(name) for name in names])
+    classes = _ordered(row[0].strip() for _, row in rows)
+    labels = np.array([classes.index(row[0].strip()) for _, row in rows])
     return Images(pixels.reshape(-1, side, side, 1), labels, classes)
 
 
@@ -219,22 +193,11 @@ def _pixels(row: list[str], fields: int, where: str) -> np.ndarray:
     return values.round().astype(np.uint8)
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
 def _ordered(names: Iterable[str]) -> tuple[str, ...]:
     """Class names without repetition, numbers by their value and before words."""
-
-    def key(name: str) -> tuple[bool, int, str]:
-        number = name.isascii() and name.isdigit()
-        return (not number, int(name) if number else 0, name)
-
-    return tuple(sorted(set(names), key=key))
+    different = sorted(set(names))
+    numbers = [name for name in different if name.isascii() and name.isdigit()]
+    return (*sorted(numbers, key=int), *(name for name in different if name not in numbers))
 
 
 def save_png(pixels: np.ndarray, path: str | os.PathLike[str]) -> None:
@@ -242,26 +205,23 @@ def save_png(pixels: np.ndarray, path: str | os.PathLike[str]) -> None:
     Image.fromarray(pixels).save(path, "PNG")
 
 
-def labels_of_equals(*parts: Images) -> dict[bytes, set[int]]:
-    """{the bytes of an image: the labels that it has in all parts together}."""
-    labels: dict[bytes, set[int]] = {}
-    for part in parts:
-        for key, label in zip(part.keys, part.labels.tolist(), strict=True):
-            labels.setdefault(key, set()).add(label)
-    return labels
-
-
-def first_of_equals(images: Images) -> dict[bytes, int]:
-    """{the bytes of an image: the first row that holds it}, in the order of the rows."""
-    backwards = list(enumerate(images.keys))[::-1]
-    return dict(sorted({key: row for row, key in backwards}.items(), key=lambda pair: pair[1]))
+def equals(*parts: Images) -> list[list[tuple[int, int]]]:
+    """Row and label of images that are equal, the first of them first; rows count on over parts."""
+    found: dict[bytes, list[tuple[int, int]]] = {}
+    keys = chain.from_iterable(part.keys for part in parts)
+    labels = np.concatenate([part.labels for part in parts]).tolist()
+    for row, (key, label) in enumerate(zip(keys, labels, strict=True)):
+        found.setdefault(key, []).append((row, label))
+    return list(found.values())
 
 
 def without_copies(images: Images) -> Images:
     """The first of all equal images; where they have different labels, none of them."""
-    labels = labels_of_equals(images)
-    rows = [row for key, row in first_of_equals(images).items() if len(labels[key]) == 1]
-    return images.take(rows)
+    return images.take([same[0][0] for same in equals(images) if not _torn(same)])
+
+
+def _torn(same: list[tuple[int, int]]) -> bool:
+    return len({label for _, label in same}) > 1
 
 
 def split(
@@ -269,13 +229,7 @@ def split(
 ) -> Splits:
     """Deal images to train, validation and test at random, each class in the same shares.
 
-    Args:
-        images: remove copies first (``without_copies``), or they end up on both sides.
-        shares: of the three, above 0; their sum is 1.
-        seed: of the order.
-
-    Raises:
-        ValueError: wrong shares, or a class that is too small for an image in each part.
+    Remove copies first (``without_copies``), or they end up on both sides.
     """
     if len(shares) != 3 or min(shares) <= 0 or not math.isclose(sum(shares), 1):
         raise ValueError(f"shares are three numbers above 0 with the sum 1, not {shares}")
@@ -289,60 +243,40 @@ def split(
                 f"class {name!r} has {len(rows)} image(s), too few for train, validation and "
                 "test: find more, or leave the class out"
             )
-        places = np.cumsum(sizes)
-        for part, chosen in zip((1, 2, 0), np.split(rows, places), strict=True):
+        for part, chosen in zip((1, 2, 0), np.split(rows, np.cumsum(sizes)), strict=True):
             parts[part] += chosen.tolist()
     return Splits(*(images.take(rng.permutation(rows)) for rows in parts))
 
 
-UNEVEN = 3.0
-"""So many times as many images in one class as in another are worth a word."""
-FEW = 20
-"""Training images of a class below which a score is luck."""
-NEIGHBOURS = 5
-"""Of the label hint; all of them have to agree."""
-LOOKED_AT = 2_000
-"""Training images that the label hint compares with each other: it takes N^2 steps."""
-SUSPECT = 0.05
-"""Share of suspicious labels that is worth a word; hard classes alone make some."""
+# ---- checks
+
+UNEVEN = 3.0  # so many times as many images in one class as in another are worth a word
+FEW = 20  # training images of a class below which a score is luck
+NEIGHBOURS = 5  # of the label hint; all of them have to agree
+LOOKED_AT = 2_000  # training images that the label hint compares with each other, in N^2 steps
+SUSPECT = 0.05  # share of suspicious labels that is worth a word; hard classes alone make some
 
 
-@dataclass(frozen=True)
-class Finding:
-    """What one check found.
-
-    Attributes:
-        check: its name.
-        good: whether there is nothing to look at.
-        words: what it saw, in a sentence.
-        rows: places of training images to look at, where it names some.
-    """
+class Finding(NamedTuple):
+    """What one check found."""
 
     check: str
-    good: bool
+    good: bool  # nothing to look at
     words: str
-    rows: tuple[int, ...] = ()
+    rows: tuple[int, ...] = ()  # training images to look at
 
 
 def check_data(splits: Splits) -> tuple[Finding, ...]:
     """Ask the questions below of three splits, cheap ones first."""
-    return (
-        _shapes(splits),
-        _balance(splits),
-        _constant(splits),
-        _copies(splits.train),
-        _contradictions(splits),
-        _leakage(splits),
-        _labels(splits.train),
-    )
+    checks = (_shapes, _balance, _constant, _copies, _contradictions, _leakage, _labels)
+    return tuple(check(splits) for check in checks)
 
 
 def _shapes(splits: Splits) -> Finding:
     parts = ", ".join(f"{len(part):,} for {name}" for name, part in splits.parts.items())
     height, width, channels = splits.train.pixels.shape[1:]
-    words = f"{height} x {width} pixels, {channels} channel(s), "
-    words += f"{len(splits.train.classes)} classes; images: {parts}"
-    return Finding("shapes", True, words)
+    size = f"{height} x {width} pixels, {channels} channel(s), {len(splits.train.classes)} classes"
+    return Finding("shapes", True, f"{size}; images: {parts}")
 
 
 def _balance(splits: Splits) -> Finding:
@@ -366,33 +300,32 @@ def _constant(splits: Splits) -> Finding:
     return Finding("constant images", len(rows) + others == 0, words, tuple(rows))
 
 
-def _copies(train: Images) -> Finding:
-    rows = sorted(set(range(len(train))) - set(first_of_equals(train).values()))
+def _copies(splits: Splits) -> Finding:
+    rows = sorted(row for same in equals(splits.train) for row, _ in same[1:])
     words = f"training images that copy an earlier one: {len(rows)}"
     return Finding("copies", not rows, words, tuple(rows))
 
 
 def _contradictions(splits: Splits) -> Finding:
-    torn = sum(len(found) > 1 for found in labels_of_equals(*splits.parts.values()).values())
+    torn = sum(map(_torn, equals(*splits.parts.values())))
     return Finding("contradictions", torn == 0, f"images with different labels: {torn}")
 
 
 def _leakage(splits: Splits) -> Finding:
-    keys = {name: Counter(part.keys) for name, part in splits.parts.items()}
-    shared = {
-        (a, b): sum(keys[b][key] for key in keys[a].keys() & keys[b].keys())
-        for a, b in combinations(keys, 2)
-    }
-    found = [f"{n} images of {b} are also in {a}" for (a, b), n in shared.items() if n]
+    found = []
+    for (a, one), (b, other) in combinations(splits.parts.items(), 2):
+        known = set(one.keys)
+        if shared := sum(key in known for key in other.keys):
+            found.append(f"{shared} images of {b} are also in {a}")
     return Finding("leakage", not found, "; ".join(found) or "no image is in two splits")
 
 
-def _labels(train: Images) -> Finding:
+def _labels(splits: Splits) -> Finding:
     """Images whose nearest neighbours all have one other label, by their pixels."""
     from sklearn.neighbors import NearestNeighbors
 
-    flat = train.pixels[:LOOKED_AT].reshape(min(len(train), LOOKED_AT), -1).astype(np.float32)
-    labels = train.labels[:LOOKED_AT]
+    labels = splits.train.labels[:LOOKED_AT]
+    flat = splits.train.pixels[:LOOKED_AT].reshape(len(labels), -1).astype(np.float32)
     if len(flat) <= NEIGHBOURS:
         return Finding("labels", False, "too few images to compare with each other")
     near = NearestNeighbors(n_neighbors=NEIGHBOURS).fit(flat).kneighbors(return_distance=False)

@@ -8,11 +8,14 @@ arXiv:1807.06906.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import copy
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
+import networkx
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -24,33 +27,19 @@ from nas_lab.estimation.training import check_fits
 from nas_lab.history import Evaluation
 from nas_lab.spaces.base import Arch, Decision, Skeleton, Space
 from nas_lab.spaces.network import Network
-from nas_lab.training import Curve, EpochEvent, Recipe, train
+from nas_lab.training import Curve, Recipe, train
 from nas_lab.workflow.images import Splits
 
-if TYPE_CHECKING:
-    import networkx
-    import numpy as np
-
-AUGMENTATIONS = ("none", "shift", "flip", "shift+flip")
 SETTINGS: dict[str, tuple[Any, ...]] = {
     "learning_rate": (0.01, 0.03, 0.1, 0.3, 1.0),
     "weight_decay": (1e-5, 1e-4, 1e-3),
     "schedule": ("one_cycle", "cosine", "constant"),
-    "augmentation": AUGMENTATIONS,
+    "augmentation": ("none", "shift", "flip", "shift+flip"),
 }
-"""What a training chooses."""
 
 
-@dataclass(frozen=True)
-class Settings:
-    """How a network of the joint space is trained.
-
-    Attributes:
-        learning_rate: the highest of the schedule.
-        weight_decay: as in ``Recipe``.
-        schedule: as in ``Recipe``.
-        augmentation: one of ``AUGMENTATIONS``.
-    """
+class Settings(NamedTuple):
+    """How a network of the joint space is trained: three fields of a ``Recipe``, and the images."""
 
     learning_rate: float
     weight_decay: float
@@ -62,15 +51,15 @@ class Settings:
 class JointSpace(Space):
     """Every architecture of a space with every setting of its training.
 
-    ``decisions`` are those of ``inner``, then learning rate, weight decay, schedule and
-    augmentation. So any strategy of tokens searches it, and sees no difference.
+    ``decisions`` are those of ``inner``, then those of ``SETTINGS``. So any strategy of tokens
+    searches it, and sees no difference.
     """
 
     inner: Space
 
     @classmethod
     def of(cls, inner: Space) -> JointSpace:
-        """Join a space with the settings that ``SETTINGS`` offers."""
+        """Join a space with ``SETTINGS``."""
         decisions = (Decision(name, options) for name, options in SETTINGS.items())
         return cls(f"joint_{inner.name}", (*inner.decisions, *decisions), inner)
 
@@ -123,8 +112,7 @@ class JointSpace(Space):
         return self.inner.graph(self.parts(arch)[0])
 
 
-SHIFT = 0.125
-"""Largest shift, as a share of the side: 4 of 32 pixels, as is usual for CIFAR-10."""
+SHIFT = 0.125  # largest shift, as a share of the side: 4 of 32 pixels, as is usual for CIFAR-10
 _STREAM = 1_000_003  # what the augmentation draws is unrelated to the order of the images
 
 
@@ -172,40 +160,30 @@ class ImageData(ImageModule):
         resolution: height and width r; images are resized with antialiasing.
         batch_size: images a batch.
         seed: fixes the order of the training images, and their augmentation.
-        augmentation: of training images, one of ``AUGMENTATIONS``.
-
-    Raises:
-        TypeError, ValueError: an argument is wrong.
     """
 
+    augmentation = "none"
+
     def __init__(
-        self,
-        splits: Splits,
-        resolution: int = 12,
-        batch_size: int = 64,
-        seed: int = 0,
-        *,
-        augmentation: str = "none",
+        self, splits: Splits, resolution: int = 12, batch_size: int = 64, seed: int = 0
     ) -> None:
         super().__init__(num_workers=0)
-        if augmentation not in AUGMENTATIONS:
-            raise ValueError(
-                f"unknown augmentation {augmentation!r}: choose from {', '.join(AUGMENTATIONS)}"
-            )
         self.splits = splits
         self.resolution = whole_number("resolution", resolution)
         self.batch_size = whole_number("batch_size", batch_size)
         self.seed = whole_number("seed", seed, least=0)
-        self.augmentation = augmentation
         self.channels = splits.train.pixels.shape[3]
         self.classes = len(splits.train.classes)
 
     def augmented(self, augmentation: str) -> ImageData:
-        """The same images, without another copy of them, with another augmentation."""
-        other = ImageData(
-            self.splits, self.resolution, self.batch_size, self.seed, augmentation=augmentation
-        )
-        other.__dict__["_tensors"] = self._tensors
+        """The same images, without another copy of them, augmented in one of the known ways."""
+        known = SETTINGS["augmentation"]
+        if augmentation not in known:
+            raise ValueError(
+                f"unknown augmentation {augmentation!r}: choose from {', '.join(known)}"
+            )
+        other = copy.copy(self)
+        other.__dict__ |= {"augmentation": augmentation, "_tensors": self._tensors}
         return other
 
     def train_dataloader(self) -> AugmentedLoader:
@@ -218,15 +196,16 @@ class ImageData(ImageModule):
 
     @cached_property
     def _tensors(self) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
-        resized = {
-            name: resize(torch.from_numpy(part.pixels).permute(0, 3, 1, 2), self.resolution)
-            for name, part in self.splits.parts.items()
+        parts = self.splits.parts
+        pixels = {name: torch.from_numpy(part.pixels) for name, part in parts.items()}
+        images = {
+            name: resize(x.permute(0, 3, 1, 2), self.resolution) for name, x in pixels.items()
         }
-        std, mean = torch.std_mean(resized["train"], dim=(0, 2, 3), keepdim=True)
+        std, mean = torch.std_mean(images["train"], dim=(0, 2, 3), keepdim=True)
         std = std.clamp(min=1e-3)  # of images that are all alike
         return {
-            name: ((images - mean) / std, torch.from_numpy(self.splits.parts[name].labels))
-            for name, images in resized.items()
+            name: ((images[name] - mean) / std, torch.from_numpy(part.labels))
+            for name, part in parts.items()
         }
 
 
@@ -235,16 +214,8 @@ class TrainJointly:
     """Estimate by training: ``estimate(arch, seed) -> Evaluation``.
 
     The score is the accuracy in [0, 1] on validation images after the last epoch, the cost the
-    seconds of training. A training that diverges scores nan.
-
-    Args:
-        space: where architectures and settings are from.
-        skeleton: what surrounds a cell.
-        data: images as the skeleton takes them; their augmentation is replaced by the chosen one.
-        recipe: epochs, momentum and what else no token decides.
-
-    Raises:
-        ValueError: the data's resolution, channels or classes are not the skeleton's.
+    seconds of training. A training that diverges scores nan. The chosen settings replace those of
+    the recipe, and the augmentation of the data.
     """
 
     space: JointSpace
@@ -255,44 +226,30 @@ class TrainJointly:
     def __post_init__(self) -> None:
         check_fits(self.data, self.skeleton)
 
-    def __call__(
-        self,
-        arch: Arch,
-        seed: int,
-        *,
-        epochs: int | None = None,
-        paid: int = 0,
-        on_epoch: Callable[[EpochEvent], None] | None = None,
-    ) -> Evaluation:
+    def __call__(self, arch: Arch, seed: int, *, paid: int = 0, **options: Any) -> Evaluation:
         """Train from scratch and return the validation accuracy with its cost.
 
         Args:
             arch: of the joint space.
             seed: of the initial weights, the order of the images and their augmentation.
-            epochs: of a whole training, by default the recipe's. The schedule ends with them.
             paid: ignored: nothing is kept of an earlier training, so all epochs are paid for.
-            on_epoch: called after every epoch; what it raises ends the training.
+            options: those of ``fit``, such as ``epochs`` and ``on_epoch``.
         """
-        _, curve = self.fit(arch, seed, epochs=epochs, on_epoch=on_epoch)
+        _, curve = self.fit(arch, seed, **options)
         params = self.space.cost(arch, self.skeleton).params
         return curve.evaluation(arch, {"epochs": len(curve), "params": params})
-
-    def recipe_of(self, arch: Arch, epochs: int | None = None) -> Recipe:
-        """The recipe with the settings that ``arch`` chose."""
-        _, settings = self.space.parts(arch)
-        chosen: dict[str, Any] = {
-            "learning_rate": settings.learning_rate,
-            "weight_decay": settings.weight_decay,
-            "schedule": settings.schedule,
-            "epochs": self.recipe.epochs if epochs is None else whole_number("epochs", epochs),
-        }
-        return replace(self.recipe, **chosen)
 
     def fit(
         self, arch: Arch, seed: int, *, epochs: int | None = None, **options: Any
     ) -> tuple[nn.Module, Curve]:
-        """Return the trained network and its curve; ``options`` are those of ``train``."""
+        """Return the trained network and its curve.
+
+        ``epochs`` are those of a whole training, with which the schedule ends, by default the
+        recipe's. ``options`` are those of ``train``, such as ``on_epoch``.
+        """
         architecture, settings = self.space.parts(arch)
+        chosen = settings._asdict()
+        data = self.data.augmented(chosen.pop("augmentation"))
+        chosen["epochs"] = self.recipe.epochs if epochs is None else epochs
         net = nets.build(self.space.inner, architecture, self.skeleton, seed=seed)
-        data = self.data.augmented(settings.augmentation)
-        return net, train(net, data, self.recipe_of(arch, epochs), seed=seed, **options)
+        return net, train(net, data, replace(self.recipe, **chosen), seed=seed, **options)

@@ -18,6 +18,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from nas_lab.checks import whole_number
@@ -55,9 +56,6 @@ def distributions(space: Space) -> dict[str, optuna.distributions.BaseDistributi
     """What Optuna draws from for each decision: its tokens.
 
     Options that are numbers in rising order have an order for Optuna too; others are categories.
-
-    Raises:
-        ValueError: some answers of this space exclude others, or two decisions share a name.
     """
     if space.size != math.prod(len(decision.options) for decision in space.decisions):
         raise ValueError(
@@ -66,27 +64,19 @@ def distributions(space: Space) -> dict[str, optuna.distributions.BaseDistributi
         )
     drawn: dict[str, optuna.distributions.BaseDistribution] = {}
     for decision in space.decisions:
-        options = decision.options
-        numbers = all(type(option) in (int, float) for option in options)
-        if numbers and list(options) == sorted(options):
-            drawn[decision.name] = optuna.distributions.IntDistribution(0, len(options) - 1)
+        options, tokens = list(decision.options), range(len(decision.options))
+        if all(type(o) in (int, float) for o in options) and options == sorted(options):
+            drawn[decision.name] = optuna.distributions.IntDistribution(0, tokens[-1])
         else:
-            drawn[decision.name] = optuna.distributions.CategoricalDistribution(range(len(options)))
+            drawn[decision.name] = optuna.distributions.CategoricalDistribution(tokens)
     return drawn
 
 
 class OptunaSearch(SeededStrategy):
     """Optuna's tree-structured Parzen estimator as a strategy.
 
-    J. Bergstra et al., "Algorithms for Hyper-Parameter Optimization", NIPS 2011::
-
-        search(OptunaSearch(space, seed=0), estimate, 100)
-
-    Args:
-        space: the space to search, without excluded combinations.
-        seed: of the sampler.
-
-    A failed trial, with a score of NaN, is told as failed.
+    J. Bergstra et al., "Algorithms for Hyper-Parameter Optimization", NIPS 2011. The space has no
+    excluded combinations. A failed trial, with a score of NaN, is told as failed.
     """
 
     def __init__(self, space: Space, *, seed: int = 0) -> None:
@@ -99,10 +89,9 @@ class OptunaSearch(SeededStrategy):
 
     def ask(self, n: int) -> list[Arch]:
         """Trials of the study, as architectures."""
+        count = whole_number("n", n)
         with quietly():
-            self._asked = [
-                self._study.ask(self._distributions) for _ in range(whole_number("n", n))
-            ]
+            self._asked = [self._study.ask(self._distributions) for _ in range(count)]
         return [_tokens(self.space, trial.params) for trial in self._asked]
 
     def tell(self, trials: Sequence[Trial]) -> None:
@@ -116,14 +105,7 @@ class StrategySampler(optuna.samplers.BaseSampler):
 
     Trials that a study holds already are asked for again, and told, before it goes on
     (``catch_up``, which ``open_study`` calls); so a study from a file continues as if it had never
-    stopped.
-
-    Args:
-        strategy: asked for one architecture at a time. One that trains in steps, as Hyperband
-            does, has no place here: give the study a pruner.
-
-    Raises:
-        TypeError: the strategy trains in steps.
+    stopped. A strategy that trains in steps, as Hyperband does, has no place here.
     """
 
     def __init__(self, strategy: Strategy) -> None:
@@ -136,11 +118,7 @@ class StrategySampler(optuna.samplers.BaseSampler):
         self._told = 0
 
     def catch_up(self, study: optuna.Study) -> None:
-        """Ask for, and tell, what the study holds already.
-
-        Raises:
-            ValueError: it holds what this strategy would not have asked for.
-        """
+        """Ask for, and tell, what the study holds already."""
         for trial in study.get_trials(deepcopy=False)[self._told :]:
             if not trial.state.is_finished():
                 return
@@ -151,22 +129,14 @@ class StrategySampler(optuna.samplers.BaseSampler):
         return distributions(self.strategy.space)
 
     def sample_relative(self, study: Any, trial: Any, search_space: Any) -> dict[str, Any]:
-        """Ask the strategy.
-
-        Raises:
-            ValueError: the study holds trials that the strategy was not told of.
-        """
+        """Ask the strategy, which was told of all earlier trials."""
         if trial.number != len(self._asked):
             raise ValueError(f"trial {trial.number} comes too early: begin with open_study")
         names = (decision.name for decision in self.strategy.space.decisions)
         return dict(zip(names, self._ask(), strict=True))
 
     def sample_independent(self, study: Any, trial: Any, param_name: str, _: Any) -> Any:
-        """Refuse: the objective asks for a decision that the space does not have.
-
-        Raises:
-            ValueError: always.
-        """
+        """Refuse: the objective asks for a decision that the space does not have."""
         raise ValueError(f"{self.strategy.space.name} has no decision {param_name!r}")
 
     def after_trial(self, study: Any, trial: Any, state: Any, values: Any) -> None:
@@ -196,30 +166,21 @@ def open_study(
     pruner: optuna.pruners.BasePruner | None = None,
     path: str | os.PathLike[str] | None = None,
 ) -> optuna.Study:
-    """A study that maximises, in memory or in a file to which every step is written at once.
+    """A study that maximises, in memory or in a journal, to which every step is written at once.
 
     Args:
         space: what is searched.
         sampler: one of Optuna's, or a ``StrategySampler``.
         pruner: ends trainings that promise little; None lets all go to the end.
-        path: a journal; where it exists, its study is continued.
-
-    Raises:
-        ValueError: the file holds a study of another space, or of another strategy.
+        path: of a journal; where it exists, its study is continued.
     """
     with quietly():
         storage = None
         if path is not None:
-            backend = JournalFileBackend(os.fspath(path))
-            storage = optuna.storages.JournalStorage(backend)
-        study = optuna.create_study(
-            storage=storage,
-            sampler=sampler,
-            pruner=pruner or optuna.pruners.NopPruner(),
-            study_name=space.name,
-            direction="maximize",
-            load_if_exists=True,
-        )
+            storage = optuna.storages.JournalStorage(JournalFileBackend(os.fspath(path)))
+        named: dict[str, Any] = {"study_name": space.name, "load_if_exists": True}
+        named |= {"pruner": pruner or optuna.pruners.NopPruner(), "sampler": sampler}
+        study = optuna.create_study(direction="maximize", storage=storage, **named)
     known = study.user_attrs.get(FINGERPRINT)
     if known is None:
         study.set_user_attr(FINGERPRINT, space.fingerprint)
@@ -233,12 +194,7 @@ def open_study(
 
 
 def run_study(
-    study: optuna.Study,
-    space: Space,
-    estimate: Callable[..., Evaluation],
-    trials: int,
-    *,
-    seed: int = 0,
+    study: optuna.Study, space: Space, estimate: Callable[..., Evaluation], trials: int
 ) -> Iterator[Trial]:
     """Run a study until it holds so many trials, and yield each, those that were there first.
 
@@ -246,57 +202,40 @@ def run_study(
     the study's pruner is told, and may end the training: its score is then the last one, and its
     metric ``pruned`` is 1.
 
-    Args:
-        study: of ``open_study``, with the same space.
-        space: what is searched.
-        estimate: called as ``estimate(arch, seed, on_epoch=...)``, a ``TrainJointly`` for one.
-        trials: of the study in all.
-        seed: handed to every ``estimate``.
-
-    Raises:
-        ValueError: the study does not belong to this space.
+    The study is one of ``open_study``, with the same space. The estimate is called as
+    ``estimate(arch, 0, on_epoch=...)``, a ``TrainJointly`` for one.
     """
     if study.user_attrs.get(FINGERPRINT) != space.fingerprint:
         raise ValueError(f"this study is not one of {space.name}: open it with open_study")
-    trials = whole_number("trials", trials, least=0)
-    return _run(study, space, estimate, trials, seed)
+    numbers = range(whole_number("trials", trials, least=0))
+    return (_trial(study, space, estimate, number) for number in numbers)
 
 
-def _run(
-    study: optuna.Study, space: Space, estimate: Callable[..., Evaluation], trials: int, seed: int
-) -> Iterator[Trial]:
-    drawn = distributions(space)
-    for number in range(trials):
-        held = study.get_trials(deepcopy=False)
-        if number < len(held) and held[number].state.is_finished():
-            yield _as_trial(space, held[number])
-            continue
+def _trial(
+    study: optuna.Study, space: Space, estimate: Callable[..., Evaluation], number: int
+) -> Trial:
+    """The trial of this number: as the study holds it, or evaluated now."""
+    held = study.get_trials(deepcopy=False)
+    if number == len(held) or not held[number].state.is_finished():
         with quietly():
-            if number < len(held):  # begun, and never told
+            drawn = distributions(space)
+            if number == len(held):
+                trial = study.ask(drawn)
+            else:  # begun, and never told
                 trial = optuna.trial.Trial(study, held[number]._trial_id)
                 for name, distribution in drawn.items():
-                    _suggest(trial, name, distribution)
-            else:
-                trial = study.ask(drawn)
-            _evaluate(study, trial, estimate, _tokens(space, trial.params), seed)
-        yield _as_trial(space, study.get_trials(deepcopy=False)[number])
+                    trial._suggest(name, distribution)  # as ``ask`` does: what it has, it keeps
+            _evaluate(study, trial, partial(estimate, _tokens(space, trial.params), 0))
+        held = study.get_trials(deepcopy=False)
+    ended = held[number]
+    pruned = ended.state == optuna.trial.TrialState.PRUNED
+    metrics = {"pruned": float(pruned), "epochs": max(ended.intermediate_values, default=0)}
+    score = _score(ended, ended.state, ended.values)
+    result = Evaluation(score, ended.user_attrs.get(COST, 0.0), metrics)
+    return Trial(number, _tokens(space, ended.params), result)
 
 
-def _suggest(trial: optuna.Trial, name: str, distribution: Any) -> None:
-    """Answer a decision; where the trial has its answer already, that is the one."""
-    if isinstance(distribution, optuna.distributions.IntDistribution):
-        trial.suggest_int(name, distribution.low, distribution.high)
-    else:
-        trial.suggest_categorical(name, distribution.choices)
-
-
-def _evaluate(
-    study: optuna.Study,
-    trial: optuna.Trial,
-    estimate: Callable[..., Evaluation],
-    arch: Arch,
-    seed: int,
-) -> None:
+def _evaluate(study: optuna.Study, trial: optuna.Trial, train: Callable[..., Evaluation]) -> None:
     spent = 0.0
     reported = set(study.get_trials(deepcopy=False)[trial.number].intermediate_values)
 
@@ -309,7 +248,7 @@ def _evaluate(
             raise optuna.TrialPruned
 
     try:
-        result = estimate(arch, seed, on_epoch=on_epoch)
+        result = train(on_epoch=on_epoch)
     except optuna.TrialPruned:
         trial.set_user_attr(COST, spent)
         study.tell(trial, state=optuna.trial.TrialState.PRUNED)
@@ -319,11 +258,10 @@ def _evaluate(
 
 
 def _tell(study: optuna.Study, number: int, score: float) -> None:
+    failed = math.isnan(score)
+    state = optuna.trial.TrialState.FAIL if failed else None
     with quietly():
-        if math.isnan(score):
-            study.tell(number, state=optuna.trial.TrialState.FAIL)
-        else:
-            study.tell(number, score)
+        study.tell(number, None if failed else score, state=state)
 
 
 def _tokens(space: Space, params: dict[str, Any]) -> Arch:
@@ -335,11 +273,3 @@ def _score(trial: Any, state: Any, values: Sequence[float] | None) -> float:
     if state == optuna.trial.TrialState.PRUNED:
         return float(trial.intermediate_values[max(trial.intermediate_values)])
     return float(values[0]) if values else math.nan
-
-
-def _as_trial(space: Space, trial: Any) -> Trial:
-    pruned = trial.state == optuna.trial.TrialState.PRUNED
-    metrics = {"pruned": float(pruned), "epochs": max(trial.intermediate_values, default=0)}
-    score = _score(trial, trial.state, trial.values)
-    result = Evaluation(score, trial.user_attrs.get(COST, 0.0), metrics)
-    return Trial(trial.number, _tokens(space, trial.params), result)

@@ -61,7 +61,7 @@ def numbers():
     seconds = [1 + sum(arch) + 0.1 * arch[0] ** 2 for arch in archs]
     fitted = LookupTable.fit(space, archs, seconds, floor=0.5)
     weights = torch.full((6, 5), 0.2)
-    own = ImageData(split(made.images()), 8, 16, seed=2, augmentation="shift+flip")
+    own = ImageData(split(made.images()), 8, 16, seed=2).augmented("shift+flip")
     scratch = TrainFromScratch(
         space, SKELETON, FashionMNIST(12, 50, images=200), Recipe(epochs=2, label_smoothing=0.1)
     )

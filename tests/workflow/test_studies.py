@@ -4,21 +4,19 @@ import logging
 import math
 from dataclasses import replace
 
-import numpy as np
 import optuna
 import pytest
 
 from nas_lab.history import Evaluation
-from nas_lab.spaces import Decision, darts, mlp, nasbench201
+from nas_lab.spaces import Decision, darts, mlp
 from nas_lab.strategies import Hyperband, RandomSearch, RegularizedEvolution, Reinforce, search
 from nas_lab.training import Curve, EpochEvent
-from nas_lab.workflow import JointSpace, OptunaSearch, StrategySampler, open_study, run_study
+from nas_lab.workflow import OptunaSearch, StrategySampler, open_study, run_study
 from nas_lab.workflow.studies import distributions, quietly
 from tests import estimates
 from tests.workflow import made
 
-SPACE = nasbench201()
-JOINT = JointSpace.of(SPACE)
+JOINT, SPACE = made.SPACE, made.SPACE.inner
 
 
 class KilledError(BaseException):
@@ -39,11 +37,11 @@ def evolution(seed=0):
     return RegularizedEvolution(SPACE, seed=seed, population=4, sample=2)
 
 
-def pruner():
-    return optuna.pruners.HyperbandPruner(1, max_resource=4, reduction_factor=2)
+def results(trials):
+    return [(trial.arch, trial.result.score) for trial in trials]
 
 
-# ---- Optuna in our search ------------------------------------------------------------------------
+# ---- Optuna in our search
 
 
 def test_numbers_have_an_order_and_names_have_none():
@@ -57,23 +55,17 @@ def test_its_sampler_proposes_what_it_proposes_in_a_study_of_its_own():
     with quietly():
         sampler = optuna.samplers.TPESampler(seed=3)
         study = optuna.create_study(direction="maximize", sampler=sampler)
-        names = [decision.name for decision in SPACE.decisions]
-        expected = []
-        for _ in range(25):
+        for found in search(OptunaSearch(SPACE, seed=3), estimates.by_tokens, 25):
             trial = study.ask()
-            arch = tuple(trial.suggest_categorical(name, range(5)) for name in names)
-            expected.append(arch)
-            study.tell(trial, estimates.by_tokens(arch, 0).score)
-    found = search(OptunaSearch(SPACE, seed=3), estimates.by_tokens, 25)
-    assert [trial.arch for trial in found] == expected
+            names = [decision.name for decision in SPACE.decisions]
+            assert found.arch == tuple(trial.suggest_categorical(name, range(5)) for name in names)
+            study.tell(trial, found.result.score)
 
 
 @pytest.mark.parametrize("space", [JOINT, mlp()], ids=["joint", "mlp"])
 def test_it_repeats_itself_and_heeds_its_seed(space):
-    runs = [
-        list(search(OptunaSearch(space, seed=s), estimates.by_tokens, 16, batch=4))
-        for s in (0, 0, 1)
-    ]
+    makers = [OptunaSearch(space, seed=seed) for seed in (0, 0, 1)]
+    runs = [list(search(make, estimates.by_tokens, 16, batch=4)) for make in makers]
     assert runs[0] == runs[1] != runs[2]
     assert all(trial.arch in space for trial in runs[0])
 
@@ -82,20 +74,8 @@ def test_a_failed_trial_is_told_as_failed():
     def failing(arch, seed):
         return Evaluation(math.nan if arch[0] < 3 else estimates.by_tokens(arch, seed).score)
 
-    done = list(search(OptunaSearch(SPACE, seed=0), failing, 30))
-    assert any(math.isnan(trial.result.score) for trial in done)
-    assert len(done) == 30
-
-
-def test_tpe_comes_closer_than_chance_to_a_plain_optimum():
-    def right(arch, seed):
-        return Evaluation(sum(token == 3 for token in arch) / 6)
-
-    def found(make):
-        runs = (search(make(SPACE, seed=s), right, 60) for s in range(8))
-        return np.mean([max(trial.result.score for trial in run) for run in runs])
-
-    assert found(OptunaSearch) > found(RandomSearch)
+    scores = [trial.result.score for trial in search(OptunaSearch(SPACE, seed=0), failing, 30)]
+    assert (len(scores), any(map(math.isnan, scores))) == (30, True)
 
 
 def test_a_space_that_excludes_answers_is_refused():
@@ -115,60 +95,54 @@ def test_nothing_is_said_and_nothing_is_changed(caplog):
     assert logger.level == before
 
 
-# ---- our strategies in Optuna's study ------------------------------------------------------------
+# ---- our strategies in Optuna's study
 
 
 @pytest.mark.parametrize("make", [RandomSearch, RegularizedEvolution, Reinforce])
 def test_a_study_does_what_search_does(make):
     study = open_study(SPACE, StrategySampler(make(SPACE, seed=2)))
-    found = [(t.arch, t.result.score) for t in run_study(study, SPACE, by_tokens, 20)]
-    expected = search(make(SPACE, seed=2), estimates.by_tokens, 20)
-    assert found == [(t.arch, t.result.score) for t in expected]
+    expected = results(search(make(SPACE, seed=2), estimates.by_tokens, 20))
+    assert results(run_study(study, SPACE, by_tokens, 20)) == expected
     assert [trial.user_attrs["cost"] for trial in study.trials] == [2.0] * 20
 
 
 @pytest.mark.parametrize("pruned", [False, True])
 @pytest.mark.parametrize("when", [0, 3, 9])
 def test_killed_in_the_middle_and_begun_again(tmp_path, when, pruned):
-    def opened(name):
-        rule = pruner() if pruned else None
-        return open_study(SPACE, StrategySampler(evolution()), pruner=rule, path=tmp_path / name)
-
-    whole = list(run_study(opened("whole"), SPACE, by_tokens, 14))
     calls = []
 
-    def dying(arch, seed, on_epoch):
-        """Die in the middle of a training, after the first epoch was told."""
-        if len(calls) < when:
-            return honest(arch, seed, on_epoch)
-        calls.append(arch)
-        score = estimates.by_tokens(arch, seed).score
-        on_epoch(EpochEvent(1, 4, Curve((1.0,), (1.0,), (score / 4,), (0.5,))))
-        raise KilledError
+    def run(name, estimate):
+        rule = optuna.pruners.HyperbandPruner(1, max_resource=4, reduction_factor=2)
+        sampler, path = StrategySampler(evolution()), tmp_path / name
+        study = open_study(SPACE, sampler, pruner=rule if pruned else None, path=path)
+        return results(run_study(study, SPACE, estimate, 14))
 
     def honest(arch, seed, on_epoch):
         calls.append(arch)
         return by_tokens(arch, seed, on_epoch)
 
+    def dying(arch, seed, on_epoch):
+        """Die in the middle of a training, after the first epoch was told."""
+        if len(calls) < when:
+            return honest(arch, seed, on_epoch)
+        score = estimates.by_tokens(arch, seed).score
+        on_epoch(EpochEvent(1, 4, Curve((1.0,), (1.0,), (score / 4,), (0.5,))))
+        raise KilledError
+
     with pytest.raises(KilledError):
-        list(run_study(opened("torn"), SPACE, dying, 14))
-    done = len(calls)
-    resumed = list(run_study(opened("torn"), SPACE, honest, 14))
-    assert [t.arch for t in resumed] == [t.arch for t in whole]
-    assert [t.result.score for t in resumed] == [t.result.score for t in whole]
-    assert len(calls) - done == 14 - when
+        run("torn", dying)
+    assert run("torn", honest) == run("whole", by_tokens)
+    assert len(calls) == 14
 
 
 def test_a_finished_study_is_read_and_not_run_again(tmp_path):
-    path = tmp_path / "a.journal"
     sampler = optuna.samplers.TPESampler(seed=0)
-    first = list(run_study(open_study(SPACE, sampler, path=path), SPACE, by_tokens, 6))
 
-    def never(arch, seed, on_epoch):
-        raise AssertionError("evaluated again")
+    def run(estimate):
+        study = open_study(SPACE, sampler, path=tmp_path / "a.journal")
+        return list(run_study(study, SPACE, estimate, 6))
 
-    again = run_study(open_study(SPACE, sampler, path=path), SPACE, never, 6)
-    assert list(again) == first
+    assert run(by_tokens) == run(None)
 
 
 def test_pruned_trials_end_early_and_are_told_with_their_last_score():
@@ -185,11 +159,10 @@ def test_pruned_trials_end_early_and_are_told_with_their_last_score():
 
 
 def test_real_trainings_report_every_epoch():
-    study = open_study(made.SPACE, StrategySampler(RandomSearch(made.SPACE, seed=0)))
-    (trial,) = run_study(study, made.SPACE, made.estimate(epochs=3), 1)
+    study = open_study(JOINT, StrategySampler(RandomSearch(JOINT, seed=0)))
+    (trial,) = run_study(study, JOINT, made.estimate(epochs=3), 1)
     values = study.trials[0].intermediate_values
-    assert sorted(values) == [1, 2, 3]
-    assert values[3] == trial.result.score
+    assert (sorted(values), values[3]) == ([1, 2, 3], trial.result.score)
     assert trial.result.cost > 0
 
 

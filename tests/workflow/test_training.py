@@ -6,7 +6,6 @@ import torch
 from torch.nn import functional as F
 
 from nas_lab import nets, runtime
-from nas_lab.spaces import nasbench201
 from nas_lab.training import Recipe, train
 from nas_lab.workflow import ImageData, TrainJointly, split
 from nas_lab.workflow.joint import augment
@@ -18,17 +17,18 @@ ARCH = (3, 1, 2, 1, 0, 3, 3, 1, 1, 0)  # rate 0.3, decay 1e-4, cosine, none
 def test_pixels_are_normalised_by_the_training_images_alone():
     splits = split(made.images())
     data = ImageData(splits, 8)
-    raw = torch.from_numpy(splits.train.pixels).permute(0, 3, 1, 2).double() / 255
-    seen = data.train_dataloader()
-    assert seen.images.mean().abs() < 1e-5
-    assert seen.images.std() == pytest.approx(1, abs=1e-5)
-    other = torch.from_numpy(splits.test.pixels).permute(0, 3, 1, 2).double() / 255
+    raw, other = (
+        torch.from_numpy(part.pixels).permute(0, 3, 1, 2).double() / 255
+        for part in (splits.train, splits.test)
+    )
+    seen = data.train_dataloader().images
+    assert (seen.mean(), seen.std()) == pytest.approx((0, 1), abs=1e-5)
     expected = (other - raw.mean()) / raw.std()
     assert torch.allclose(data.test_dataloader().images.double(), expected, atol=1e-5)
 
 
 def test_colours_are_normalised_each_by_itself_and_resized_by_torch():
-    splits = split(made.images(side=8, channels=3))
+    splits = split(made.images(channels=3))
     data = ImageData(splits, 5)
     assert (data.channels, data.classes, data.resolution) == (3, 3, 5)
     seen = data.val_dataloader().images
@@ -41,18 +41,12 @@ def test_colours_are_normalised_each_by_itself_and_resized_by_torch():
 
 def test_a_shift_moves_an_image_and_a_flip_mirrors_it():
     images = torch.rand(40, 2, 16, 16, generator=runtime.generator(0))
-    shifted = augment(images, "shift", runtime.generator(1))
     wide = F.pad(images, (2, 2, 2, 2), mode="replicate")
     moves = set()
-    for before, after in zip(wide, shifted, strict=True):
-        found = [
-            (y, x)
-            for y in range(5)
-            for x in range(5)
-            if torch.equal(before[:, y : y + 16, x : x + 16], after)
-        ]
-        assert len(found) == 1
-        moves.update(found)
+    for before, after in zip(wide, augment(images, "shift", runtime.generator(1)), strict=True):
+        windows = {(y, x): before[:, y : y + 16, x : x + 16] for y, x in np.ndindex(5, 5)}
+        (found,) = [move for move, window in windows.items() if torch.equal(window, after)]
+        moves.add(found)
     assert len(moves) > 10
     flipped = augment(images, "flip", runtime.generator(1))
     as_before = [torch.equal(a, b) for a, b in zip(images, flipped, strict=True)]
@@ -63,27 +57,25 @@ def test_a_shift_moves_an_image_and_a_flip_mirrors_it():
 
 
 def test_every_pass_is_new_and_every_seed_repeats_itself():
-    loader = made.data(augmentation="shift+flip").train_dataloader()
+    plain, data = made.data(), made.data().augmented("shift+flip")
+    loader = data.train_dataloader()
     first, second = ([x.clone() for x, _ in loader] for _ in range(2))
-    again = [x for x, _ in made.data(augmentation="shift+flip").train_dataloader()]
-    assert all(map(torch.equal, first, again))
+    assert all(map(torch.equal, first, [x for x, _ in data.train_dataloader()]))
     assert not all(map(torch.equal, first, second))
-    reseeded = [x for x, _ in made.data(augmentation="shift+flip").train_dataloader().reseeded(7)]
+    reseeded = [x for x, _ in data.train_dataloader().reseeded(7)]
     assert not all(map(torch.equal, first, reseeded))
-    plain, other = made.data(), made.data(augmentation="shift+flip")
-    assert torch.equal(plain.val_dataloader().images, other.val_dataloader().images)
-    assert torch.equal(plain.test_dataloader().images, other.test_dataloader().images)
+    assert torch.equal(plain.val_dataloader().images, data.val_dataloader().images)
+    assert torch.equal(plain.test_dataloader().images, data.test_dataloader().images)
     with pytest.raises(ValueError, match="unknown augmentation 'cutout'"):
-        made.data(augmentation="cutout")
+        data.augmented("cutout")
 
 
 def test_the_score_is_that_of_a_training_with_the_chosen_settings():
-    net = nets.build(nasbench201(), ARCH[:6], made.SKELETON, seed=4)
+    net = nets.build(made.SPACE.inner, ARCH[:6], made.SKELETON, seed=4)
     recipe = Recipe(epochs=3, learning_rate=0.3, weight_decay=1e-4, schedule="cosine")
     expected = train(net, made.data(), recipe, seed=4)
     result = made.estimate(epochs=3)(ARCH, 4)
-    assert result.score == expected.accuracy
-    assert result.metrics["epochs"] == 3
+    assert (result.score, result.metrics["epochs"]) == (expected.accuracy, 3)
     assert made.estimate(epochs=7)(ARCH, 4, epochs=3).score == expected.accuracy
 
 
