@@ -165,36 +165,47 @@ NONE = 0
 """Token of 'none' in a DARTS cell."""
 
 
-def strongest(space: Space, w: np.ndarray) -> Arch:
-    """Discretise w: the strongest option of each decision, the lecture's argmax.
+def nones(space: Space) -> list[tuple[int, int]]:
+    """Where 'none' stands in w: its row and column, for each decision that offers it."""
+    offers = enumerate(decision.options for decision in space.decisions)
+    return [(row, options.index("none")) for row, options in offers if "none" in options]
 
-    A skip connection is an option like any other here; ``darts_variants`` has rules against too
-    many of them.
 
-    On ``nasbench201()`` 'none' is an option like any other, as in the experiments of its authors
-    (Dong & Yang 2020). On ``darts()`` each node keeps its two strongest inputs, where the
-    strength of an edge is its largest weight but that of 'none' (Liu et al. 2019, section 2.4).
-    Of equal weights the first wins.
+def strongest(space: Space, w: np.ndarray, *, keep_none: bool = False) -> Arch:
+    """Discretise w: each decision keeps its strongest option that is not 'none'.
+
+    The strength of 'none' says little, for it only scales its node, and a normalisation undoes
+    that (Liu et al. 2019, section 2.4). A skip connection is an option like any other;
+    ``darts_variants`` has rules against too many. On ``darts()`` each node keeps its two
+    strongest inputs, where an edge is as strong as its strongest option. Of equal weights the
+    first wins.
 
     Args:
         space: of the architecture.
         w: weights [D, K].
+        keep_none: 'none' is an option like any other, as in the experiments on NAS-Bench-201 of
+            its authors (Dong & Yang 2020). On ``darts()`` it changes nothing.
 
     Raises:
-        ValueError: ``w`` has another shape, or the space excludes the combination.
+        ValueError: ``w`` has another shape or holds NaN, or the space excludes the combination.
     """
-    w = np.asarray(w, dtype=float)
-    if w.shape != space.mask.shape:
-        raise ValueError(f"{space.name} takes w of shape {space.mask.shape}, not {w.shape}")
-    w = np.where(space.mask, w, -np.inf)
-    if not isinstance(space, DartsSpace):
-        return space.check(w.argmax(axis=1).tolist())
-    w[:, NONE] = -np.inf
-    arch, strength = np.full(len(w), NONE), w.max(axis=1)
-    for edges in incoming(space):
-        kept = sorted(edges, key=lambda edge: -strength[edge])[:2]
-        arch[kept] = w[kept].argmax(axis=1)
-    return space.check(arch.tolist())
+    w = np.array(w, dtype=float)
+    if w.shape != space.mask.shape or np.isnan(w).any():
+        raise ValueError(
+            f"{space.name} takes w of shape {space.mask.shape} without NaN; this has shape "
+            f"{w.shape} and {np.isnan(w).sum()} NaN"
+        )
+    two_inputs = isinstance(space, DartsSpace)
+    w[~space.mask] = -np.inf
+    if two_inputs or not keep_none:
+        for row, token in nones(space):
+            w[row, token] = -np.inf
+    best = w.argmax(axis=1)
+    if two_inputs:
+        strength = w.max(axis=1)
+        for edges in incoming(space):
+            best[sorted(edges, key=lambda edge: -strength[edge])[2:]] = NONE
+    return space.check(best.tolist())
 
 
 # ---- the search ------------------------------------------------------------------------------
@@ -454,17 +465,19 @@ class Darts(Learner):
         """Strengths of the options now, float32 [D, K]."""
         return self.relaxation().numpy().copy()
 
-    def arch(self, step: int = -1) -> Arch:
+    def arch(self, step: int = -1, *, keep_none: bool = False) -> Arch:
         """What the search would give if it ended after a step: see ``strongest``.
 
         Args:
             step: index into the log; -1 is the last. With an empty log all options are equal, and
                 the first ones win.
+            keep_none: as in ``strongest``.
 
         Raises:
             IndexError: there is no such step.
         """
-        return strongest(self.space, self.log[step].w if self.log else self.strengths())
+        w = self.log[step].w if self.log else self.strengths()
+        return strongest(self.space, w, keep_none=keep_none)
 
 
 def endless(loader: Loader) -> Iterator[Batch]:

@@ -38,6 +38,7 @@ from nas_lab.strategies.darts import (
     endless,
     gradient,
     incoming,
+    nones,
     softmax,
 )
 
@@ -455,13 +456,12 @@ def top_eigenvalue(loss: Loss, parameter: Tensor) -> float:
 def perturbation(darts: Darts, *, tune: int = 20, images: int = 512, seed: int = 0) -> Arch:
     """Perturbation-based selection.
 
-    Edges are decided one after the other, in random order. On each, every option is taken out in
-    its turn, and the one without which the supernet's accuracy is lowest stays. Then the weights
-    are tuned with the edge as decided. On ``darts()`` each node at last keeps the two edges
-    without which accuracy is lowest, and 'none' is no candidate; elsewhere it is: to take it out
-    changes nothing, so it stays where every other option does harm. The search itself is not
-    changed. Source: R. Wang et al., "Rethinking Architecture Selection in Differentiable NAS",
-    ICLR 2021, arXiv:2108.04392, algorithm 1.
+    Edges are decided one after the other, in random order. On each, every option but 'none' is
+    taken out in its turn, and the one without which the supernet's accuracy is lowest stays. Then
+    the weights are tuned with the edge as decided. On ``darts()`` each node at last keeps the two
+    edges without which accuracy is lowest. The search itself is not changed. Source: R. Wang et
+    al., "Rethinking Architecture Selection in Differentiable NAS", ICLR 2021, arXiv:2108.04392,
+    algorithm 1.
 
     Args:
         darts: a search at its end.
@@ -474,7 +474,7 @@ def perturbation(darts: Darts, *, tune: int = 20, images: int = 512, seed: int =
     train, val = darts.halves()
     batches = endless(train.reseeded(seed))
     weights = [weight for weight in net.parameters() if weight.requires_grad]
-    cell = isinstance(space, DartsSpace)
+    excluded = nones(space)
 
     @torch.no_grad()
     def accuracy(edge: int, row: Tensor) -> float:
@@ -501,13 +501,12 @@ def perturbation(darts: Darts, *, tune: int = 20, images: int = 512, seed: int =
     one_hot = torch.eye(w.shape[1])
     with runtime.threads(1):
         for edge in rng.permutation(len(w)):
-            tokens = [
-                t for t in np.flatnonzero(space.mask[edge]).tolist() if not (cell and t == NONE)
-            ]
+            options = np.flatnonzero(space.mask[edge]).tolist()
+            tokens = [token for token in options if (edge, token) not in excluded]
             harm = [accuracy(edge, without(edge, token)) for token in tokens]
             w[edge] = one_hot[tokens[int(np.argmin(harm))]]
             tuned()
-        nodes = incoming(space) if cell else []
+        nodes = incoming(space) if isinstance(space, DartsSpace) else []
         for node in rng.permutation(len(nodes)):
             harm = [accuracy(edge, one_hot[NONE]) for edge in nodes[node]]
             for i in np.argsort(harm, kind="stable")[2:]:

@@ -229,7 +229,7 @@ def test_elsewhere_each_decision_has_its_argmax(seed):
             max(range(len(d.options)), key=lambda k, row=row: row[k])
             for row, d in zip(w, space.decisions, strict=True)
         ]
-        assert strongest(space, w) == tuple(expected)
+        assert strongest(space, w, keep_none=True) == tuple(expected)
 
 
 @EXAMPLES
@@ -237,22 +237,33 @@ def test_elsewhere_each_decision_has_its_argmax(seed):
 def test_what_is_one_hot_comes_back(seed):
     for space in (nasbench201(), darts(), conv_chain(3, skips=False)):
         arch = space.sample(np.random.default_rng(seed))
-        assert strongest(space, space.one_hot(arch)) == arch
+        assert strongest(space, space.one_hot(arch), keep_none=True) == arch
     for arch in (DARTS_V1, DARTS_V2):
         assert strongest(darts(), darts().one_hot(arch)) == arch
 
 
-def test_none_may_win_on_the_cell_of_nas_bench_201_only():
-    for space, wins in ((nasbench201(), True), (darts(), False)):
-        w = np.full(space.mask.shape, 0.1)
-        w[:, 0] = 0.9
-        arch = strongest(space, w)
-        assert ("none" in {space.decisions[0].options[t] for t in arch[:2]}) == wins
+@pytest.mark.parametrize(
+    ("space", "keep_none", "wins"),
+    [
+        (nasbench201(), False, False),
+        (nasbench201(), True, True),
+        (darts(), False, False),
+        (darts(), True, False),
+    ],
+)
+def test_none_wins_only_where_it_is_kept_as_on_nas_bench_201(space, keep_none, wins):
+    w = np.full(space.mask.shape, 0.1)
+    w[:, 0] = 0.9
+    w[:2, 3] = 0.2
+    arch = strongest(space, w, keep_none=keep_none)
+    names = [space.decisions[i].options[token] for i, token in enumerate(arch[:2])]
+    assert names == (["none"] * 2 if wins else [space.decisions[0].options[3]] * 2)
 
 
-def test_w_of_another_shape_is_refused():
-    with pytest.raises(ValueError, match="takes w of shape"):
-        strongest(darts(), np.zeros((6, 5)))
+@pytest.mark.parametrize("w", [np.zeros((6, 5)), np.full(darts().mask.shape, np.nan)])
+def test_w_of_another_shape_or_with_nan_is_refused(w):
+    with pytest.raises(ValueError, match=r"takes w of shape .* NaN"):
+        strongest(darts(), w)
 
 
 # ---- the search --------------------------------------------------------------------------------
@@ -333,7 +344,8 @@ def test_a_search_that_diverges_says_what_to_try():
 def test_the_architecture_of_an_earlier_step_can_be_asked_for():
     found = search(schedule=Schedule(alpha_rate=1.0)).fit(steps=3)
     for i, w in enumerate(found.w):
-        assert found.arch(i) == tuple(w.argmax(axis=1))
+        assert found.arch(i) == tuple(1 + w[:, 1:].argmax(axis=1))
+        assert found.arch(i, keep_none=True) == tuple(w.argmax(axis=1))
     with pytest.raises(IndexError):
         found.arch(3)
 
