@@ -9,53 +9,24 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from functools import partial
 
 import d2l.torch as d2l
 import torch
 from torch import Tensor, nn
-from torchvision.ops import StochasticDepth
+from torchvision.ops import Conv2dNormActivation, SqueezeExcitation, StochasticDepth
 
 from nas_lab.checks import whole_number
 from nas_lab.scaling import EFFICIENTNETS, Stage, squeezed_channels
 
-
-class ConvNorm(nn.Sequential):
-    """Convolution, batch normalisation, and SiLU if `active`; an odd kernel keeps the size."""
-
-    def __init__(
-        self,
-        c_in: int,
-        c_out: int,
-        kernel: int = 1,
-        stride: int = 1,
-        groups: int = 1,
-        active: bool = True,
-    ) -> None:
-        conv = nn.Conv2d(c_in, c_out, kernel, stride, kernel // 2, groups=groups, bias=False)
-        layers = OrderedDict[str, nn.Module](conv=conv, norm=nn.BatchNorm2d(c_out))
-        super().__init__(layers | ({"activation": nn.SiLU()} if active else {}))
-
-
-class SqueezeExcitation(nn.Module):
-    """Weigh each channel by a number in [0, 1] that depends on the averages of all channels."""
-
-    def __init__(self, channels: int, squeezed: int) -> None:
-        super().__init__()
-        self.squeeze = nn.Conv2d(channels, squeezed, 1)
-        self.excite = nn.Conv2d(squeezed, channels, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """`[B, C, H, W]` to the same shape."""
-        s = nn.functional.silu(self.squeeze(x.mean(dim=(2, 3), keepdim=True)))
-        return self.excite(s).sigmoid() * x
+conv_norm = partial(Conv2dNormActivation, activation_layer=nn.SiLU)
+"""Convolution, batch normalisation and SiLU; an odd kernel keeps the size."""
 
 
 class MBConv(nn.Module):
     """Mobile inverted bottleneck: widen, convolve each channel alone, weigh, narrow.
 
     Args:
-        c_in, c_out: channels of input and output.
-        kernel, stride: of the depthwise convolution.
         expansion: inner channels over `c_in`; 1 leaves the first convolution out.
         drop: probability that training leaves out all but the shortcut, for each image by itself.
 
@@ -67,10 +38,10 @@ class MBConv(nn.Module):
     ) -> None:
         super().__init__()
         inner = expansion * c_in
-        self.expand = ConvNorm(c_in, inner) if expansion > 1 else nn.Identity()
-        self.depthwise = ConvNorm(inner, inner, kernel, stride, groups=inner)
-        self.excitation = SqueezeExcitation(inner, squeezed_channels(c_in))
-        self.project = ConvNorm(inner, c_out, active=False)
+        self.expand = conv_norm(c_in, inner, 1) if expansion > 1 else nn.Identity()
+        self.depthwise = conv_norm(inner, inner, kernel, stride, groups=inner)
+        self.excitation = SqueezeExcitation(inner, squeezed_channels(c_in), nn.SiLU)
+        self.project = conv_norm(inner, c_out, 1, activation_layer=None)
         self.drop = StochasticDepth(drop, "row")
         self.shortcut = stride == 1 and c_in == c_out
 
@@ -91,18 +62,10 @@ class EfficientNet(d2l.Classifier):
         drop_depth: probability that training skips a block; it rises from 0 at the first block.
         seed: of the initial parameters; the global generator is left alone.
 
-    Attributes:
-        lr: learning rate of plain gradient descent, for `d2l.Trainer`; `nas_lab.training` has its
-            own.
-
     Under `torch.device("meta")` it has shapes but no numbers, which is enough to count.
-
-    Raises:
-        TypeError: a number is not whole.
-        ValueError: there are no stages, a number is below 1, or the seed below 0.
     """
 
-    lr = 0.1
+    lr = 0.1  # of plain gradient descent, for `d2l.Trainer`
 
     def __init__(
         self,
@@ -140,19 +103,16 @@ class EfficientNet(d2l.Classifier):
 def build_stages(stages: Sequence[Stage], c_in: int, drop_depth: float) -> nn.Sequential:
     """The layers of each stage, as modules `[stage][layer]`."""
     blocks = sum(stage.layers for stage in stages if stage.operator == "mbconv")
-    built, before = [], 0
+    drops = iter(drop_depth * i / blocks for i in range(blocks))
+    built = []
     for stage in stages:
         layers: list[nn.Module] = []
         for layer in range(stage.layers):
-            stride = 1 if layer else stage.stride
+            shape = (c_in, stage.channels, stage.kernel, 1 if layer else stage.stride)
             if stage.operator == "conv":
-                layers.append(ConvNorm(c_in, stage.channels, stage.kernel, stride))
+                layers.append(conv_norm(*shape))
             else:
-                drop = drop_depth * before / blocks
-                layers.append(
-                    MBConv(c_in, stage.channels, stage.kernel, stride, stage.expansion, drop)
-                )
-                before += 1
+                layers.append(MBConv(*shape, stage.expansion, next(drops)))
             c_in = stage.channels
         built.append(nn.Sequential(*layers))
     return nn.Sequential(*built)
@@ -178,26 +138,17 @@ def initialize(net: nn.Module, generator: torch.Generator) -> None:
             nn.init.zeros_(module.bias)
 
 
-def efficientnet(
-    name: str, *, classes: int = 1000, in_channels: int = 3, seed: int = 0
-) -> EfficientNet:
+def efficientnet(name: str, **options: int) -> EfficientNet:
     """Build a published network, with the dropout and normalisation that it has in torchvision.
 
     Args:
-        name: "b0" to "b7".
-        classes, in_channels, seed: as in `EfficientNet`.
-
-    Returns:
-        A module from images `[B, in_channels, H, W]` to logits `[B, classes]`; it takes any size of
-        image, and was published for `scaling.EFFICIENTNETS[name].resolution`.
-
-    Raises:
-        ValueError: there is no such network, or what `EfficientNet` raises.
+        name: "b0" to "b7"; images may be of any size, those of the paper have a height and width of
+            `scaling.EFFICIENTNETS[name].resolution`.
+        options: `classes`, `in_channels` and `seed` of `EfficientNet`.
     """
     if name not in EFFICIENTNETS:
         raise ValueError(f"no EfficientNet is called {name!r}; choose from b0, b1, ... b7")
     variant = EFFICIENTNETS[name]
-    options = {"classes": classes, "in_channels": in_channels, "seed": seed}
     net = EfficientNet(variant.stages, dropout=variant.dropout, **options)
     for module in net.modules():
         if isinstance(module, nn.BatchNorm2d) and name >= "b5":  # as torchvision has it from B5 on

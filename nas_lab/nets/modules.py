@@ -12,7 +12,7 @@ from torch.nn import functional
 from nas_lab import runtime
 from nas_lab.checks import whole_number
 from nas_lab.spaces.base import Arch, Skeleton, Space
-from nas_lab.spaces.network import Network, Op
+from nas_lab.spaces.network import Op
 
 runtime.one_thread()
 
@@ -22,10 +22,7 @@ class Add(nn.Module):
 
     def forward(self, first: Tensor, *others: Tensor) -> Tensor:
         """Add tensors of one shape."""
-        total = first
-        for other in others:
-            total = total + other
-        return total
+        return sum(others, start=first)
 
 
 class Concat(nn.Module):
@@ -106,18 +103,12 @@ def initialize(module: nn.Module, generator: torch.Generator) -> None:
         nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
         if module.bias is not None:
             nn.init.zeros_(module.bias)
-    elif isinstance(module, nn.Linear):
-        _uniform(module, module.in_features, generator)
-    elif isinstance(module, nn.RNNBase):
-        _uniform(module, module.hidden_size, generator)
+    elif isinstance(module, nn.Linear | nn.RNNBase):
+        fan = module.in_features if isinstance(module, nn.Linear) else module.hidden_size
+        for parameter in module.parameters():
+            nn.init.uniform_(parameter, -(fan**-0.5), fan**-0.5, generator=generator)
     elif isinstance(module, nn.BatchNorm2d):
         module.reset_parameters()
-
-
-def _uniform(module: nn.Module, fan: int, generator: torch.Generator) -> None:
-    bound = fan**-0.5
-    for parameter in module.parameters():
-        nn.init.uniform_(parameter, -bound, bound, generator=generator)
 
 
 def build(space: Space, arch: Arch, skeleton: Skeleton, seed: int = 0) -> fx.GraphModule:
@@ -132,20 +123,11 @@ def build(space: Space, arch: Arch, skeleton: Skeleton, seed: int = 0) -> fx.Gra
     Returns:
         A module from images ``[B, in_channels, resolution, resolution]`` to logits
         ``[B, classes]``. ``print(net.code)`` shows its forward pass line by line.
-
-    Raises:
-        TypeError, ValueError: ``arch`` is not an architecture of ``space``, or a bad seed.
     """
-    return realize(space.network(arch, skeleton), whole_number("seed", seed, least=0))
-
-
-def realize(network: Network, seed: int = 0) -> fx.GraphModule:
-    """Build a network that is written down as a list of operations."""
-    generator = torch.Generator().manual_seed(seed)
-    graph = fx.Graph()
-    modules: dict[str, nn.Module] = {}
+    generator = torch.Generator().manual_seed(whole_number("seed", seed, least=0))
+    graph, modules = fx.Graph(), dict[str, nn.Module]()
     values: list[fx.Node] = []
-    for op in network.ops:
+    for op in space.network(arch, skeleton).ops:
         if op.kind == "image":
             values.append(graph.placeholder(op.name))
             continue

@@ -25,8 +25,8 @@ from torch import fx, nn
 
 from nas_lab.checks import whole_number
 from nas_lab.nets.modules import build
-from nas_lab.spaces.base import Arch, Decision, Skeleton, Space, as_generator
-from nas_lab.spaces.chains import ConvChain, DenseChain, layers
+from nas_lab.spaces.base import Arch, Skeleton, Space, as_generator
+from nas_lab.spaces.chains import layers
 
 Layer = Mapping[str, int]
 """Options of one layer: ``height, width, stride, filters`` or ``hidden``."""
@@ -43,10 +43,6 @@ class Chain:
         arch: the architecture.
         skeleton: what surrounds it.
         net: what ``nets.build(space, arch, skeleton)`` gives, trained or not.
-
-    Raises:
-        TypeError: ``space`` is of another kind.
-        ValueError: ``space`` has skips, or ``arch`` is not of it.
     """
 
     space: Space
@@ -70,22 +66,18 @@ class Chain:
 
 
 def check_chain(space: Space) -> None:
-    """Refuse spaces whose layers do not follow one another: TypeError or ValueError."""
-    if not isinstance(space, ConvChain | DenseChain):
+    """Refuse spaces whose layers do not follow one another."""
+    if not {"filters", "hidden"} & set(choices(space)):
         raise TypeError(
             f"weights are inherited along a chain, and {type(space).__name__} is none: "
             "use spaces.plain_chain() or spaces.mlp()"
         )
-    if isinstance(space, ConvChain) and space.skips:
+    if any(decision.name.startswith("anchor") for decision in space.decisions):
         raise ValueError("weights are inherited along a chain without skips: use skips=False")
 
 
 def to_arch(space: Space, rows: Sequence[Layer]) -> Arch:
-    """The architecture that has these layers: the inverse of ``layers``.
-
-    Raises:
-        ValueError: the space has no such architecture.
-    """
+    """The architecture that has these layers: the inverse of ``layers``."""
     first = {d.name: d.options[0] for d in space.decisions}  # for layers that do not exist
     if "layers" in first:
         first["layers"] = len(rows)
@@ -93,9 +85,9 @@ def to_arch(space: Space, rows: Sequence[Layer]) -> Arch:
     return space.encode({**first, **chosen})
 
 
-def decision(space: Space, token: str) -> Decision:
-    """The decision on the first layer's ``token``; those on other layers have equal options."""
-    return next(d for d in space.decisions if d.name == f"{token}_1")
+def choices(space: Space) -> dict[str, tuple[int, ...]]:
+    """Options of the first layer; those of other layers are equal."""
+    return {d.name[:-2]: d.options for d in space.decisions if d.name.endswith("_1")}
 
 
 def unit(layer: Layer) -> str:
@@ -105,25 +97,20 @@ def unit(layer: Layer) -> str:
 
 def more_units(space: Space, layer: Layer) -> int | None:
     """The next larger number of units that the space has; None for the widest layer."""
-    more = [o for o in decision(space, unit(layer)).options if o > layer[unit(layer)]]
-    return min(more, default=None)
+    has = layer[unit(layer)]
+    return min((o for o in choices(space)[unit(layer)] if o > has), default=None)
 
 
 def depths(space: Space) -> tuple[int, ...]:
     """The numbers of layers that the space has."""
-    first = space.decisions[0]
-    return (
-        first.options
-        if first.name == "layers"
-        else (len(layers(space, (0,) * len(space.decisions))),)
-    )
+    options = {d.name: d.options for d in space.decisions}
+    return options.get("layers", (len(space.decisions) // len(choices(space)),))
 
 
 def identities(space: Space) -> list[dict[str, int]]:
     """Filter sizes that a new layer can have; a dense layer has none, which is one possibility."""
-    sizes = ("height", "width") if not isinstance(space, DenseChain) else ()
-    options = (decision(space, token).options for token in sizes)
-    return [dict(zip(sizes, size, strict=True)) for size in itertools.product(*options)]
+    sizes = {t: options for t, options in choices(space).items() if t in ("height", "width")}
+    return [dict(zip(sizes, size, strict=True)) for size in itertools.product(*sizes.values())]
 
 
 def widen(
@@ -143,9 +130,6 @@ def widen(
         noise: added to the incoming weights of all copies: normal, its standard deviation this
             share of the root mean square of the layer's weights. With it, the function is only
             nearly the same.
-
-    Raises:
-        ValueError: there is no such layer, the space has no such number, or it is no larger.
     """
     rows = chain.layers
     _check_layer(layer, rows)
@@ -162,10 +146,12 @@ def widen(
     for name, value in weights.items():
         if name.startswith(mine) and value.dim():  # weights, bias, scale, shift and statistics
             weights[name] = value[g]  # U_j = W_g(j)
-            if value.dim() > 1:
-                _add_noise(weights[name][old:], noise * value.square().mean().sqrt(), rng)
-        elif name.startswith(reader) and value.dim() > 1:
-            weights[name] = _divided(value, g)
+            if noise and value.dim() > 1:
+                copies, scale = weights[name][old:], noise * value.square().mean().sqrt()
+                copies += scale * torch.from_numpy(rng.normal(size=copies.shape)).to(copies)
+        elif name.startswith(reader) and value.dim() > 1:  # torch has the inputs j in dimension 1
+            copies = torch.bincount(g)[g].to(value)  # U_jh = W_g(j)h / |{x : g(x) = g(j)}|
+            weights[name] = value[:, g] / copies.view(-1, *[1] * (value.dim() - 2))
     return _child(chain, rows, weights)
 
 
@@ -178,17 +164,7 @@ def remap(old: int, new: int, rng: np.random.Generator) -> torch.Tensor:
     return torch.cat([torch.arange(old), torch.from_numpy(copied)])
 
 
-def _divided(weight: torch.Tensor, g: torch.Tensor) -> torch.Tensor:
-    """U_jh = W_g(j)h / |{x : g(x) = g(j)}|, where torch has the inputs j in dimension 1."""
-    copies = torch.bincount(g)[g].to(weight)
-    return weight[:, g] / copies.view(-1, *[1] * (weight.dim() - 2))
-
-
-def _add_noise(weight: torch.Tensor, scale: torch.Tensor, rng: np.random.Generator) -> None:
-    if scale:
-        weight += scale * torch.from_numpy(rng.normal(size=weight.shape)).to(weight)
-
-
+@torch.no_grad()
 def deepen(chain: Chain, layer: int, images: torch.Tensor, **size: int) -> Chain:
     """Net2Deeper: put a layer behind another that gives what it gets.
 
@@ -203,14 +179,14 @@ def deepen(chain: Chain, layer: int, images: torch.Tensor, **size: int) -> Chain
         layer: the layer, from 1, that the new one stands behind. It takes its width.
         images: [B, C, H, W], a batch of training images, at least 2.
         size: ``height`` and ``width`` of a new convolution's filters; nothing for a dense layer.
-
-    Raises:
-        ValueError: there is no such layer, the space has no such network, or the images are not
-            those of the skeleton.
     """
-    rows = chain.layers
+    rows, image = chain.layers, chain.skeleton.image
     _check_layer(layer, rows)
-    _check_images(images, chain.skeleton)
+    if images.shape[1:] != image or len(images) < 2:
+        raise ValueError(
+            f"images have to be [B, {', '.join(map(str, image))}] with B of at least 2, "
+            f"not {list(images.shape)}"
+        )
     if size not in identities(chain.space):
         raise ValueError(f"{size} is no size of a new layer; choose of {identities(chain.space)}")
     if len(rows) + 1 not in depths(chain.space):
@@ -222,18 +198,18 @@ def deepen(chain: Chain, layer: int, images: torch.Tensor, **size: int) -> Chain
     units = {unit(rows[0]): rows[layer - 1][unit(rows[0])]}
     rows.insert(layer, {**size, **stride, **units})
     later = {f"layer_{i}": f"layer_{i + 1}" for i in range(layer + 1, len(rows))}
-    weights = {}
-    for name, value in chain.net.state_dict().items():
-        scope, dot, rest = name.partition(".")
-        weights[later.get(scope, scope) + dot + rest] = value
+    named = ((*name.partition("."), value) for name, value in chain.net.state_dict().items())
+    weights = {later.get(scope, scope) + dot + rest: value for scope, dot, rest, value in named}
     child = _child(chain, rows, weights)
-    given = _outputs(chain.net, f"layer_{layer}.relu", images)
+    before, given = copy.deepcopy(chain.net).train(), []
+    relu = before.get_submodule(f"layer_{layer}.relu")
+    relu.register_forward_hook(lambda *call: given.append(call[-1]))
+    before(images.to(next(before.parameters())))
     for module in child.net.get_submodule(f"layer_{layer + 1}").children():
-        _make_identity(module, given)
+        _make_identity(module, given[0])
     return child
 
 
-@torch.no_grad()
 def _make_identity(module: nn.Module, given: torch.Tensor) -> None:
     """Let a module give what it gets, a normalisation for the statistics of [B, C, H, W]."""
     if isinstance(module, nn.Conv2d):
@@ -248,15 +224,6 @@ def _make_identity(module: nn.Module, given: torch.Tensor) -> None:
         module.load_state_dict({**module.state_dict(), **running, **undone})
 
 
-@torch.no_grad()
-def _outputs(net: nn.Module, name: str, images: torch.Tensor) -> torch.Tensor:
-    """What one module of a network gives in training mode; the network is left as it was."""
-    net, outputs = copy.deepcopy(net).train(), []
-    net.get_submodule(name).register_forward_hook(lambda *call: outputs.append(call[-1]))
-    net(images.to(next(net.parameters())))
-    return outputs[0]
-
-
 def _child(chain: Chain, rows: Sequence[Layer], weights: Mapping[str, torch.Tensor]) -> Chain:
     """A network of these layers with these weights; device, precision and mode are inherited."""
     arch = to_arch(chain.space, rows)
@@ -269,11 +236,3 @@ def _child(chain: Chain, rows: Sequence[Layer], weights: Mapping[str, torch.Tens
 def _check_layer(layer: int, rows: Sequence[Layer]) -> None:
     if whole_number("layer", layer) > len(rows):
         raise ValueError(f"layer {layer}: the network has layers 1 to {len(rows)}")
-
-
-def _check_images(images: torch.Tensor, skeleton: Skeleton) -> None:
-    if images.shape[1:] != skeleton.image or len(images) < 2:
-        raise ValueError(
-            f"images have to be [B, {', '.join(map(str, skeleton.image))}] with B of at least 2, "
-            f"not {list(images.shape)}"
-        )

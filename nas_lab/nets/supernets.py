@@ -10,8 +10,8 @@ only the chosen operation runs.
 from __future__ import annotations
 
 import copy
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -24,15 +24,7 @@ from nas_lab import runtime
 from nas_lab.checks import whole_number
 from nas_lab.nets.modules import initialize
 from nas_lab.spaces.base import Arch, Skeleton, Space
-from nas_lab.spaces.cells import (
-    EDGES_201,
-    EDGES_DARTS,
-    NODES_DARTS,
-    OPERATIONS_201,
-    OPERATIONS_DARTS,
-    Darts,
-    NasBench201,
-)
+from nas_lab.spaces.cells import Darts, NasBench201
 
 Weight: TypeAlias = "float | Tensor"
 """Weight of an option: a scalar tensor, or 1.0 where it is chosen and nothing is multiplied."""
@@ -43,7 +35,7 @@ DENSE_CHANNELS = {1: 16, 2: 64}
 """Up to so many channels, by dilation, a dense convolution is faster than a separable one."""
 
 
-class Supernet(nn.Module, ABC):
+class Supernet(nn.Module):
     """All networks of a space in one, with shared weights.
 
     Called as ``net(x, w)``. ``w[D, K]`` has a row for each of D decisions: the weights of its K
@@ -53,32 +45,11 @@ class Supernet(nn.Module, ABC):
     A normalisation takes its mean and variance from the batch, in training and in evaluation
     alike: a moving average over steps would mix architectures. ``calibrated`` gives a copy that
     keeps those of one architecture.
-
-    Args:
-        space: the space that it contains.
-        skeleton: what surrounds the searched part.
     """
 
     def __init__(self, space: Space, skeleton: Skeleton) -> None:
         super().__init__()
         self.space, self.skeleton = space, skeleton
-
-    def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        """Logits [B, classes].
-
-        Args:
-            x: images [B, in_channels, resolution, resolution].
-            w: float [D, K]; entries that stand for no option are zero (``space.mask``).
-
-        Raises:
-            TypeError: ``w`` is no tensor of floats.
-            ValueError: ``w`` has another shape, a weight where no option is, or a row of zeros.
-        """
-        return self.run(x, self.rows(w))
-
-    @abstractmethod
-    def run(self, x: Tensor, rows: Sequence[Row]) -> Tensor:
-        """Logits [B, classes], with a row for each decision; subclasses say how."""
 
     def without_scales(self) -> Supernet:
         """Itself; normalisations no longer learn a scale and a shift."""
@@ -93,7 +64,7 @@ class Supernet(nn.Module, ABC):
 
     def rows(self, w: Tensor) -> list[Row]:
         """Read ``w``, or say what is wrong with it."""
-        mask = self.space.mask
+        mask, decisions = self.space.mask, self.space.decisions
         if not (isinstance(w, Tensor) and w.is_floating_point()):
             raise TypeError(f"w is a tensor of floats of shape {mask.shape}, not {w!r}")
         if w.shape != mask.shape:
@@ -102,19 +73,17 @@ class Supernet(nn.Module, ABC):
             )
         values = w.detach().cpu().numpy()
         used = values != 0
-        self._check(used & ~mask, "has a weight for an option that does not exist")
-        self._check(~used.any(axis=1, keepdims=True), "has no weight at all")
+        for bad, what in (
+            ((used & ~mask).any(axis=1), "has a weight for an option that does not exist"),
+            (~used.any(axis=1), "has no weight at all"),
+        ):
+            if bad.any():
+                raise ValueError(f"the row of {decisions[int(bad.argmax())].name} in w {what}")
         chosen = (~w.requires_grad) & (used.sum(axis=1) == 1) & (values.max(axis=1) == 1)
-        everything = zip(self.space.decisions, w.unbind(), used, chosen, strict=True)
         return [
             {d.options[k]: 1.0 if one else row[k] for k in np.flatnonzero(has).tolist()}
-            for d, row, has, one in everything
+            for d, row, has, one in zip(decisions, w.unbind(), used, chosen, strict=True)
         ]
-
-    def _check(self, bad: np.ndarray, what: str) -> None:
-        if bad.any():
-            name = self.space.decisions[int(bad.any(axis=1).argmax())].name
-            raise ValueError(f"the row of {name} in w {what}")
 
 
 @torch.no_grad()
@@ -124,7 +93,6 @@ def calibrated(net: Supernet, passes: Iterable[tuple[Tensor, Tensor]]) -> Supern
     With one pass it evaluates as a network that stands alone does.
 
     Args:
-        net: read, never changed.
         passes: images [B, in_channels, resolution, resolution] and one-hot w of each.
     """
     net = copy.deepcopy(net).train()
@@ -155,17 +123,12 @@ def batch_norm(channels: int) -> nn.BatchNorm2d:
     return nn.BatchNorm2d(channels, track_running_stats=False)
 
 
-class ConvNorm(nn.Module):
-    """Convolution and normalisation."""
+class ConvNorm(nn.Sequential):
+    """``[B, given, H, W]`` to ``[B, channels, H / stride, W / stride]``, normalised."""
 
     def __init__(self, given: int, channels: int, kernel: int, stride: int = 1) -> None:
-        super().__init__()
-        self.conv = conv(given, channels, kernel, stride)
-        self.norm = batch_norm(channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """``[B, given, H, W]`` to ``[B, channels, H / stride, W / stride]``."""
-        return self.norm(self.conv(x))
+        layers = {"conv": conv(given, channels, kernel, stride), "norm": batch_norm(channels)}
+        super().__init__(OrderedDict(layers))
 
 
 class FactorizedReduce(nn.Module):
@@ -198,9 +161,8 @@ class AvgPool(nn.Module):
         """``[B, C, H, W]`` to ``[B, C, H / stride, W / stride]``."""
         window = x.new_ones(x.shape[1], 1, 3, 3)
         sums = functional.conv2d(x, window, None, self.stride, 1, groups=x.shape[1])
-        return sums / functional.conv2d(
-            torch.ones_like(x[:1, :1]), window[:1], None, self.stride, 1
-        )
+        one = torch.ones_like(x[:1, :1])
+        return sums / functional.conv2d(one, window[:1], None, self.stride, 1)
 
 
 class Separable(nn.Module):
@@ -229,10 +191,9 @@ class Separable(nn.Module):
         x = x[:, :, ::every, ::every]
         if x.shape[1] > DENSE_CHANNELS[like.dilation[0]]:
             return torch.cat([op.pointwise(op.depthwise(x)) for op in ops], dim=1)
-        kernels = [op.pointwise.weight * op.depthwise.weight.transpose(0, 1) for op in ops]
-        return functional.conv2d(
-            x, torch.cat(kernels), None, like.stride, like.padding, like.dilation
-        )
+        kernels = (op.pointwise.weight * op.depthwise.weight.transpose(0, 1) for op in ops)
+        kernel = torch.cat([*kernels])
+        return functional.conv2d(x, kernel, None, like.stride, like.padding, like.dilation)
 
     @staticmethod
     def together(ops: Sequence[Separable], x: Tensor, weights: Tensor) -> Tensor:
@@ -271,18 +232,34 @@ class SeparableTwice(nn.Module):
         return _weighted_norm(seconds, functional.conv2d(y, pointwise, groups=len(ops)), weights)
 
 
-def weighted(ops: Sequence[nn.Module], x: Tensor, weights: Sequence[Weight]) -> Sequence[Tensor]:
+def operation(op: str, channels: int, stride: int) -> nn.Module:
+    """One operation on an edge of either cell; channels stay."""
+    if op == "skip_connect":
+        return FactorizedReduce(channels, channels) if stride > 1 else nn.Identity()
+    if op == "avg_pool_3x3":
+        return AvgPool(stride)
+    if op == "max_pool_3x3":
+        return nn.MaxPool2d(3, stride, 1)
+    kernel = int(op[-1])
+    if op.startswith("nor_conv"):
+        return ConvNorm(channels, channels, kernel)
+    if op.startswith("dil_conv"):
+        return Separable(channels, kernel, stride, dilation=2)
+    return SeparableTwice(channels, kernel, stride)
+
+
+def weighted(ops: Sequence[nn.Module], x: Tensor, weights: list[Any]) -> Sequence[Tensor]:
     """``w o(x)`` for one operation on n edges that leave one node.
 
     An operation without parameters runs once. Separable convolutions of a mixture run together,
     without which a step of DARTS takes a third longer.
     """
-    if next(ops[0].parameters(), None) is None:
-        results = [ops[0](x)] * len(ops)
-    elif isinstance(ops[0], Separable | SeparableTwice) and all(map(torch.is_tensor, weights)):
-        joint: Any = ops[0].together
-        rows: Any = weights
-        return joint(ops, functional.relu(x), torch.stack(rows)).chunk(len(ops), dim=1)
+    first: Any = ops[0]
+    if next(first.parameters(), None) is None:
+        results = [first(x)] * len(ops)
+    elif isinstance(first, Separable | SeparableTwice) and all(map(torch.is_tensor, weights)):
+        joint: Any = first.together
+        return joint(ops, functional.relu(x), torch.stack(weights)).chunk(len(ops), dim=1)
     else:
         x = functional.relu(x)
         results = [op(x) for op in ops]
@@ -294,33 +271,30 @@ def weighted(ops: Sequence[nn.Module], x: Tensor, weights: Sequence[Weight]) -> 
 
 
 class Cell(nn.Module):
-    """All operations on all edges.
+    """All operations on all edges of a space's first cell.
 
     Args:
-        edges: pairs of nodes, the earlier one first.
-        operations: their names.
-        make: called as ``make(operation, source)``: an operation, on an edge out of ``source``.
-        outputs: the nodes that the cell gives; edges that lead to none of them are not run.
+        channels: of each node.
+        outputs: the nodes that the cell gives, one after the other; edges that lead to none of
+            them are not run.
         stride: 2 where the nodes have half the size of the inputs.
     """
 
     def __init__(
-        self,
-        edges: Sequence[tuple[int, int]],
-        operations: Sequence[str],
-        make: Callable[[str, int], nn.Module],
-        outputs: Sequence[int],
-        stride: int = 1,
+        self, space: Space, channels: int, outputs: Sequence[int] = (3,), stride: int = 1
     ) -> None:
         super().__init__()
-        self.edges, self.outputs, self.stride = tuple(edges), tuple(outputs), stride
-        self.operations = [op for op in operations if op != "none"]
-        for source, node in edges:
-            made = nn.ModuleDict({op: make(op, source) for op in self.operations})
-            self.add_module(f"edge_{source}{node}", made)
+        self.outputs, self.stride = outputs, stride
+        self.edges = [edge for edge in space.edges if edge[1] <= outputs[-1]]
+        self.operations = [op for op in space.decisions[0].options if op != "none"]
+        for source, node in self.edges:
+            every = stride if source < 2 else 1
+            made = {op: operation(op, channels, every) for op in self.operations}
+            self.add_module(f"edge_{source}{node}", nn.ModuleDict(made))
 
-    def nodes(self, inputs: Sequence[Tensor], rows: Sequence[Row]) -> list[Tensor]:
-        """The output nodes; each is the sum over its edges of ``sum_k w_k o_k(x)``."""
+    def forward(self, *inputs_and_rows: Any) -> Tensor:
+        """The first nodes to the outputs; a node is the sum over its edges of ``sum_k w_k o_k``."""
+        *inputs, rows = inputs_and_rows
         nodes, zeros = dict(enumerate(inputs)), inputs[0][:, :, :: self.stride, :: self.stride]
         for source, leaving in enumerate(self._leaving(rows)):
             x = nodes[source] if source in nodes else torch.zeros_like(zeros)
@@ -331,7 +305,8 @@ class Cell(nn.Module):
                     terms = weighted([edge[op] for edge in edges], x, list(weights.values()))
                     for target, term in zip(weights, terms, strict=True):
                         nodes[target] = nodes[target] + term if target in nodes else term
-        return [nodes[n] if n in nodes else torch.zeros_like(zeros) for n in self.outputs]
+        outputs = [nodes[n] if n in nodes else torch.zeros_like(zeros) for n in self.outputs]
+        return torch.cat(outputs, dim=1) if len(outputs) > 1 else outputs[0]
 
     def _leaving(self, rows: Sequence[Row]) -> list[dict[int, Row]]:
         """For each node the edges out of it, by target, that have a path to an output."""
@@ -342,23 +317,6 @@ class Cell(nn.Module):
                 reaching.add(source)
                 leaving[source][target] = row
         return leaving
-
-
-class Cell201(Cell):
-    """Four nodes; node 3 is the output."""
-
-    def __init__(self, channels: int) -> None:
-        operations: dict[str, Callable[[], nn.Module]] = {
-            "skip_connect": nn.Identity,
-            "nor_conv_1x1": partial(ConvNorm, channels, channels, 1),
-            "nor_conv_3x3": partial(ConvNorm, channels, channels, 3),
-            "avg_pool_3x3": AvgPool,
-        }
-        super().__init__(EDGES_201, OPERATIONS_201, lambda op, _: operations[op](), outputs=(3,))
-
-    def forward(self, x: Tensor, rows: Sequence[Row]) -> Tensor:
-        """``[B, C, H, W]`` to the same shape."""
-        return self.nodes([x], rows)[0]
 
 
 class CellDarts(Cell):
@@ -372,67 +330,42 @@ class CellDarts(Cell):
     """
 
     def __init__(
-        self, given: tuple[int, int], channels: int, *, reduced: bool, reduction: bool
+        self, space: Space, given: tuple[int, int], channels: int, reduced: bool, reduction: bool
     ) -> None:
-        nodes = range(2, 2 + NODES_DARTS)
-        make = partial(self._make, channels, reduction)
-        super().__init__(EDGES_DARTS, OPERATIONS_DARTS, make, nodes, 2 if reduction else 1)
+        super().__init__(space, channels, outputs=(2, 3, 4, 5), stride=2 if reduction else 1)
         read_0: Any = FactorizedReduce if reduced else partial(ConvNorm, kernel=1)
         self.read_0 = read_0(given[0], channels)
         self.read_1 = ConvNorm(given[1], channels, 1)
 
-    @staticmethod
-    def _make(channels: int, reduction: bool, op: str, source: int) -> nn.Module:
-        stride = 2 if reduction and source < 2 else 1
-        if op == "max_pool_3x3":
-            return nn.MaxPool2d(3, stride, 1)
-        if op == "avg_pool_3x3":
-            return AvgPool(stride)
-        if op == "skip_connect":
-            return FactorizedReduce(channels, channels) if stride > 1 else nn.Identity()
-        if op.startswith("dil_conv"):
-            return Separable(channels, int(op[-1]), stride, dilation=2)
-        return SeparableTwice(channels, int(op[-1]), stride)
-
-    def forward(self, before: Tensor, last: Tensor, rows: Sequence[Row]) -> Tensor:
+    def forward(self, *inputs_and_rows: Any) -> Tensor:
         """The outputs of the two cells before, after their ReLU, to that of this one."""
-        return torch.cat(self.nodes([self.read_0(before), self.read_1(last)], rows), dim=1)
+        before, last, rows = inputs_and_rows
+        return super().forward(self.read_0(before), self.read_1(last), rows)
 
 
 # ---- networks --------------------------------------------------------------------------------
 
 
-class Residual(nn.Module):
-    """Two convolutions of 3x3, the first with stride 2."""
+class Reduction(nn.Module):
+    """Between stages: two 3x3 convolutions, the first with stride 2, beside an average."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.first = ConvNorm(channels // 2, channels, 3, stride=2)
         self.second = ConvNorm(channels, channels, 3)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """``[B, C / 2, H, W]`` to ``[B, C, H / 2, W / 2]``."""
-        return self.second(functional.relu(self.first(functional.relu(x))))
-
-
-class Reduction(nn.Module):
-    """The block between stages: the residual beside an average and a 1x1 convolution."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.residual = Residual(channels)
         self.shortcut = conv(channels // 2, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """``[B, C / 2, H, W]`` to ``[B, C, H / 2, W / 2]``."""
         average = functional.avg_pool2d(x, 2, 2, ceil_mode=True, count_include_pad=False)
-        return self.residual(x) + self.shortcut(average)
+        residual = self.second(functional.relu(self.first(functional.relu(x))))
+        return residual + self.shortcut(average)
 
 
 class Supernet201(Supernet):
     """NAS-Bench-201: stem, stages of cells with a reduction between them, classifier."""
 
-    def __init__(self, space: NasBench201, skeleton: Skeleton) -> None:
+    def __init__(self, space: Space, skeleton: Skeleton) -> None:
         super().__init__(space, skeleton)
         channels = skeleton.channels
         self.stem = ConvNorm(skeleton.in_channels, channels, 3, skeleton.stem_stride)
@@ -441,14 +374,14 @@ class Supernet201(Supernet):
             if stage:
                 channels *= 2
                 self.reductions.append(Reduction(channels))
-            cells = (Cell201(channels) for _ in range(skeleton.cells))
+            cells = (Cell(space, channels) for _ in range(skeleton.cells))
             self.stages.append(nn.ModuleList(cells))
         self.head = batch_norm(channels)
         self.classifier = nn.Linear(channels, skeleton.classes)
 
-    def run(self, x: Tensor, rows: Sequence[Row]) -> Tensor:
-        """Logits [B, classes]; all cells read the same rows."""
-        x = self.stem(x)
+    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        """Images [B, in_channels, resolution, resolution] to logits [B, classes]."""
+        rows, x = self.rows(w), self.stem(x)  # all cells read the same rows
         for i, stage in enumerate(self.stages):
             if i:
                 x = self.reductions[i - 1](x)
@@ -460,7 +393,7 @@ class Supernet201(Supernet):
 class SupernetDarts(Supernet):
     """DARTS: stem, cells with reductions at a third and two thirds, classifier."""
 
-    def __init__(self, space: Darts, skeleton: Skeleton) -> None:
+    def __init__(self, space: Space, skeleton: Skeleton) -> None:
         super().__init__(space, skeleton)
         channels, reduced = skeleton.channels, False
         self.stem = ConvNorm(skeleton.in_channels, 3 * channels, 3, skeleton.stem_stride)
@@ -469,13 +402,14 @@ class SupernetDarts(Supernet):
         for i in range(skeleton.cells):
             reduction = i in (skeleton.cells // 3, 2 * skeleton.cells // 3)
             channels *= 2 if reduction else 1
-            self.cells.append(CellDarts(given, channels, reduced=reduced, reduction=reduction))
-            given, reduced = (given[1], NODES_DARTS * channels), reduction
+            self.cells.append(CellDarts(space, given, channels, reduced, reduction))
+            given, reduced = (given[1], 4 * channels), reduction
         self.classifier = nn.Linear(given[1], skeleton.classes)
 
-    def run(self, x: Tensor, rows: Sequence[Row]) -> Tensor:
-        """Logits [B, classes]; rows of the normal cell come first, then of the reduction cell."""
-        last, half = self.stem(x), len(EDGES_DARTS)
+    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        """Images [B, in_channels, resolution, resolution] to logits [B, classes]."""
+        rows, last = self.rows(w), self.stem(x)
+        half = len(rows) // 2  # those of the normal cell come first
         before = now = functional.relu(last)  # each is read by two cells
         for cell in self.cells.children():
             last = cell(before, now, rows[half:] if cell.stride == 2 else rows[:half])
@@ -484,7 +418,7 @@ class SupernetDarts(Supernet):
 
 
 FAMILIES = {NasBench201: Supernet201, Darts: SupernetDarts}
-"""From the kind of a space to its supernet, a ``Supernet`` that says how it runs."""
+"""From the kind of a space to its supernet."""
 
 
 def supernet(space: Space, skeleton: Skeleton, seed: int = 0) -> Supernet:
@@ -497,12 +431,8 @@ def supernet(space: Space, skeleton: Skeleton, seed: int = 0) -> Supernet:
 
     Returns:
         A module called as ``net(images, w)``, with its weights in channels-last order.
-
-    Raises:
-        TypeError: there is no supernet for this kind of space, or the seed is no whole number.
-        ValueError: the seed is below 0.
     """
-    family = next((made for kind, made in FAMILIES.items() if isinstance(space, kind)), None)
+    family = FAMILIES.get(type(space))
     if family is None:
         names = ", ".join(kind.__name__ for kind in FAMILIES)
         raise TypeError(f"there is no supernet of {type(space).__name__}; there are for {names}")

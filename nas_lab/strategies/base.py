@@ -10,13 +10,13 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from nas_lab import runtime
 from nas_lab.checks import whole_number
 from nas_lab.estimation.base import Estimator, estimate_all
 from nas_lab.history import History, Trial
@@ -58,22 +58,15 @@ class SeededStrategy:
             raise TypeError(f"space is a nas_lab Space, not {type(space).__name__}")
         self.space = space
         self.seed = whole_number("seed", seed, least=0)
-        self._seed_words = _words(self.seed)
         self._asks = 0
 
     def next_rng(self) -> np.random.Generator:
-        """The generator of the next ``ask``: ``default_rng([seed, n])``, made in a shorter way."""
-        entropy = np.array([*self._seed_words, *_words(self._asks)], dtype=np.uint32)
+        """The generator of the next ``ask``."""
         self._asks += 1
-        return np.random.Generator(np.random.PCG64(np.random.SeedSequence(entropy)))
+        return np.random.default_rng([self.seed, self._asks - 1])
 
     def tell(self, trials: Sequence[Trial]) -> None:
         """Learn nothing; strategies that do override this."""
-
-
-def _words(number: int) -> list[int]:
-    """The 32-bit words of a whole number, lowest first, as numpy reads seeds."""
-    return [number >> bit & 0xFFFFFFFF for bit in range(0, max(1, number.bit_length()), 32)]
 
 
 def search(
@@ -109,75 +102,55 @@ def search(
         ValueError: the history holds a trial that this strategy would not have asked for.
         RuntimeError: a worker died. Finished trials are in the history.
     """
-    if not callable(estimate):
-        raise TypeError(f"estimate is called as estimate(arch, seed); {estimate!r} is not callable")
-    _check_fidelity(strategy, estimate)
+    _check_estimate(estimate, strategy)
     trials = whole_number("trials", trials, least=0)
     batch = whole_number("batch", batch)
     seed = whole_number("seed", seed, least=0)
-    if history is None:
-        history = History(None, strategy.space)
-    elif history.space.fingerprint != strategy.space.fingerprint:
+    kept = History(None, strategy.space) if history is None else history
+    if kept.space.fingerprint != strategy.space.fingerprint:
         raise ValueError(
-            f"the history is one of {history.space.name}, the strategy searches "
+            f"the history is one of {kept.space.name}, the strategy searches "
             f"{strategy.space.name}: open a history with the strategy's space"
         )
-    return _search(strategy, estimate, trials, batch, executor, history, seed)
+
+    def loop() -> Iterator[Trial]:
+        first = 0
+        while first < trials:
+            asked = dict(enumerate(strategy.ask(min(batch, trials - first)), start=first))
+            if not asked:
+                return
+            first += len(asked)
+            for id, arch in asked.items():
+                if id in kept and kept[id].arch != arch:
+                    raise ValueError(
+                        f"trial {id} of the history is {kept[id].arch}, this strategy asks for "
+                        f"{arch}: resume with the strategy, seed, batch and hyperparameters that "
+                        "wrote it"
+                    )
+            missing = {id: arch for id, arch in asked.items() if id not in kept}
+            evaluate = functools.partial(estimate, **getattr(strategy, "fidelity", {}))
+            done = estimate_all(evaluate, missing, kept, executor=executor, seed=seed)
+            waiting = list(asked)
+            for _ in itertools.chain([None], done):
+                while waiting and waiting[0] in kept:
+                    yield kept[waiting.pop(0)]
+            strategy.tell([kept[id] for id in asked])
+
+    return loop()
 
 
-def _search(
-    strategy: Strategy,
-    estimate: Estimator,
-    trials: int,
-    batch: int,
-    executor: Executor | None,
-    history: History,
-    seed: int,
-) -> Iterator[Trial]:
-    first = 0
-    while first < trials:
-        asked = dict(enumerate(strategy.ask(min(batch, trials - first)), start=first))
-        if not asked:
-            return
-        first += len(asked)
-        missing = _missing(asked, history)
-        evaluate = functools.partial(estimate, **_fidelity(strategy))
-        done = estimate_all(evaluate, missing, history, executor=executor, seed=seed)
-        waiting = list(asked)
-        for _ in itertools.chain([None], done):
-            while waiting and waiting[0] in history:
-                yield history[waiting.pop(0)]
-        strategy.tell([history[id] for id in asked])
-
-
-def _missing(asked: Mapping[int, Arch], history: History) -> dict[int, Arch]:
-    """What was asked and is not in the history yet."""
-    for id, arch in asked.items():
-        if id in history and history[id].arch != arch:
-            raise ValueError(
-                f"trial {id} of the history is {history[id].arch}, this strategy asks for {arch}: "
-                "resume with the strategy, seed, batch and hyperparameters that wrote it"
-            )
-    return {id: arch for id, arch in asked.items() if id not in history}
-
-
-def _fidelity(strategy: Strategy) -> Mapping[str, Any]:
-    """How far to train what was asked last; empty for most strategies."""
-    return getattr(strategy, "fidelity", {})
-
-
-def _check_fidelity(strategy: Strategy, estimate: Estimator) -> None:
-    fidelity = _fidelity(strategy)
-    try:
-        takes = inspect.signature(estimate).parameters if fidelity else {}
-    except (TypeError, ValueError):  # a callable that hides its arguments
-        return
-    anything = any(parameter.kind is parameter.VAR_KEYWORD for parameter in takes.values())
-    if not (anything or set(fidelity) <= set(takes)):
-        raise TypeError(
-            f"{type(strategy).__name__} trains in steps and calls estimate(arch, seed, "
-            f"{', '.join(f'{name}=...' for name in fidelity)}), which {estimate!r} does not take"
-        )
+def _check_estimate(estimate: Estimator, strategy: Strategy) -> None:
+    if not callable(estimate):
+        raise TypeError(f"estimate is called as estimate(arch, seed); {estimate!r} is not callable")
+    if fidelity := getattr(strategy, "fidelity", {}):
+        try:
+            inspect.signature(estimate).bind(None, None, **fidelity)
+        except TypeError:
+            raise TypeError(
+                f"{type(strategy).__name__} trains in steps and calls estimate(arch, seed, "
+                f"{', '.join(f'{name}=...' for name in fidelity)}), which {estimate!r} does not "
+                "take"
+            ) from None
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,15 +185,10 @@ class Learner(ABC):
         self.seconds = 0.0
 
     def fit(self, *, seconds: float | None = None, steps: int | None = None) -> Self:
-        """Learn, and return itself. An interrupt ends it early; what was learnt stays.
-
-        Arguments and errors are those of ``train``.
-        """
-        try:
+        """``train`` to the end, and return itself. An interrupt ends it early; its log stays."""
+        with suppress(KeyboardInterrupt):
             for _ in self.train(seconds=seconds, steps=steps):
                 pass
-        except KeyboardInterrupt:
-            pass
         return self
 
     def train(self, *, seconds: float | None = None, steps: int | None = None) -> Iterator[Any]:
@@ -246,25 +214,25 @@ class Learner(ABC):
             whole_number("steps", steps)
         elif not 0 < seconds < math.inf:  # type: ignore[operator]
             raise ValueError(f"seconds must be a number above 0, not {seconds!r}")
-        return self._train(seconds, steps)
 
-    def _train(self, seconds: float | None, steps: int | None) -> Iterator[Any]:
-        first, began = len(self.log), self.seconds
+        def loop() -> Iterator[Any]:
+            first, began = len(self.log), self.seconds
 
-        def used(part: float) -> float:
-            if steps is not None:
-                return (len(self.log) - first + part) / steps
-            return min(1.0, (self.seconds - began) / (seconds or 1.0))
+            def used(part: float) -> float:
+                if steps is not None:
+                    return (len(self.log) - first + part) / steps
+                return min(1.0, (self.seconds - began) / (seconds or 1.0))
 
-        self.begin()
-        while used(0) < 1:
-            yield self.advance(used)
+            self.begin()
+            while used(0) < 1:
+                yield self.advance(used)
+
+        return loop()
 
     def advance(self, used: Used) -> Any:
         """Do a step, and log it."""
         start = time.thread_time()
-        with runtime.threads(1):
-            record = self.step(used)
+        record = self.step(used)
         self.seconds += time.thread_time() - start
         number = len(self.log) + 1
         self.log.append(record(number=number, progress=used(1), seconds=self.seconds))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import deque
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import numpy as np
@@ -23,7 +23,32 @@ class RandomSearch(SeededStrategy):
         return [self.space.sample(rng) for _ in range(whole_number("n", n))]
 
 
-class RegularizedEvolution(SeededStrategy):
+class Population(SeededStrategy, ABC):
+    """Random architectures until the population is full, then children of its members."""
+
+    def __init__(self, space: Space, *, seed: int, population: int, least: int = 1) -> None:
+        super().__init__(space, seed=seed)
+        self.population = whole_number("population", population, least)
+        self._alive: Sequence[Trial] = ()
+        self._asked = 0
+
+    def ask(self, n: int) -> list[Arch]:
+        """``n`` architectures, each a new one or a child."""
+        rng = self.next_rng()
+        return [self._propose(rng) for _ in range(whole_number("n", n))]
+
+    def _propose(self, rng: np.random.Generator) -> Arch:
+        self._asked += 1
+        if self._asked <= self.population or not self._alive:
+            return self.space.sample(rng)
+        return self.space.mutate(self.parent(rng), rng)
+
+    @abstractmethod
+    def parent(self, rng: np.random.Generator) -> Arch:
+        """What is mutated."""
+
+
+class RegularizedEvolution(Population):
     """Aging evolution (Real et al. 2019, arXiv:1802.01548, algorithm 1).
 
     Args:
@@ -38,28 +63,17 @@ class RegularizedEvolution(SeededStrategy):
     def __init__(
         self, space: Space, *, seed: int = 0, population: int = 50, sample: int = 10
     ) -> None:
-        super().__init__(space, seed=seed)
-        self.population = whole_number("population", population)
+        super().__init__(space, seed=seed, population=population)
         self.sample = whole_number("sample", sample)
-        self._alive: deque[Trial] = deque(maxlen=self.population)
-        self._asked = 0
-
-    def ask(self, n: int) -> list[Arch]:
-        """Random architectures until the population is full, then children of tournaments."""
-        rng = self.next_rng()
-        return [self._propose(rng) for _ in range(whole_number("n", n))]
 
     def tell(self, trials: Sequence[Trial]) -> None:
-        """Add the trials to the population."""
-        self._alive.extend(trials)  # once it is full, as many of the oldest die, however good
+        """Add the trials to the population; as many of the oldest die, however good."""
+        self._alive = [*self._alive, *trials][-self.population :]
 
-    def _propose(self, rng: np.random.Generator) -> Arch:
-        self._asked += 1
-        if self._asked <= self.population or not self._alive:
-            return self.space.sample(rng)
-        entrants = rng.integers(len(self._alive), size=self.sample)
-        parent = max((self._alive[i] for i in entrants.tolist()), key=_fitness)
-        return self.space.mutate(parent.arch, rng)
+    def parent(self, rng: np.random.Generator) -> Arch:
+        """The best of a tournament."""
+        entrants = rng.integers(len(self._alive), size=self.sample).tolist()
+        return max((self._alive[i] for i in entrants), key=_fitness).arch
 
 
 def _fitness(trial: Trial) -> float:
@@ -97,26 +111,20 @@ class LocalSearch(SeededStrategy):
 
     def tell(self, trials: Sequence[Trial]) -> None:
         """Keep the scores."""
-        for trial in trials:
-            score = trial.result.score
-            self._scores[trial.arch] = -math.inf if math.isnan(score) else score
+        self._scores |= {trial.arch: _fitness(trial) for trial in trials}
 
     def _move(self, rng: np.random.Generator) -> None:
         """Go to the best neighbour, or to a random place; queue what is new around it."""
-        self._here = self._better() or self.space.sample(rng)
+        if self._here:
+            best = max(self.space.neighbors(self._here), key=self._scores.__getitem__)
+            self._here = best if self._scores[best] > self._scores[self._here] else None
+        self._here = self._here or self.space.sample(rng)
         around = self.space.neighbors(self._here)
         around = [self._here, *(around[i] for i in rng.permutation(len(around)).tolist())]
         self._waiting = [arch for arch in around if arch not in self._scores]
 
-    def _better(self) -> Arch | None:
-        """The best neighbour, if it is better than where we are."""
-        if self._here is None:
-            return None
-        best = max(self.space.neighbors(self._here), key=self._scores.__getitem__)
-        return best if self._scores[best] > self._scores[self._here] else None
 
-
-class NSGA2(SeededStrategy):
+class NSGA2(Population):
     """Elitist evolution by fronts and by crowding (Deb et al. 2002, doi:10.1109/4235.996017).
 
     Parents and their children compete for the places of the next generation: first those that
@@ -138,56 +146,35 @@ class NSGA2(SeededStrategy):
     def __init__(
         self, space: Space, *, seed: int = 0, population: int = 40, cost: str = "latency"
     ) -> None:
-        super().__init__(space, seed=seed)
-        self.population = whole_number("population", population, least=2)
+        super().__init__(space, seed=seed, population=population, least=2)
         self.cost = cost
-        self._parents: list[Trial] = []
         self._children: list[Trial] = []
-        self._rank_and_crowding: dict[int, tuple[int, float]] = {}
-        self._asked = 0
-
-    def ask(self, n: int) -> list[Arch]:
-        """Random architectures for the first generation, then children of its best."""
-        rng = self.next_rng()
-        return [self._propose(rng) for _ in range(whole_number("n", n))]
+        self._order: list[tuple[int, float]] = []  # of each parent: rank, minus crowding distance
 
     def tell(self, trials: Sequence[Trial]) -> None:
-        """Add children; a full generation of them competes with its parents."""
+        """Add children; a full generation of them competes with its parents (section III-C)."""
         for trial in trials:
             _point(trial, self.cost)
             self._children.append(trial)
             if len(self._children) == self.population:
-                self._select()
+                everyone = [*self._alive, *self._children]
+                points = np.array([_point(trial, self.cost) for trial in everyone])
+                survivors = survive(points, self.population)
+                ranks, crowding = rank_and_crowding(points[survivors])
+                self._order = list(zip(ranks.tolist(), (-crowding).tolist(), strict=True))
+                self._alive, self._children = [everyone[i] for i in survivors], []
 
-    def _select(self) -> None:
-        """The generation's end: section III-C of the paper."""
-        everyone = [*self._parents, *self._children]
-        points = np.array([_point(trial, self.cost) for trial in everyone])
-        survivors = survive(points, self.population)
-        ranks, crowding = rank_and_crowding(points[survivors])
-        self._parents = [everyone[i] for i in survivors]
-        self._rank_and_crowding = dict(
-            enumerate(zip(ranks.tolist(), (-crowding).tolist(), strict=True))
-        )
-        self._children = []
-
-    def _propose(self, rng: np.random.Generator) -> Arch:
-        self._asked += 1
-        if self._asked <= self.population or not self._parents:
-            return self.space.sample(rng)
+    def parent(self, rng: np.random.Generator) -> Arch:
+        """Each token from either of two parents; the mother where the space has no such child."""
         mother, father = (self._tournament(rng) for _ in range(2))
-        return self.space.mutate(self._mixture(mother, father, rng), rng)
-
-    def _tournament(self, rng: np.random.Generator) -> Arch:
-        """The better of two by rank, then by crowding distance (section III-B)."""
-        entrants = rng.integers(len(self._parents), size=2).tolist()
-        return self._parents[min(entrants, key=self._rank_and_crowding.__getitem__)].arch
-
-    def _mixture(self, mother: Arch, father: Arch, rng: np.random.Generator) -> Arch:
-        """Each token from either parent; the mother where the space has no such architecture."""
         from_mother = rng.random(len(mother)) < 0.5
         child = tuple(np.where(from_mother, mother, father).tolist())
         return child if child in self.space else mother
+
+    def _tournament(self, rng: np.random.Generator) -> Arch:
+        """The better of two by rank, then by crowding distance (section III-B)."""
+        entrants = rng.integers(len(self._alive), size=2).tolist()
+        return self._alive[min(entrants, key=self._order.__getitem__)].arch
 
 
 def _point(trial: Trial, cost: str) -> tuple[float, float]:

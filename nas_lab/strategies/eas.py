@@ -18,28 +18,19 @@ import copy
 import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import TypeAlias
+from dataclasses import replace
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import torch
 from torch import nn
 
-from nas_lab import runtime
 from nas_lab.checks import whole_number
 from nas_lab.data import FashionMNIST
 from nas_lab.estimation.training import check_fits
 from nas_lab.history import Evaluation, History, Trial
-from nas_lab.nets.morphisms import (
-    Chain,
-    check_chain,
-    decision,
-    deepen,
-    depths,
-    identities,
-    more_units,
-    widen,
-)
+from nas_lab.nets import morphisms
+from nas_lab.nets.morphisms import Chain, deepen, depths, identities, more_units, widen
 from nas_lab.spaces.base import Arch, Skeleton, Space
 from nas_lab.spaces.chains import layers
 from nas_lab.strategies.reinforce import PolicyGradient, chosen, entropy, initialize
@@ -66,24 +57,16 @@ class GrowthController(nn.Module):
     (The paper's second actor is an LSTM that decides block, place and size one by one; here they
     are one softmax.) A new controller widens every layer with probability 1/2, and adds a layer
     with probability 1/2, at any place with the same probability.
-
-    Args:
-        space: a chain, as ``nets.Chain`` takes it.
-        seed: of the initial weights.
-
-    Attributes:
-        hidden: outputs of the LSTM in each direction, and size of the embedding.
     """
 
-    hidden = 32
+    hidden = 32  # outputs of the LSTM in each direction, and size of the embedding
 
     def __init__(self, space: Space, *, seed: int) -> None:
         super().__init__()
-        check_chain(space)
+        morphisms.check_chain(space)
         hidden = self.hidden
         self.space, self.sizes = space, identities(space)
-        tokens = layers(space, (0,) * len(space.decisions))[0]
-        options = [(token, o) for token in tokens for o in decision(space, token).options]
+        options = [(token, o) for token, row in morphisms.choices(space).items() for o in row]
         self._numbers = {option: number for number, option in enumerate(options)}
         with torch.device("meta"):  # no memory, no random numbers yet
             self.embedding = nn.Embedding(len(options), hidden)
@@ -111,22 +94,18 @@ class GrowthController(nn.Module):
     def sample(self, arch: Arch, rng: np.random.Generator) -> Growth:
         """Draw how a network grows."""
         log_p = self(arch)
-        # The largest of log-probabilities plus Gumbel noise is a draw from them.
-        noise = torch.from_numpy(rng.gumbel(size=log_p.shape))
+        noise = torch.from_numpy(rng.gumbel(size=log_p.shape))  # its largest sum is such a draw
         return tuple((log_p + noise).argmax(dim=1).tolist())
 
 
 def grow(
     chain: Chain, growth: Growth, images: torch.Tensor, rng: np.random.Generator, noise: float = 0.0
 ) -> Chain:
-    """Widen the layers that a growth names, then add the layer that it names.
+    """Widen the layers that a growth names, then add the layer that it names; ``chain`` stays.
 
     Args:
-        chain: what grows; it is left as it was, also where nothing grows.
-        growth: tokens for a network of as many layers.
         images: a batch of training images, see ``nets.deepen``.
-        rng: draws what is copied, and the noise.
-        noise: see ``nets.widen``.
+        rng, noise: see ``nets.widen``.
     """
     *wider, deeper = growth
     child = replace(chain, net=copy.deepcopy(chain.net))
@@ -141,8 +120,7 @@ def grow(
     return child
 
 
-@dataclass(frozen=True, eq=False)
-class Parent:
+class Parent(NamedTuple):
     """A trial, and the network that it trained."""
 
     trial: Trial
@@ -178,18 +156,12 @@ class EAS(PolicyGradient):
             and ``parent``, the id of a trial, -1 for the first.
         parents: the best, with their networks, the best first.
         controller: the policy.
-        baseline: nan before the first gradient step.
         noise: see ``nets.widen``.
         most_parents: how many of the best networks may become parents; their weights are kept.
-        batch: children for one gradient step of the controller.
-        baseline_decay: in [0, 1); how much of the baseline stays at each step.
-        entropy: weight of the controller's entropy in the reward, in accuracy for each nat.
-
-    Raises:
-        TypeError, ValueError: an argument is wrong.
+        batch, entropy: see ``PolicyGradient``.
     """
 
-    noise, most_parents, batch, baseline_decay, entropy = 0.1, 2, 4, 0.9, 0.001
+    noise, most_parents, batch, entropy = 0.1, 2, 4, 0.001
 
     def __init__(
         self,
@@ -209,8 +181,6 @@ class EAS(PolicyGradient):
         self.history = History(None, space)
         self.optimiser = torch.optim.Adam(self.controller.parameters(), lr=0.01)
         self.parents: list[Parent] = []
-        self.baseline = math.nan
-        self._told = []
         self._images = next(iter(data.train_dataloader()))[0]
 
     def search(self, trials: int) -> Iterator[Trial]:
@@ -219,20 +189,11 @@ class EAS(PolicyGradient):
         Leave the loop to stop early, or interrupt it. Called again, this yields the trials that
         there are, and goes on as if it had never stopped; only a training that was interrupted is
         done anew.
-
-        Raises:
-            TypeError, ValueError: ``trials`` is no whole number of at least 0; at the call.
-            RuntimeError: the training of the first network diverged.
         """
-        return self._search(whole_number("trials", trials, least=0))
+        trials = whole_number("trials", trials, least=0)
+        return (self.history[id] if id in self.history else self._try(id) for id in range(trials))
 
-    def _search(self, trials: int) -> Iterator[Trial]:
-        for id in range(trials):
-            if id not in self.history:
-                self._try(id)
-            yield self.history[id]
-
-    def _try(self, id: int) -> None:
+    def _try(self, id: int) -> Trial:
         """One more trial. Nothing has changed when this is interrupted."""
         rng, began = np.random.default_rng([self.seed, id]), time.perf_counter()
         growth: Growth = ()
@@ -241,9 +202,8 @@ class EAS(PolicyGradient):
             chain = Chain.build(self.space, self.start, self.skeleton, self.seed)
         elif self.parents:
             parent = self.parents[int(rng.integers(len(self.parents)))]
-            with runtime.threads(1):
-                growth = self.controller.sample(parent.chain.arch, rng)
-                chain = grow(parent.chain, growth, self._images, rng, self.noise)
+            growth = self.controller.sample(parent.chain.arch, rng)
+            chain = grow(parent.chain, growth, self._images, rng, self.noise)
         else:
             raise RuntimeError("the first training diverged: give `first` a lower learning rate")
         recipe = CHILD if parent else self.first
@@ -263,28 +223,17 @@ class EAS(PolicyGradient):
         trial = Trial(id, chain.arch, Evaluation(score, time.perf_counter() - began, metrics))
         if parent:
             self.learn([(parent.chain.arch, growth, score - parent.trial.result.score)])
-        self._keep(Parent(trial, chain))
-
-    def _keep(self, new: Parent) -> None:
-        """Put a trial into the history, and its network among the parents if it is good enough."""
-        if not math.isnan(new.trial.result.score):
-            ranked = sorted([*self.parents, new], key=lambda p: -p.trial.result.score)
+        if not math.isnan(score):
+            ranked = [*self.parents, Parent(trial, chain)]
+            ranked.sort(key=lambda p: -p.trial.result.score)
             self.parents = ranked[: self.most_parents]
-        self.history.append(new.trial)
+        self.history.append(trial)
+        return trial
 
     def loss(
         self, archs: Sequence[Arch], growths: Sequence[Growth], gains: Sequence[float]
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """What gradient descent descends, and the rewards; as in ``Reinforce.loss``.
-
-        Args:
-            archs: parents, B of them.
-            growths: how the controller let them grow.
-            gains: what the children gained, finite.
-
-        Returns:
-            A scalar whose gradient is minus the estimate of the policy gradient, and rewards [B].
-        """
+        """As ``Reinforce.loss``, of parents, how they grew, and what their children gained."""
         log_ps = [self.controller(arch)[None] for arch in archs]
         entropies = torch.cat([entropy(log_p) for log_p in log_ps])
         log_p = torch.cat([chosen(p, [g]) for p, g in zip(log_ps, growths, strict=True)])

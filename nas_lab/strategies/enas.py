@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from scipy import stats
 
-from nas_lab import runtime
 from nas_lab.checks import whole_number
 from nas_lab.data import FashionMNIST
 from nas_lab.estimation.weight_sharing import SharedWeights
@@ -26,10 +25,9 @@ class Turn(Step):
     """One turn of ENAS: weights learn for some steps, then the controller for some.
 
     Attributes:
-        loss: mean cross-entropy of the turn's steps of the weights, in nats.
-        reward: mean accuracy, each on one batch of validation images, of the turn's samples.
-        entropy: of the policy, in nats; log of the number of options, added over the decisions,
-            where it knows nothing yet.
+        loss: mean cross-entropy of the steps of the weights, in nats.
+        reward: mean accuracy of the controller's samples, each on one batch of validation images.
+        entropy: of the policy, in nats, added up over the decisions.
     """
 
     loss: float
@@ -58,10 +56,6 @@ class Enas(Learner):
         controller: the strategy ``Reinforce`` that learns from their rewards, 8 at a time.
         weight_steps: batches of training images in one turn. The paper takes a whole epoch.
         controller_steps: steps of the controller in one turn.
-
-    Raises:
-        TypeError, ValueError: an argument is out of its range, or there is no supernet of this
-            kind of space.
     """
 
     weight_steps, controller_steps = 20, 5
@@ -72,7 +66,8 @@ class Enas(Learner):
         super().__init__()
         self.space, self.data, self.seed = space, data, seed
         self.controller = Reinforce(space, seed=seed, batch=8)
-        self.one_shot = OneShot(space, skeleton, data, seed=seed, sampler=lambda _: self._draw)
+        draw = partial(self.controller.controller.sample, 1)  # an architecture for each step
+        self.one_shot = OneShot(space, skeleton, data, seed=seed, sampler=lambda _: draw)
         self._rewarded = 0
 
     @property
@@ -92,10 +87,6 @@ class Enas(Learner):
         reward = float(np.mean([self._teach() for _ in range(self.controller_steps)]))
         entropy = float(stats.entropy(self.w.astype(float), axis=1).sum())
         return partial(Turn, loss=loss, reward=reward, entropy=entropy)
-
-    def _draw(self, rng: np.random.Generator) -> list[Arch]:
-        """What a step of the shared weights learns on."""
-        return self.controller.controller.sample(1, rng)
 
     @torch.no_grad()
     def _reward(self, archs: list[Arch]) -> list[float]:
@@ -122,13 +113,7 @@ class Enas(Learner):
         return self.one_shot.estimator(**options)
 
     def arch(self, samples: int = 10) -> Arch:
-        """The best of so many architectures that the controller draws (section 2.3 of the paper).
-
-        They are compared on the shared weights.
-        """
-        samples = whole_number("samples", samples)
-        rng = np.random.default_rng([self.seed, 0, 1])
-        with runtime.threads(1):
-            drawn = dict.fromkeys(self.controller.controller.sample(samples, rng))
-        estimate = self.estimator()
-        return max(drawn, key=lambda arch: estimate(arch, 0).score)
+        """Of so many that the controller draws, the best by the shared weights (section 2.3)."""
+        rng, estimate = np.random.default_rng([self.seed, 0, 1]), self.estimator()
+        drawn = self.controller.controller.sample(whole_number("samples", samples), rng)
+        return max(dict.fromkeys(drawn), key=lambda arch: estimate(arch, 0).score)

@@ -12,10 +12,7 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
-
-import numpy as np
 
 from nas_lab.checks import whole_number
 from nas_lab.estimation.tables import Table
@@ -26,12 +23,9 @@ from nas_lab.strategies.base import SeededStrategy
 
 @dataclass(frozen=True)
 class Rung:
-    """One step of a bracket.
+    """One step of a bracket: so many ``archs`` are trained up to epoch ``epochs``.
 
-    Attributes:
-        archs: how many architectures are trained.
-        epochs: up to which epoch.
-        paid: how many of these epochs they were trained before; 0 for new ones.
+    Of these epochs they were trained for ``paid`` before; 0 for new ones.
     """
 
     archs: int
@@ -47,13 +41,8 @@ class Rung:
 def bracket(archs: int, epochs: int, eta: int, halvings: int) -> tuple[Rung, ...]:
     """The rungs of successive halving (Li et al. 2018, algorithm 1, inner loop).
 
-    Args:
-        archs: architectures at the beginning, n.
-        epochs: of a whole training, R.
-        eta: one of so many goes on to the next rung, and is trained so many times as long.
-        halvings: rungs after the first, s.
-
-    Rung ``i`` trains ``n eta^-i`` architectures up to epoch ``R eta^(i - s)``, both rounded down.
+    Of ``archs`` n, ``epochs`` R and ``halvings`` s, rung i trains ``n eta^-i`` architectures up to
+    epoch ``R eta^(i - s)``, both rounded down.
     """
     sizes = [archs // eta**i for i in range(halvings + 1)]
     ends = [epochs // eta ** (halvings - i) for i in range(halvings + 1)]
@@ -61,21 +50,15 @@ def bracket(archs: int, epochs: int, eta: int, halvings: int) -> tuple[Rung, ...
 
 
 class Brackets(SeededStrategy):
-    """Run brackets one after the other, and begin again with the first.
-
-    Attributes:
-        brackets: the rungs of each.
-        rung: the one that the last ``ask`` was of.
-    """
+    """Run ``brackets`` one after the other, and begin again; the last ``ask`` was of ``rung``."""
 
     def __init__(
         self, space: Space, brackets: Sequence[tuple[Rung, ...]], *, seed: int = 0
     ) -> None:
         super().__init__(space, seed=seed)
         self.brackets = tuple(brackets)
-        self._rungs = tuple(itertools.chain.from_iterable(self.brackets))
-        self._next = 0
-        self.rung = self._rungs[0]
+        self.rung = self.brackets[0][0]
+        self._rungs = itertools.cycle(itertools.chain.from_iterable(self.brackets))
         self._waiting: list[Arch] = []
         self._told: list[Trial] = []
 
@@ -88,25 +71,20 @@ class Brackets(SeededStrategy):
         """Architectures of one rung: fewer than ``n`` at its end, for all go to the same epoch."""
         n, rng = whole_number("n", n), self.next_rng()
         while not self._waiting:
-            self._climb(rng)
+            self.rung = next(self._rungs)
+            if self.rung.paid:  # the best of the rung before
+                best = sorted(self._told, key=lambda trial: -trial.result.score)
+                self._waiting = [trial.arch for trial in best[: self.rung.archs]]
+            else:
+                drawn = (self.space.sample(rng) for _ in range(self.rung.archs))
+                self._waiting = list(dict.fromkeys(drawn))
+            self._told = []
         asked, self._waiting = self._waiting[:n], self._waiting[n:]
         return asked
 
     def tell(self, trials: Sequence[Trial]) -> None:
         """Keep the results; a failed trial, with a score of NaN, goes no further."""
         self._told += [trial for trial in trials if not math.isnan(trial.result.score)]
-
-    def _climb(self, rng: np.random.Generator) -> None:
-        """Send the best to the next rung; a bracket's first has new architectures."""
-        self.rung = self._rungs[self._next % len(self._rungs)]
-        self._next += 1
-        if self.rung.paid:
-            best = sorted(self._told, key=lambda trial: -trial.result.score)[: self.rung.archs]
-            self._waiting = [trial.arch for trial in best]
-        else:
-            drawn = (self.space.sample(rng) for _ in range(self.rung.archs))
-            self._waiting = list(dict.fromkeys(drawn))
-        self._told = []
 
 
 class SuccessiveHalving(Brackets):
@@ -146,7 +124,7 @@ class Hyperband(Brackets):
         space: the space to search.
         seed: of all random choices.
         epochs: of a whole training, R.
-        eta: at least 2.
+        eta: of so many one goes on, and is trained so many times as long; at least 2.
     """
 
     def __init__(self, space: Space, *, seed: int = 0, epochs: int = 4, eta: int = 2) -> None:
@@ -178,24 +156,13 @@ class Continued:
     def __call__(
         self, arch: Arch, seed: int = 0, *, epochs: int | None = None, paid: int = 0
     ) -> Evaluation:
-        """The recorded accuracy after ``epochs``, of which ``paid`` were trained before.
-
-        Raises:
-            ValueError: not ``0 <= paid < epochs <= E``, or no such training.
-        """
-        epochs = self._all_epochs if epochs is None else epochs
-        if not 0 <= paid < epochs <= self._all_epochs:
+        """The recorded accuracy after ``epochs``, of which ``paid`` were trained before."""
+        whole, curve = self.table(arch, seed), self.table.curve(arch, seed)
+        epochs = len(curve) if epochs is None else epochs
+        if not 0 <= paid < epochs <= len(curve):
             raise ValueError(
-                f"epochs={epochs} after paid={paid}: the table's trainings have "
-                f"{self._all_epochs} epochs; give the strategy epochs={self._all_epochs}"
+                f"epochs={epochs} after paid={paid}: the table's trainings have {len(curve)} "
+                f"epochs; give the strategy epochs={len(curve)}"
             )
-        whole = self.table(arch, seed)
-        return Evaluation(
-            score=float(self.table.curve(arch, seed)[epochs - 1]),
-            cost=whole.cost * (epochs - paid) / self._all_epochs,
-            metrics={**whole.metrics, "epochs": epochs},
-        )
-
-    @cached_property
-    def _all_epochs(self) -> int:
-        return len(self.table.curve(self.table.archs[0]))
+        cost = whole.cost * (epochs - paid) / len(curve)
+        return Evaluation(float(curve[epochs - 1]), cost, {**whole.metrics, "epochs": epochs})

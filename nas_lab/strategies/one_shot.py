@@ -77,10 +77,6 @@ class Fair:
 
     Source: X. Chu, B. Zhang, R. Xu, "FairNAS", ICCV 2021, arXiv:1907.01845, section 3.3, where
     all decisions have the same number of options.
-
-    Raises:
-        ValueError: some combinations are excluded from the space, so options cannot be dealt out
-            decision by decision.
     """
 
     space: Space
@@ -105,12 +101,7 @@ class Fair:
 
 @dataclass(frozen=True, eq=False)
 class PathStep(Step):
-    """One step of training.
-
-    Attributes:
-        loss: mean cross-entropy of the step's architectures on their batch, in nats.
-        archs: those architectures.
-    """
+    """One step: its architectures, and their mean cross-entropy on a batch, in nats."""
 
     loss: float
     archs: tuple[Arch, ...]
@@ -141,10 +132,6 @@ class OneShot(Learner):
         net: the supernet.
         learning_rate, momentum, weight_decay: of the first step; set others before ``fit``.
         clip: largest norm of a step's gradient.
-
-    Raises:
-        TypeError: no supernet of this kind of space, or an argument of a wrong type.
-        ValueError: an argument is out of its range, or the data do not fit the skeleton.
     """
 
     learning_rate, momentum, weight_decay, clip = 0.1, 0.9, 5e-4, 5.0
@@ -179,8 +166,8 @@ class OneShot(Learner):
     def begin(self) -> None:
         """New momentum, and a new pass over the images."""
         weights = [weight for weight in self.net.parameters() if weight.requires_grad]
-        settings = {"momentum": self.momentum, "weight_decay": self.weight_decay}
-        self._optimiser = sgd(weights, self.learning_rate, nesterov=True, **settings)
+        rates = self.learning_rate, self.momentum, self.weight_decay
+        self._optimiser = sgd(weights, *rates, nesterov=True)
         self._batches = self._all_batches()
 
     def step(self, used: Used) -> Callable[..., PathStep]:
@@ -215,12 +202,14 @@ class OneShot(Learner):
         return SharedWeights(copy.deepcopy(self.net).requires_grad_(False), self.data, **options)
 
 
-def sgd(weights: Iterable[torch.Tensor], rate: float, **settings: Any) -> torch.optim.SGD:
+def sgd(
+    weights: Iterable[torch.Tensor], rate: float, momentum: float, weight_decay: float, **more: Any
+) -> torch.optim.SGD:
     """Gradient descent with momentum that begins at zero for all weights.
 
     torch begins it with a weight's first gradient, which those off the first path do not have.
     """
-    optimiser = torch.optim.SGD(weights, lr=rate, fused=True, **settings)
+    optimiser = torch.optim.SGD(weights, rate, momentum, 0.0, weight_decay, fused=True, **more)
     for weight in optimiser.param_groups[0]["params"]:
         optimiser.state[weight]["momentum_buffer"] = torch.zeros_like(weight)
     return optimiser

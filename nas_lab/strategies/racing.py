@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
+from collections.abc import Callable, Iterable, Mapping, Sized
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,21 +50,13 @@ class Run:
         return self.best - self.incumbent
 
     def by_seconds(self, seconds: np.ndarray) -> np.ndarray:
-        """Validation accuracy of the incumbent when so many recorded seconds are spent.
+        """Accuracy of the incumbent when so many recorded seconds [G] are spent: [S, G].
 
-        Args:
-            seconds: rising or not, [G].
-
-        Returns:
-            [S, G]; nan before the first trial is over.
+        It is nan before the first trial is over.
         """
-        seconds = np.asarray(seconds, dtype=float)
-        return np.stack(
-            [
-                np.append(np.nan, row)[np.searchsorted(spent, seconds, side="right")]
-                for row, spent in zip(self.incumbent, self.seconds, strict=True)
-            ]
-        )
+        over = [np.searchsorted(spent, seconds, side="right") for spent in self.seconds]
+        nothing = np.full((len(over), 1), np.nan)
+        return np.take_along_axis(np.hstack([nothing, self.incumbent]), np.array(over), axis=1)
 
     def test_scores(self, table: Table) -> np.ndarray:
         """Test accuracy of each seed's pick, [S]. Look once, when the race is over."""
@@ -85,26 +78,12 @@ class Difference:
     p_value: float
 
 
-@dataclass(frozen=True, eq=False)
-class Race(Mapping[str, Run]):
-    """Strategies by name, each run with the same seeds.
+class Race(dict[str, Run]):
+    """What each strategy did, by its name; all with the same ``seeds``, those that all finished."""
 
-    Attributes:
-        seeds: S seeds that all strategies finished.
-        runs: what each did.
-    """
-
-    seeds: tuple[int, ...]
-    runs: Mapping[str, Run]
-
-    def __getitem__(self, name: str) -> Run:
-        return self.runs[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.runs)
-
-    def __len__(self) -> int:
-        return len(self.runs)
+    def __init__(self, runs: Mapping[str, Run], seeds: Iterable[int]) -> None:
+        super().__init__(runs)
+        self.seeds = tuple(seeds)
 
     def against(self, reference: str, after: int | None = None) -> dict[str, Difference]:
         """Compare every other strategy with one, usually random search.
@@ -115,35 +94,26 @@ class Race(Mapping[str, Run]):
         Args:
             reference: the strategy to compare with.
             after: number of trials, from 1 to T; None for all.
-
-        Raises:
-            ValueError: no such strategy, ``after`` is out of range, or there is one seed only.
         """
         _check_enough(self.seeds)
-        if reference not in self.runs:
+        if reference not in self:
             raise ValueError(f"no strategy {reference!r} in this race; it has {', '.join(self)}")
         trials = self[reference].incumbent.shape[1]
         after = trials if after is None else whole_number("after", after)
         if after > trials:
             raise ValueError(f"after={after}, but the race has {trials} trials")
-        regret = {name: run.regret[:, after - 1] for name, run in self.runs.items()}
-        return {
-            name: _difference(regret[name], regret[reference]) for name in self if name != reference
-        }
+        regret = {name: run.regret[:, after - 1] for name, run in self.items()}
+        theirs = regret.pop(reference)
+        return {name: _difference(ours, theirs) for name, ours in regret.items()}
 
 
 def _difference(ours: np.ndarray, theirs: np.ndarray) -> Difference:
     """Of paired regrets [S]."""
-    if np.isnan(ours - theirs).any():  # the test would call that significant
+    gaps, flips = ours - theirs, {"permutation_type": "samples", "n_resamples": RESAMPLES}
+    if np.isnan(gaps).any():  # the test would call that significant
         return Difference(np.nan, np.nan)
-    test = stats.permutation_test(
-        (ours, theirs),
-        lambda x, y, axis: np.mean(x - y, axis=axis),
-        permutation_type="samples",
-        n_resamples=RESAMPLES,
-        vectorized=True,
-        random_state=np.random.default_rng(0),
-    )
+    rng = np.random.default_rng(0)
+    test = stats.permutation_test((gaps,), np.mean, **flips, vectorized=True, random_state=rng)
     return Difference(float(test.statistic), float(test.pvalue))
 
 
@@ -157,11 +127,7 @@ class Band:
 
 
 def band(values: np.ndarray) -> Band:
-    """Mean over the first axis, [S, ...] of S seeds, with Student's t interval of 95 % for it.
-
-    Raises:
-        ValueError: fewer than two seeds.
-    """
+    """Mean over the first axis, [S, ...] of S seeds, with Student's t interval of 95 % for it."""
     values = np.asarray(values, dtype=float)
     _check_enough(values)
     mean, error = values.mean(axis=0), stats.sem(values, axis=0)
@@ -195,11 +161,8 @@ def race(
             one by one, so ``tqdm(range(100))`` shows how far it is.
 
     Returns:
-        What each strategy did, seeds in rising order. When it is interrupted, the
-        seeds that are finished, with a ``RaceWarning``.
-
-    Raises:
-        TypeError, ValueError: an argument is wrong.
+        What each strategy did, seeds in rising order. When it is interrupted, the seeds that are
+        finished, with a ``RaceWarning``.
     """
     if not strategies:
         raise ValueError("no strategies: give at least one, as {'random search': RandomSearch}")
@@ -229,12 +192,11 @@ def race(
     if not done:
         raise ValueError("no seeds: give a number of them, or at least one")
     best = float(np.nanmax(table.scores()))
-    columns = zip(*(done[seed] for seed in sorted(done)), strict=True)
     runs = {}
-    for name, traces in zip(strategies, columns, strict=True):
-        incumbents, seconds, picks = zip(*traces, strict=True)
+    for i, name in enumerate(strategies):
+        incumbents, seconds, picks = zip(*(done[seed][i] for seed in sorted(done)), strict=True)
         runs[name] = Run(np.stack(incumbents), np.stack(seconds), picks, best)
-    return Race(tuple(sorted(done)), runs)
+    return Race(runs, sorted(done))
 
 
 # ---- one seed --------------------------------------------------------------------------------
@@ -244,25 +206,13 @@ Trace = tuple[np.ndarray, np.ndarray, Arch | None]
 
 
 def _trace(strategy: Strategy, table: Table, trials: int) -> Trace:
-    done = list(search(strategy, Continued(table), trials))
-    archs = [trial.arch for trial in done]
-    scores = np.array([trial.result.score for trial in done])
-    final = np.array([table(arch).score for arch in archs])
-    best = _best_so_far(scores)
-    incumbent = np.where(best < 0, np.nan, final[best])
-    seconds = np.cumsum([trial.result.cost for trial in done])
-    ended = (0, trials - len(done))
-    return (
-        np.pad(incumbent, ended, mode="edge"),
-        np.pad(seconds, ended, mode="edge"),
-        archs[best[-1]] if best[-1] >= 0 else None,
-    )
-
-
-def _best_so_far(scores: np.ndarray) -> np.ndarray:
-    """Index of the first highest score up to each place, -1 while there is none."""
-    best = np.fmax.accumulate(np.append(-np.inf, scores))
-    places = np.flatnonzero(best[1:] > best[:-1])
-    found = np.full(len(scores), -1)
-    found[places] = places
-    return np.maximum.accumulate(found)
+    best, pick, judged = -math.inf, None, np.nan
+    incumbent, costs = [], []
+    for trial in search(strategy, Continued(table), trials):
+        if trial.result.score > best:  # never true of NaN
+            best, pick = trial.result.score, trial.arch
+            judged = table(pick).score
+        incumbent.append(judged)
+        costs.append(trial.result.cost)
+    early = (0, trials - len(costs))  # where it ended early, the last ones stay
+    return np.pad(incumbent, early, "edge"), np.pad(np.cumsum(costs), early, "edge"), pick

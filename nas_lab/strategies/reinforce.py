@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
@@ -47,22 +48,14 @@ class Controller(nn.Module, ABC):
 
     @abstractmethod
     def step(self, state: Any, decision: int, tokens: torch.Tensor) -> tuple[torch.Tensor, Any]:
-        """One decision for all architectures.
+        """Logits [B, K] of a decision, counted from 0, and what is remembered after it.
 
-        Args:
-            state: what is remembered.
-            decision: its number, from 0.
-            tokens: int64 [B], of the decision before; zeros for the first.
-
-        Returns:
-            Logits [B, K], where entries of excluded options do not matter, and the new state.
+        ``tokens`` are those of the decision before, int64 [B]; zeros for the first. Logits of
+        excluded options do not matter.
         """
 
     def forward(self, archs: Sequence[Arch]) -> torch.Tensor:
-        """Log-probability of each option, given the tokens before it: [B, D, K].
-
-        An option that is excluded has -inf.
-        """
+        """Log-probability of each option, given the tokens before it: [B, D, K], or -inf."""
         tokens = torch.tensor(archs)
         state, before = self.start(len(archs)), torch.zeros(len(archs), dtype=torch.int64)
         rows = []
@@ -87,20 +80,18 @@ class Controller(nn.Module, ABC):
         for d in range(len(self.space.decisions)):
             logits, state = self.step(state, d, before)
             noisy = np.where(self._excluded(archs), -np.inf, logits.numpy() + noise[:, d])
-            tokens = noisy.argmax(axis=1)
-            archs = [(*arch, token) for arch, token in zip(archs, tokens.tolist(), strict=True)]
-            before = torch.from_numpy(tokens)
+            before = torch.from_numpy(noisy.argmax(axis=1))
+            archs = [(*arch, token) for arch, token in zip(archs, before.tolist(), strict=True)]
         return archs
 
     @property
     def w(self) -> np.ndarray:
         """Probability of each option of each decision, float32 [D, K]; rows sum to 1.
 
-        What came before is averaged out: over ``SAMPLES`` architectures, drawn from the
-        controller with the same random numbers every time. Each entry's standard error is below
-        0.016.
+        What came before is averaged out: over ``SAMPLES`` architectures that the controller draws,
+        with the same random numbers every time. Each entry's standard error is below 0.016.
         """
-        with torch.no_grad(), runtime.threads(1):
+        with torch.no_grad():
             archs = self.sample(SAMPLES, np.random.default_rng(0))
             return self(archs).exp().mean(dim=0).numpy()
 
@@ -131,10 +122,7 @@ class FactorisedController(Controller):
 
     It begins with equal probabilities. ``w`` is its softmax, so this is the alpha of DARTS, learnt
     from samples. (Where a space excludes combinations, tokens still depend on those before them.)
-
-    Args:
-        space: what to draw from.
-        seed: ignored, for nothing is drawn at the beginning.
+    The seed is without influence.
     """
 
     def __init__(self, space: Space, *, seed: int = 0) -> None:
@@ -161,16 +149,9 @@ class LSTMController(Controller):
 
     Each token is embedded and read; the LSTM's output goes to the softmax of the next decision,
     which has a head of its own. Heads begin at zero, so all options begin with equal probability.
-
-    Args:
-        space: what to draw from.
-        seed: of the initial weights.
-
-    Attributes:
-        hidden: outputs of the LSTM, and size of the embedding.
     """
 
-    hidden = 64
+    hidden = 64  # outputs of the LSTM, and size of the embedding
 
     def __init__(self, space: Space, *, seed: int = 0) -> None:
         super().__init__(space)
@@ -202,34 +183,38 @@ def initialize(net: nn.Module, drawn: Sequence[nn.Module], seed: int) -> None:
     for parameter in net.parameters():
         nn.init.zeros_(parameter)
     generator = runtime.generator(whole_number("seed", seed, least=0))
-    for part in drawn:
-        for parameter in part.parameters():
-            nn.init.uniform_(parameter, -INITIAL, INITIAL, generator=generator)
+    for parameter in itertools.chain(*(part.parameters() for part in drawn)):
+        nn.init.uniform_(parameter, -INITIAL, INITIAL, generator=generator)
 
 
 class PolicyGradient:
-    """Mixin of those who learn from rewards (Williams 1992; Zoph & Le 2017, section 3.2).
+    """Ascent of J = E[R], the mean reward of what a policy draws (Williams 1992).
 
-    The estimate of the gradient of J = E[R] from a batch of m samples is
+    Zoph & Le (2017, section 3.2) estimate its gradient from a batch of m samples as
 
         1/m sum_k  grad log p(sample_k) (R_k - b)
 
+    where the baseline b is a moving average of rewards. It does not depend on the batch, so it
+    leaves the mean of the estimate alone, and makes it less noisy. The reward R is the score plus
+    ``entropy`` times the entropy of the sample's decisions, so J is E[score] + ``entropy`` H(p): a
+    policy that is sure of itself too early is paid less.
+
     Attributes:
-        optimiser: of the controller's parameters.
-        baseline: b, a moving average of rewards; nan before the first step.
+        optimiser: of the policy's parameters.
+        baseline: b; nan before the first step.
         baseline_decay: in [0, 1); how much of the baseline stays at each step.
-        entropy: weight of the entropy in the reward, in units of the score for each nat.
-        batch: samples of a gradient step.
+        entropy: weight of the entropy, in units of the score for each nat.
+        batch: samples of a gradient step. It is done as soon as that many have been told.
         loss: called with a batch; what ``policy_loss`` makes of it.
     """
 
     optimiser: torch.optim.Optimizer
-    baseline: float
-    baseline_decay: float
+    baseline = math.nan
+    baseline_decay = 0.9
     entropy: float
     batch: int
     loss: Callable[..., tuple[torch.Tensor, torch.Tensor]]
-    _told: list[tuple]  # since the last step
+    _told: Sequence[tuple] = ()  # since the last step
 
     def policy_loss(
         self, log_p: torch.Tensor, entropies: torch.Tensor, scores: Sequence[float]
@@ -257,37 +242,23 @@ class PolicyGradient:
 
         Failures, whose score is not finite, are counted but teach nothing.
         """
-        self._told += samples
-        if len(self._told) >= self.batch:
-            told = [sample for sample in self._told if math.isfinite(sample[-1])]
-            self._told = []
-            if told:
-                with runtime.threads(1):
-                    self.descend(*self.loss(*zip(*told, strict=True)))
-
-    def descend(self, loss: torch.Tensor, rewards: torch.Tensor) -> None:
-        """Do one step, and move the baseline towards these rewards."""
-        self.optimiser.zero_grad()
-        loss.backward()
-        self.optimiser.step()
-        mean = rewards.mean().item()
-        if math.isnan(self.baseline):
-            self.baseline = mean
-        self.baseline += (1 - self.baseline_decay) * (mean - self.baseline)
+        self._told = [*self._told, *samples]
+        if len(self._told) < self.batch:
+            return
+        told = [sample for sample in self._told if math.isfinite(sample[-1])]
+        self._told = []
+        if told:
+            loss, rewards = self.loss(*zip(*told, strict=True))
+            self.optimiser.zero_grad()
+            loss.backward()
+            self.optimiser.step()
+            mean = rewards.mean().item()
+            before = mean if math.isnan(self.baseline) else self.baseline
+            self.baseline = before + (1 - self.baseline_decay) * (mean - before)
 
 
 class Reinforce(SeededStrategy, PolicyGradient):
     """Policy gradient on a controller (Williams 1992; Zoph & Le 2017, arXiv:1611.01578).
-
-    It maximises J = E[R], the mean reward of what the controller draws, by stochastic gradient
-    ascent. Zoph & Le (section 3.2) estimate the gradient from a batch of m architectures as
-
-        1/m sum_k  grad log p(arch_k) (R_k - b)
-
-    where the baseline b is a moving average of rewards. It does not depend on the batch, so it
-    leaves the mean of the estimate alone, and makes it less noisy. The reward R is the score plus
-    ``entropy`` times the entropy of the architecture's decisions, so J is E[score] + ``entropy``
-    H(p): a controller that is sure of itself too early is paid less.
 
     Args:
         space: the space to search.
@@ -295,19 +266,13 @@ class Reinforce(SeededStrategy, PolicyGradient):
         controller: called as ``controller(space, seed=seed)``.
         learning_rate: of Adam, as in the paper.
         entropy: weight of the entropy, in units of the score for each nat.
-        batch: trials for one gradient step. It is done as soon as that many have been told.
+        batch: trials for one gradient step.
 
-    Attributes:
-        controller: the policy.
-        baseline: b; nan before the first step.
-        baseline_decay: in [0, 1); how much of the baseline stays at each step.
-
+    The other attributes are those of ``PolicyGradient``, and ``controller``, which is the policy.
     Failed trials, with a score that is not finite, are counted but not learnt from. A trial that
     is never told is not missed. On one machine a seed repeats exactly; on another, sums may be
     rounded otherwise.
     """
-
-    baseline_decay = 0.9
 
     def __init__(
         self,
@@ -330,8 +295,6 @@ class Reinforce(SeededStrategy, PolicyGradient):
         self.controller = controller(space, seed=self.seed)
         rate = number_in("learning_rate", learning_rate)
         self.optimiser = torch.optim.Adam(self.controller.parameters(), lr=rate, fused=True)
-        self.baseline = math.nan
-        self._told = []
 
     @property
     def w(self) -> np.ndarray:
@@ -340,9 +303,7 @@ class Reinforce(SeededStrategy, PolicyGradient):
 
     def ask(self, n: int) -> list[Arch]:
         """Draw ``n`` architectures from the controller."""
-        n, rng = whole_number("n", n), self.next_rng()
-        with runtime.threads(1):
-            return self.controller.sample(n, rng)
+        return self.controller.sample(whole_number("n", n), self.next_rng())
 
     def tell(self, trials: Sequence[Trial]) -> None:
         """Collect trials, and do a gradient step with all of them once they make a batch."""
@@ -351,14 +312,6 @@ class Reinforce(SeededStrategy, PolicyGradient):
     def loss(
         self, archs: Sequence[Arch], scores: Sequence[float]
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """What gradient descent descends, and the rewards.
-
-        Args:
-            archs: architectures that the controller drew, B of them.
-            scores: how good they are, finite.
-
-        Returns:
-            As ``policy_loss``: a scalar, and rewards [B].
-        """
+        """``policy_loss`` of B architectures that the controller drew, and their finite scores."""
         log_p = self.controller(archs)
         return self.policy_loss(chosen(log_p, archs), entropy(log_p), scores)

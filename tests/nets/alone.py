@@ -10,62 +10,48 @@ from nas_lab.nets import build
 def alone(net, arch):
     """``nets.build`` of the architecture, its parameters copied out of ``net``."""
     single = build(net.space, arch, net.skeleton).to(next(net.parameters()).dtype)
-    shared = dict(net.named_parameters())
-    names = NAMES[net.space.name]
+    shared, options = dict(net.named_parameters()), net.space.decode(arch)
+    shared_name = NAMES[net.space.name]
     with torch.no_grad():
         for name, parameter in single.named_parameters():
-            parameter.copy_(shared[names(net, arch, name)])
+            parameter.copy_(shared[shared_name(name, options, net.skeleton.cells)])
     return single
 
 
-# ---- names -----------------------------------------------------------------------------------
+def less(match, *numbers):
+    """The same, counted from 0 instead of 1."""
+    return [str(int(match[number]) - 1) for number in numbers]
 
 
-def replaced(name, *pairs):
-    for pattern, text in pairs:
+def name_201(name, options, _):
+    for pattern, text in {
+        r"edge_\d\d": lambda m: f"{m[0]}.{options[m[0]]}",
+        r"stage_(\d+)\.cell_(\d+)": lambda m: "stages." + ".".join(less(m, 1, 2)),
+        r"reduction_(\d+)": lambda m: f"reductions.{less(m, 1)[0]}",
+        r"residual\.(conv|norm)\.": r"first.\1.",
+        r"residual\.(conv|norm)_2\.": r"second.\1.",
+        r"(shortcut|head|classifier)\.(conv|norm|linear)": r"\1",
+    }.items():
         name = re.sub(pattern, text, name)
     return name
 
 
-def less(match):
-    """A number counted from 0 instead of 1."""
-    return str(int(match) - 1)
+TWICE = {"conv": "first.depthwise", "conv_2": "first.pointwise", "norm": "first.norm"}
+TWICE |= {"conv_3": "second.depthwise", "conv_4": "second.pointwise", "norm_2": "second.norm"}
+DILATED = {"conv": "depthwise", "conv_2": "pointwise"}
 
 
-def names_201(net, arch, name):
-    options = net.space.decode(arch)
-    name = re.sub(r"edge_\d\d", lambda m: f"{m[0]}.{options[m[0]]}", name)
-    name = re.sub(r"stage_(\d+)\.cell_(\d+)", lambda m: f"stages.{less(m[1])}.{less(m[2])}", name)
-    name = re.sub(r"reduction_(\d+)", lambda m: f"reductions.{less(m[1])}", name)
-    return replaced(
-        name,
-        (r"residual\.(conv|norm)\.", r"residual.first.\1."),
-        (r"residual\.(conv|norm)_2\.", r"residual.second.\1."),
-        (r"shortcut\.conv", "shortcut"),
-        (r"head\.norm", "head"),
-        (r"classifier\.linear", "classifier"),
-    )
-
-
-PARTS = {"conv": "first.depthwise", "conv_2": "first.pointwise", "norm": "first.norm"}
-PARTS |= {"conv_3": "second.depthwise", "conv_4": "second.pointwise", "norm_2": "second.norm"}
-DILATED = {"conv": "depthwise", "conv_2": "pointwise", "norm": "norm"}
-
-
-def names_darts(net, arch, name):
-    options, cells = net.space.decode(arch), net.skeleton.cells
-    name = re.sub(r"classifier\.linear", "classifier", name)
+def name_darts(name, options, cells):
     match = re.fullmatch(r"cell_(\d+)\.(edge_(\d)(\d)|read_\d)\.(\w+)\.(\w+)", name)
     if match is None:
-        return name
-    cell, place, source, node, part, kind = match.groups()
-    number = int(cell) - 1
+        return name.replace("classifier.linear", "classifier")
+    (number,), (_, place, source, node, part, kind) = less(match, 1), match.groups()
     if node is None:
         return f"cells.{number}.{place}.{part}.{kind}"
-    which = "reduce" if number in (cells // 3, 2 * cells // 3) else "normal"
+    which = "reduce" if int(number) in (cells // 3, 2 * cells // 3) else "normal"
     op = options[f"{which}_{source}_{node}"]
-    parts = PARTS if op.startswith("sep") else DILATED if op.startswith("dil") else {}
+    parts = TWICE if op.startswith("sep") else DILATED if op.startswith("dil") else {}
     return f"cells.{number}.{place}.{op}.{parts.get(part, part)}.{kind}"
 
 
-NAMES = {"nasbench201": names_201, "darts": names_darts}
+NAMES = {"nasbench201": name_201, "darts": name_darts}

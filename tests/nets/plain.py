@@ -15,8 +15,8 @@ def plain_201(net, x, w):
     for i, stage in enumerate(net.stages):
         if i:
             reduction = net.reductions[i - 1]
-            y = conv_norm(reduction.residual.first, functional.relu(x), stride=2)
-            y = conv_norm(reduction.residual.second, functional.relu(y))
+            y = conv_norm(reduction.first, functional.relu(x), stride=2)
+            y = conv_norm(reduction.second, functional.relu(y))
             halved = functional.avg_pool2d(x, 2, ceil_mode=True, count_include_pad=False)
             x = y + functional.conv2d(halved, reduction.shortcut.weight)
         for cell in stage:

@@ -68,9 +68,8 @@ def draw_growth(data, chain, *kinds):
     rows, choices = chain.layers, []
     name = "hidden" if "hidden" in rows[0] else "filters"
     for i, row in enumerate(rows, 1):
-        more = [n for n in (1, 2, 3, 4, 5, 9) if n > row[name]]
         has = next(d.options for d in chain.space.decisions if d.name == f"{name}_1")
-        choices += [("widen", i, n) for n in more if n in has]
+        choices += [("widen", i, n) for n in sorted(has) if n > row[name]]
         if len(rows) < 4 and chain.space.name != "conv_chain":
             choices.append(("deepen", i, data.draw(st.sampled_from(identities(chain.space)))))
     choices = [choice for choice in choices if choice[0] in kinds]
@@ -93,36 +92,27 @@ def grow(chain, growth, seed, images):
 
 @chains
 @given(data=st.data(), seed=SEEDS)
-@settings(max_examples=40, deadline=None)
-def test_growing_preserves_the_function(space, data, seed):
-    chain = data.draw(used_chains(space))
-    growth, expected = draw_growth(data, chain, "widen", "deepen")
-    before = {name: value.clone() for name, value in chain.net.state_dict().items()}
-    child = grow(chain, growth, seed, pictures(5))
-    assert child.layers == expected
-    assert not child.net.training
-    assert_of_the_space(child)
-    assert_same_function(chain.net, child.net, pictures(11, seed))
-    after = chain.net.state_dict()
-    assert all(torch.equal(after[name], value) for name, value in before.items())
-
-
-@growing
-@given(data=st.data(), seed=SEEDS)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_growing_again_and_again_preserves_the_function(space, data, seed):
     first = child = data.draw(used_chains(space))
-    for step in range(data.draw(st.integers(2, 5))):
+    state, numbers = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
+    before = {name: value.clone() for name, value in first.net.state_dict().items()}
+    for step in range(data.draw(st.integers(1, 3))):
         growth, expected = draw_growth(data, child, "widen", "deepen")
         child = grow(child, growth, seed + step, pictures(5))
         assert child.layers == expected
+        assert not child.net.training
     assert_of_the_space(child)
     assert_same_function(first.net, child.net, pictures(11, seed))
+    after = first.net.state_dict()
+    assert all(torch.equal(after[name], value) for name, value in before.items())
+    assert torch.equal(torch.get_rng_state(), state), "no global generator is used"
+    assert (np.random.get_state()[1] == numbers).all()  # noqa: NPY002
 
 
 @chains
 @given(data=st.data(), seed=SEEDS)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_in_training_mode_widening_preserves_the_function_of_every_batch(space, data, seed):
     chain = data.draw(used_chains(space))
     growth, _ = draw_growth(data, chain, "widen")
@@ -134,7 +124,7 @@ def test_in_training_mode_widening_preserves_the_function_of_every_batch(space, 
 
 @growing
 @given(data=st.data())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_in_training_mode_deepening_preserves_the_function_of_the_batch_it_saw(space, data):
     chain, images = data.draw(used_chains(space)), pictures(64)
     growth, _ = draw_growth(data, chain, "deepen")
@@ -172,18 +162,10 @@ def test_wider_by_hand():
     assert torch.equal(wide.classifier.linear.bias, chain.net.classifier.linear.bias)
 
 
-@given(old=st.integers(1, 20), more=st.integers(1, 20), seed=SEEDS)
-def test_the_mapping_keeps_old_units_and_draws_the_rest_of_them(old, more, seed):
-    g = remap(old, old + more, np.random.default_rng(seed)).tolist()
-    assert g[:old] == list(range(old))
-    assert len(g) == old + more
-    assert set(g) == set(range(old))
-    assert g == remap(old, old + more, np.random.default_rng(seed)).tolist()
-
-
-def test_what_is_copied_is_drawn_uniformly():
-    drawn = remap(4, 4004, np.random.default_rng(0))[4:]
-    counts = np.bincount(drawn, minlength=4)
+def test_the_mapping_keeps_old_units_and_draws_the_rest_uniformly_of_them():
+    g = remap(4, 4004, np.random.default_rng(0)).tolist()
+    assert g[:4] == [0, 1, 2, 3]
+    counts = np.bincount(g[4:], minlength=4)
     assert counts.sum() == 4000
     assert abs(counts - 1000).max() < 4 * np.sqrt(4000 * 0.25 * 0.75)
 
@@ -197,18 +179,17 @@ def steps(net, n=5):
         optimiser.step()
 
 
-def differences(net):
-    """How far apart copies are: units 5 to 8 of the first layer, of which each old one has some."""
-    weight = net.layer_1.conv.weight.detach().flatten(1)
-    distances = torch.cdist(weight[5:], weight[:5])
-    return distances.min(dim=1).values
-
-
 def test_copies_learn_the_same_unless_noise_tells_them_apart():
-    space, arch = conv_chain(1, False, **SIZES), (1, 1, 0, 2)
-    chain = used(space, arch, 4)
-    silent = widen(chain, 1, 9, np.random.default_rng(1)).net
-    noisy = widen(chain, 1, 9, np.random.default_rng(1), noise=0.1).net
+    """Units 5 to 8 of the first layer are copies of some of the first 5."""
+
+    def differences(net):
+        weight = net.layer_1.conv.weight.detach().flatten(1)
+        return torch.cdist(weight[5:], weight[:5]).min(dim=1).values
+
+    chain = used(conv_chain(1, False, **SIZES), (1, 1, 0, 2), 4)
+    silent, noisy = (
+        widen(chain, 1, 9, np.random.default_rng(1), noise=noise).net for noise in (0.0, 0.1)
+    )
     begin = silent.layer_1.conv.weight.clone()
     assert (differences(noisy) > 0).all()
     steps(silent)
@@ -219,22 +200,17 @@ def test_copies_learn_the_same_unless_noise_tells_them_apart():
 
 
 def test_noise_is_as_large_as_it_says_and_spares_the_first_copies():
-    space = mlp(layers=(1,), hidden=(5, 405))
-    chain = used(space, (0, 0), 0)
-    old = chain.net.layer_1.linear.weight
-    scale = old.square().mean().sqrt()
+    chain = used(mlp(layers=(1,), hidden=(5, 405)), (0, 0), 0)
+    scale = chain.net.layer_1.linear.weight.square().mean().sqrt().item()
     one, same, silent = (
         widen(chain, 1, 405, np.random.default_rng(3), noise=n).net for n in (0.2, 0.2, 0.0)
     )
     noise = (one.layer_1.linear.weight - silent.layer_1.linear.weight).detach()
     assert torch.equal(one.layer_1.linear.weight, same.layer_1.linear.weight)
     assert not noise[:5].any()
-    assert noise[5:].std() == pytest.approx(0.2 * scale.item(), rel=0.02)
+    assert noise[5:].std() == pytest.approx(0.2 * scale, rel=0.02)
     assert abs(noise[5:].mean()) < 0.01 * scale
     assert torch.equal(one.classifier.linear.weight, silent.classifier.linear.weight)
-    with torch.no_grad():
-        error = (one.eval()(pictures(50)) - chain.net(pictures(50))).std()
-        assert 0 < error < 0.2 * chain.net(pictures(50)).std()
 
 
 # ---- deeper ----------------------------------------------------------------------------------
@@ -252,21 +228,10 @@ def test_deeper_by_hand():
         x = functional.conv2d(images, first.conv.weight, padding="same")
         x = functional.batch_norm(x, None, None, first.norm.weight, first.norm.bias, training=True)
         x = x.relu().numpy()
-    np.testing.assert_allclose(new.norm.running_mean, x.mean(axis=(0, 2, 3)), rtol=1e-4)
-    np.testing.assert_allclose(new.norm.running_var, x.var(axis=(0, 2, 3)), rtol=1e-4)
-    np.testing.assert_allclose(
-        new.norm.weight.detach(), np.sqrt(x.var(axis=(0, 2, 3)) + 1e-5), rtol=1e-4
-    )
-
-
-def test_a_new_layer_learns():
-    chain = used(GROWING["plain_chain"], (0, 1, 1, 0, 2, *(0,) * 12), 0)
-    net = deepen(chain, 1, pictures(40), height=3, width=3).net
-    steps(net)
-    weight = net.layer_2.conv.weight.detach()
-    identity = torch.nn.init.dirac_(torch.empty_like(weight))
-    moved = (weight - identity).abs()
-    assert (moved > 1e-4).float().mean() > 0.9, "zeros of the identity learn too"
+    mean, variance, norm = x.mean(axis=(0, 2, 3)), x.var(axis=(0, 2, 3)), new.norm
+    np.testing.assert_allclose(norm.running_mean, mean, rtol=1e-4)
+    np.testing.assert_allclose(norm.running_var, variance, rtol=1e-4)
+    np.testing.assert_allclose(norm.weight.detach(), np.sqrt(variance + 1e-5), rtol=1e-4)
 
 
 # ---- chains ----------------------------------------------------------------------------------
@@ -281,27 +246,14 @@ def test_layers_lead_back_to_the_architecture(space, seed):
 
 def test_layers_and_next_steps_by_hand():
     space = plain_chain((1, 2), heights=(3,), widths=(1, 5), strides=(1, 2), filters=(8, 4, 6))
-    arch = (1, 0, 1, 0, 2, 0, 0, 1, 0)
-    rows = [
+    rows = layers(space, (1, 0, 1, 0, 2, 0, 0, 1, 0))
+    assert rows == [
         {"height": 3, "width": 5, "stride": 1, "filters": 6},
         {"height": 3, "width": 1, "stride": 2, "filters": 8},
     ]
-    assert layers(space, arch) == rows
-    assert layers(space, (0, *arch[1:])) == rows[:1]
     assert [more_units(space, row) for row in rows] == [8, None]
-    assert more_units(space, {"filters": 4}) == 6
     assert identities(space) == [{"height": 3, "width": 1}, {"height": 3, "width": 5}]
-    assert identities(mlp()) == [{}]
-    assert more_units(mlp(), {"hidden": 64}) == 128
-
-
-def test_no_global_generator_is_used():
-    chain = used(GROWING["plain_chain"], (0, 1, 1, 0, 1, *(0,) * 12), 0)
-    state, numpy_state = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
-    widen(chain, 1, 9, np.random.default_rng(0), noise=0.1)
-    deepen(chain, 1, pictures(4), height=1, width=3)
-    assert torch.equal(torch.get_rng_state(), state)
-    assert (np.random.get_state()[1] == numpy_state).all()  # noqa: NPY002
+    assert (more_units(mlp(), {"hidden": 64}), identities(mlp())) == (128, [{}])
 
 
 def test_bad_input_is_explained():

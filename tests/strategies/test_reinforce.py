@@ -7,8 +7,6 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from scipy import stats
 
 from nas_lab.history import Evaluation, Trial
@@ -25,7 +23,6 @@ from tests.strategies.test_controllers import (
 
 SPACES = {"excluding": EXCLUDING, "mlp": SMALL["mlp"]}
 every_small = pytest.mark.parametrize("space", SPACES.values(), ids=SPACES.keys())
-every_weight = pytest.mark.parametrize("weight", [0.0, 0.3], ids=["no entropy", "entropy"])
 
 
 def strategy(space, make, **arguments):
@@ -39,59 +36,42 @@ def scores_of(space):
 
 
 def flat_gradient(loss, weights):
-    return torch.cat([g.flatten() for g in torch.autograd.grad(loss, weights)]).double().numpy()
+    """One vector, float64; zeros for weights that the loss does not depend on."""
+    parts = torch.autograd.grad(loss, list(weights), allow_unused=True, materialize_grads=True)
+    return torch.cat([part.flatten() for part in parts]).double().numpy()
 
 
 def estimate(learner, archs, scores):
     """The estimate of the gradient of J that a batch gives, [parameters]."""
-    loss, _ = learner.loss(archs, scores)
-    return -flat_gradient(loss, list(learner.controller.parameters()))
+    return -flat_gradient(learner.loss(archs, scores)[0], learner.controller.parameters())
 
 
 def exact_gradient(learner, scores):
     """Of J = sum_a p(a) (score(a) - weight log p(a)), by autograd through the enumeration."""
     log_p = learner.controller.log_prob(list(learner.space))
     j = (log_p.exp() * (torch.tensor(scores) - learner.entropy * log_p)).sum()
-    return flat_gradient(j, list(learner.controller.parameters()))
+    return flat_gradient(j, learner.controller.parameters())
 
 
 def of_every_arch(learner, scores):
     """Estimates from batches of one, [size, parameters], and the probability of each."""
-    archs = list(learner.space)
-    single = [estimate(learner, [a], [s]) for a, s in zip(archs, scores, strict=True)]
+    pairs = zip(learner.space, scores, strict=True)
+    single = [estimate(learner, [arch], [score]) for arch, score in pairs]
     return np.array(single), probabilities(learner.controller)
 
 
 @every_small
 @every_controller
-@every_weight
-@pytest.mark.parametrize("baseline", [0.0, 0.7, 5.0])
-def test_the_estimate_is_unbiased_whatever_the_baseline(space, make, weight, baseline):
+@pytest.mark.parametrize("weight", [0.0, 0.3], ids=["no entropy", "entropy"])
+def test_the_estimate_is_unbiased_whatever_the_baseline(space, make, weight):
     """Its expectation, summed over all architectures, is the exact gradient."""
     learner, scores = strategy(space, make, entropy=weight), scores_of(space)
-    learner.baseline = baseline
-    single, p = of_every_arch(learner, scores)
     exact = exact_gradient(learner, scores)
     assert np.abs(exact).max() > 1e-3
-    np.testing.assert_allclose(p @ single, exact, atol=2e-5 * max(1, baseline))
-
-
-@every_small
-@every_controller
-@every_weight
-def test_the_mean_over_sampled_batches_is_the_exact_gradient(space, make, weight):
-    """With what ``ask`` draws: a z-test along the exact gradient and along random directions."""
-    learner, scores = strategy(space, make, entropy=weight, seed=3), scores_of(space)
-    learner.baseline = 0.7
-    score = dict(zip(space, scores, strict=True))
-    batches = [learner.ask(8) for _ in range(400)]
-    estimates = np.array([estimate(learner, b, [score[a] for a in b]) for b in batches])
-    exact = exact_gradient(learner, scores)
-    random = np.random.default_rng(0).normal(size=(20, len(exact)))
-    for direction in [exact, *random]:
-        along, expected = estimates @ direction, exact @ direction
-        z = (along.mean() - expected) / stats.sem(along)
-        assert abs(z) < stats.norm.isf(1e-3 / (2 * 21)), "two-sided, for 21 directions"
+    for baseline in (0.0, 0.7, 5.0):
+        learner.baseline = baseline
+        single, p = of_every_arch(learner, scores)
+        np.testing.assert_allclose(p @ single, exact, atol=2e-5 * max(1, baseline))
 
 
 @every_small
@@ -111,7 +91,7 @@ def test_a_baseline_lowers_the_variance(space, make):
 @every_controller
 def test_without_a_baseline_the_first_step_points_the_same_way(make):
     """Expectation over all pairs of architectures: half of the exact gradient, for B = 2."""
-    space = SMALL["rnn"]
+    space = mlp(layers=(1, 2), hidden=(4, 8))
     learner, scores = strategy(space, make, entropy=0.0), scores_of(space)
     assert math.isnan(learner.baseline)
     p = probabilities(learner.controller)
@@ -146,7 +126,7 @@ def tell(learner, archs, scores):
     learner.tell([Trial(id, arch, Evaluation(score)) for id, (arch, score) in pairs])
 
 
-def run(learner, asks, n=3, score=sum):
+def run(learner, asks, n, score):
     """Ask and tell; returns all that was proposed."""
     proposed = []
     for _ in range(asks):
@@ -191,13 +171,10 @@ def test_a_heavy_entropy_keeps_all_options_open():
 def test_a_step_is_done_when_a_batch_is_told():
     learner = Reinforce(nasbench201(), controller=FactorisedController, batch=4)
     archs = learner.ask(9)
-
-    def steps():
-        return max([int(state["step"]) for state in learner.optimiser.state.values()], default=0)
-
     for told, expected in ((archs[:3], 0), (archs[3:4], 1), (archs[4:5], 1), (archs[5:9], 2)):
         tell(learner, told, [sum(arch) for arch in told])
-        assert steps() == expected
+        done = [int(state["step"]) for state in learner.optimiser.state.values()]
+        assert max(done, default=0) == expected
 
 
 @every_controller
@@ -219,52 +196,29 @@ def test_failed_trials_teach_nothing(make, bad):
 
 
 @every_controller
-def test_equal_rewards_teach_nothing(make):
-    learner = Reinforce(nasbench201(), controller=make, entropy=0.0)
+@pytest.mark.parametrize(("entropy", "error"), [(0.0, 0.01), (0.1, 0.05)])
+def test_equal_rewards_teach_nothing(make, entropy, error):
+    learner = Reinforce(nasbench201(), controller=make, entropy=entropy)
     run(learner, 60, n=8, score=lambda arch: 0.1)
-    np.testing.assert_allclose(learner.w, 0.2, atol=0.01)
-    learner = Reinforce(nasbench201(), controller=make, entropy=0.1)
-    run(learner, 60, n=8, score=lambda arch: 0.1)
-    np.testing.assert_allclose(learner.w, 0.2, atol=0.05)
-
-
-@every_controller
-@given(data=st.data())
-@settings(max_examples=10, deadline=None)
-def test_no_sequence_of_results_spoils_the_controller(make, data):
-    learner = Reinforce(EXCLUDING, controller=make, batch=3)
-    scores = st.one_of(st.floats(-1, 1), st.sampled_from([math.nan, math.inf, 0.5]))
-    for _ in range(12):
-        asked = learner.ask(4)
-        told = asked[: data.draw(st.integers(0, 4))]
-        tell(learner, told, data.draw(st.lists(scores, min_size=len(told), max_size=len(told))))
-    assert all(torch.isfinite(weight).all() for weight in weights(learner).values())
-    np.testing.assert_allclose(learner.w.sum(axis=1), 1, rtol=1e-5)
-    assert all(arch in EXCLUDING for arch in learner.ask(20))
+    np.testing.assert_allclose(learner.w, 0.2, atol=error)
 
 
 def test_a_trial_of_another_space_is_refused_before_it_is_learnt():
-    learner = Reinforce(EXCLUDING, batch=1)
     with pytest.raises(ValueError, match="excluded by the tokens before it"):
-        tell(learner, [(1, 1, 1, 0)], [0.5])
+        tell(Reinforce(EXCLUDING, batch=1), [(1, 1, 1, 0)], [0.5])
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "error", "message"),
     [
-        ({"learning_rate": -0.1}, "learning_rate must be a number in"),
-        ({"learning_rate": math.nan}, "learning_rate must be a number in"),
-        ({"entropy": -1.0}, "entropy must be a number in"),
-        ({"batch": 0}, "batch must be at least 1"),
+        ({"learning_rate": -0.1}, ValueError, "learning_rate must be a number in"),
+        ({"learning_rate": math.nan}, ValueError, "learning_rate must be a number in"),
+        ({"entropy": -1.0}, ValueError, "entropy must be a number in"),
+        ({"batch": 0}, ValueError, "batch must be at least 1"),
+        ({"controller": "lstm"}, TypeError, "controller"),
+        ({"controller": CONTROLLERS["lstm"](nasbench201(), seed=0)}, TypeError, "controller"),
     ],
 )
-def test_bad_hyperparameters_are_explained(arguments, message):
-    with pytest.raises(ValueError, match=message):
+def test_bad_hyperparameters_are_explained(arguments, error, message):
+    with pytest.raises(error, match=message):
         Reinforce(nasbench201(), **arguments)
-
-
-def test_names_of_controllers_are_no_controllers():
-    with pytest.raises(TypeError, match="controller"):
-        Reinforce(nasbench201(), controller="lstm")
-    with pytest.raises(TypeError, match="controller"):
-        Reinforce(nasbench201(), controller=CONTROLLERS["lstm"](nasbench201(), seed=0))
