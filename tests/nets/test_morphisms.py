@@ -133,33 +133,7 @@ def test_in_training_mode_deepening_preserves_the_function_of_the_batch_it_saw(s
     assert_same_function(chain.net, child.net, images.double())
 
 
-def test_in_training_mode_another_batch_gives_nearly_the_same():
-    chain = used(GROWING["plain_chain"], (1, 1, 1, 0, 3, 1, 1, 1, 3, *(0,) * 8), 0)
-    child = deepen(chain, 1, pictures(512), height=3, width=3)
-    chain.net.train()
-    child.net.train()
-    other = pictures(512, 7)
-    with torch.no_grad():
-        difference = (child.net(other) - chain.net(other)).abs().max()
-        spread = chain.net(other).std()
-    assert 1e-4 < difference < 0.3 * spread
-
-
 # ---- wider -----------------------------------------------------------------------------------
-
-
-def test_wider_by_hand():
-    """The middle unit copied once: it sends half of what it sent, twice."""
-    space = mlp(layers=(1,), hidden=(3, 4))
-    chain = used(space, (0, 0), 0)
-    seed = next(s for s in range(99) if remap(3, 4, np.random.default_rng(s))[3] == 1)
-    wide = widen(chain, 1, 4, np.random.default_rng(seed)).net
-    old, new = chain.net.layer_1.linear, wide.layer_1.linear
-    assert torch.equal(new.weight, torch.stack([old.weight[i] for i in (0, 1, 2, 1)]))
-    assert torch.equal(new.bias, torch.stack([old.bias[i] for i in (0, 1, 2, 1)]))
-    a, b, c = chain.net.classifier.linear.weight.T
-    assert torch.equal(wide.classifier.linear.weight, torch.stack([a, b / 2, c, b / 2], dim=1))
-    assert torch.equal(wide.classifier.linear.bias, chain.net.classifier.linear.bias)
 
 
 def test_the_mapping_keeps_old_units_and_draws_the_rest_uniformly_of_them():
@@ -211,27 +185,6 @@ def test_noise_is_as_large_as_it_says_and_spares_the_first_copies():
     assert noise[5:].std() == pytest.approx(0.2 * scale, rel=0.02)
     assert abs(noise[5:].mean()) < 0.01 * scale
     assert torch.equal(one.classifier.linear.weight, silent.classifier.linear.weight)
-
-
-# ---- deeper ----------------------------------------------------------------------------------
-
-
-def test_deeper_by_hand():
-    chain = used(GROWING["plain_chain"], (0, 1, 1, 0, 1, *(0,) * 12), 0)
-    images = pictures(40)
-    new = deepen(chain, 1, images, height=5, width=1).net.layer_2
-    identity = torch.zeros(2, 2, 5, 1)
-    identity[0, 0, 2, 0] = identity[1, 1, 2, 0] = 1
-    assert torch.equal(new.conv.weight, identity)
-    first = chain.net.layer_1
-    with torch.no_grad():
-        x = functional.conv2d(images, first.conv.weight, padding="same")
-        x = functional.batch_norm(x, None, None, first.norm.weight, first.norm.bias, training=True)
-        x = x.relu().numpy()
-    mean, variance, norm = x.mean(axis=(0, 2, 3)), x.var(axis=(0, 2, 3)), new.norm
-    np.testing.assert_allclose(norm.running_mean, mean, rtol=1e-4)
-    np.testing.assert_allclose(norm.running_var, variance, rtol=1e-4)
-    np.testing.assert_allclose(norm.weight.detach(), np.sqrt(variance + 1e-5), rtol=1e-4)
 
 
 # ---- chains ----------------------------------------------------------------------------------

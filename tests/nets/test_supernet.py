@@ -23,7 +23,7 @@ SPACES = {
 }
 PLAIN = {"nasbench201": plain_201, "darts": plain_darts}
 every_net = pytest.mark.parametrize("name", SPACES)
-examples = settings(max_examples=8, deadline=None)
+examples = settings(max_examples=5, deadline=None)
 any_seed = given(seed=st.integers(0, 10_000))
 
 

@@ -303,33 +303,6 @@ def test_the_reward_is_what_a_child_gained_over_its_parent(data, monkeypatch):
     assert baselines[3] == pytest.approx(0.75 * 0.125 - 0.25 * 0.1), "its parent is the best, 0.8"
 
 
-def test_equal_scores_leave_the_controller_undecided(data, monkeypatch):
-    faking(monkeypatch, lambda net: 0.5)
-    eas = make(data, batch=4, entropy=0.0)
-    list(eas.search(41))
-    widen, _ = policy(eas.controller, PLAIN.canonical(START["plain_chain"]))
-    np.testing.assert_allclose(widen, 0.5, atol=1e-6)
-
-
-def test_the_controller_learns_what_pays(data, monkeypatch):
-    """Widening is paid for; new layers cost. Children start from one parent, the first."""
-    filters = nets.build(PLAIN, START["plain_chain"], SKELETON).layer_1.conv.out_channels
-    faking(
-        monkeypatch,
-        lambda net: 0.5 + 0.1 * (net.layer_1.conv.out_channels > filters) - 0.1 * deeper(net),
-    )
-    eas = make(data, batch=5)
-    eas.optimiser.param_groups[0]["lr"] = 0.02
-    run = eas.search(201)
-    next(run)
-    begin = eas.parents
-    for _ in run:
-        eas.parents = begin
-    widen, deepen = policy(eas.controller, begin[0].chain.arch)
-    assert widen[0] > 0.9
-    assert deepen.sum() < 0.1
-
-
 def test_bad_arguments_are_explained(data):
     for change, message in (
         ({"start": (0, 1)}, "tokens"),

@@ -7,7 +7,6 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from scipy import stats
 
 from nas_lab.history import Evaluation, Trial
 from nas_lab.spaces import mlp, nasbench201
@@ -157,17 +156,6 @@ def test_it_learns_what_pays(arguments):
     assert learner.w[:, 4].mean() > 0.5
 
 
-def test_a_heavy_entropy_keeps_all_options_open():
-    entropies = []
-    for weight in (0.0, 1.0):
-        learner = Reinforce(
-            nasbench201(), controller=FactorisedController, learning_rate=0.2, entropy=weight
-        )
-        run(learner, 60, n=8, score=lambda arch: sum(arch) / 24)
-        entropies.append(stats.entropy(learner.w, axis=1).mean())
-    assert entropies[1] > 0.9 * math.log(5) > entropies[0]
-
-
 def test_a_step_is_done_when_a_batch_is_told():
     learner = Reinforce(nasbench201(), controller=FactorisedController, batch=4)
     archs = learner.ask(9)
@@ -193,14 +181,6 @@ def test_failed_trials_teach_nothing(make, bad):
     tell(with_failures, archs, [bad] * 4)
     assert equal(before, weights(with_failures))
     assert math.isfinite(with_failures.baseline)
-
-
-@every_controller
-@pytest.mark.parametrize(("entropy", "error"), [(0.0, 0.01), (0.1, 0.05)])
-def test_equal_rewards_teach_nothing(make, entropy, error):
-    learner = Reinforce(nasbench201(), controller=make, entropy=entropy)
-    run(learner, 60, n=8, score=lambda arch: 0.1)
-    np.testing.assert_allclose(learner.w, 0.2, atol=error)
 
 
 def test_a_trial_of_another_space_is_refused_before_it_is_learnt():

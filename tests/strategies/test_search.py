@@ -146,13 +146,6 @@ def test_resuming_with_another_strategy_is_refused():
         drawing(estimates.by_tokens, 5, seed=2, history=history)
 
 
-def test_a_longer_search_goes_on_from_a_shorter_one():
-    history = History(None, SPACE)
-    list(search(strategy("evolution"), estimates.by_tokens, 12, batch=4, history=history))
-    longer = list(search(strategy("evolution"), estimates.by_tokens, 24, batch=4, history=history))
-    assert longer == list(search(strategy("evolution"), estimates.by_tokens, 24, batch=4))
-
-
 def test_the_seed_reaches_the_estimate():
     one, other = (
         [t.result for t in search(RandomSearch(SPACE), estimates.by_tokens, 5, seed=seed)]
