@@ -26,11 +26,9 @@ conv_norm = partial(Conv2dNormActivation, activation_layer=nn.SiLU)
 class MBConv(nn.Module):
     """Mobile inverted bottleneck: widen, convolve each channel alone, weigh, narrow.
 
-    Args:
-        expansion: inner channels over `c_in`; 1 leaves the first convolution out.
-        drop: probability that training leaves out all but the shortcut, for each image by itself.
-
-    The input is added where it has the shape of the output.
+    Inner channels are ``expansion`` times ``c_in``; 1 leaves the first convolution out. The input
+    is added where it has the shape of the output; all but it is dropped with probability ``drop``
+    in training, for each image by itself.
     """
 
     def __init__(
@@ -56,8 +54,6 @@ class EfficientNet(d2l.Classifier):
 
     Args:
         stages: such as `scaling.B0`, or what `scaling.compound` returns.
-        classes: outputs.
-        in_channels: channels of the images.
         dropout: share of features dropped before the dense layer in training.
         drop_depth: probability that training skips a block; it rises from 0 at the first block.
         seed: of the initial parameters; the global generator is left alone.

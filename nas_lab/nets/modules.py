@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar
 
 import torch
 from torch import Tensor, fx, nn
@@ -60,11 +59,10 @@ class Zeros(nn.Module):
 class RowByRow(nn.Module):
     """A recurrent net that reads an image one row at a time."""
 
-    CELLS: ClassVar = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
-
     def __init__(self, cell: str, input_size: int, hidden_size: int, num_layers: int) -> None:
         super().__init__()
-        self.layers = self.CELLS[cell](input_size, hidden_size, num_layers, batch_first=True)
+        layers = getattr(nn, cell.upper())  # RNN, GRU or LSTM
+        self.layers = layers(input_size, hidden_size, num_layers, batch_first=True)
 
     def forward(self, x: Tensor) -> Tensor:
         """``[B, C, H, W]``, read as ``H`` steps of ``C * W``, to the last state ``[B, hidden]``."""
@@ -112,17 +110,10 @@ def initialize(module: nn.Module, generator: torch.Generator) -> None:
 
 
 def build(space: Space, arch: Arch, skeleton: Skeleton, seed: int = 0) -> fx.GraphModule:
-    """Build the network of an architecture.
+    """Build the network of an architecture, with parameters drawn from the seed.
 
-    Args:
-        space: where the architecture comes from.
-        arch: its tokens.
-        skeleton: what surrounds the searched part.
-        seed: of the initial parameters; the global generator is left alone.
-
-    Returns:
-        A module from images ``[B, in_channels, resolution, resolution]`` to logits
-        ``[B, classes]``. ``print(net.code)`` shows its forward pass line by line.
+    It takes images ``[B, in_channels, resolution, resolution]`` to logits ``[B, classes]``;
+    ``print(net.code)`` shows its forward pass line by line. The global generator is left alone.
     """
     generator = torch.Generator().manual_seed(whole_number("seed", seed, least=0))
     graph, modules = fx.Graph(), dict[str, nn.Module]()

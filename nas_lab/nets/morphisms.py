@@ -34,15 +34,10 @@ Layer = Mapping[str, int]
 
 @dataclass(frozen=True, eq=False)
 class Chain:
-    """An architecture whose layers follow one another, and a network with weights of its own.
+    """A network whose layers follow one another, counted from 1 as in the names of decisions.
 
-    Layers are counted from 1, as in the names of the space's decisions and in ``net``.
-
-    Attributes:
-        space: ``spaces.plain_chain()``, ``mlp()``, or ``conv_chain()`` without skips.
-        arch: the architecture.
-        skeleton: what surrounds it.
-        net: what ``nets.build(space, arch, skeleton)`` gives, trained or not.
+    The space is ``spaces.plain_chain()``, ``mlp()``, or ``conv_chain()`` without skips; ``net`` is
+    what ``nets.build(space, arch, skeleton)`` gives, trained or not.
     """
 
     space: Space
@@ -127,9 +122,8 @@ def widen(
         layer: which layer, from 1.
         units: its new number of filters or hidden outputs, an option of the space.
         rng: draws what is copied, and the noise.
-        noise: added to the incoming weights of all copies: normal, its standard deviation this
-            share of the root mean square of the layer's weights. With it, the function is only
-            nearly the same.
+        noise: standard deviation of what is added to the incoming weights of all copies, a share of
+            the root mean square of the layer's weights; the function is then only nearly the same.
     """
     rows = chain.layers
     _check_layer(layer, rows)
@@ -156,10 +150,7 @@ def widen(
 
 
 def remap(old: int, new: int, rng: np.random.Generator) -> torch.Tensor:
-    """g, int64 [new]: the old unit that each new one is a copy of; the first ``old`` are their own.
-
-    g(j) = j for j < old, else drawn from all old units with equal probability.
-    """
+    """g, int64 [new]: g(j) = j for j < old, else drawn from all old units, all as likely."""
     copied = as_generator(rng).integers(old, size=new - old)
     return torch.cat([torch.arange(old), torch.from_numpy(copied)])
 

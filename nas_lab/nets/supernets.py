@@ -26,10 +26,8 @@ from nas_lab.nets.modules import initialize
 from nas_lab.spaces.base import Arch, Skeleton, Space
 from nas_lab.spaces.cells import Darts, NasBench201
 
-Weight: TypeAlias = "float | Tensor"
-"""Weight of an option: a scalar tensor, or 1.0 where it is chosen and nothing is multiplied."""
-Row: TypeAlias = Mapping[str, Weight]
-"""A decision: the weights of those options that have one, by name."""
+Row: TypeAlias = "Mapping[str, float | Tensor]"
+"""A decision: weights of the options that have one; 1.0 where nothing has to be multiplied."""
 
 DENSE_CHANNELS = {1: 16, 2: 64}
 """Up to so many channels, by dilation, a dense convolution is faster than a separable one."""
@@ -90,10 +88,7 @@ class Supernet(nn.Module):
 def calibrated(net: Supernet, passes: Iterable[tuple[Tensor, Tensor]]) -> Supernet:
     """A copy in evaluation mode, whose normalisations have the mean statistics of some passes.
 
-    With one pass it evaluates as a network that stands alone does.
-
-    Args:
-        passes: images [B, in_channels, resolution, resolution] and one-hot w of each.
+    A pass is images and a one-hot w. With one it evaluates as a network that stands alone does.
     """
     net = copy.deepcopy(net).train()
     for module in net.modules():
@@ -105,9 +100,6 @@ def calibrated(net: Supernet, passes: Iterable[tuple[Tensor, Tensor]]) -> Supern
     for images, w in passes:
         net(images, w)
     return net.eval()
-
-
-# ---- operations ------------------------------------------------------------------------------
 
 
 def conv(
@@ -267,17 +259,11 @@ def weighted(ops: Sequence[nn.Module], x: Tensor, weights: list[Any]) -> Sequenc
     return [y if isinstance(weight, float) else weight * y for weight, y in pairs]
 
 
-# ---- cells -----------------------------------------------------------------------------------
-
-
 class Cell(nn.Module):
     """All operations on all edges of a space's first cell.
 
-    Args:
-        channels: of each node.
-        outputs: the nodes that the cell gives, one after the other; edges that lead to none of
-            them are not run.
-        stride: 2 where the nodes have half the size of the inputs.
+    It gives the nodes ``outputs``, one after the other; edges that lead to none of them are not
+    run. ``stride`` is 2 where the nodes have half the size of the inputs.
     """
 
     def __init__(
@@ -320,13 +306,9 @@ class Cell(nn.Module):
 
 
 class CellDarts(Cell):
-    """Two inputs, four nodes; the output is the four nodes, one after the other.
+    """Two inputs, the outputs of the two cells before with ``given`` channels, and four nodes.
 
-    Args:
-        given: channels of the outputs of the two cells before.
-        channels: channels of a node.
-        reduced: whether the cell before halved the size, so that the one before it is too large.
-        reduction: whether this cell does.
+    Where the cell before ``reduced`` the size, the one before it is too large.
     """
 
     def __init__(
@@ -341,9 +323,6 @@ class CellDarts(Cell):
         """The outputs of the two cells before, after their ReLU, to that of this one."""
         before, last, rows = inputs_and_rows
         return super().forward(self.read_0(before), self.read_1(last), rows)
-
-
-# ---- networks --------------------------------------------------------------------------------
 
 
 class Reduction(nn.Module):
@@ -422,15 +401,9 @@ FAMILIES = {NasBench201: Supernet201, Darts: SupernetDarts}
 
 
 def supernet(space: Space, skeleton: Skeleton, seed: int = 0) -> Supernet:
-    """Build the network that contains all networks of a space.
+    """The network that contains all networks of a space, called as ``net(images, w)``.
 
-    Args:
-        space: what it contains.
-        skeleton: what surrounds the searched part.
-        seed: of the initial parameters; the global generator is left alone.
-
-    Returns:
-        A module called as ``net(images, w)``, with its weights in channels-last order.
+    Its parameters are drawn from the seed; the global generator is left alone.
     """
     family = FAMILIES.get(type(space))
     if family is None:

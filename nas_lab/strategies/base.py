@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 class Strategy(Protocol):
     """What proposes architectures and learns from their results.
 
-    One that trains architectures in steps also has a ``fidelity``: keyword arguments with which
-    ``search`` calls the estimate of what was asked last, ``estimate(arch, seed, **fidelity)``.
+    One that trains them in steps also has a ``fidelity``: the estimate of what was asked last is
+    called as ``estimate(arch, seed, **fidelity)``.
     """
 
     space: Space
@@ -47,8 +47,7 @@ class Strategy(Protocol):
 class SeededStrategy:
     """A space, a seed, and a new random generator for each ``ask``.
 
-    The n-th ``ask`` draws from ``default_rng([seed, n])``, so a strategy repeats itself exactly
-    when it is asked and told the same.
+    The n-th ``ask`` draws from ``default_rng([seed, n])``, so a strategy repeats itself exactly.
     """
 
     fidelity: Mapping[str, Any] = MappingProxyType({})
@@ -82,27 +81,28 @@ def search(
     """Let a strategy propose architectures, evaluate them, and yield the trials in order.
 
     Args:
-        strategy: what proposes.
-        estimate: what evaluates, called as ``estimate(arch, seed)``, and with the strategy's
-            ``fidelity`` as keyword arguments where it has one.
+        strategy, estimate: what proposes, and what evaluates: ``estimate(arch, seed)``.
         trials: how many architectures to evaluate in all.
         batch: how many to ask for at a time. A batch is asked, run and told as one, so the trials
             do not depend on the number of workers.
         executor: any ``concurrent.futures.Executor``; None evaluates in this process.
-        history: where trials are kept. Trials that it already holds are not evaluated again: they
-            are told to the strategy and yielded like new ones.
-        seed: handed to every ``estimate``. With one seed for all, architectures are compared under
-            the same luck.
+        history: where trials are kept. Those that it already holds are not evaluated again, but
+            told to the strategy and yielded like new ones.
+        seed: handed to every estimate, so architectures are compared under the same luck.
 
     Yields:
         Trials with ids 0, 1, 2, ... Leave the loop to stop early.
-
-    Raises:
-        TypeError, ValueError: an argument is wrong; raised at the call.
-        ValueError: the history holds a trial that this strategy would not have asked for.
-        RuntimeError: a worker died. Finished trials are in the history.
     """
-    _check_estimate(estimate, strategy)
+    if not callable(estimate):
+        raise TypeError(f"estimate is called as estimate(arch, seed); {estimate!r} is not callable")
+    if fidelity := getattr(strategy, "fidelity", {}):
+        try:
+            inspect.signature(estimate).bind(None, None, **fidelity)
+        except TypeError:
+            raise TypeError(
+                f"{type(strategy).__name__} trains in steps and calls estimate(arch, seed, "
+                f"{', '.join(f'{n}=...' for n in fidelity)}), which {estimate!r} does not take"
+            ) from None
     trials = whole_number("trials", trials, least=0)
     batch = whole_number("batch", batch)
     seed = whole_number("seed", seed, least=0)
@@ -139,33 +139,13 @@ def search(
     return loop()
 
 
-def _check_estimate(estimate: Estimator, strategy: Strategy) -> None:
-    if not callable(estimate):
-        raise TypeError(f"estimate is called as estimate(arch, seed); {estimate!r} is not callable")
-    if fidelity := getattr(strategy, "fidelity", {}):
-        try:
-            inspect.signature(estimate).bind(None, None, **fidelity)
-        except TypeError:
-            raise TypeError(
-                f"{type(strategy).__name__} trains in steps and calls estimate(arch, seed, "
-                f"{', '.join(f'{name}=...' for name in fidelity)}), which {estimate!r} does not "
-                "take"
-            ) from None
-
-
 @dataclass(frozen=True, eq=False)
 class Step:
-    """One step of a learner.
-
-    Attributes:
-        number: of the step, from 1, over all trainings.
-        progress: share of this training's budget that is used, in [0, 1].
-        seconds: CPU time of all steps so far.
-    """
+    """One step of a learner, counted from 1 over all trainings."""
 
     number: int
-    progress: float
-    seconds: float
+    progress: float  # share of this training's budget that is used, in [0, 1]
+    seconds: float  # CPU time of all steps so far
 
 
 Used = Callable[[float], float]
@@ -173,16 +153,11 @@ Used = Callable[[float], float]
 
 
 class Learner(ABC):
-    """What learns weights step by step: one-shot, ENAS and DARTS.
-
-    Attributes:
-        log: a record of each step.
-        seconds: CPU time of these steps.
-    """
+    """What learns weights step by step: one-shot, ENAS and DARTS."""
 
     def __init__(self) -> None:
-        self.log: list[Any] = []
-        self.seconds = 0.0
+        self.log: list[Any] = []  # a record of each step
+        self.seconds = 0.0  # CPU time of these steps
 
     def fit(self, *, seconds: float | None = None, steps: int | None = None) -> Self:
         """``train`` to the end, and return itself. An interrupt ends it early; its log stays."""
@@ -192,21 +167,11 @@ class Learner(ABC):
         return self
 
     def train(self, *, seconds: float | None = None, steps: int | None = None) -> Iterator[Any]:
-        """Learn step by step; leave the loop at any time.
+        """Learn step by step; leave the loop at any time. Yields a record of each step.
 
-        Args:
-            seconds: budget of CPU time of this thread. Other programs and what is done between
-                the steps do not count. How many steps it is worth differs from run to run.
-            steps: budget in steps. The same seed and steps give the same result.
-
-        Yields:
-            A record of each step; learning rates fall over the budget.
-
-        Raises:
-            TypeError, ValueError: not exactly one budget, or one that is not positive; raised at
-                the call.
-            FloatingPointError: a loss or its gradient is not finite. The log keeps the steps
-                before.
+        Learning rates fall over the budget: CPU ``seconds`` of this thread, or a number of steps.
+        How many steps some seconds are worth differs from run to run; the same seed and steps give
+        the same result. A loss that is not finite raises FloatingPointError.
         """
         if (seconds is None) == (steps is None):
             raise TypeError("give either seconds or steps")

@@ -51,13 +51,8 @@ class Population(SeededStrategy, ABC):
 class RegularizedEvolution(Population):
     """Aging evolution (Real et al. 2019, arXiv:1802.01548, algorithm 1).
 
-    Args:
-        space: the space to search.
-        seed: of all random choices.
-        population: architectures alive at a time, P in the paper. The oldest dies.
-        sample: architectures in a tournament, S in the paper. The best has a mutated child.
-
-    A failed trial, with a score of NaN, loses every tournament.
+    The oldest of ``population`` architectures dies, P in the paper. The best of a tournament of
+    ``sample``, S in the paper, has a mutated child. A score of NaN loses every tournament.
     """
 
     def __init__(
@@ -85,13 +80,7 @@ class LocalSearch(SeededStrategy):
 
     Evaluate an architecture and its neighbours, go to the best of them, evaluate its neighbours,
     and so on. Where no neighbour is better, begin again at a random place. No architecture is
-    evaluated twice, so a small space comes to an end.
-
-    Args:
-        space: the space to search.
-        seed: of all random choices.
-
-    A failed trial, with a score of NaN, is never gone to.
+    evaluated twice, so a small space comes to an end. A score of NaN is never gone to.
     """
 
     def __init__(self, space: Space, *, seed: int = 0) -> None:
@@ -133,14 +122,11 @@ class NSGA2(Population):
     drawn at random, children a mixture of two parents' tokens with one mutation.
 
     Args:
-        space: the space to search.
-        seed: of all random choices.
         population: architectures in a generation, N in the paper.
         cost: ``"cost"`` for the seconds of the evaluation, or the name of a metric that should be
             small, such as ``"latency"`` of ``OnDevice``.
 
-    A failed trial, with a score of NaN, is beaten by all others. A trial without the metric is a
-    ValueError when it is told.
+    A score of NaN is beaten by all others.
     """
 
     def __init__(

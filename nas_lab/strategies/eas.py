@@ -1,8 +1,7 @@
 """EAS: grow networks, and let children inherit what their parents learnt.
 
     eas = EAS(spaces.plain_chain(), skeleton, data, start=arch, seed=0)
-    for trial in eas.search(20):
-        trial.arch, trial.result.score, trial.result.cost
+    for trial in eas.search(20): ...
 
 A search that trains every network from scratch throws its weights away. Efficient Architecture
 Search makes a trained network wider or deeper without changing its function, so a child begins
@@ -33,7 +32,7 @@ from nas_lab.nets import morphisms
 from nas_lab.nets.morphisms import Chain, deepen, depths, identities, more_units, widen
 from nas_lab.spaces.base import Arch, Skeleton, Space
 from nas_lab.spaces.chains import layers
-from nas_lab.strategies.reinforce import PolicyGradient, chosen, entropy, initialize
+from nas_lab.strategies.reinforce import Pair, PolicyGradient, chosen, entropy, initialize
 from nas_lab.training import Recipe, train
 
 Growth: TypeAlias = tuple[int, ...]
@@ -145,20 +144,15 @@ class EAS(PolicyGradient):
 
     Args:
         space: a chain, as ``nets.Chain`` takes it; with depths to choose from, to be deepened.
-        skeleton: what surrounds the chain.
-        data: images as the skeleton takes them.
         start: the first architecture, a small one.
-        seed: of all random choices.
         first: how the first network is trained.
 
     Attributes:
         history: all trials. Metrics: ``epochs``, ``params``, ``macs``, ``diverged``, ``val_loss``
             and ``parent``, the id of a trial, -1 for the first.
-        parents: the best, with their networks, the best first.
-        controller: the policy.
+        parents: the ``most_parents`` best, with their networks, the best first.
+        controller: the policy; ``batch`` and ``entropy`` as in ``PolicyGradient``.
         noise: see ``nets.widen``.
-        most_parents: how many of the best networks may become parents; their weights are kept.
-        batch, entropy: see ``PolicyGradient``.
     """
 
     noise, most_parents, batch, entropy = 0.1, 2, 4, 0.001
@@ -187,8 +181,7 @@ class EAS(PolicyGradient):
         """Yield so many trials in all, with ids 0, 1, 2, ...
 
         Leave the loop to stop early, or interrupt it. Called again, this yields the trials that
-        there are, and goes on as if it had never stopped; only a training that was interrupted is
-        done anew.
+        there are, and goes on; only a training that was interrupted is done anew.
         """
         trials = whole_number("trials", trials, least=0)
         return (self.history[id] if id in self.history else self._try(id) for id in range(trials))
@@ -232,7 +225,7 @@ class EAS(PolicyGradient):
 
     def loss(
         self, archs: Sequence[Arch], growths: Sequence[Growth], gains: Sequence[float]
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    ) -> Pair:
         """As ``Reinforce.loss``, of parents, how they grew, and what their children gained."""
         log_ps = [self.controller(arch)[None] for arch in archs]
         entropies = torch.cat([entropy(log_p) for log_p in log_ps])

@@ -22,40 +22,28 @@ from nas_lab.strategies.reinforce import Reinforce
 
 @dataclass(frozen=True, eq=False)
 class Turn(Step):
-    """One turn of ENAS: weights learn for some steps, then the controller for some.
+    """One turn of ENAS: weights learn for some steps, then the controller for some."""
 
-    Attributes:
-        loss: mean cross-entropy of the steps of the weights, in nats.
-        reward: mean accuracy of the controller's samples, each on one batch of validation images.
-        entropy: of the policy, in nats, added up over the decisions.
-    """
-
-    loss: float
-    reward: float
-    entropy: float
+    loss: float  # mean cross-entropy of the steps of the weights, in nats
+    reward: float  # mean accuracy of the controller's samples, each on one batch
+    entropy: float  # of the policy, in nats, added up over the decisions
 
 
 class Enas(Learner):
     """Efficient NAS (Pham et al. 2018, arXiv:1802.03268, section 2.2).
 
     Two sets of parameters learn in turns, which are its steps. The shared weights of a supernet
-    take ``weight_steps`` steps of gradient descent, each on an architecture that the controller
-    has just drawn. Then the weights rest, and the controller takes ``controller_steps`` steps of
-    REINFORCE. The reward of an architecture is its accuracy on a single batch of validation
-    images, with the shared weights: that costs a forward pass where Zoph & Le trained a network.
+    take ``weight_steps`` steps of gradient descent (in the paper a whole epoch), each on an
+    architecture that the controller has just drawn. Then the weights rest, and the controller takes
+    ``controller_steps`` steps of REINFORCE. The reward of an architecture is its accuracy on a
+    single batch of validation images, with the shared weights: that costs a forward pass where
+    Zoph & Le trained a network.
 
-    Args:
-        space: the space to search.
-        skeleton: what surrounds the searched part.
-        data: images as the skeleton takes them. Validation images make the rewards, so accuracies
-            of the result are honest on test images only.
-        seed: of everything that is drawn.
+    Validation images make the rewards, so accuracies of the result are honest on test images only.
 
     Attributes:
         one_shot: the shared weights, and how they are trained.
         controller: the strategy ``Reinforce`` that learns from their rewards, 8 at a time.
-        weight_steps: batches of training images in one turn. The paper takes a whole epoch.
-        controller_steps: steps of the controller in one turn.
     """
 
     weight_steps, controller_steps = 20, 5

@@ -12,7 +12,7 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from nas_lab.checks import whole_number
 from nas_lab.estimation.tables import Table
@@ -21,8 +21,7 @@ from nas_lab.spaces.base import Arch, Space
 from nas_lab.strategies.base import SeededStrategy
 
 
-@dataclass(frozen=True)
-class Rung:
+class Rung(NamedTuple):
     """One step of a bracket: so many ``archs`` are trained up to epoch ``epochs``.
 
     Of these epochs they were trained for ``paid`` before; 0 for new ones.
@@ -90,19 +89,10 @@ class Brackets(SeededStrategy):
 class SuccessiveHalving(Brackets):
     """Successive halving (Jamieson & Talwalkar 2016, arXiv:1502.07943, figure 3).
 
-    Architectures are drawn at random and trained for a few epochs; one of ``eta``, the best, is
-    trained ``eta`` times as long, and so on. The last rung is trained to the end; then new ones
-    are drawn.
-
-    Args:
-        space: the space to search.
-        seed: of all random choices.
-        archs: architectures on the first rung. One drawn twice is trained once.
-        epochs: of a whole training.
-        eta: at least 2.
-
-    With the defaults 16 architectures are trained for 1 epoch, 8 go on to 2 and 4 to 4 epochs:
-    32 epochs in all, where 16 whole trainings take 64.
+    Of ``archs`` architectures, drawn at random and trained for a few epochs, one of ``eta``, the
+    best, is trained ``eta`` times as long, and so on. The last are trained to the end, for
+    ``epochs``; then new ones are drawn. With the defaults 16 are trained for 1 epoch, 8 go on to 2
+    and 4 to 4 epochs: 32 epochs in all, where 16 whole trainings take 64.
     """
 
     def __init__(
@@ -118,13 +108,7 @@ class Hyperband(Brackets):
 
     How early can a training be judged? Hyperband does not know, and tries every answer: brackets
     of successive halving, from many architectures with a few epochs to few that are all trained
-    to the end. They cost about the same.
-
-    Args:
-        space: the space to search.
-        seed: of all random choices.
-        epochs: of a whole training, R.
-        eta: of so many one goes on, and is trained so many times as long; at least 2.
+    to the end, R ``epochs``. They cost about the same.
     """
 
     def __init__(self, space: Space, *, seed: int = 0, epochs: int = 4, eta: int = 2) -> None:

@@ -31,11 +31,7 @@ Sampler = Callable[[np.random.Generator], list[Arch]]
 
 @dataclass(frozen=True)
 class Uniform:
-    """Single path: one architecture, all with the same probability.
-
-    Source: Z. Guo et al., "Single Path One-Shot Neural Architecture Search with Uniform
-    Sampling", ECCV 2020, arXiv:1904.00420, section 3.2.
-    """
+    """One architecture, all as likely (single path: Guo et al. 2020, arXiv:1904.00420, 3.2)."""
 
     space: Space
 
@@ -46,11 +42,10 @@ class Uniform:
 
 @dataclass(frozen=True)
 class Distinct:
-    """Single path: one architecture in canonical form, all with the same probability.
+    """One architecture in canonical form, all as likely: others are drawn again.
 
     Where several architectures are one network, ``Uniform`` draws that network more often, and
-    those with most spellings are the small ones. Here each network is drawn as often as any other:
-    an architecture that is not in canonical form is drawn again.
+    those with most spellings are the small ones.
     """
 
     space: Space
@@ -71,12 +66,10 @@ class Distinct:
 class Fair:
     """Strict fairness: every option of a decision equally often in every step.
 
-    A step holds m architectures, m being the least common multiple of the numbers of options. Of
-    each decision the options are dealt out in random order, all m / K times. Gradients of the m
-    architectures are added up before the weights move, so no option gets ahead.
-
-    Source: X. Chu, B. Zhang, R. Xu, "FairNAS", ICCV 2021, arXiv:1907.01845, section 3.3, where
-    all decisions have the same number of options.
+    A step holds m architectures, the least common multiple of the numbers of options. Of each
+    decision the options are dealt out in random order, all m / K times. Gradients are added up
+    before the weights move, so no option gets ahead (X. Chu et al., "FairNAS", ICCV 2021,
+    arXiv:1907.01845, section 3.3).
     """
 
     space: Space
@@ -120,18 +113,8 @@ class OneShot(Learner):
     arXiv:1806.09055, appendix A.1) leave them out of the search too. To train them after all, call
     ``one_shot.net.requires_grad_(True)`` before ``fit``.
 
-    Args:
-        space: the space to search.
-        skeleton: what surrounds the searched part.
-        data: images as the skeleton takes them.
-        seed: of the initial weights, the order of the images and the architectures.
-        sampler: called as ``sampler(space)``; what it gives draws the architectures of a step.
-            ``Distinct`` (the default), ``Uniform`` or ``Fair``.
-
-    Attributes:
-        net: the supernet.
-        learning_rate, momentum, weight_decay: of the first step; set others before ``fit``.
-        clip: largest norm of a step's gradient.
+    ``sampler(space)`` draws the architectures of a step: ``Distinct``, ``Uniform`` or ``Fair``.
+    Other rates are set before ``fit``; ``clip`` is the largest norm of a step's gradient.
     """
 
     learning_rate, momentum, weight_decay, clip = 0.1, 0.9, 5e-4, 5.0

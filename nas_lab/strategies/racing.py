@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sized
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
@@ -24,25 +24,19 @@ class RaceWarning(UserWarning):
     """A race was not run to its end."""
 
 
-@dataclass(frozen=True, eq=False)
-class Run:
+class Run(NamedTuple):
     """What one strategy did; S seeds, T trials.
 
     The *incumbent* is the architecture with the best score so far: what the search would return
     if it stopped now. It is judged by its whole training, however long the search trained it.
 
-    Attributes:
-        incumbent: validation accuracy of the incumbent after each trial, [S, T]; nan until a
-            trial has a score. A strategy that ends early keeps its last one.
-        seconds: recorded seconds spent after each trial, [S, T].
-        picks: the last incumbent of each seed; None where no trial had a score.
-        best: the highest validation accuracy in the table.
+    It is nan until a trial has a score; where a strategy ends early, the last one stays.
     """
 
-    incumbent: np.ndarray
-    seconds: np.ndarray
-    picks: tuple[Arch | None, ...]
-    best: float
+    incumbent: np.ndarray  # its validation accuracy after each trial, [S, T]
+    seconds: np.ndarray  # recorded seconds spent after each trial, [S, T]
+    picks: tuple[Arch | None, ...]  # the last incumbent of each seed
+    best: float  # the highest validation accuracy in the table
 
     @property
     def regret(self) -> np.ndarray:
@@ -63,15 +57,11 @@ class Run:
         return np.array([np.nan if pick is None else table.test(pick) for pick in self.picks])
 
 
-@dataclass(frozen=True)
-class Difference:
+class Difference(NamedTuple):
     """A strategy's mean regret minus that of another, below 0 where it is the better one.
 
-    Both are nan where a seed of either had no score yet.
-
-    Attributes:
-        regret: the difference.
-        p_value: how often chance alone gives one at least as large, in either direction.
+    ``p_value`` says how often chance alone gives one at least as large, in either direction. Both
+    are nan where a seed of either had no score yet.
     """
 
     regret: float
@@ -86,14 +76,10 @@ class Race(dict[str, Run]):
         self.seeds = tuple(seeds)
 
     def against(self, reference: str, after: int | None = None) -> dict[str, Difference]:
-        """Compare every other strategy with one, usually random search.
+        """Compare every other strategy with one, usually random search, ``after`` so many trials.
 
         The test changes the signs of the seeds' differences at random: were both equally good,
         each seed could as well have favoured the other (``scipy.stats.permutation_test``).
-
-        Args:
-            reference: the strategy to compare with.
-            after: number of trials, from 1 to T; None for all.
         """
         _check_enough(self.seeds)
         if reference not in self:
@@ -117,8 +103,7 @@ def _difference(ours: np.ndarray, theirs: np.ndarray) -> Difference:
     return Difference(float(test.statistic), float(test.pvalue))
 
 
-@dataclass(frozen=True, eq=False)
-class Band:
+class Band(NamedTuple):
     """A mean over seeds, and the interval that holds the true one with 95 % confidence."""
 
     mean: np.ndarray
@@ -153,16 +138,13 @@ def race(
     Args:
         strategies: by name, each called as ``make(space, seed=seed)``: a class, or
             ``functools.partial`` of it with hyperparameters.
-        table: what evaluates. All architectures have their training with seed 0, so that one is
-            used. One that trains in steps pays for each step alone; an architecture that is asked
-            for again counts, and costs, like a new one.
+        table: what evaluates, by the trainings with seed 0. One that trains in steps pays for each
+            step alone; what is asked for again counts, and costs, like a new one.
         trials: for each strategy and seed, T.
         seeds: of the strategies, each counted once; a number S means 0 to S - 1. They are taken
             one by one, so ``tqdm(range(100))`` shows how far it is.
 
-    Returns:
-        What each strategy did, seeds in rising order. When it is interrupted, the seeds that are
-        finished, with a ``RaceWarning``.
+    When it is interrupted, it returns the seeds that are finished, with a ``RaceWarning``.
     """
     if not strategies:
         raise ValueError("no strategies: give at least one, as {'random search': RandomSearch}")
@@ -198,8 +180,6 @@ def race(
         runs[name] = Run(np.stack(incumbents), np.stack(seconds), picks, best)
     return Race(runs, sorted(done))
 
-
-# ---- one seed --------------------------------------------------------------------------------
 
 Trace = tuple[np.ndarray, np.ndarray, Arch | None]
 """One strategy with one seed: incumbent [T], seconds [T], and the last incumbent."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from nas_lab import runtime
 from nas_lab.checks import number_in, whole_number
@@ -20,6 +20,7 @@ from nas_lab.strategies.base import SeededStrategy
 
 runtime.one_thread()
 
+Pair = tuple[Tensor, Tensor]
 INITIAL = 0.08
 """Weights begin uniformly in [-INITIAL, INITIAL] (Zoph & Le 2017, section 4.1)."""
 SAMPLES = 1000
@@ -34,8 +35,8 @@ class Controller(nn.Module, ABC):
 
         p(arch) = p(token_1) p(token_2 | token_1) ... p(token_D | token_1 ... token_(D-1))
 
-    A subclass says the logits of one decision, in ``start`` and ``step``. D is the number of
-    decisions, K the largest number of options, B the number of architectures.
+    A subclass says the logits of one decision, in ``start`` and ``step``. There are D decisions of
+    K options at most, and B architectures.
     """
 
     def __init__(self, space: Space) -> None:
@@ -47,14 +48,10 @@ class Controller(nn.Module, ABC):
         """What is remembered of ``n`` architectures before their first token."""
 
     @abstractmethod
-    def step(self, state: Any, decision: int, tokens: torch.Tensor) -> tuple[torch.Tensor, Any]:
-        """Logits [B, K] of a decision, counted from 0, and what is remembered after it.
+    def step(self, state: Any, decision: int, tokens: Tensor) -> tuple[Tensor, Any]:
+        """Logits [B, K] of a decision after the tokens [B] of the one before, and the new state."""
 
-        ``tokens`` are those of the decision before, int64 [B]; zeros for the first. Logits of
-        excluded options do not matter.
-        """
-
-    def forward(self, archs: Sequence[Arch]) -> torch.Tensor:
+    def forward(self, archs: Sequence[Arch]) -> Tensor:
         """Log-probability of each option, given the tokens before it: [B, D, K], or -inf."""
         tokens = torch.tensor(archs)
         state, before = self.start(len(archs)), torch.zeros(len(archs), dtype=torch.int64)
@@ -66,7 +63,7 @@ class Controller(nn.Module, ABC):
             before = tokens[:, d]
         return torch.stack(rows, dim=1).log_softmax(dim=2)
 
-    def log_prob(self, archs: Sequence[Arch]) -> torch.Tensor:
+    def log_prob(self, archs: Sequence[Arch]) -> Tensor:
         """Log-probability of each architecture, [B]."""
         return chosen(self(archs), archs)
 
@@ -103,12 +100,12 @@ class Controller(nn.Module, ABC):
         return excluded
 
 
-def chosen(log_p: torch.Tensor, archs: Sequence[Arch]) -> torch.Tensor:
+def chosen(log_p: Tensor, archs: Sequence[Arch]) -> Tensor:
     """Sum of the log-probabilities [B, D, K] of the tokens of each architecture, [B]."""
     return log_p.gather(2, torch.tensor(archs)[:, :, None]).sum(dim=(1, 2))
 
 
-def entropy(log_p: torch.Tensor) -> torch.Tensor:
+def entropy(log_p: Tensor) -> Tensor:
     """Entropy of the decisions of each architecture, given the tokens before them, in nats: [B].
 
     Its mean over architectures that the controller draws is the entropy of the controller.
@@ -132,7 +129,7 @@ class FactorisedController(Controller):
     def start(self, n: int) -> None:
         """Nothing is remembered."""
 
-    def step(self, state: None, decision: int, tokens: torch.Tensor) -> tuple[torch.Tensor, None]:
+    def step(self, state: None, decision: int, tokens: Tensor) -> tuple[Tensor, None]:
         """The same logits for all."""
         return self.logits[decision].expand(len(tokens), -1), None
 
@@ -163,14 +160,12 @@ class LSTMController(Controller):
             self.heads = nn.ModuleList(nn.Linear(hidden, options) for _ in range(decisions))
         initialize(self, [self.embedding, self.cell], seed)
 
-    def start(self, n: int) -> tuple[torch.Tensor, torch.Tensor]:
+    def start(self, n: int) -> Pair:
         """Hidden state and cell state, zeros [B, hidden]."""
         zeros = torch.zeros(n, self.cell.hidden_size)
         return zeros, zeros
 
-    def step(
-        self, state: tuple[torch.Tensor, torch.Tensor], decision: int, tokens: torch.Tensor
-    ) -> tuple[torch.Tensor, tuple[torch.Tensor, torch.Tensor]]:
+    def step(self, state: Pair, decision: int, tokens: Tensor) -> tuple[Tensor, Pair]:
         """Embed, remember, and ask the decision's head."""
         row = decision * self.space.mask.shape[1] + tokens  # a token means something by its place
         state = self.cell(self.embedding(row), state)
@@ -199,13 +194,8 @@ class PolicyGradient:
     ``entropy`` times the entropy of the sample's decisions, so J is E[score] + ``entropy`` H(p): a
     policy that is sure of itself too early is paid less.
 
-    Attributes:
-        optimiser: of the policy's parameters.
-        baseline: b; nan before the first step.
-        baseline_decay: in [0, 1); how much of the baseline stays at each step.
-        entropy: weight of the entropy, in units of the score for each nat.
-        batch: samples of a gradient step. It is done as soon as that many have been told.
-        loss: called with a batch; what ``policy_loss`` makes of it.
+    ``baseline_decay`` says how much of b stays at each step. A step is done as soon as ``batch``
+    samples have been told.
     """
 
     optimiser: torch.optim.Optimizer
@@ -213,23 +203,15 @@ class PolicyGradient:
     baseline_decay = 0.9
     entropy: float
     batch: int
-    loss: Callable[..., tuple[torch.Tensor, torch.Tensor]]
+    loss: Callable[..., Pair]
     _told: Sequence[tuple] = ()  # since the last step
 
-    def policy_loss(
-        self, log_p: torch.Tensor, entropies: torch.Tensor, scores: Sequence[float]
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """What gradient descent descends, and the rewards.
+    def policy_loss(self, log_p: Tensor, entropies: Tensor, scores: Sequence[float]) -> Pair:
+        """What gradient descent descends, and the rewards [B].
 
-        Args:
-            log_p: log-probabilities of the samples, [B].
-            entropies: entropies of their decisions, in nats, [B].
-            scores: how good they are, finite.
-
-        Returns:
-            A scalar whose gradient is minus the estimate of J's, and rewards [B]. Before there is
-            a baseline, the rewards' own mean takes its place. It holds each sample's own reward,
-            so for that one step the rewards' part of the gradient has 1 - 1/B of its mean size.
+        Of B samples: log-probabilities, entropies of their decisions in nats, and finite scores.
+        Before there is a baseline, the rewards' own mean takes its place. It holds each sample's
+        own reward, so for that one step the rewards' part of the gradient has 1 - 1/B of its size.
         """
         rewards = torch.tensor(scores) + self.entropy * entropies.detach()
         baseline = rewards.mean() if math.isnan(self.baseline) else self.baseline
@@ -238,7 +220,7 @@ class PolicyGradient:
         return -gain.mean(), rewards
 
     def learn(self, samples: Iterable[tuple]) -> None:
-        """Collect samples, each with its score at the end, and do a step once they make a batch.
+        """Collect samples, their scores last, and do a step once they make a batch.
 
         Failures, whose score is not finite, are counted but teach nothing.
         """
@@ -261,17 +243,13 @@ class Reinforce(SeededStrategy, PolicyGradient):
     """Policy gradient on a controller (Williams 1992; Zoph & Le 2017, arXiv:1611.01578).
 
     Args:
-        space: the space to search.
-        seed: of the initial weights and of all samples.
+        space, seed: what to search; of the initial weights and of all samples.
         controller: called as ``controller(space, seed=seed)``.
         learning_rate: of Adam, as in the paper.
-        entropy: weight of the entropy, in units of the score for each nat.
-        batch: trials for one gradient step.
+        entropy, batch: see ``PolicyGradient``.
 
-    The other attributes are those of ``PolicyGradient``, and ``controller``, which is the policy.
     Failed trials, with a score that is not finite, are counted but not learnt from. A trial that
-    is never told is not missed. On one machine a seed repeats exactly; on another, sums may be
-    rounded otherwise.
+    is never told is not missed. On another machine, sums may be rounded otherwise.
     """
 
     def __init__(
@@ -309,9 +287,7 @@ class Reinforce(SeededStrategy, PolicyGradient):
         """Collect trials, and do a gradient step with all of them once they make a batch."""
         self.learn([(self.space.check(trial.arch), trial.result.score) for trial in trials])
 
-    def loss(
-        self, archs: Sequence[Arch], scores: Sequence[float]
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    def loss(self, archs: Sequence[Arch], scores: Sequence[float]) -> Pair:
         """``policy_loss`` of B architectures that the controller drew, and their finite scores."""
         log_p = self.controller(archs)
         return self.policy_loss(chosen(log_p, archs), entropy(log_p), scores)
