@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from nas_lab import runtime
 from nas_lab.nets import Chain, build, deepen, widen
-from nas_lab.nets.morphisms import identities, layers, more_units, remap, to_arch
+from nas_lab.nets.morphisms import identities, layers, remap, to_arch
 from nas_lab.spaces import Skeleton, conv_chain, mlp, nasbench201, plain_chain
 
 SKELETON = Skeleton(resolution=7, in_channels=2, classes=3)
@@ -195,18 +195,6 @@ def test_noise_is_as_large_as_it_says_and_spares_the_first_copies():
 def test_layers_lead_back_to_the_architecture(space, seed):
     arch = space.sample(np.random.default_rng(seed))
     assert to_arch(space, layers(space, arch)) == space.canonical(arch)
-
-
-def test_layers_and_next_steps_by_hand():
-    space = plain_chain((1, 2), heights=(3,), widths=(1, 5), strides=(1, 2), filters=(8, 4, 6))
-    rows = layers(space, (1, 0, 1, 0, 2, 0, 0, 1, 0))
-    assert rows == [
-        {"height": 3, "width": 5, "stride": 1, "filters": 6},
-        {"height": 3, "width": 1, "stride": 2, "filters": 8},
-    ]
-    assert [more_units(space, row) for row in rows] == [8, None]
-    assert identities(space) == [{"height": 3, "width": 1}, {"height": 3, "width": 5}]
-    assert (more_units(mlp(), {"hidden": 64}), identities(mlp())) == (128, [{}])
 
 
 def test_bad_input_is_explained():

@@ -1,6 +1,5 @@
 """The loop: the same trials with any workers, after any interruption."""
 
-import math
 import os
 import signal
 import subprocess
@@ -15,7 +14,7 @@ import pytest
 
 from nas_lab.history import Evaluation, History, HistoryWarning
 from nas_lab.spaces import mlp, nasbench201
-from nas_lab.strategies import RandomSearch, RegularizedEvolution, SuccessiveHalving, search
+from nas_lab.strategies import RandomSearch, SuccessiveHalving, search
 from tests import estimates
 from tests.strategies.epochs import AtAnyEpoch
 from tests.strategies.makers import STRATEGIES
@@ -207,14 +206,3 @@ def test_bad_arguments_are_explained_at_the_call(change, error, message):
 def test_an_estimate_that_returns_a_bare_number_is_explained():
     with pytest.raises(TypeError, match="has to return an Evaluation, not float"):
         drawing(lambda arch, seed: 0.5, 1)
-
-
-def test_failed_trials_do_not_stop_evolution():
-    def often_nan(arch, seed):
-        return Evaluation(math.nan if arch[1] else arch[0])
-
-    strategy = RegularizedEvolution(SPACE, population=5, sample=3)
-    trials = list(search(strategy, often_nan, 60, batch=3))
-    assert len(trials) == 60
-    late = [t for t in trials[30:] if not math.isnan(t.result.score)]
-    assert len(late) > 15, "children of good parents, not of failed ones"

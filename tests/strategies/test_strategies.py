@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from nas_lab.history import Evaluation, Trial
 from nas_lab.spaces import darts, mlp, nasbench201
-from nas_lab.strategies import RandomSearch, RegularizedEvolution, SeededStrategy
+from nas_lab.strategies import RegularizedEvolution, SeededStrategy
 from tests.spaces.families import FAMILIES
 from tests.strategies.makers import STRATEGIES
 
@@ -99,19 +99,12 @@ def test_evolution_keeps_the_youngest_and_mutates_the_best_of_the_sample():
     for id in range(60):
         (arch,) = strategy.ask(1)
         if id >= 6:
-            best = max(alive, key=lambda trial: trial.result.score)
+            best = max(alive, key=lambda trial: np.nan_to_num(trial.result.score, nan=-99))
             assert arch in space.neighbors(best.arch)
-        trial = Trial(id, arch, Evaluation(-id if id % 3 else id))  # the old are not the worst
+        score = (id, -id, math.nan)[id % 3]  # the old are not the worst, and some fail
+        trial = Trial(id, arch, Evaluation(score))
         strategy.tell([trial])
         alive = [*alive, trial][-6:]
-
-
-def test_evolution_finds_the_best_of_a_smooth_landscape_sooner_than_random_search():
-    def best(make, **options):
-        runs = [run(make(nasbench201(), seed=s, **options), [1] * 150, sum) for s in range(10)]
-        return np.mean([max(map(sum, archs)) for archs in runs])
-
-    assert best(RegularizedEvolution, population=20, sample=5) > best(RandomSearch)
 
 
 @pytest.mark.parametrize("name", ["population", "sample"])
