@@ -257,12 +257,11 @@ class RaceState(Playing):
         """Means over what the controller draws."""
         import torch
 
-        from nas_lab import runtime
         from nas_lab.strategies.reinforce import entropy
 
         runner: Any = self.runner("Reinforce")
         controller = runner.strategy.controller
-        with torch.no_grad(), runtime.threads(1):
+        with torch.no_grad():
             log_p = controller(controller.sample(DRAWN, np.random.default_rng(0)))
             w, nats = log_p.exp().mean(dim=0).numpy(), float(entropy(log_p).mean())
         return Policy(w, nats, runner.trials[-1].arch if runner.trials else None)
