@@ -69,8 +69,6 @@ def rank_correlation(
         top: share of the architectures that counts as the top, in (0, 1].
         resamples: how often architectures are drawn anew; 0 gives no intervals, in milliseconds.
         seed: of the draws.
-
-    Where all scores of an array are equal, tau and rho are NaN.
     """
     a, b = _pair(a, b)
     k = _top_of(top, len(a))
@@ -157,8 +155,7 @@ def _top_of(top: float, n: int) -> int:
 
 # ---- the scores of a whole space -----------------------------------------------------------------
 
-LARGEST = 1_000_000
-"""Spaces with more architectures are not written out."""
+LARGEST = 1_000_000  # spaces with more architectures are not written out
 
 
 def tokens(space: Space) -> np.ndarray:
@@ -170,10 +167,7 @@ def tokens(space: Space) -> np.ndarray:
 def complete(space: Space, archs: ArrayLike, scores: ArrayLike) -> np.ndarray:
     """Scores of every architecture of the space, [K_1, ..., K_D]; NaN where none is known.
 
-    An architecture has the score of its canonical form: both are one network.
-
-    The decisions of the space exclude nothing, and it has at most a million architectures.
-    ``archs`` are [N, D] and scores [N], in the same order.
+    An architecture [N, D] has the score [N] of its canonical form: both are one network.
     """
     counts = space.mask.sum(axis=1).tolist()
     if space.size > LARGEST:
@@ -213,8 +207,7 @@ def _arrays(space: Space, archs: ArrayLike, scores: ArrayLike) -> tuple[np.ndarr
     return given, values
 
 
-LEAST = 10
-"""A forest of fewer architectures would tell little."""
+LEAST = 10  # a forest of fewer architectures would tell little
 
 
 def filled(space: Space, known: np.ndarray, seed: int = 0) -> np.ndarray:
@@ -239,8 +232,7 @@ def filled(space: Space, known: np.ndarray, seed: int = 0) -> np.ndarray:
 
 # ---- effects of decisions ------------------------------------------------------------------------
 
-Group = tuple[int, ...]
-"""Places of some decisions, rising."""
+Group = tuple[int, ...]  # places of some decisions, rising
 
 
 def decompose(values: np.ndarray) -> dict[Group, np.ndarray]:
@@ -354,12 +346,9 @@ class Swap:
 
     before: Arch
     after: Arch
-    alone: float
-    """What the new option does on average, everything else averaged."""
-    pairs: np.ndarray
-    """What it does together with each other decision as it is, [D]; 0 for its own."""
-    rest: float
-    """What it does together with several others at once."""
+    alone: float  # what the new option does on average, everything else averaged
+    pairs: np.ndarray  # what it does together with each other decision as it is, [D]; 0 for its own
+    rest: float  # what it does together with several others at once
 
     @property
     def change(self) -> float:
@@ -368,16 +357,11 @@ class Swap:
 
 
 def anova(space: Space, archs: ArrayLike, scores: ArrayLike, *, seed: int = 0) -> Anova:
-    """Take scores apart into effects of decisions.
+    """Take scores [N] of architectures [N, D] apart into effects of decisions.
 
     It is exact where every architecture of the space is known, or its canonical form is. Where
-    some are not, a random forest stands in for them: see ``filled``.
-
-    Args:
-        space: whose decisions exclude nothing, with at most a million architectures.
-        archs: int [N, D].
-        scores: [N], in the same order.
-        seed: of the forest, where one is needed.
+    some are not, a random forest with this seed stands in for them: see ``filled``. The decisions
+    exclude nothing, and the space has at most a million architectures.
     """
     known = complete(space, archs, scores)
     values = filled(space, known, seed) if np.isnan(known).any() else known
@@ -410,8 +394,7 @@ def nearest_better(
     """The best of the nearest architectures whose score is higher by more than ``margin``.
 
     Near means few decisions that differ. Only architectures with a known score count; None where
-    none of them is better. As a margin take the noise of a training, or what a change must be
-    worth. ``space``, ``archs`` and ``scores`` are those of ``anova``.
+    none is better. As a margin take the noise of a training, or what a change must be worth.
     """
     if not margin >= 0:
         raise ValueError(f"margin must be a number from 0, not {margin!r}")
@@ -445,10 +428,7 @@ class Motif(NamedTuple):
 
 
 def motifs(space: Space, archs: ArrayLike, scores: ArrayLike, *, top: float = 0.01) -> list[Motif]:
-    """Every pair of options of two decisions, those most typical of the best first.
-
-    The best are the first ``top`` of the architectures [N, D] by their scores [N].
-    """
+    """Every pair of options of two decisions, by how typical it is of the best share ``top``."""
     from scipy.stats import hypergeom
 
     archs, scores = _arrays(space, archs, scores)

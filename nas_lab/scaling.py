@@ -134,8 +134,7 @@ def check_resolution(stages: Sequence[Stage], resolution: int) -> int:
     return side
 
 
-TOTAL = 2.0
-"""What alpha beta^2 gamma^2 should be, so that phi counts doublings (equation 3)."""
+TOTAL = 2.0  # what alpha beta^2 gamma^2 should be, so that phi counts doublings (equation 3)
 EXPONENTS = {"alpha": 1, "beta": 2, "gamma": 2}
 
 
@@ -283,10 +282,7 @@ def round_filters(channels: int, width: float, divisor: int = 8) -> int:
 def scale(
     stages: Sequence[Stage], *, width: float = 1.0, depth: float = 1.0, divisor: int = 8
 ) -> tuple[Stage, ...]:
-    """Widen every stage, and repeat the layers of every ``mbconv``, by factors of at least 1.
-
-    Channels are multiples of ``divisor``; 1 suits networks of few channels.
-    """
+    """Widen every stage to multiples of ``divisor``, and repeat the layers of every ``mbconv``."""
     width, depth = factor("width", width), factor("depth", depth)
     divisor = whole_number("divisor", divisor)
     scaled = []
@@ -392,10 +388,7 @@ class Variant:
 
     @property
     def phi(self) -> Factors:
-        """The phi at which equation 3 gives its depth, its width, its resolution.
-
-        All three would be equal if the rule were kept.
-        """
+        """The phi at which equation 3 gives its depth, width, resolution; equal by the rule."""
         found = (self.depth, self.width, self.resolution / B0_RESOLUTION)
         return Factors(*map(math.log, found, (ALPHA, BETA, GAMMA)))
 
@@ -417,9 +410,6 @@ EFFICIENTNETS: Mapping[str, Variant] = {
 
 
 def rule(phi: float) -> Factors:
-    """Depth and width over B0's that equation 3 asks for at ``phi``, and pixels, before rounding.
-
-    With the paper's alpha, beta and gamma.
-    """
+    """What the paper's rule asks at ``phi``: depth and width over B0's, and pixels, unrounded."""
     depth, width, larger = factors(phi, ALPHA, BETA, GAMMA)
     return Factors(depth, width, B0_RESOLUTION * larger)

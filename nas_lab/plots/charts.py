@@ -30,11 +30,7 @@ if TYPE_CHECKING:
 
 
 def cost_accuracy(trials: History | Sequence[Trial], ax: Axes | None = None) -> Axes:
-    """Draw accuracy against multiply-adds: a point for each trial, the Pareto front as steps.
-
-    Each evaluation has the metric ``macs``. Trials that failed (their score is NaN) are counted in
-    the legend.
-    """
+    """Draw accuracy against the metric ``macs``: a point for a trial, the Pareto front as steps."""
     trials = trials.trials if isinstance(trials, History) else list(trials)
     points = [(price(t, "macs"), t.result.score) for t in trials]
     good = [point for point in points if not math.isnan(point[1])]
@@ -66,10 +62,7 @@ def cost_accuracy(trials: History | Sequence[Trial], ax: Axes | None = None) -> 
 
 
 class FrontChart:
-    """Accuracy [N] against latency [N] for many networks, and one of them pointed at.
-
-    ``front`` holds the places of those that no other beats, quickest first.
-    """
+    """Accuracy [N] against latency [N] with its ``front``, the places of those that none beats."""
 
     def __init__(
         self, ax: Axes, seconds: np.ndarray, accuracies: np.ndarray, front: np.ndarray, title: str
@@ -155,10 +148,9 @@ def part_label(part: Profile) -> str:
 
 
 class PartBars:
-    """Bars for the parts of a change, the whole below them; ``update`` moves them.
+    """Bars for the parts of a change, and the whole as the last one, each with its value.
 
-    The longest bar fills its side, so lengths compare within a picture; every bar bears its value.
-    ``parts`` are their names; the last one is the whole.
+    The longest bar fills its side, so lengths compare within a picture.
     """
 
     def __init__(self, ax: Axes, parts: Sequence[str], title: str) -> None:
@@ -186,8 +178,7 @@ class PartBars:
 
 
 _STEPS = 40
-_HIGHEST = 0.42
-"""Share of the steps that has room; a higher bar is cut."""
+_HIGHEST = 0.42  # share of the steps that has room; a higher bar is cut
 
 
 class CosineBars:
@@ -231,10 +222,9 @@ _TURNS = ("#277AB3", theme.ORANGE, theme.GREEN, theme.RED, "#691D6A", theme.MUTE
 class BracketBoxes:
     """What each rung of each bracket spends; a row is a bracket, the boldest at the top.
 
-    A box says how many architectures are trained up to which epoch. It is as long as the epochs
-    that this costs, counted in whole trainings, so the axis is the same for all of them. Darker
-    boxes are trained longer. The axes have room for so many ``rows``; a bracket spends as many
-    whole trainings at most.
+    A box says how many architectures are trained up to which epoch, and is as long as the epochs
+    that this costs, in whole trainings. Darker boxes are trained longer. The axes have room for so
+    many ``rows``, of as many whole trainings at most.
     """
 
     def __init__(self, ax: Axes, rows: int) -> None:
@@ -304,10 +294,7 @@ def workers(
 
 
 def minutes(machine: Mapping[str, float], human: Mapping[str, float], *, title: str) -> Axes:
-    """Draw minutes by step on a logarithmic axis: a dot for the machine, a square for a human.
-
-    A step may be in one of the two or in both.
-    """
+    """Draw minutes by step on a logarithmic axis: a dot for the machine, a square for a human."""
     steps = list(dict.fromkeys([*human, *machine]))
     ax = chart(None, title, "minutes (log scale)", "", 1.4 + 0.33 * len(steps))
     for step in machine.keys() & human.keys():

@@ -22,18 +22,15 @@ from nas_lab.spaces.base import Space
 
 # ---- weights of operations -------------------------------------------------------------------
 
-_MOST = 240
-"""Points of a line: more are not seen."""
-_THIN = 0.72
-"""Lines of small multiples are thinner than elsewhere by this factor."""
+_MOST = 240  # points of a line: more are not seen
+_THIN = 0.72  # lines of small multiples are thinner than elsewhere by this factor
 
 
 class AlphaLines:
     """The weights of each edge over the steps, on axes that are kept while they change.
 
-    The decisions of the space are the edges, from the first one on, each on axes of its own; all
-    have the same options. There is room for so many ``steps``, and for weights from ``low`` to
-    ``high``.
+    The first decisions of the space are the edges, each on axes of its own. There is room for so
+    many ``steps``, and for weights from ``low`` to ``high``.
     """
 
     def __init__(
@@ -71,8 +68,7 @@ class AlphaLines:
 def alphas(space: Space, w: np.ndarray, *, title: str, ylabel: str = "w = softmax(α)") -> Figure:
     """Draw weights over time: a small chart for each edge, a line for each operation.
 
-    ``w`` [T, D, K] is softmax(alpha) after each step, or alpha itself, as ``ylabel`` says. The
-    decisions of the space are the edges, and all have the same options.
+    ``w`` [T, D, K] is softmax(alpha) after each step, or alpha itself, as ``ylabel`` says.
     """
     w = np.asarray(w, dtype=float)
     if w.ndim != 3 or w.shape[1:] != space.mask.shape or not len(w):
@@ -135,11 +131,7 @@ def _half_on(trials: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.nda
 
 
 class TruthLine:
-    """The true accuracy of the architecture of every step, with a cursor, on axes that are kept.
-
-    The axes have room for so many ``steps``, and for accuracies from ``low`` to ``best``, the
-    highest that there is.
-    """
+    """The true accuracy of the architecture of every step, with a cursor, up to ``best``."""
 
     def __init__(self, ax: Axes, steps: int, best: float, low: float) -> None:
         _reach(ax, steps, best, low, 0.16)
@@ -160,11 +152,7 @@ class TruthLine:
 
 
 class RaceLines:
-    """Best score so far by trials, a line for each search, and a dot for each single trial.
-
-    The axes have room for so many ``trials``, and for scores from ``low`` to ``best``, the highest
-    that there is. Searches without a score yet are in the legend too.
-    """
+    """Best score so far by trials, a line for each search, and a dot for each single trial."""
 
     def __init__(
         self, ax: Axes, names: Sequence[str], trials: int, best: float, low: float
@@ -254,12 +242,8 @@ def medians(
 ) -> Axes:
     """Draw medians over seeds as thick lines, and single seeds as thin ones.
 
-    Args:
-        x: places of the values, [T].
-        lines: from a name to shares in [0, 1], [S, T].
-        reference: a share to compare with, and its name.
-        low: the lowest share that has room; None takes all.
-        names: ``title``, ``xlabel`` and ``ylabel``.
+    ``lines`` leads from a name to shares [S, T] at places ``x`` [T]; ``reference`` is a share to
+    compare with, and its name; ``low`` the lowest with room. ``names`` are those of ``chart``.
     """
     ax = chart(None, **names)
     for place, (name, values) in enumerate(lines.items()):

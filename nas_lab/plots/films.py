@@ -19,11 +19,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-LIMIT = 2_000_000
-"""Bytes that a film has at most: what is larger loses every second picture."""
+LIMIT = 2_000_000  # bytes that a film has at most: what is larger loses every second picture
 _PALETTE = 64
-_CLEAR = 255
-"""Place in the palette of what is transparent."""
+_CLEAR = 255  # place in the palette of what is transparent
 
 
 def save_film(

@@ -376,8 +376,7 @@ def cells(space: Space, archs: Sequence[Arch], titles: Sequence[str]) -> Figure:
 
 # ---- mixtures --------------------------------------------------------------------------------
 
-_PALE = 0.72
-"""How much of its colour an edge loses that the derived architecture leaves out."""
+_PALE = 0.72  # how much of its colour an edge loses that the derived architecture leaves out
 
 
 class MixedCell:

@@ -19,15 +19,11 @@ _GRID = "#C8C8C8"
 WORSE, BETTER = "#BD4400", "#277AB3"
 _SIGNED = LinearSegmentedColormap.from_list("worse-better", [WORSE, "#FFFFFF", BETTER])
 _SHARE = LinearSegmentedColormap.from_list("share", ["#FFFFFF", "#004C85"])
-_NUMBERED = 0.05
-"""Least probability that a policy writes into its field."""
+_NUMBERED = 0.05  # least probability that a policy writes into its field
 
 
 class _Fields:
-    """A coloured field with a text for each entry of a mask [D, K], in rows and columns.
-
-    ``size`` is width and height of a field; a negative height puts the first row on top.
-    """
+    """A field with a text for each entry of a mask [D, K]; a negative height puts row 0 on top."""
 
     def __init__(self, ax: Axes, mask: np.ndarray, size: Any = (1.0, 1.0), font: float = TEXT):
         places = np.argwhere(mask)[:, ::-1]  # column and row
@@ -58,15 +54,9 @@ def _name_sides(ax: Axes, rows: Sequence[str], columns: Sequence[str], font: flo
 def one_hot(space: Space, arch: Any, ax: Axes | None = None, highlight: int | None = None) -> Axes:
     """Draw ``w[D, K]``: how much of each option (column) each decision (row) takes.
 
-    Entries that stand for no option are left out. Where all decisions have the same options,
-    these name the columns; elsewhere each entry bears its option.
-
-    Args:
-        space: where the decisions come from.
-        arch: an architecture, or ``w`` itself: an array [D, K] with entries in [0, 1], such as
-            the probabilities of a controller.
-        ax: where to draw; None makes a new figure.
-        highlight: the row to point at.
+    ``arch`` is an architecture, or ``w`` itself, such as the probabilities of a controller. Entries
+    that stand for no option are left out. Where all decisions have the same options, these name
+    the columns; elsewhere each entry bears its option. ``highlight`` is the row to point at.
     """
     w = np.asarray(arch, dtype=float)
     w = w if w.ndim == 2 else np.asarray(space.one_hot(arch), dtype=float)
@@ -111,10 +101,7 @@ def _entry(option: Any, value: float, same: bool) -> str:
 
 
 class PolicyMatrix:
-    """``w[D, K]`` on axes that are kept while it changes: the more likely, the fuller the colour.
-
-    All decisions (rows) of the space have the same options (columns).
-    """
+    """``w[D, K]`` on axes that are kept while it changes: the likelier, the fuller the colour."""
 
     def __init__(self, ax: Axes, space: Space) -> None:
         options = [str(option) for option in space.decisions[0].options]
@@ -141,11 +128,7 @@ class PolicyMatrix:
 
 
 def effects(space: Space, values: np.ndarray, title: str, ax: Axes | None = None) -> Axes:
-    """Draw what each option (column) of each decision (row) changes, in points.
-
-    ``values`` are shares such as accuracies, [D, K]; a hundredth is a point. All decisions of the
-    space have the same options.
-    """
+    """Draw what each option of each decision changes [D, K]; a hundredth is written as a point."""
     columns = [label(str(option)) for option in space.decisions[0].options]
     points = 100 * np.asarray(values)
     limit = float(np.abs(points).max()) or 1.0

@@ -90,10 +90,7 @@ def rank_errors(errors: Mapping[str, Mapping[str, float]]) -> Axes:
 
 
 class CostOfRanking:
-    """Rank correlation ``tau`` against cost for a grid of fidelities, with one of them pointed at.
-
-    Both are [rows, columns]; the cost is a share of a whole training's. A row is a line.
-    """
+    """Rank correlation against the share of a whole training's cost, a line for each row [R, C]."""
 
     def __init__(self, ax: Axes, cost: np.ndarray, tau: np.ndarray, names: Sequence[str]) -> None:
         self._cost, self._tau = cost, tau
@@ -165,12 +162,9 @@ def correlations(
 
 
 def _runs(ax: Axes, row: int, values: np.ndarray, hue: str, low: float = 0.0) -> float:
-    """A dot for each run and a bar for their median, which is returned.
-
-    Dots are strewn upwards and downwards, so that equal ones are seen. What is below ``low`` is an
-    arrowhead there.
-    """
-    strewn, kept = row + np.linspace(-0.25, 0.25, len(values)), values >= low
+    """A dot for each run, an arrowhead for what is below ``low``, and a bar for the median."""
+    strewn = row + np.linspace(-0.25, 0.25, len(values))  # so that equal ones are seen
+    kept = values >= low
     size, alpha = (5.5, 0.55) if len(values) < 50 else (4, 0.4)
     look: dict[str, Any] = {"color": hue, "mew": 0, "ms": size, "alpha": alpha, "clip_on": False}
     ax.plot(values[kept], strewn[kept], "o", **look)
@@ -217,10 +211,7 @@ def spreads(
 
 
 def bests(found: Mapping[str, np.ndarray], yours: float, best: float, ax: Axes) -> Axes:
-    """Draw the best score of each run of each strategy, the runs' medians, and your own best.
-
-    ``best`` is the highest score that there is.
-    """
+    """Draw the best score of each run of each strategy, their medians, and your own best."""
     chart(ax, "Where is your best among theirs?", "best validation accuracy found", "")
     for row, (name, scores) in enumerate(found.items()):
         _runs(ax, row, scores, color(name, row))

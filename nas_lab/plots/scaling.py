@@ -19,13 +19,10 @@ if TYPE_CHECKING:
     from nas_lab.estimation.scaling_grid import Choice, Direction
 
 _OPERATORS = {"conv": "conv", "mbconv": "mobilenet"}
-_SLANT = np.array((0.8, 0.6))
-"""Where the third dimension points on the page."""
-_GAP = 0.07
-"""Inches between two stages."""
+_SLANT = np.array((0.8, 0.6))  # where the third dimension points on the page
+_GAP = 0.07  # inches between two stages
 _LIGHTER, _DARKER = 0.55, 0.72
-_BESIDE, _HIGHEST = 1.75, 5.0
-"""Inches for the names beside networks, and for all networks together."""
+_BESIDE, _HIGHEST = 1.75, 5.0  # inches for the names beside networks, and for all networks together
 
 # ---- networks as boxes -----------------------------------------------------------------------
 
@@ -93,11 +90,7 @@ def _face(corner: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 
 def networks(tables: Mapping[str, Sequence[Row]]) -> Axes:
-    """Draw networks below each other, all to the same scale, as ``StageBoxes`` does.
-
-    ``tables`` leads from what is written beside a network, in one line or more, to its stage table
-    (``scaling.table``).
-    """
+    """Draw networks to one scale, by their stage tables: keys are written beside them."""
     scale = box_scale(next(iter(tables.values())), 2.2, 0.6)
     sizes = np.array([size_of(table, scale) for table in tables.values()])
     gaps = np.array([_GAP * (len(table) - 1) for table in tables.values()])
@@ -140,9 +133,8 @@ _POWERS = tuple(2**n for n in range(10))
 class BudgetLines:
     """Multiply-adds, parameters and activations over the base network's, against 2^phi.
 
-    The axes are kept while the lines change; both are logarithmic, up to a phi of ``most`` and to
-    ``highest`` times the base network's cost. A grey line is 2^phi itself. A mark that would leave
-    the axes stays at the edge.
+    The axes are logarithmic, up to a phi of ``most`` and to ``highest`` times the base network's
+    cost; a mark beyond stays at the edge. A grey line is 2^phi itself.
     """
 
     def __init__(self, ax: Axes, most: float, highest: float = 32.0) -> None:
@@ -186,14 +178,8 @@ def accuracy_surface(
 
     A corner scales one dimension, a side two of them, and the inside all three. Each disc is a
     trained network with its mean validation accuracy in percent; the best has a thick edge.
-
-    Args:
-        found: networks in different directions at equal multiply-adds, as ``grid_search`` gives.
-        ax: where to draw.
-        title: above the triangle.
-        marked: directions to point at, by name: with a yellow disc, or a diamond if none of the
-            networks has it.
-        span: accuracy in [0, 1] from the darkest colour, of the best network, to the lightest.
+    ``marked`` directions have a yellow disc, or a diamond if no network was trained there. From
+    the darkest colour, of the best network, to the lightest it is a ``span`` of accuracy.
     """
     places = np.array([choice.direction for choice in found]) @ _CORNERS
     means = np.array([choice.mean for choice in found])
@@ -223,18 +209,14 @@ def accuracy_surface(
 
 
 def scaling_paths(paths: Mapping[str, Sequence[Choice]], *, title: str) -> Axes:
-    """Draw test accuracy against multiply-adds, a line for each direction: the mean over seeds.
-
-    Dots are single trainings, moved a little aside so that those of two lines are seen. ``paths``
-    leads from the name of a direction to its networks, as ``scaling_grid.path`` gives them.
-    """
+    """Draw test accuracy against multiply-adds: a line for each direction, a dot a training."""
     ax = chart(None, title, "times the base network's multiply-adds", "test accuracy")
     for place, (name, choices) in enumerate(paths.items()):
         macs = np.array([choice.macs_ratio for choice in choices])
         scores = np.array([choice.test_scores for choice in choices])
         look = line_look("", place)
         ax.plot(macs, scores.mean(axis=1), label=name, **look)
-        aside = macs * 1.02 ** (place - (len(paths) - 1) / 2)
+        aside = macs * 1.02 ** (place - (len(paths) - 1) / 2)  # dots of all lines are seen
         ax.plot(aside, scores, "o", color=look["color"], alpha=0.55, ms=5, mew=0)
     ax.set_xscale("log", base=2)
     fixed_ticks(ax.xaxis, _POWERS, "{:g}×".format)

@@ -24,12 +24,10 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from matplotlib.ticker import EngFormatter, FixedLocator, MaxNLocator, NullLocator
 
-INK = "#222222"
-"""Text, axes and frames."""
+INK = "#222222"  # text, axes and frames
 MUTED = "#6B6B6B"
 """What is there but not the point: connections without an operation, axes, remarks."""
-HIGHLIGHT = "#FFD83D"
-"""Behind what is pointed at."""
+HIGHLIGHT = "#FFD83D"  # behind what is pointed at
 TAG = {"boxstyle": "round,pad=0.25", "facecolor": HIGHLIGHT, "edgecolor": "none"}
 """Frame of a text that names the point of interest."""
 BLUE, RED, ORANGE, GREEN, PALE = "#004C85", "#BD4400", "#E48E00", "#009F72", "#A9B4BE"
@@ -136,10 +134,8 @@ def duration(seconds: float) -> str:
 
 # ---- axes ------------------------------------------------------------------------------------
 
-TEXT = 10.5
-"""Points of text in a picture: 14 pixels on the page, as the text around it."""
-WIDEST = 9.3
-"""Inches that fit a laptop's notebook column."""
+TEXT = 10.5  # points of text in a picture: 14 pixels on the page, as the text around it
+WIDEST = 9.3  # inches that fit a laptop's notebook column
 
 
 def write(ax: Axes, x: float, y: float, text: str, **look: Any) -> Text:
@@ -226,10 +222,8 @@ def ring(ax: Axes, size: float = 13) -> Line2D:
 
 # ---- pictures on the page --------------------------------------------------------------------
 
-PAGE = 96
-"""Pixels of the page in an inch."""
-DPI = 192
-"""Pixels of the picture in an inch: two for one of the page, so it is sharp on any screen."""
+PAGE = 96  # pixels of the page in an inch
+DPI = 192  # pixels of the picture in an inch: two for one of the page, so it is sharp on any screen
 
 
 def figure_of(shown: Axes | Figure) -> Figure:
