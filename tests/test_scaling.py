@@ -1,6 +1,7 @@
 """Stages are counted as torch counts torchvision's networks, and scaled as the paper says."""
 
 import math
+from dataclasses import astuple
 
 import pytest
 import torch
@@ -97,8 +98,7 @@ def test_rounding_is_torchvisions(number, factor):
 def test_channels_are_multiples_and_lose_no_more_than_a_tenth(channels, width, divisor):
     rounded = round_filters(channels, width, divisor)
     assert rounded % divisor == 0
-    assert rounded >= max(divisor, 0.9 * channels * width)
-    assert rounded < channels * width + divisor
+    assert max(divisor, 0.9 * channels * width) <= rounded < channels * width + divisor
 
 
 def test_b2_is_the_compound_of_b0_at_phi_1_and_b0_at_0():
@@ -109,20 +109,15 @@ def test_b2_is_the_compound_of_b0_at_phi_1_and_b0_at_0():
 
 @given(st.floats(0, 6), st.floats(0, 6), coefficients, coefficients, coefficients)
 def test_more_phi_never_costs_less(phi, more, alpha, beta, gamma):
-    small, large = (
-        budget(*compound(B0, 64, p, alpha, beta, gamma, divisor=1)) for p in sorted([phi, more])
-    )
-    assert small.params <= large.params
-    assert small.macs <= large.macs
-    assert small.activations <= large.activations
+    nets = (compound(B0, 64, p, alpha, beta, gamma, divisor=1) for p in sorted([phi, more]))
+    small, large = (astuple(budget(*net)) for net in nets)
+    assert all(less <= more for less, more in zip(small, large, strict=True))
 
 
-@pytest.mark.parametrize("layers", [1, 2, 3, 5, 10])
-def test_rounding_errors_of_powers_add_no_layer(layers):
-    stages = (Stage("mbconv", 16, layers=layers),)
+def test_rounding_errors_of_powers_add_no_layer():
     assert math.sqrt(2) ** 2 > 2
-    (scaled,), _ = compound(stages, 8, 2, math.sqrt(2), 1, 1)
-    assert scaled.layers == 2 * layers
+    deeper, _ = compound(B0, 224, 2, math.sqrt(2), 1, 1)
+    assert [stage.layers for stage in deeper] == [1, 2, 4, 4, 6, 6, 8, 2, 1]
 
 
 @pytest.mark.parametrize(("alpha", "beta", "gamma"), [COEFFICIENTS, (2, 1, 1), (1, 1, 2**0.5)])
@@ -145,7 +140,6 @@ def test_no_phi_comes_nearer_to_a_budget(alpha, beta, gamma, times):
 
 def test_the_papers_coefficients_miss_2():
     assert residual(*COEFFICIENTS) == pytest.approx(1.2 * 1.21 * 1.3225 - 2)
-    assert residual(*COEFFICIENTS) == pytest.approx(-0.0797, abs=1e-4)
     assert residual(2, 1, 1) == 0
 
 
@@ -201,55 +195,37 @@ def test_each_dimension_has_its_phi_and_the_published_factors_leave_the_rule():
 
 
 @pytest.mark.parametrize(
-    ("changed", "error", "message"),
+    ("ask", "error", "message"),
     [
-        ({"alpha": "1.2"}, TypeError, "alpha must be a number"),
-        ({"phi": True}, TypeError, "phi must be a number"),
-        ({"resolution": 224.0}, TypeError, "resolution must be a whole number"),
-        ({"stages": ("conv",)}, TypeError, "a tuple of Stage"),
-        ({"alpha": 0.9}, ValueError, "alpha=0.9: give a finite number of at least 1"),
-        ({"beta": math.nan}, ValueError, "beta=nan: give a finite number"),
-        ({"gamma": math.inf}, ValueError, "gamma=inf: give a finite number"),
-        ({"phi": -1}, ValueError, "phi=-1.0: give 0 for the base network, or more"),
-        ({"phi": math.nan}, ValueError, "phi=nan"),
-        ({"phi": 1e6}, ValueError, r"alpha\^phi = 1.2\^1000000.0 is beyond counting"),
-        ({"resolution": 31}, ValueError, "below the total stride 32.*Give 32 or more"),
-        ({"stages": ()}, ValueError, "at least one stage"),
+        (lambda: compound(B0, 224, 1, "1.2", 1, 1), TypeError, "alpha must be a number"),
+        (lambda: compound(B0, 224, True, 1, 1, 1), TypeError, "phi must be a number"),
+        (lambda: compound(B0, 224.0, 1, 1, 1, 1), TypeError, "resolution must be a whole number"),
+        (lambda: compound(("conv",), 224, 1, 1, 1, 1), TypeError, "a tuple of Stage"),
+        (lambda: compound(B0, 224, 1, 0.9, 1, 1), ValueError, "alpha=0.9: give a .* at least 1"),
+        (lambda: compound(B0, 224, 1, 1, math.nan, 1), ValueError, "beta=nan: give a finite"),
+        (lambda: compound(B0, 224, 1, 1, 1, math.inf), ValueError, "gamma=inf: give a finite"),
+        (lambda: compound(B0, 224, -1, 1, 1, 1), ValueError, "phi=-1.0: give 0 for the base"),
+        (lambda: compound(B0, 224, math.nan, 1, 1, 1), ValueError, "phi=nan"),
+        (
+            lambda: compound(B0, 224, 1e6, 1.2, 1, 1),
+            ValueError,
+            r"1.2\^1000000.0 is beyond counting",
+        ),
+        (lambda: compound(B0, 31, 1, 1, 1, 1), ValueError, "stride 32.*Give 32 or more"),
+        (lambda: compound((), 224, 1, 1, 1, 1), ValueError, "at least one stage"),
+        (lambda: budget(B0, 31), ValueError, "below the total stride 32"),
+        (lambda: scale(B0, width=0.5), ValueError, r"width=0\.5"),
+        (lambda: Stage("pool", 8), ValueError, "choose from conv, mbconv"),
+        (lambda: Stage("conv", 0), ValueError, "channels of a stage must be at least 1"),
+        (lambda: Stage("conv", 8, kernel=4), ValueError, "kernel=4 is even"),
+        (lambda: Stage("conv", 8, expansion=6), ValueError, "only an mbconv expands"),
+        (lambda: fit_phi(B0, 224, 1e6, *COEFFICIENTS), ValueError, "alone has 385,814,752"),
+        (lambda: fit_phi(B0, 224, math.nan, *COEFFICIENTS), ValueError, "network alone has"),
+        (lambda: fit_phi(B0, 224, 1e9, 1, 1, 1), ValueError, "all 1, so no phi"),
+        (lambda: project(1, 1.5, 1, keep="beta"), ValueError, r"needs beta <= 1\.414"),
+        (lambda: project(1, 1, 1, keep="phi"), ValueError, "choose from alpha, beta, gamma"),
     ],
 )
-def test_nonsense_is_explained(changed, error, message):
-    sound = dict(zip(("alpha", "beta", "gamma"), COEFFICIENTS, strict=True))
-    arguments = {"stages": B0, "resolution": 224, "phi": 1, **sound}
+def test_nonsense_is_explained(ask, error, message):
     with pytest.raises(error, match=message):
-        compound(**(arguments | changed))
-
-
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"operator": "pool"}, "choose from conv, mbconv"),
-        ({"channels": 0}, "channels of a stage must be at least 1"),
-        ({"kernel": 4}, "kernel=4 is even"),
-        ({"operator": "conv", "expansion": 6}, "only an mbconv expands"),
-    ],
-)
-def test_impossible_stages_are_explained(settings, message):
-    with pytest.raises(ValueError, match=message):
-        Stage(**({"operator": "mbconv", "channels": 8} | settings))
-
-
-@pytest.mark.parametrize(
-    ("ask", "message"),
-    [
-        (lambda: budget(B0, 31), "below the total stride 32"),
-        (lambda: fit_phi(B0, 224, 1e6, *COEFFICIENTS), "the base network alone has 385,814,752"),
-        (lambda: fit_phi(B0, 224, math.nan, *COEFFICIENTS), "the base network alone has"),
-        (lambda: fit_phi(B0, 224, 1e9, 1, 1, 1), "all 1, so no phi"),
-        (lambda: project(1, 1.5, 1, keep="beta"), r"needs beta <= 1\.414"),
-        (lambda: project(1, 1, 1, keep="phi"), "choose from alpha, beta, gamma"),
-        (lambda: scale(B0, width=0.5), r"width=0\.5"),
-    ],
-)
-def test_budgets_and_locks_that_cannot_be_kept_are_explained(ask, message):
-    with pytest.raises(ValueError, match=message):
         ask()

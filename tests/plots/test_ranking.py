@@ -37,9 +37,8 @@ def test_the_cost_of_a_ranking_is_pointed_at(ax):
     drawn = plots.CostOfRanking(ax, cost, tau, ["few", "many"])
     drawn.point_at(1, 0)
     assert drawn.moving[0].get_xydata().tolist() == [[0.2, 0.5]]
-    assert [line.get_xydata().tolist() for line in ax.lines[:2]] == [
-        np.stack(each, axis=1).tolist() for each in zip(cost, tau, strict=True)
-    ]
+    for line, *points in zip(ax.lines, cost, tau, strict=False):
+        np.testing.assert_array_equal(line.get_data(), points)
 
 
 def test_ties_at_the_border_choose_exactly_k_and_all_of_them_are_the_best(ax):
@@ -54,10 +53,8 @@ def test_ties_at_the_border_choose_exactly_k_and_all_of_them_are_the_best(ax):
 
 
 def test_correlations_are_sorted_with_their_intervals():
-    found = {
-        "good": SimpleNamespace(tau=0.8, tau_interval=(0.7, 0.9)),
-        "base": SimpleNamespace(tau=0.5, tau_interval=(0.45, 0.6)),
-    }
+    taus = {"good": (0.8, (0.7, 0.9)), "base": (0.5, (0.45, 0.6))}
+    found = {n: SimpleNamespace(tau=tau, tau_interval=ends) for n, (tau, ends) in taus.items()}
     ax = plots.correlations(found, title="?", baseline="base")
     assert said(ax.get_yticklabels()) == ["base", "good"]
     intervals, dots, (line,) = ax.lines[0:4:2], ax.lines[1:4:2], ax.lines[4:]

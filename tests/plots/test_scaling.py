@@ -108,13 +108,11 @@ def test_the_surface_has_every_network_and_marks_the_best_and_the_named():
     assert said(ax.texts) == [*shown, "depth", "width", "resolution"]
     edges = [text.get_bbox_patch().get_linewidth() for text in ax.texts[:-3]]
     assert edges.index(max(edges)) == len(means) - 1
+    fills = [text.get_bbox_patch().get_facecolor() for text in ax.texts[:-3]]
     yellow = plt.matplotlib.colors.to_rgba(plots.HIGHLIGHT)
-    discs = [text.get_bbox_patch().get_facecolor() == yellow for text in ax.texts[:-3]]
-    assert discs.index(True) == 5
-    assert sum(discs) == 1
-    handles, names = ax.get_legend_handles_labels()
-    assert names == ["found", "between"]
-    assert [handle.get_marker() for handle in handles] == ["o", "D"]
+    assert [i for i, fill in enumerate(fills) if fill == yellow] == [5]
+    marks = {line.get_label(): line.get_marker() for line in ax.lines}
+    assert marks == {"found": "o", "between": "D"}
     place = dict(zip(said(ax.texts), [text.get_position() for text in ax.texts], strict=True))
     for dimension, name in enumerate(("depth", "width", "resolution")):
         corner = ax.texts[[d.index(max(d)) if 1 in d else -1 for d in DIRECTIONS].index(dimension)]
@@ -126,9 +124,9 @@ def test_the_surface_has_every_network_and_marks_the_best_and_the_named():
 def test_paths_show_means_and_every_training():
     steps = [choices(np.full(len(DIRECTIONS), 0.8 + d / 100), d)[0] for d in range(4)]
     ax = plots.scaling_paths({"depth": steps}, title="?")
+    scores = [step.test_scores for step in steps]
     line, *dots = ax.lines
     assert line.get_xdata().tolist() == [1, 2, 4, 8]
     assert line.get_ydata() == pytest.approx(0.8 + np.arange(4) / 100 - 0.01 / 3)
-    assert sorted(y for dot in dots for y in dot.get_ydata()) == pytest.approx(
-        sorted(y for step in steps for y in step.test_scores)
-    )
+    found, every = (np.sort(np.ravel(y)) for y in ([d.get_ydata() for d in dots], scores))
+    assert found == pytest.approx(every)
