@@ -126,12 +126,8 @@ class Result:
 
 
 Task: TypeAlias = Any
-"""One case of an open question, with what an answer is not to see.
-
-``budget`` says how often an answer may ask, ``inputs`` what it is given besides.
-``evaluate(value)`` replies to a query or raises ValueError; ``result(got, asked)`` is how good a
-find is.
-"""
+"""One case of an open question: the ``budget`` of queries, the other ``inputs`` of an answer,
+``evaluate(value)``, which replies to a query or raises ValueError, and ``result(got, asked)``."""
 
 
 class QueryBudget:

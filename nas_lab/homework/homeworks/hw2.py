@@ -205,8 +205,6 @@ def _draw_hyperband(rng: np.random.Generator) -> list[Plain]:
     lambda *given: _bill(*given)[::-1],
     "look at the order: the longest bracket is first.",
 )
-def _bill(
-    epochs: int, eta: int, spent: Plain = lambda rungs: sum(rung.cost for rung in rungs)
-) -> list[list[int]]:
+def _bill(epochs: int, eta: int, spent: Plain = lambda rungs: sum(r.cost for r in rungs)) -> list:
     brackets = Hyperband(nasbench201(), epochs=epochs, eta=eta).brackets
     return [[rungs[0].archs, spent(rungs)] for rungs in brackets]
