@@ -189,7 +189,7 @@ class AlphaState(Playing):
             if option != "none"
         ]
         sure = f"mean of the largest weights {self.weights(self.at).max(axis=1).mean():.2f}"
-        return [f"{', '.join(said) or 'none everywhere'}; {sure}"]
+        return [f"{', '.join(said)}; {sure}"]
 
     # ---- inside ------------------------------------------------------------------------------
 
