@@ -288,10 +288,7 @@ class Anova:
 
     @cached_property
     def shares(self) -> dict[Group, float]:
-        """Share of the variance that each group explains; they add up to 1 (Sobol' indices).
-
-        All are 0 where the scores do not vary.
-        """
+        """Share of the variance that each group explains (Sobol' indices): 1 in all, or 0."""
         variances = {u: float((effect**2).mean()) for u, effect in self.effects.items() if u}
         total = sum(variances.values())
         return {u: variance / total if total else 0.0 for u, variance in variances.items()}
@@ -303,8 +300,6 @@ class Anova:
         explained variance (Owen 2014, theorem 1).
         """
         return self._divided(self.shares)
-
-    # ---- one architecture --------------------------------------------------------------------
 
     def shapley(self, arch: Arch) -> np.ndarray:
         """What each decision of an architecture adds to the mean, [D].

@@ -161,9 +161,7 @@ class Coefficients(NamedTuple):
 
 
 def project(alpha: float, beta: float, gamma: float, *, keep: str | None = None) -> Coefficients:
-    """The coefficients nearest to these on the constraint, with none below 1.
-
-    The one that ``keep`` names stays as it is, as the slider under a reader's hand does.
+    """The coefficients nearest to these on the constraint, none below 1; ``keep`` one as it is.
 
     Nearest in log space: in x = (ln alpha, ln beta, ln gamma) the constraint is the plane
     n x = ln 2 with n = (1, 2, 2). The foot of the perpendicular is ``x - n (n x - ln 2) / |n|^2``.

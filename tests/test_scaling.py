@@ -3,12 +3,13 @@
 import math
 from dataclasses import astuple
 
+import numpy as np
 import pytest
 import torch
 import torchvision
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.optimize import minimize
+from scipy.optimize import LinearConstraint, minimize
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision.models.efficientnet import MBConvConfig
@@ -145,17 +146,12 @@ def test_the_papers_coefficients_miss_2():
 
 @given(coefficients, coefficients, coefficients)
 def test_projection_is_the_nearest_point_that_scipy_finds(alpha, beta, gamma):
-    x = [math.log(v) for v in (alpha, beta, gamma)]
-    found = minimize(
-        lambda y: sum((a - b) ** 2 for a, b in zip(x, y, strict=True)),
-        x0=[math.log(2) / 5] * 3,
-        bounds=[(0, None)] * 3,
-        constraints={"type": "eq", "fun": lambda y: y[0] + 2 * y[1] + 2 * y[2] - math.log(2)},
-        method="SLSQP",
-        options={"ftol": 1e-14},
-    )
+    x, plane = np.log([alpha, beta, gamma]), LinearConstraint([1, 2, 2], math.log(2), math.log(2))
+    look = {"bounds": [(0, None)] * 3, "method": "SLSQP", "options": {"ftol": 1e-14}}
+    start = np.full(3, math.log(2) / 5)
+    found = minimize(lambda y: ((y - x) ** 2).sum(), start, constraints=plane, **look)
     once = project(alpha, beta, gamma)
-    assert [math.log(v) for v in once] == pytest.approx(found.x, abs=1e-5)
+    assert np.log(once) == pytest.approx(found.x, abs=1e-5)
     assert min(once) >= 1
     assert residual(*once) == pytest.approx(0, abs=1e-9)
     assert project(*once) == pytest.approx(once, abs=1e-9)

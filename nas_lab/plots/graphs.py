@@ -339,10 +339,7 @@ def architecture(
 
 
 def skeleton(around: Skeleton, ax: Axes | None = None) -> Axes:
-    """Draw the fixed network around a cell of NAS-Bench-201; the searched cells stand out.
-
-    A box says what it does and the channels and size of what it gives.
-    """
+    """Draw the network around a cell of NAS-Bench-201: boxes say channels and sizes they give."""
     channels, size = around.channels, -(-around.resolution // around.stem_stride)
     layers = [(f"stem {channels}x{size}x{size}", "conv")]
     times = f" x{around.cells}" if around.cells > 1 else ""
@@ -442,10 +439,7 @@ class MixedCell:
 
 
 def mixed_cell(space: Space, w: np.ndarray, *, title: str = "") -> Axes:
-    """Draw a cell whose edges are mixtures, each operation as wide as its weight in ``w`` [D, K].
-
-    Of ``spaces.darts()`` it is the normal cell.
-    """
+    """Draw a (normal) cell whose edges are mixtures; operations are as wide as their weights."""
     ax, _ = canvas(None, (_ROW_DARTS if isinstance(space, Darts) else _ROW_201).box)
     MixedCell(ax, space).update(w)
     ax.set_title(title, fontsize=TEXT + 1, color=INK, loc="left")

@@ -71,8 +71,8 @@ def rank_scatter(estimate: np.ndarray, truth: np.ndarray, *, title: str) -> Axes
 def rank_errors(errors: Mapping[str, Mapping[str, float]]) -> Axes:
     """Draw by how many ranks an estimate misjudges architectures, by what they have in a place.
 
-    ``errors`` has for each place, such as an edge, the mean of the estimated rank less the true
-    rank for each operation there. Above zero are those that are put too far back.
+    Of each operation in each place it is the mean of the estimated rank less the true rank: above
+    zero are those that are put too far back.
     """
     ax = chart(None, "Who is misjudged?", "", "estimated rank less true rank", height=3.4)
     names = list(dict.fromkeys(name for group in errors.values() for name in group))

@@ -235,10 +235,7 @@ def figure_of(shown: Axes | Figure) -> Figure:
 
 
 def image_html(shown: Axes | Figure, alt: str, *, tight: bool = True) -> str:
-    """The picture as an ``<img>`` with alternative text, on a white card in any theme.
-
-    An inch is 96 pixels of the page, where there is room; ``tight`` cuts it to what is drawn.
-    """
+    """The picture as an ``<img>`` with alternative text; ``tight`` cuts it to what is drawn."""
     look: dict[str, Any] = {"facecolor": "white", "pil_kwargs": {"compress_level": 3}}
     look |= {"bbox_inches": "tight", "pad_inches": 0.08} if tight else {}
     buffer = io.BytesIO()
