@@ -72,15 +72,10 @@ TIMED = """async ([widget, control, moves]) => {
 
 def waited(lab, name: str) -> list[float]:
     """Milliseconds from each move to its answer."""
-    from tests.browser.reader import save
-
     call, kind = WIDGETS[name]
-    save(lab.server, f"{name}.ipynb", SOURCE.format(call=call))
-    lab.open(f"{name}.ipynb")
-    lab.run_all()
+    widget = lab.show(SOURCE.format(call=call))
     if lab.errors():
         raise RuntimeError(f"{name}: {lab.errors()}")
-    widget = lab.output(0)
     edge = widget.get_by_label("input → 1", exact=True)
     control = edge if kind == "select" else widget.get_by_role("slider").first
     control.wait_for(timeout=60_000)

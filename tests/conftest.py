@@ -3,6 +3,7 @@
 import os
 from collections import Counter
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -25,16 +26,42 @@ ELSEWHERE = "tests/browser/test_notebooks.py runs it"
 """The reason of a skip that leaves nothing untested."""
 
 
-LONGEST = ["tests/browser/", "tests/notebooks/", "tests/robust/", "tests/hostile/"]
-"""Where single tests are long. Begun last, one of them would run while other processes idle."""
+LONGEST = [
+    *("tests/hostile/test_attacks", "tests/hostile/test_capstone"),
+    *(f"test_run_all_leaves_no_error[{n:02}" for n in (9, 4, 5, 3, 1, 7, 2, 8, 6)),
+    *("tests/browser/", "tests/robust/", "tests/notebooks/"),
+]
+"""What takes long, with the longest first: tests whose ids begin so, or have this in them."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers():
+    """One process more than cores: many tests wait, for a page or until a hand-in's time is up."""
+    return os.cpu_count() + 1
 
 
 def pytest_collection_modifyitems(items):
-    """Put the longest tests first, and leave the order as it is otherwise."""
-    rank = {folder: number for number, folder in enumerate(LONGEST)}
-    items.sort(
-        key=lambda item: min((n for f, n in rank.items() if item.nodeid.startswith(f)), default=9)
-    )
+    """Begin with what takes long: begun last, it would run alone.
+
+    Each process gets a piece of the list, and one that is through takes from the end of another's.
+    So the longest are dealt to the heads of all pieces but the last: that one starts no browser.
+    """
+
+    def place(item):
+        return next((n for n, word in enumerate(LONGEST) if word in item.nodeid), len(LONGEST))
+
+    pieces = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))
+    heads, short = [[] for _ in range(pieces)], []
+    for item in sorted(items, key=place):
+        long = place(item) < len(LONGEST)
+        (heads[place(item) % max(1, pieces - 1)] if long else short).append(item)
+    dealt = []
+    for number, head in enumerate(heads, 1):
+        dealt += head
+        fill = max(0, len(items) * number // pieces - len(dealt))
+        dealt += short[:fill]
+        del short[:fill]
+    items[:] = dealt + short
 
 
 def not_tested(reasons):

@@ -56,10 +56,17 @@ def browser(chromium, tmp_path_factory):
         yield browser
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def lab(server, browser, screenshots):
-    """Yield the page of JupyterLab."""
+    """Yield the page of JupyterLab; in another module's tests, Playwright's loop is gone."""
     with browser.connected() as connection:
         lab = Lab(server, connection.contexts[0].pages[0], screenshots)
         yield lab
         lab.close()
+
+
+@pytest.fixture
+def show(lab):
+    """Return what shows cells; in the end nothing went wrong in them, in widgets or in the page."""
+    yield lab.show
+    assert lab.errors() == []

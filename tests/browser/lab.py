@@ -1,11 +1,14 @@
 """Drive JupyterLab as a reader would: open a notebook, run all cells, look, touch.
 
-    def test_widget(lab):
+    def test_notebook(lab):
         lab.open("01_search_space.ipynb")
         lab.run_all()
         assert lab.errors() == []
-        lab.output(4).get_by_role("button", name="Reset").click()
-        lab.screenshot("after-reset")
+        lab.screenshot("all-run")
+
+    def test_widget(lab):
+        widget = lab.show("from nas_lab.widgets import CellBuilder; CellBuilder()")
+        widget.get_by_role("button", name="Reset").click()
 
 Server, browser and kernels stay on the loopback interface, read nothing of the
 user's configuration and write into temporary folders only.
@@ -24,6 +27,8 @@ import time
 import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
+
+import nbformat
 
 ROOT = Path(__file__).resolve().parents[2]
 BROWSERS = ["chromium", "chromium-browser", "google-chrome", "chrome"]
@@ -47,9 +52,8 @@ VIEW = {"width": 1280, "height": 900}
 # Guards against a hang, in seconds: far above what a busy machine takes.
 PATIENCE, PATIENCE_OF_A_NOTEBOOK = 120, 1800
 OUTSIDE = re.compile(r"^(https?|wss?)://(?!127\.0\.0\.1[:/])")
-
-# What JupyterLab says to the console about itself, in runs where all is well.
-NOISE: list[str] = []
+SHOWN = "shown.ipynb"
+"""The notebook of all that is shown for a moment: its kernel stays, and with it what is loaded."""
 
 # All cells are in the page, also those out of sight; nothing asks for news.
 SETTINGS = {
@@ -57,18 +61,21 @@ SETTINGS = {
     "apputils-extension/notification": {"checkForUpdates": False, "fetchNews": "false"},
 }
 
-# What the page knows of the notebook in front, more exactly than it shows it.
+# What the page knows of the notebook in front, more exactly than it shows it. It is asked for again
+# and again, so it reads of the outputs only what it needs: pictures are long.
 STATE = """() => {
     const panel = window.jupyterapp?.shell.currentWidget;
-    const cells = [...(panel?.content?.model?.cells ?? [])].map(cell => cell.toJSON());
-    const code = cells.filter(cell => cell.cell_type === "code");
+    const cells = [...(panel?.content?.model?.cells ?? [])];
+    const code = cells.filter(cell => cell.type === "code");
+    const outputs = code.flatMap(
+        cell => Array.from({length: cell.outputs.length}, (_, n) => cell.outputs.get(n)));
     return {
         ready: panel?.context?.isReady === true,
         status: panel?.sessionContext?.session?.kernel?.status,
-        left: code.filter(cell => cell.source.length && !cell.execution_count).length,
-        errors: code.flatMap(cell => cell.outputs)
-            .filter(output => output.output_type === "error")
-            .map(output => `${output.ename}: ${output.evalue}`),
+        left: code.filter(cell => cell.sharedModel.getSource() && !cell.executionCount).length,
+        errors: outputs.filter(output => output.type === "error")
+            .map(output => output.toJSON())
+            .map(error => `${error.ename}: ${error.evalue}`),
     };
 }"""
 READY = f"() => {{ const now = ({STATE})(); return now.ready && now.status === 'idle'; }}"
@@ -77,14 +84,23 @@ FINISHED = f"""() => {{
     return now.status === "idle" && (now.left === 0 || now.errors.length > 0);
 }}"""
 
-# One page serves many tests: what a test opened is closed, and its kernel ends, before the next.
+# One page serves many tests: what a test opened is closed before the next. A kernel ends then, or
+# where it stays, forgets all names and widgets.
 OPEN = """async path => {
     await window.jupyterapp.restored;
     await window.jupyterapp.commands.execute("docmanager:open", {path});
 }"""
-CLOSE = """async () => {
+FORGET = """
+from ipywidgets import Widget
+Widget.close_all()
+get_ipython().run_line_magic("reset", "-f")
+"""
+CLOSE = """async ([stays, code]) => {
     for (const panel of [...(window.jupyterapp?.shell.widgets("main") ?? [])]) {
-        await panel.sessionContext?.shutdown();
+        const session = panel.sessionContext;
+        if (panel.context?.path === stays)
+            await session.session?.kernel?.requestExecute({code, store_history: false}).done;
+        else await session?.shutdown();
         panel.dispose();
     }
 }"""
@@ -228,7 +244,6 @@ class Lab:
         self.page = page
         self._screenshots = screenshots
         self._console: list[str] = []
-        page.set_viewport_size(VIEW)
         page.set_default_timeout(PATIENCE * 1000)
         page.route(OUTSIDE, self._refuse)
         page.on("console", self._listen)
@@ -239,12 +254,13 @@ class Lab:
         route.abort()
 
     def _listen(self, message) -> None:
-        if message.type == "error" and not any(re.search(n, message.text) for n in NOISE):
+        if message.type == "error":
             self._console.append(f"console: {message.text}")
 
     def open(self, notebook: str) -> None:
         """Open a notebook of the server's folder and wait until its kernel is idle."""
         self.close()
+        self.page.set_viewport_size(VIEW)
         if not self.page.url.startswith(self.server.url) or self.page.locator(".jp-Dialog").count():
             self.page.goto(f"{self.server.url}lab?reset")
             self.page.wait_for_function("window.jupyterapp")
@@ -253,23 +269,64 @@ class Lab:
         self.page.wait_for_function(READY)
 
     def close(self) -> None:
-        """Close what is open and end its kernel, so that the next one has the memory for itself."""
-        self.page.evaluate(CLOSE)
+        """Close what is open, so that the next one has the memory for itself."""
+        self.page.evaluate(CLOSE, [SHOWN, FORGET])
+
+    def show(self, *cells, run=True):
+        """Open a notebook of these cells, sources of code among them; run them, return output 0."""
+        make = nbformat.v4.new_code_cell
+        cells = [make(cell.strip()) if isinstance(cell, str) else cell for cell in cells]
+        notebook = nbformat.v4.new_notebook(cells=cells)
+        notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
+        nbformat.write(notebook, self.server.notebooks / SHOWN)
+        self.open(SHOWN)
+        if run:
+            self.run_all()
+        return self.output(0)
 
     def choose_theme(self, name: str) -> None:
         """Show the page in a theme, and wait until it is there."""
         self.page.evaluate(THEME, name)
         self.page.wait_for_function(THEMED, arg=name)
 
-    def run_all(self) -> None:
-        """Choose Run > Run All Cells and wait until all have run, or one has failed."""
+    def choose(self, menu: str, entry: str) -> None:
+        """Choose an entry of the menu bar, by its name or how that begins."""
         bar = self.page.get_by_role("menubar")
-        bar.get_by_role("menuitem", name="Run", exact=True).click()
-        self.page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-        self.page.wait_for_function(FINISHED, timeout=PATIENCE_OF_A_NOTEBOOK * 1000)
+        bar.get_by_role("menuitem", name=menu, exact=True).click()
+        self.page.get_by_role("menuitem", name=re.compile(f"^{entry}")).click()
+
+    def run_all(self) -> None:
+        """Run all cells and wait until all have run, or one has failed."""
+        self.choose("Run", "Run All Cells")
+        patience = PATIENCE_OF_A_NOTEBOOK * 1000
+        self.page.wait_for_function(FINISHED, timeout=patience, polling=100)
         waiting = self.page.get_by_text("Loading widget")
         if waiting.count():
             waiting.first.wait_for(state="detached")
+
+    def run(self, n: int) -> None:
+        """Run the n-th cell as a reader does: a click into it, and the keyboard."""
+        self.cell(n).locator(".cm-content").click()
+        self.press("Control+Enter")
+
+    def tell(self) -> str:
+        """Run the second cell, which the kernel does after all that came before, and read it."""
+        prompt = self.cell(1).locator(".jp-InputArea-prompt")
+        before = prompt.inner_text()
+        self.run(1)
+        self.page.wait_for_function(
+            "([e, old]) => /[0-9]/.test(e.innerText) && e.innerText !== old",
+            arg=[prompt.element_handle(), before],
+        )
+        self.output(1).get_by_text(re.compile(r"\S")).first.wait_for()
+        return self.output(1).inner_text().strip()
+
+    def press(self, *keys: str, on=None) -> None:
+        """Press keys, on a control that takes the focus, or where it is."""
+        if on is not None:
+            on.focus()
+        for key in keys:
+            self.page.keyboard.press(key)
 
     def cell(self, n: int):
         """Return the locator of the n-th cell."""

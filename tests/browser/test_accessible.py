@@ -5,14 +5,8 @@ Axe judges by WCAG 2.1 AA, contrast included; one fault of ipywidgets is excused
 
 import pytest
 
-from tests.browser.lab import ROOT
-from tests.browser.reader import save
-
-HEAD = f"""
-import sys
-sys.path.insert(0, {str(ROOT)!r})
-from nas_lab.estimation import Table
-from nas_lab.estimation import DartsRuns, OneShotRuns
+HEAD = """
+from nas_lab.estimation import DartsRuns, OneShotRuns, Table
 from nas_lab.widgets import *
 table, runs = Table.load(), DartsRuns.load()
 """
@@ -44,17 +38,15 @@ CONTROLS = """output => {
     all[0].focus();
     return all.map(e => e.outerHTML.slice(0, 120));
 }"""
+HTML = "import IPython\nIPython.display.HTML"
 HERE = "document.activeElement.dataset.nth"
 
 
 @pytest.fixture
-def widgets(lab):
+def widgets(lab, show):
     """Show all widgets in one notebook; return the locator of each output."""
+    show(HEAD, *WIDGETS.values())
     lab.page.set_viewport_size(LAPTOP)
-    save(lab.server, "widgets.ipynb", HEAD, *WIDGETS.values())
-    lab.open("widgets.ipynb")
-    lab.run_all()
-    assert lab.errors() == []
     yield {name: lab.output(n) for n, name in enumerate(WIDGETS, start=1)}
     lab.choose_theme(THEMES[0])
 
@@ -105,16 +97,10 @@ def test_every_widget_fits_is_reached_and_read(lab, widgets):
 
 
 def test_tab_sees_a_control_out_of_its_way(lab):
-    source = "from IPython.display import HTML\nHTML('<button>a</button><button tabindex=-1>b')"
-    save(lab.server, "aside.ipynb", source)
-    lab.open("aside.ipynb")
-    lab.run_all()
-    assert ["b" in text for text in unreached(lab.page, lab.output(0))] == [True]
+    output = lab.show(f"{HTML}('<button>a</button><button tabindex=-1>b')")
+    assert ["b" in text for text in unreached(lab.page, output)] == [True]
 
 
 def test_axe_sees_a_control_without_a_label(lab):
-    source = "from IPython.display import HTML\nHTML('<input type=\"text\">')"
-    save(lab.server, "mute.ipynb", source)
-    lab.open("mute.ipynb")
-    lab.run_all()
-    assert any(fault.startswith("label") for fault in faults(lab.page, lab.output(0)))
+    output = lab.show(f"{HTML}('<input type=\"text\">')")
+    assert any(fault.startswith("label") for fault in faults(lab.page, output))

@@ -6,13 +6,7 @@ import numpy as np
 import pytest
 
 from nas_lab.widgets import ScalingState
-from tests.browser.reader import press, save, tell
 
-SOURCE = """
-from nas_lab.widgets import CompoundScaling
-w = CompoundScaling({arguments})
-w
-"""
 MOVES = 40
 
 # Every new picture of the widget, and the last key, with when they were there.
@@ -43,11 +37,11 @@ TIMED = """async ([widget, thumb, keys]) => {
 }"""
 
 
-def open_widget(lab, arguments=""):
-    save(lab.server, "scaling.ipynb", SOURCE.format(arguments=arguments), "print(w.state)")
-    lab.open("scaling.ipynb")
-    lab.run_all()
-    assert lab.errors() == []
+@pytest.fixture
+def scaling(show):
+    """Return what shows the widget with some arguments."""
+    head = "from nas_lab.widgets import CompoundScaling\n"
+    return lambda arguments="": show(f"{head}w = CompoundScaling({arguments})\nw", "print(w.state)")
 
 
 def thumb(w, name):
@@ -59,45 +53,35 @@ def shows(w, state):
     """Words and picture are those of a state."""
     w.get_by_text(state.words).wait_for()
     w.get_by_text(state.details[1]).wait_for()
-    picture = w.get_by_role("img", name=re.compile(re.escape(state.details[1])))
-    picture.wait_for()
+    w.get_by_role("img", name=re.compile(re.escape(state.details[1]))).wait_for()
 
 
-def test_keys_move_the_network_the_lock_and_the_menus(lab):
-    open_widget(lab)
-    w = lab.output(0)
+def test_keys_move_the_network_the_lock_and_the_menus(lab, scaling):
+    w = scaling()
     shows(w, ScalingState())
     lab.screenshot("scaling", w)
-    thumb(w, "phi").focus()
-    press(lab, "End")
+    lab.press("End", on=thumb(w, "phi"))
     shows(w, ScalingState(phi=3.0))
-    w.get_by_label("keep α β² γ² = 2").focus()
-    press(lab, "Space")
+    lab.press("Space", on=w.get_by_label("keep α β² γ² = 2"))
     expected = ScalingState(phi=3.0, locked=True)
     shows(w, expected)
-    thumb(w, "alpha").focus()
-    press(lab, "End")
+    lab.press("End", on=thumb(w, "alpha"))
     expected.move("alpha", 2.0)
     shows(w, expected)
     w.get_by_text("(to keep it: β = 1, γ = 1)").wait_for()
     lab.screenshot("scaling-locked", w)
-    menu = w.get_by_label("base")
-    menu.focus()
-    press(lab, "Space", "ArrowDown", "Enter")
+    lab.press("Space", "ArrowDown", "Enter", on=w.get_by_label("base"))
     expected.base = "B0"
     shows(w, expected)
     lab.screenshot("scaling-b0", w)
-    w.get_by_role("button", name="Reset").focus()
-    press(lab, "Enter")
+    lab.press("Enter", on=w.get_by_role("button", name="Reset"))
     shows(w, ScalingState())
-    assert lab.errors() == []
 
 
 @pytest.mark.parametrize(("name", "base"), [("phi", "small"), ("alpha", "B0")])
-def test_every_key_is_answered(lab, record_property, name, base):
+def test_every_key_is_answered(lab, scaling, record_property, name, base):
     """How quickly depends on the machine, so it is measured here and judged by who reads it."""
-    open_widget(lab, f"base={base!r}")
-    w = lab.output(0)
+    w = scaling(f"base={base!r}")
     keys = ["ArrowRight", "ArrowLeft"] * (MOVES // 2)
     handles = [w.element_handle(), thumb(w, name).element_handle(), keys]
     taken = lab.page.evaluate(TIMED, handles)
@@ -105,25 +89,20 @@ def test_every_key_is_answered(lab, record_property, name, base):
     half, most = np.percentile(taken, [50, 95])
     record_property("seconds", {"median": float(half), "95th percentile": float(most)})
     print(f"{name}, {base}: median {half:.3f} s, 95th percentile {most:.3f} s")
-    assert lab.errors() == []
 
 
 @pytest.mark.parametrize("locked", [False, True])
-def test_fast_keys_leave_no_queue_of_old_pictures(lab, locked):
+def test_fast_keys_leave_no_queue_of_old_pictures(lab, scaling, locked):
     """When the last key is pressed one picture may be on its way, and the last one follows it."""
-    open_widget(lab, f"locked={locked}, alpha=1.2")
-    w = lab.output(0)
+    w = scaling(f"locked={locked}, alpha=1.2")
     lab.page.evaluate(WATCH, w.element_handle())
-    thumb(w, "alpha").focus()
-    for _ in range(60):
-        press(lab, "ArrowRight")
+    lab.press(*["ArrowRight"] * 60, on=thumb(w, "alpha"))
     last = ScalingState(locked=locked, alpha=1.2)
     last.move("alpha", last.alpha if not locked else 1.21)
     last.move("alpha", 1.8 if not locked else 1.81)
     shows(w, last)
-    tell(lab)
+    lab.tell()
     seen = lab.page.evaluate("window.pictures")
     late = [picture for picture in seen if picture["at"] > lab.page.evaluate("window.lastKey")]
     assert last.details[1] in seen[-1]["alt"]
     assert len(late) <= 2
-    assert lab.errors() == []
