@@ -83,9 +83,7 @@ def test_a_path_with_spaces_and_letters_of_other_languages(tmp_path):
     for folder in ("nas_lab", "datasets"):
         shutil.copytree(ROOT / folder, root / folder, ignore=ignore)
     shutil.copy(ROOT / "pyproject.toml", root)
-    assert well(run(SESSION, root=root))
-    done = run(HISTORY + "print('all well')", root / "Suche 1.jsonl", root=root)
-    assert well(done)
+    assert well(run(SESSION + HISTORY, root / "Suche 1.jsonl", root=root))
     assert len((root / "Suche 1.jsonl").read_bytes().splitlines()) == 1001
 
 
