@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
 from nas_lab import nets, runtime
-from nas_lab.build import cells
+from nas_lab.build import networks
 from nas_lab.training import train
 
 ARCHS = 6
@@ -26,7 +26,7 @@ Loop = Callable[[nn.Module, int], float]
 
 def plain(net: nn.Module, seed: int) -> float:
     """Train as a tutorial does: data loaders over tensors, SGD as it comes, a loss printed."""
-    data, recipe = cells.ESTIMATE.data, cells.RECIPE
+    data, recipe = networks.ESTIMATE.data, networks.RECIPE
     train, validation = data.train_dataloader(), data.val_dataloader()
     torch.manual_seed(seed)
     batches = DataLoader(TensorDataset(train.images, train.labels), data.batch_size, shuffle=True)
@@ -67,13 +67,13 @@ def plain_channels_last(net: nn.Module, seed: int) -> float:
 
 def ours(net: nn.Module, seed: int) -> float:
     """Train as the builder does."""
-    data = cells.ESTIMATE.data
-    return train(net, data, cells.RECIPE, seed=seed, num_threads=1, device="cpu").accuracy
+    data = networks.ESTIMATE.data
+    return train(net, data, networks.RECIPE, seed=seed, num_threads=1, device="cpu").accuracy
 
 
 def convolutions(net: nn.Module) -> float:
     """Return the seconds that the convolutions of one training take, and nothing else."""
-    record, recipe = cells.ESTIMATE, cells.RECIPE
+    record, recipe = networks.ESTIMATE, networks.RECIPE
     net = net.to(memory_format=torch.channels_last)
     seen: list[tuple[nn.Conv2d, torch.Tensor]] = []
 
@@ -125,7 +125,7 @@ def _best(call: Callable[[], object], rounds: int = 5, number: int = 4) -> float
 
 def speed() -> list[dict]:
     """Return architectures a core-hour of each loop, and the mean accuracy that it reaches."""
-    archs = cells.ARCHS
+    archs = networks.ARCHS
     chosen = np.random.default_rng(5).choice(len(archs), ARCHS, replace=False)
     loops: dict[str, Loop] = {
         "plain PyTorch": plain,
@@ -137,11 +137,11 @@ def speed() -> list[dict]:
     with runtime.threads(1):
         for row in chosen.tolist():
             for name, loop in loops.items():
-                net = nets.build(cells.SPACE, archs[row], cells.SKELETON, seed=0)
+                net = nets.build(networks.SPACE, archs[row], networks.SKELETON, seed=0)
                 began = time.thread_time()
                 accuracy[name].append(loop(net, 0))
                 seconds[name] += time.thread_time() - began
-            net = nets.build(cells.SPACE, archs[row], cells.SKELETON, seed=0)
+            net = nets.build(networks.SPACE, archs[row], networks.SKELETON, seed=0)
             seconds["convolutions alone (the floor)"] += convolutions(net)
     return [_row(name, spent, seconds, accuracy.get(name, ())) for name, spent in seconds.items()]
 

@@ -28,16 +28,16 @@ from torch.utils._python_dispatch import TorchDispatchMode
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from nas_lab import nets, runtime, spaces
-from nas_lab.build import cells
+from nas_lab.build import networks
 from nas_lab.strategies import Fair, OneShot
 from tests.nets.plain import plain_201, plain_darts
 
-DATA = cells.DATA
+DATA = networks.DATA
 IMAGES, LABELS = next(iter(DATA.train_dataloader()))
 SMALL = spaces.Skeleton(channels=8, cells=3, resolution=12, in_channels=1, stem_stride=2)
 FAMILIES: dict[str, tuple[spaces.Space, spaces.Skeleton]] = {
-    "nasbench201": (spaces.nasbench201(), cells.SKELETON),
-    "nasbench201, 4 channels": (spaces.nasbench201(), replace(cells.SKELETON, channels=4)),
+    "nasbench201": (spaces.nasbench201(), networks.SKELETON),
+    "nasbench201, 4 channels": (spaces.nasbench201(), replace(networks.SKELETON, channels=4)),
     "darts": (spaces.darts(), SMALL),
 }
 CANDIDATES = dict.fromkeys(FAMILIES, 20) | {"nasbench201": 200}

@@ -20,7 +20,7 @@ import numpy as np
 from _report import report
 
 from nas_lab import spaces
-from nas_lab.build.cells import RECIPE, SKELETON
+from nas_lab.build.networks import RECIPE, SKELETON
 from nas_lab.estimation import Table
 from nas_lab.estimation.training import TrainFromScratch
 from nas_lab.history import Evaluation

@@ -14,15 +14,9 @@ import numpy as np
 
 
 def whole_number(name: str, value: object, least: int = 1) -> int:
-    """Return `value` as an int.
-
-    Raises TypeError for what is no whole number (a bool counts as none), ValueError below
-    `least`.
-    """
-    if isinstance(value, bool):
-        raise TypeError(f"{name} must be a whole number, not {value!r}")
+    """Return `value` as an int; a bool is no whole number."""
     try:
-        number = operator.index(value)  # type: ignore[arg-type]
+        number = operator.index(None if isinstance(value, bool) else value)  # type: ignore[arg-type]
     except TypeError:
         raise TypeError(f"{name} must be a whole number, not {value!r}") from None
     if number < least:
@@ -31,7 +25,7 @@ def whole_number(name: str, value: object, least: int = 1) -> int:
 
 
 def number_in(name: str, value: float, *, least: float = 0, below: float = math.inf) -> float:
-    """Return `value` as a float; raises ValueError outside of [least, below) and for nan."""
+    """Return `value` as a float, which lies in [least, below)."""
     if not least <= value < below:
         raise ValueError(f"{name} must be a number in [{least:g}, {below:g}), not {value!r}")
     return float(value)
@@ -66,11 +60,7 @@ def record_sum(path: Path) -> None:
 
 
 def verify(path: Path, remedy: str) -> Path:
-    """Return `path` when its sum is the recorded one.
-
-    `remedy` is a sentence for the reader: how to get the file back. Raises FileNotFoundError
-    when the file is missing, DamagedFileError when its sum differs or none is recorded.
-    """
+    """Return `path` when its sum is the recorded one; `remedy` says how to get the file back."""
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing. {remedy}")
     expected = recorded_sums(path.parent).get(path.name)
@@ -88,36 +78,33 @@ _PACKAGE = Path(__file__).resolve().parent
 def dataset(name: str) -> Path:
     """Return the path of a dataset file, for example ``dataset("fashion_mnist.npz")``.
 
-    A wheel carries the files inside the package; a checkout (and an editable
-    install, which points at one) has them in ``datasets/`` at its top. When the
-    environment variable ``NAS_LAB_DATASETS`` names a folder, only that folder
-    is searched. FileNotFoundError says where it looked and what to do.
+    A wheel carries the files inside the package; a checkout (and an editable install, which
+    points at one) has them in ``datasets/`` at its top. When the environment variable
+    ``NAS_LAB_DATASETS`` names a folder, only that folder is searched.
     """
-    folder, advice = _place()
+    checkout = _PACKAGE.parent
+    if override := os.environ.get(VARIABLE):
+        folder = Path(override).expanduser()
+        advice = (
+            f"{VARIABLE} names that folder: put the file there, or unset the variable "
+            "to use the files that come with nas_lab."
+        )
+    elif (checkout / "pyproject.toml").is_file():
+        folder = checkout / "datasets"
+        advice = (
+            f"'git checkout -- datasets' in {checkout} brings it back; "
+            "'make data' builds fashion_mnist.npz anew."
+        )
+    else:
+        folder = _PACKAGE / "datasets"
+        advice = (
+            f"The installed package is incomplete: reinstall nas-lab, or set {VARIABLE} "
+            "to the datasets folder of a clone."
+        )
     path = folder / name
     if not path.is_file():
         raise FileNotFoundError(f"dataset {name!r} not found; looked in {folder}. {advice}")
     return path
-
-
-def _place() -> tuple[Path, str]:
-    """Return the folder of the datasets, and what to do when a file is not there."""
-    override = os.environ.get(VARIABLE)
-    if override:
-        return Path(override).expanduser(), (
-            f"{VARIABLE} names that folder: put the file there, or unset the variable "
-            "to use the files that come with nas_lab."
-        )
-    checkout = _PACKAGE.parent
-    if (checkout / "pyproject.toml").is_file():
-        return checkout / "datasets", (
-            f"'git checkout -- datasets' in {checkout} brings it back; "
-            "'make data' builds fashion_mnist.npz anew."
-        )
-    return _PACKAGE / "datasets", (
-        f"The installed package is incomplete: reinstall nas-lab, or set {VARIABLE} "
-        "to the datasets folder of a clone."
-    )
 
 
 def save_arrays(file: IO[bytes], arrays: Mapping[str, np.ndarray]) -> None:
@@ -125,9 +112,6 @@ def save_arrays(file: IO[bytes], arrays: Mapping[str, np.ndarray]) -> None:
 
     numpy's own ``savez_compressed(allow_pickle=False)`` came late: an older one takes the keyword
     for one more array.
-
-    Raises:
-        ValueError: an array holds Python objects, which would be pickled.
     """
     if objects := [name for name, array in arrays.items() if np.asarray(array).dtype.hasobject]:
         raise ValueError(f"{', '.join(objects)}: arrays of Python objects are not written")

@@ -62,12 +62,6 @@ class Loader:
 
     Every pass over a loader with a `seed` is in a new order, which (seed, number of the pass)
     fixes; without one, all passes keep the order of the tensors. The last batch may be smaller.
-
-    Args:
-        images: float32 [N, 1, r, r].
-        labels: int64 [N].
-        batch_size: images a batch.
-        seed: whole numbers that fix the orders; None keeps the order.
     """
 
     images: torch.Tensor
@@ -82,8 +76,8 @@ class Loader:
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         self.passes += 1
         if self.seed is None:
-            both = (self.images.split(self.batch_size), self.labels.split(self.batch_size))
-            return zip(*both, strict=True)
+            pair = self.images, self.labels
+            return zip(*(part.split(self.batch_size) for part in pair), strict=True)
         generator = runtime.generator(*self.seed, self.passes - 1)
         order = torch.randperm(len(self.labels), generator=generator).to(self.labels.device)
         return ((self.images[rows], self.labels[rows]) for rows in order.split(self.batch_size))
@@ -130,17 +124,12 @@ class FashionMNIST(ImageModule):
         batch_size: images a batch.
         seed: fixes the order of the training images in every epoch.
         images: train on the first so many images only; every prefix is class-balanced.
-            None takes all.
         full: the whole set instead of the subset: 56,000 training images (the official 60,000
             without the subset's 4,000 for validation, which stay the same) and the official
             10,000 for test. It is not shipped.
         root: for `full`, a folder with the official idx files, gzipped or not, or the `root`
             of torchvision's FashionMNIST. None looks in Debian's folder and in d2l's `../data`.
         download: for `full`, let torchvision download the files into `root`.
-        device: where the tensors are kept; None means the CPU.
-
-    Raises TypeError or ValueError for a bad argument, FileNotFoundError or
-    `checks.DamagedFileError` when the data cannot be read.
     """
 
     channels = 1
@@ -156,7 +145,6 @@ class FashionMNIST(ImageModule):
         full: bool = False,
         root: str | Path | None = None,
         download: bool = False,
-        device: str | torch.device | None = None,
     ) -> None:
         resolution = whole_number("resolution", resolution)
         batch_size = whole_number("batch_size", batch_size)
@@ -168,10 +156,8 @@ class FashionMNIST(ImageModule):
             _download(root)
         available = len(self._split("train")[1])
         if images is not None and images > available:
-            hint = "" if full else "; full=True has 56,000"
-            raise ValueError(
-                f"images={images:,}, but there are only {available:,} to train on{hint}"
-            )
+            found = f"{available:,} to train on" + ("" if full else "; full=True has 56,000")
+            raise ValueError(f"images={images:,}, but there are only {found}")
 
     def __reduce__(self) -> tuple:
         return partial(type(self), **(self.hparams | {"download": False})), ()
@@ -182,17 +168,14 @@ class FashionMNIST(ImageModule):
 
     def _split(self, split: str) -> tuple[torch.Tensor, torch.Tensor]:
         folder = str(find_official(self.root)) if self.full else None
-        return _tensors(split, self.resolution, folder, str(self.device or "cpu"))
+        return _tensors(split, self.resolution, folder)
 
 
 @lru_cache(maxsize=12)
-def _tensors(
-    split: str, resolution: int, folder: str | None, device: str
-) -> tuple[torch.Tensor, torch.Tensor]:
+def _tensors(split: str, resolution: int, folder: str | None) -> tuple[torch.Tensor, torch.Tensor]:
     arrays = _subset() if folder is None else _whole(folder)
     images = normalise(torch.from_numpy(arrays[f"{split}_images"]), resolution)
-    labels = torch.from_numpy(arrays[f"{split}_labels"]).long()
-    return images.to(device), labels.to(device)
+    return images, torch.from_numpy(arrays[f"{split}_labels"]).long()
 
 
 @lru_cache(maxsize=1)
@@ -205,11 +188,8 @@ def _whole(folder: str) -> Arrays:
     official = read_official(Path(folder))
     train = np.setdiff1d(np.arange(60_000), _subset()["validation_indices"])
     train = train[_balanced(official["train_labels"][train])]
-    return {
-        **{name: array[train] for name, array in official.items() if name.startswith("train")},
-        **{name: array for name, array in _subset().items() if name.startswith("validation")},
-        **{name: array for name, array in official.items() if name.startswith("test")},
-    }
+    official |= {name: official[name][train] for name in ("train_images", "train_labels")}
+    return {**_subset(), **official}
 
 
 def normalise(images: torch.Tensor, resolution: int) -> torch.Tensor:
@@ -234,17 +214,14 @@ def load(path: Path) -> Arrays:
 
     For each of train, validation and test: `*_images` uint8 [N, 28, 28], `*_labels` uint8 [N]
     and `*_indices` int32 [N], the places in the official set (validation's are in the official
-    training set). Raises FileNotFoundError or `checks.DamagedFileError`.
+    training set).
     """
     with np.load(checks.verify(path, _REMEDY), allow_pickle=False) as archive:
         return {name: archive[name] for name in archive.files}
 
 
 def find_official(root: str | Path | None = None) -> Path:
-    """Return the folder that holds the official idx files.
-
-    Raises FileNotFoundError, which says where to get them, when there is none.
-    """
+    """Return the folder that holds the official idx files."""
     roots = [Path(root)] if root is not None else [DEBIAN, Path("../data")]
     folders = [folder for r in roots for folder in (r, r / "FashionMNIST" / "raw")]
     for folder in folders:
@@ -257,11 +234,8 @@ def find_official(root: str | Path | None = None) -> Path:
     )
 
 
-def read_official(folder: Path) -> Arrays:
-    """Return the official set: `train_*` (60,000) and `test_*` (10,000), images and labels.
-
-    Raises `checks.DamagedFileError` for a file that is cut, damaged or no idx file.
-    """
+def read_official(folder: Path) -> dict[str, np.ndarray]:
+    """Return the official set: `train_*` (60,000) and `test_*` (10,000), images and labels."""
     return {
         name: read_idx(_idx_file(folder, file), shape) for name, (file, shape) in _OFFICIAL.items()
     }
@@ -277,7 +251,7 @@ def read_idx(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     """Return a file in LeCun's idx format, gzipped or not, as a uint8 array of this shape.
 
     The header is big-endian: two zero bytes, 8 for uint8, the number of axes, then a 32-bit
-    length for each. Raises `checks.DamagedFileError` when header or length differ.
+    length for each.
     """
     try:
         content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
@@ -295,9 +269,8 @@ def select(official: Arrays) -> dict[str, np.ndarray]:
     Training and validation images are drawn without overlap from the official training set.
     """
     rng = np.random.default_rng(_SPLIT_SEED)
-    sizes = {"train": ("train", "validation"), "test": ("test",)}
     subset: dict[str, np.ndarray] = {}
-    for source, splits in sizes.items():
+    for source, splits in {"train": ["train", "validation"], "test": ["test"]}.items():
         labels = official[f"{source}_labels"]
         shuffled = rng.permutation(len(labels))
         rows = shuffled[_balanced(labels[shuffled])].reshape(-1, len(LABELS))
@@ -343,12 +316,8 @@ def _download(root: str | Path | None) -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Build `datasets/fashion_mnist.npz`; `python -m nas_lab.data --help` lists the options."""
     parser = argparse.ArgumentParser(prog="python -m nas_lab.data", description=main.__doc__)
-    parser.add_argument(
-        "--source",
-        type=Path,
-        help="folder of the official idx files, or torchvision's root "
-        "(default: Debian's package folder, then ../data)",
-    )
+    source = "the official idx files or torchvision's root (default: Debian's folder, then ../data)"
+    parser.add_argument("--source", type=Path, help=source)
     parser.add_argument("--download", action="store_true", help="let torchvision download them")
     parser.add_argument("--output", type=Path, default=Path("datasets"), help="folder to write to")
     options = parser.parse_args(arguments)

@@ -7,7 +7,8 @@ import json
 import math
 import os
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import BrokenExecutor, Executor, Future, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, SupportsFloat
@@ -42,15 +43,19 @@ class Evaluation:
         object.__setattr__(self, "metrics", metrics)
 
 
+def _real(name: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, SupportsFloat):
+        raise TypeError(f"an Evaluation's {name} is a number, not {value!r}")
+    return float(value)
+
+
+Estimator = Callable[[Arch, int], Evaluation]
+"""From an architecture and a seed to how good it is; picklable, and the same for the same seed."""
+
+
 @dataclass(frozen=True)
 class Trial:
-    """One evaluated architecture of a search.
-
-    Attributes:
-        id: its place in the search, counted from 0.
-        arch: the architecture.
-        result: what the estimate said.
-    """
+    """One evaluated architecture of a search; ``id`` is its place there, counted from 0."""
 
     id: int
     arch: Arch
@@ -66,17 +71,10 @@ class History:
 
     The file is JSON lines: a header with the space's fingerprint, then one trial a line. Opening
     an existing file reads its trials, so a search that is given the history goes on where it
-    stopped. Every trial is written at once; what is written survives a killed process.
+    stopped. Every trial is written at once; what is written survives a killed process. A
+    half-written last line, as a kill leaves it, is dropped with a ``HistoryWarning``.
 
-    Args:
-        path: the file, or None to keep the trials in memory only.
-        space: the space that the architectures come from.
-
-    Raises:
-        ValueError: the file belongs to another space, or is no history.
-        OSError: the file cannot be read.
-
-    A half-written last line, as a kill leaves it, is dropped with a ``HistoryWarning``.
+    Raises ValueError when the file belongs to another space or is no history.
     """
 
     def __init__(self, path: str | os.PathLike[str] | None, space: Space) -> None:
@@ -105,11 +103,7 @@ class History:
 
     @property
     def best(self) -> Trial:
-        """The trial with the highest score, the first of them where several share it.
-
-        Raises:
-            ValueError: no trial has a score.
-        """
+        """The trial with the highest score, the first of them where several share it."""
         scored = [trial for trial in self.trials if not math.isnan(trial.result.score)]
         if not scored:
             raise ValueError("this history holds no trial with a score yet")
@@ -121,14 +115,7 @@ class History:
         return np.fmax.accumulate(scores).tolist()  # fmax leaves NaN out
 
     def pareto(self, cost: str = "cost") -> list[Trial]:
-        """Trials that no other beats in both score (higher) and cost (lower), cheapest first.
-
-        Args:
-            cost: ``"cost"`` for the seconds of the evaluation, or the name of a metric.
-
-        Raises:
-            ValueError: a trial has no such metric.
-        """
+        """The Pareto front of score and ``cost``: ``"cost"`` for seconds, or a metric's name."""
         return pareto(self.trials, cost)
 
     def append(self, trial: Trial) -> None:
@@ -164,8 +151,6 @@ class History:
             ) from error
         self._unwritten.clear()
 
-    # ---- the file ----------------------------------------------------------------------------
-
     def _write(self, path: Path, data: bytes) -> None:
         """Put ``data`` behind the whole lines, or leave the file as it was."""
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -197,14 +182,19 @@ class History:
                 stacklevel=3,
             )
         for number, line in enumerate(lines, start=1):
-            where = f"{path}, line {number}"
-            content = _parse(line, where)
+            try:
+                content = dict(json.loads(line))
+                if number > 1:
+                    trial = self._as_trial(**content)
+                    self._trials[trial.id] = trial
+            except (TypeError, ValueError) as error:
+                raise ValueError(
+                    f"{path}, line {number} is damaged ({error}). Remove the line, or move the "
+                    "file away to start anew"
+                ) from error
             if number == 1:
                 self._check_header(content)
                 self._unwritten.clear()
-            else:
-                trial = self._as_trial(content, where)
-                self._trials[trial.id] = trial
             self._whole += len(line) + 1
         self._size = self._whole + len(torn)
 
@@ -218,45 +208,67 @@ class History:
                 f"{self.space.fingerprint}. Choose another path, or open it with its own space"
             )
 
-    def _as_trial(self, content: Mapping[str, Any], where: str) -> Trial:
-        try:
-            arch = self.space.check(content["arch"])
-            result = Evaluation(content["score"], content["cost"], content["metrics"])
-            return Trial(whole_number("id", content["id"], 0), arch, result)
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{where} holds no trial: {error}") from error
+    def _as_trial(self, id: int, arch: Arch, **result: Any) -> Trial:
+        return Trial(whole_number("id", id, 0), self.space.check(arch), Evaluation(**result))
 
 
 def _line(content: Mapping[str, Any]) -> str:
     return json.dumps(content, separators=(",", ":")) + "\n"
 
 
-def _parse(line: bytes, where: str) -> dict[str, Any]:
+def estimate_all(
+    estimate: Estimator,
+    archs: Mapping[int, Arch],
+    history: History,
+    *,
+    executor: Executor | None = None,
+    seed: int = 0,
+) -> Iterator[Trial]:
+    """Evaluate architectures, given by the ids of their trials, and keep each trial at once.
+
+    Yields trials in the order in which they are ready. When this ends early, what was finished by
+    then is kept. Without an executor one is evaluated after the other, here.
+    """
+
+    def keep(id: int, result: Evaluation) -> Trial:
+        if not isinstance(result, Evaluation):
+            raise TypeError(f"estimate has to return an Evaluation, not {type(result).__name__}")
+        if id not in history:
+            history.append(Trial(id, archs[id], result))
+        return history[id]
+
+    if executor is None:
+        for id, arch in archs.items():
+            yield keep(id, estimate(arch, seed))
+        return
+    futures: dict[Future[Evaluation], int] = {}
     try:
-        content = json.loads(line)
-        if not isinstance(content, dict):
-            raise ValueError("not an object")
-        return content
-    except ValueError as error:
-        raise ValueError(
-            f"{where} is damaged ({error}). Remove the line, or move the file away to start anew"
+        for id, arch in archs.items():
+            futures[executor.submit(estimate, arch, seed)] = id
+        for future in as_completed(futures):
+            yield keep(futures[future], future.result())
+    except BrokenExecutor as error:
+        raise RuntimeError(
+            "a worker died, often for lack of memory. Finished trials are kept in the history: "
+            "start a new executor, with fewer workers, and search again with the same history"
         ) from error
+    finally:
+        for future, id in futures.items():
+            future.cancel()
+            if future.done() and not future.cancelled() and future.exception() is None:
+                keep(id, future.result())
+
+
+# ---- Pareto fronts -------------------------------------------------------------------------------
 
 
 def price(trial: Trial, cost: str = "cost") -> float:
-    """What a trial cost: its seconds for ``"cost"``, else the metric of that name.
-
-    Raises:
-        ValueError: the trial has no such metric.
-    """
-    if cost == "cost":
-        return trial.result.cost
-    if cost not in trial.result.metrics:
-        raise ValueError(
-            f"trial {trial.id} has no metric {cost!r}; it has: "
-            f"{', '.join(['cost', *trial.result.metrics])}"
-        )
-    return trial.result.metrics[cost]
+    """What a trial cost: its seconds for ``"cost"``, else the metric of that name."""
+    prices = {**trial.result.metrics, "cost": trial.result.cost}
+    if cost not in prices:
+        known = ", ".join(["cost", *trial.result.metrics])
+        raise ValueError(f"trial {trial.id} has no metric {cost!r}; it has: {known}")
+    return prices[cost]
 
 
 def front(scores: np.ndarray, costs: np.ndarray) -> np.ndarray:
@@ -276,9 +288,3 @@ def pareto(trials: Iterable[Trial], cost: str = "cost") -> list[Trial]:
     scores = np.array([trial.result.score for trial in trials], dtype=float)
     costs = np.array([price(trial, cost) for trial in trials], dtype=float)
     return [trials[i] for i in front(scores, costs)]
-
-
-def _real(name: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, SupportsFloat):
-        raise TypeError(f"an Evaluation's {name} is a number, not {value!r}")
-    return float(value)

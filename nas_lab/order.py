@@ -32,11 +32,7 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
-    """Explain nothing from now on.
-
-    Raises:
-        ValueError: the extension is not loaded.
-    """
+    """Explain nothing from now on."""
     shell.events.unregister("post_run_cell", Hints(shell))
 
 
@@ -58,20 +54,25 @@ class Hints:
 
     def text(self, name: str, ran: ExecutionInfo) -> str:
         """Return the hint for a name in the cell that `ran`; empty where no cell makes it."""
-        try:
-            cells = read(notebook(self.shell))
+        try:  # VS Code or Jupyter Server (from 2 on) tell which file the notebook is
+            path = self.shell.user_ns.get("__vsc_ipynb_file__") or os.environ["JPY_SESSION_NAME"]
+            cells = [
+                Cell(cell["cell_type"], "".join(cell["source"]), cell.get("id"))
+                for cell in json.loads(Path(path).read_text("utf-8"))["cells"]
+            ]
         except (OSError, ValueError, KeyError, TypeError):  # no file, or none that can be read
             return (
                 f"`{name}` is not known to this kernel. If a cell further up makes it, that cell "
                 f"has not run since the kernel started.\n\n{ADVICE}"
             )
-        place = find(name, above(cells, ran), self.shell.transform_cell)
-        if place is None:
+        found = find(name, above(cells, ran), self.shell.transform_cell)
+        if found is None:
             return ""
+        heading, line = found
+        where = f"under '{heading}'" if heading else "near the top"
         return (
             f"`{name}` is made by a cell further up that has not run to its end since this kernel "
-            f"started. It stands {place.where} and begins with\n\n"
-            f"    {place.line}\n\n{ADVICE}"
+            f"started. It stands {where} and begins with\n\n    {line}\n\n{ADVICE}"
         )
 
 
@@ -83,37 +84,6 @@ class Cell(NamedTuple):
     id: str | None
 
 
-class Place(NamedTuple):
-    """Where a cell stands: the heading above it, or '' where there is none, and its first line."""
-
-    heading: str
-    line: str
-
-    @property
-    def where(self) -> str:
-        """The heading in a sentence."""
-        return f"under '{self.heading}'" if self.heading else "near the top"
-
-
-def notebook(shell: InteractiveShell) -> Path:
-    """Return the file of the notebook, as VS Code or Jupyter Server (from 2 on) tell it.
-
-    Raises:
-        KeyError: neither does.
-    """
-    return Path(shell.user_ns.get("__vsc_ipynb_file__") or os.environ["JPY_SESSION_NAME"])
-
-
-def read(path: Path) -> list[Cell]:
-    """Return the cells of a notebook's file.
-
-    Raises:
-        OSError, ValueError, KeyError, TypeError: it is not there, or no notebook.
-    """
-    cells = json.loads(path.read_text("utf-8"))["cells"]
-    return [Cell(cell["cell_type"], "".join(cell["source"]), cell.get("id")) for cell in cells]
-
-
 def above(cells: list[Cell], ran: ExecutionInfo) -> list[Cell]:
     """Return the cells above the one that `ran`; all, where the file does not know it yet."""
     named = getattr(ran, "cell_id", None)  # from IPython 8 on
@@ -123,18 +93,22 @@ def above(cells: list[Cell], ran: ExecutionInfo) -> list[Cell]:
     return cells
 
 
-def find(name: str, cells: list[Cell], transform: Callable[[str], str]) -> Place | None:
-    """Return where the last cell stands that makes `name`; `transform` turns magics to Python."""
-    place, heading = None, ""
+Transform = Callable[[str], str]
+"""Turns magics to Python."""
+
+
+def find(name: str, cells: list[Cell], transform: Transform) -> tuple[str, str] | None:
+    """Return the heading above, or '', and the first line of the last cell that makes `name`."""
+    found, heading = None, ""
     for cell in cells:
         if cell.type == "markdown":
             heading = [heading, *re.findall(r"^#+ +(.+)$", cell.source, re.MULTILINE)][-1]
         elif cell.type == "code" and name in made(cell.source, transform):
-            place = Place(heading, cell.source.lstrip().partition("\n")[0])
-    return place
+            found = heading, cell.source.lstrip().partition("\n")[0]
+    return found
 
 
-def made(source: str, transform: Callable[[str], str]) -> set[str]:
+def made(source: str, transform: Transform) -> set[str]:
     """Return the names that a cell binds: by =, import, def, class, for, with, := and the like."""
     try:
         code = compile(transform(source), "cell", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)

@@ -50,8 +50,6 @@ class Recipe:
         schedule: "one_cycle" rises to `learning_rate` during `warmup` and falls to almost 0 by
             the last step; "cosine" only falls; "constant" stays.
         warmup: share of the steps in which the one-cycle schedule rises, in (0, 1).
-
-    Raises TypeError or ValueError for values outside of these.
     """
 
     epochs: int = 4
@@ -128,7 +126,7 @@ class Curve:
     def evaluation(self, arch: Arch, metrics: Mapping[str, float]) -> Evaluation:
         """Return the training as an estimate: its accuracy, or nan where it diverged; its seconds.
 
-        Raises KeyboardInterrupt for an interrupted training: half a training is no result.
+        Half a training is no result: an interrupt is passed on.
         """
         if self.status == "interrupted":
             raise KeyboardInterrupt(f"training of {arch} was interrupted")
@@ -144,15 +142,13 @@ class EpochEvent(NamedTuple):
     curve: Curve
 
 
+OnEpoch = Callable[[EpochEvent], None]
+
+
 class Classifier(d2l.Classifier):
-    """A network as a d2l model: loss, validation and optimiser follow a recipe.
+    """A network as a d2l model: loss, validation and optimiser follow a recipe."""
 
-    Args:
-        net: images [B, C, H, W] -> logits [B, classes].
-        recipe: how to train it.
-    """
-
-    def __init__(self, net: nn.Module, recipe: Recipe):
+    def __init__(self, net: nn.Module, recipe: Recipe) -> None:
         super().__init__()
         self.net, self.recipe = net, recipe
 
@@ -168,47 +164,29 @@ class Classifier(d2l.Classifier):
 
 
 class Trainer(d2l.Trainer):
-    """`d2l.Trainer` with a schedule, a device, progress, events and an orderly interrupt.
-
-    Args:
-        max_epochs: passes over the training images.
-        device: where to train.
-        seed: fixes the order of the images, when the data are `nas_lab.data`'s.
-        on_epoch: called with an `EpochEvent` after every epoch.
-        progress: show a bar with the time left.
-    """
+    """`d2l.Trainer` with a schedule, a device, a progress bar, events and an orderly interrupt."""
 
     def __init__(
-        self,
-        max_epochs: int,
-        device: torch.device | str = "cpu",
-        seed: int = 0,
-        on_epoch: Callable[[EpochEvent], None] | None = None,
-        progress: bool = False,
-    ):
+        self, max_epochs: int, device: torch.device, seed: int, on_epoch: OnEpoch | None
+    ) -> None:
         super().__init__(max_epochs)
-        self.gpus = [] if torch.device(device).type == "cpu" else [torch.device(device)]
-        self.seed, self.on_epoch, self.progress = seed, on_epoch, progress
-        self.curve = Curve()
+        self.gpus = [] if device.type == "cpu" else [device]
+        self.seed, self.on_epoch, self.curve = seed, on_epoch, Curve()
 
-    def prepare_data(self, data: d2l.DataModule) -> None:
-        """Get the batches of training and validation images."""
-        super().prepare_data(data)
-        self.train_dataloader: Batches
-        if self.num_train_batches == 0:
-            raise ValueError("there is no batch of training images")
-        loader = self.train_dataloader
-        self.train_dataloader = loader.reseeded(self.seed) if isinstance(loader, Loader) else loader
-
-    def fit(self, model: Classifier, data: d2l.DataModule) -> Curve:
+    def fit(self, model: Classifier, data: d2l.DataModule, progress: bool = False) -> Curve:
         """Train `model` and return its curve; an interrupt ends it early and is noted there."""
         self.prepare_data(data)
+        if self.num_train_batches == 0:
+            raise ValueError("there is no batch of training images")
+        self.train_dataloader: Batches
+        if isinstance(self.train_dataloader, Loader):
+            self.train_dataloader = self.train_dataloader.reseeded(self.seed)
         self.prepare_model(model)
         self.optim = model.configure_optimizers()
         steps = self.max_epochs * self.num_train_batches
         self.scheduler = model.recipe.scheduler(self.optim, steps)
         self.began = time.perf_counter()
-        with tqdm(total=steps, disable=not self.progress, unit="step") as self.bar:
+        with tqdm(total=steps, disable=not progress, unit="step") as self.bar:
             try:
                 for _ in range(self.max_epochs):
                     if not self.fit_epoch():
@@ -221,8 +199,18 @@ class Trainer(d2l.Trainer):
     def fit_epoch(self) -> bool:
         """Train for an epoch, validate, record; return False when the loss is not finite."""
         self.model.train()
-        train_loss = self._train_epoch()
-        val_accuracy, val_loss = _measure(self.model.net, self.val_dataloader, self.prepare_batch)
+        total, images = 0.0, 0
+        for batch in map(self.prepare_batch, self.train_dataloader):
+            self.optim.zero_grad()
+            loss = self.model.training_step(batch)
+            loss.backward()
+            self.optim.step()
+            self.scheduler.step()
+            self.bar.update()
+            total = total + loss.detach() * len(batch[-1])
+            images += len(batch[-1])
+        train_loss = float(total) / images
+        val_accuracy, val_loss = _measure(self.model.net, self.val_dataloader)
         if not math.isfinite(train_loss + val_loss):
             self.curve = replace(self.curve, status="diverged")
             return False
@@ -237,20 +225,6 @@ class Trainer(d2l.Trainer):
             self.on_epoch(EpochEvent(len(self.curve), self.max_epochs, self.curve))
         return True
 
-    def _train_epoch(self) -> float:
-        total, images = 0.0, 0
-        for batch in self.train_dataloader:
-            batch = self.prepare_batch(batch)
-            self.optim.zero_grad()
-            loss = self.model.training_step(batch)
-            loss.backward()
-            self.optim.step()
-            self.scheduler.step()
-            self.bar.update()
-            total = total + loss.detach() * len(batch[-1])
-            images += len(batch[-1])
-        return float(total) / images
-
 
 def train(
     net: nn.Module,
@@ -258,7 +232,7 @@ def train(
     recipe: Recipe = Recipe(),
     *,
     seed: int = 0,
-    on_epoch: Callable[[EpochEvent], None] | None = None,
+    on_epoch: OnEpoch | None = None,
     progress: bool = False,
     device: torch.device | str | None = None,
     num_threads: int | None = None,
@@ -273,44 +247,39 @@ def train(
         net: images [B, C, H, W] -> logits [B, classes]. Its weights are put in the order in
             memory that `runtime.memory_format` names, mostly channels_last.
         data: batches of images and labels, usually a `nas_lab.data.FashionMNIST`.
-        recipe: how to train.
         seed: fixes the order of the images and what dropout drops; not the initial weights.
         on_epoch: called with an `EpochEvent` after every epoch; what it raises ends the training.
-        progress: show a bar with the time left.
         device, num_threads: None lets `nas_lab.runtime` choose them by the network's size.
     """
     seed = whole_number("seed", seed, least=0)
     macs = runtime.count_macs(net, next(iter(data.val_dataloader()))[0][:1])
     device = runtime.device(macs) if device is None else torch.device(device)
     net.to(device).to(memory_format=runtime.memory_format(net))
-    trainer = Trainer(recipe.epochs, device, seed, on_epoch, progress)
+    trainer = Trainer(recipe.epochs, device, seed, on_epoch)
     with ExitStack() as stack:
         stack.enter_context(runtime.threads(num_threads or runtime.num_threads(macs)))
         if _draws_globally(net):
             stack.enter_context(runtime.seeded_global_generator(seed))
-        return trainer.fit(Classifier(net, recipe), data)
+        return trainer.fit(Classifier(net, recipe), data, progress)
 
 
 def evaluate(net: nn.Module, loader: Batches) -> float:
     """Return the share of images that `net` classifies rightly, in [0, 1].
 
-    It is measured in evaluation mode; the mode of `net` is put back. Raises ValueError when the
-    loader is empty.
+    It is measured in evaluation mode; the mode of `net` is put back.
     """
-    device = runtime.device_of(net)
-    return _measure(net, loader, lambda batch: [tensor.to(device) for tensor in batch])[0]
+    return _measure(net, loader)[0]
 
 
 @torch.no_grad()
-def _measure(net: nn.Module, loader: Batches, prepare: Callable) -> tuple[float, float]:
+def _measure(net: nn.Module, loader: Batches) -> tuple[float, float]:
     """Return accuracy and mean cross-entropy of a network over a loader."""
     right: torch.Tensor | float = 0.0
     loss: torch.Tensor | float = 0.0
-    images = 0
+    images, device = 0, runtime.device_of(net)
     with runtime.evaluation_mode(net):
-        for batch in loader:
-            x, y = prepare(batch)
-            logits = net(x)
+        for x, y in loader:
+            logits, y = net(x.to(device)), y.to(device)
             right = right + (logits.argmax(1) == y).sum()
             loss = loss + F.cross_entropy(logits, y, reduction="sum")
             images += len(y)
@@ -321,9 +290,8 @@ def _measure(net: nn.Module, loader: Batches, prepare: Callable) -> tuple[float,
 
 def _draws_globally(net: nn.Module) -> bool:
     """Tell whether a module draws from torch's global generator: these kinds take no other."""
-    names = re.compile("Dropout|DropPath|StochasticDepth")
     return any(
-        names.search(type(module).__name__)
+        re.search("Dropout|DropPath|StochasticDepth", type(module).__name__)
         or (isinstance(module, nn.RNNBase) and module.dropout > 0)
         for module in net.modules()
     )

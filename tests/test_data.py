@@ -5,6 +5,7 @@ import pickle
 import shutil
 import struct
 
+import d2l.torch as d2l
 import numpy as np
 import pytest
 import torch
@@ -84,18 +85,16 @@ def test_rebuilding_gives_the_shipped_arrays(subset, tmp_path, torchvision_root,
         np.testing.assert_array_equal(rebuilt[name], array, err_msg=name)
 
 
-@pytest.mark.parametrize("damage", ["flipped", "cut", "empty"])
-def test_a_damaged_file_is_refused(tmp_path, damage):
-    path = _copy_of_subset(tmp_path)
-    content = bytearray(path.read_bytes())
-    content[4_000_000] ^= 1
-    path.write_bytes({"flipped": content, "cut": content[:-9], "empty": b""}[damage])
-    with pytest.raises(checks.DamagedFileError, match=r"fashion_mnist\.npz is damaged.*git"):
-        data.load(path)
-
-
-def test_a_missing_file_and_a_missing_checksum_say_what_to_do(tmp_path):
-    path = _copy_of_subset(tmp_path)
+def test_a_damaged_or_missing_file_and_a_missing_checksum_say_what_to_do(tmp_path):
+    shipped = checks.dataset("fashion_mnist.npz")
+    path = tmp_path / shipped.name
+    shutil.copy(shipped.with_name("SHA256SUMS"), tmp_path)
+    content = shipped.read_bytes()
+    flipped = content[:-9] + bytes([content[-9] ^ 1]) + content[-8:]
+    for damaged in (flipped, content[:-9], b""):
+        path.write_bytes(damaged)
+        with pytest.raises(checks.DamagedFileError, match=r"fashion_mnist\.npz is damaged.*git"):
+            data.load(path)
     (tmp_path / "SHA256SUMS").unlink()
     with pytest.raises(checks.DamagedFileError, match=r"no row for.*nas_lab\.data"):
         data.load(path)
@@ -117,13 +116,6 @@ def test_recording_a_checksum_keeps_the_others(tmp_path):
     )
 
 
-def _copy_of_subset(folder):
-    shipped = checks.dataset("fashion_mnist.npz")
-    for name in (shipped.name, "SHA256SUMS"):
-        shutil.copy(shipped.with_name(name), folder / name)
-    return folder / shipped.name
-
-
 # ---- idx files -----------------------------------------------------------------------------
 
 
@@ -133,29 +125,24 @@ def test_idx_header_and_rows(tmp_path):
     assert data.read_idx(path, (2, 1, 3)).tolist() == [[[0, 1, 2]], [[3, 4, 5]]]
 
 
+WRONG = [
+    struct.pack(">4Bi", 0, 0, 8, 1, 3) + b"ab",  # cut
+    struct.pack(">4Bi", 0, 0, 8, 1, 3) + b"abcd",  # too long
+    struct.pack(">4Bi", 0, 0, 8, 1, 2) + b"abc",  # another length
+    struct.pack(">4Bi", 0, 0, 9, 1, 3) + b"abc",  # another type
+    b"",
+]
+PACKED = [*map(gzip.compress, WRONG), b"no gzip at all", gzip.compress(bytes(9))[:-6], b""]
+
+
 @pytest.mark.parametrize(
-    "content",
-    [
-        struct.pack(">4Bi", 0, 0, 8, 1, 3) + b"ab",  # cut
-        struct.pack(">4Bi", 0, 0, 8, 1, 3) + b"abcd",  # too long
-        struct.pack(">4Bi", 0, 0, 8, 1, 2) + b"abc",  # another length
-        struct.pack(">4Bi", 0, 0, 9, 1, 3) + b"abc",  # another type
-        b"",
-    ],
+    ("name", "content"),
+    [*(("labels", wrong) for wrong in WRONG), *(("labels.gz", packed) for packed in PACKED)],
 )
-@pytest.mark.parametrize("suffix", ["", ".gz"])
-def test_a_wrong_idx_file_is_refused(tmp_path, content, suffix):
-    path = tmp_path / f"labels{suffix}"
-    path.write_bytes(gzip.compress(content) if suffix else content)
-    with pytest.raises(checks.DamagedFileError, match="labels"):
-        data.read_idx(path, (3,))
-
-
-@pytest.mark.parametrize("packed", [b"no gzip at all", gzip.compress(bytes(9), mtime=0)[:-6], b""])
-def test_a_broken_gzip_is_refused(tmp_path, packed):
-    (tmp_path / "labels.gz").write_bytes(packed)
-    with pytest.raises(checks.DamagedFileError, match="Get it anew"):
-        data.read_idx(tmp_path / "labels.gz", (3,))
+def test_a_wrong_idx_file_is_refused(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(checks.DamagedFileError, match=r"labels.*Get it anew"):
+        data.read_idx(tmp_path / name, (3,))
 
 
 # ---- tensors -------------------------------------------------------------------------------
@@ -164,13 +151,8 @@ def test_a_broken_gzip_is_refused(tmp_path, packed):
 @pytest.mark.parametrize("resolution", [7, 12, 16, 28, 32])
 def test_resizing_equals_torchvisions_up_to_its_rounding(subset, resolution):
     # torchvision resizes 8-bit pictures and rounds twice; we resize floats
-    resize = transforms.Compose(
-        [
-            transforms.Resize((resolution, resolution)),
-            transforms.ToTensor(),
-            transforms.Normalize(data.MEAN, data.STD),
-        ]
-    )
+    steps = transforms.Resize((resolution, resolution)), transforms.ToTensor()
+    resize = transforms.Compose([*steps, transforms.Normalize(data.MEAN, data.STD)])
     some = subset["train_images"][:20]
     expected = torch.stack([resize(Image.fromarray(image)) for image in some])
     ours = data.normalise(torch.from_numpy(some), resolution)
@@ -186,11 +168,8 @@ def test_mean_and_deviation_are_the_official_training_sets(torchvision_sets):
 
 
 def test_every_batch_has_its_shapes_and_types():
-    for loader in (
-        FashionMNIST(12, 300).train_dataloader(),
-        FashionMNIST(12, 300).val_dataloader(),
-        FashionMNIST(12, 300).test_dataloader(),
-    ):
+    d = FashionMNIST(12, 300)
+    for loader in (d.train_dataloader(), d.val_dataloader(), d.test_dataloader()):
         batches = list(loader)
         assert len(batches) == len(loader)
         assert {x.shape[1:] for x, _ in batches} == {(1, 12, 12)}
@@ -232,9 +211,9 @@ def test_epochs_differ_and_repeat_with_the_seed():
 def test_reseeding_starts_another_order_and_validation_keeps_its_own():
     before = torch.get_rng_state()
     loader, validation = FashionMNIST(4).train_dataloader(), FashionMNIST(4).val_dataloader()
-    orders = {tuple(labels_of(loader.reseeded(seed)).tolist()) for seed in (0, 1, 2)}
-    assert len(orders) == 3
-    assert torch.equal(labels_of(loader.reseeded(1)), labels_of(loader.reseeded(1)))
+    orders = [tuple(labels_of(loader.reseeded(seed)).tolist()) for seed in (0, 1, 2, 1)]
+    assert len(set(orders)) == 3
+    assert orders[1] == orders[3]
     assert torch.equal(labels_of(validation), labels_of(validation))
     assert torch.equal(before, torch.get_rng_state())  # the global generator is left alone
 
@@ -260,30 +239,22 @@ def test_a_prefix_of_the_training_images_is_balanced(images):
     assert len(loader) == -(-images // 128)
 
 
-@pytest.mark.parametrize("name", ["resolution", "batch_size", "images"])
-@pytest.mark.parametrize(("value", "error"), [(0, ValueError), (-3, ValueError), (1.5, TypeError)])
+@pytest.mark.parametrize("name", ["resolution", "batch_size", "images", "seed"])
+@pytest.mark.parametrize(("value", "error"), [(-3, ValueError), (1.5, TypeError)])
 def test_bad_numbers_are_named(name, value, error):
     with pytest.raises(error, match=name):
         FashionMNIST(**{name: value})
 
 
-@pytest.mark.parametrize(
-    ("wrong", "said"),
-    [
-        ({"images": 10_001}, r"images=10,001.*10,000.*full=True"),
-        ({"seed": -1}, "seed"),
-    ],
-)
-def test_too_many_images_name_the_way_out_and_a_seed_is_not_negative(wrong, said):
-    with pytest.raises(ValueError, match=said):
-        FashionMNIST(4, **wrong)
+def test_too_many_images_name_the_way_out():
+    with pytest.raises(ValueError, match=r"images=10,001.*10,000.*full=True"):
+        FashionMNIST(4, images=10_001)
 
 
 def test_it_pickles_small_and_whole():
     d = FashionMNIST(12, 64, 3, images=500)
-    message = pickle.dumps(d)
-    assert len(message) < 1000
-    copy = pickle.loads(message)
+    assert len(pickle.dumps(d)) < 1000
+    copy = pickle.loads(pickle.dumps(d))
     assert copy.hparams == d.hparams
     assert torch.equal(labels_of(copy.train_dataloader()), labels_of(d.train_dataloader()))
     assert FashionMNIST(np.int64(4), images=np.uint16(70)).hparams["images"] == 70
@@ -307,21 +278,14 @@ def test_the_whole_set_keeps_validation_out_of_training(subset, torchvision_sets
 
 
 @needs_official
-def test_the_whole_set_reads_torchvisions_folder(torchvision_root):
+def test_the_whole_set_reads_torchvisions_folder(torchvision_root, tmp_path):
     debian = FashionMNIST(4, images=20_000, full=True)
     other = FashionMNIST(4, images=20_000, full=True, root=torchvision_root)
     assert torch.equal(debian.train_dataloader().images, other.train_dataloader().images)
-
-
-def test_without_the_official_files_it_says_where_to_get_them(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"dataset-fashion-mnist.*download=True"):
         FashionMNIST(full=True, root=tmp_path)
 
 
-# ---- as in d2l -----------------------------------------------------------------------------
-
-
 def test_labels_are_d2ls():
-    d2l = pytest.importorskip("d2l.torch")
     theirs = d2l.FashionMNIST.text_labels(None, range(10))
     assert FashionMNIST(4).text_labels(torch.arange(10)) == theirs

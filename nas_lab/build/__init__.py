@@ -20,26 +20,22 @@ import numpy as np
 import torch
 from tqdm.auto import tqdm
 
-from nas_lab.estimation import archives
-from nas_lab.estimation.base import Estimator, estimate_all
-from nas_lab.history import History, Trial
+from nas_lab.estimation import tables
+from nas_lab.history import Estimator, History, Trial, estimate_all
 from nas_lab.spaces import Arch, Space, nasbench201
 
 CELLS = nasbench201()
+Arrays = dict[str, np.ndarray]
+Values = Mapping[str, Any]
+"""What may stand in JSON."""
 
 
 @dataclass(frozen=True)
 class Trials:
     """A unit of work: architectures that one estimate evaluates with one seed.
 
-    Each is kept as soon as it is there, so an executor's workers share one unit.
-
-    Args:
-        name: of the file, without its suffix.
-        estimate: what evaluates; picklable.
-        archs: in the order of the trials.
-        seed: of every evaluation.
-        space: where the architectures are from.
+    Each is kept as soon as it is there, so an executor's workers share one unit. ``name`` is that
+    of its file, without the suffix.
     """
 
     name: str
@@ -68,16 +64,16 @@ class Job:
     """A stored result to be made.
 
     Args:
-        recipe: all that decides the numbers in the file, as plain values.
+        recipe: all that decides the numbers in the file.
         units: of work: ``Trials``, or others that one worker does as a whole. Those have
             ``left(folder)``, 1 or 0 when the result is there, and ``finish(folder)``.
         assemble: called as ``assemble(units, folder, recipe)`` when all units are finished; returns
             the arrays of the file.
     """
 
-    recipe: Mapping[str, Any]
+    recipe: Values
     units: Sequence[Any]
-    assemble: Callable[[Sequence[Any], Path, Mapping[str, Any]], dict[str, np.ndarray]]
+    assemble: Callable[[Sequence[Any], Path, Values], Arrays]
 
     @property
     def fingerprint(self) -> str:
@@ -92,16 +88,10 @@ class Job:
         executor: Executor | None = None,
         shard: tuple[int, int] = (1, 1),
     ) -> bool:
-        """Do what is missing of a shard; write the file if nothing is missing of any shard.
+        """Do what is missing of shard ``(k, n)``: every n-th unit, beginning with the k-th.
 
-        Args:
-            folder: where units keep their results; shards share it, or theirs are copied together.
-            output: the file.
-            executor: who works; None works here.
-            shard: ``(k, n)``: take every n-th unit, beginning with the k-th.
-
-        Returns:
-            Whether the file was written.
+        Units keep their results in ``folder``; shards share it, or theirs are copied together.
+        If nothing is missing of any shard, write the file ``output`` and return True.
         """
         k, n = shard
         mine = self.units[k - 1 :: n]
@@ -111,7 +101,9 @@ class Job:
         if any(unit.left(folder) for unit in self.units):
             return False
         arrays = self.assemble(self.units, folder, self.recipe)
-        archives.write(output, arrays, {**self.recipe, "versions": versions()})
+        versions = {"python": platform.python_version(), "machine": platform.machine()}
+        versions |= {"torch": torch.__version__, "numpy": np.__version__}
+        tables.write(output, arrays, {**self.recipe, "versions": versions})
         return True
 
 
@@ -127,9 +119,3 @@ def _finish(units: Sequence[Any], folder: Path, executor: Executor | None) -> It
         else:
             submitted.append(executor.submit(unit.finish, folder))
     yield from (run.result() for run in as_completed(submitted))
-
-
-def versions() -> dict[str, str]:
-    """What a file was made with."""
-    libraries = {"torch": torch.__version__, "numpy": np.__version__}
-    return {"python": platform.python_version(), "machine": platform.machine(), **libraries}

@@ -10,16 +10,15 @@ from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 
-from nas_lab.build import Job, cells
+from nas_lab.build import Job, networks
 from nas_lab.build.darts_runs import darts_runs
 from nas_lab.build.one_shot_runs import one_shot_runs
-from nas_lab.build.scaling_grid import scaling_grid
 
 JOBS: dict[str, Callable[[], Job]] = {
-    "fashion201": cells.table,
-    "fashion201_proxies": cells.proxies,
-    "fashion201_shortcuts": cells.shortcuts,
-    "scaling_grid": scaling_grid,
+    "fashion201": networks.table,
+    "fashion201_proxies": networks.proxies,
+    "fashion201_shortcuts": networks.shortcuts,
+    "scaling_grid": networks.scaling_grid,
     "one_shot_runs": one_shot_runs,
     "darts_runs": darts_runs,
 }

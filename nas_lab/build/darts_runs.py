@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nas_lab.build import Job
-from nas_lab.build.cells import SKELETON, SPACE, counted
+from nas_lab.build.networks import SKELETON, SPACE, counted
 from nas_lab.data import FashionMNIST
-from nas_lab.estimation import archives
+from nas_lab.estimation import tables
 from nas_lab.spaces import Arch, Skeleton
 from nas_lab.strategies import darts_variants as variants
 from nas_lab.strategies.darts import SHORT, Darts
@@ -179,7 +179,7 @@ class DartsRun:
             "seconds": np.array([seconds for _, seconds in choices], dtype=np.float32),
         }
         folder.mkdir(parents=True, exist_ok=True)
-        archives.write(self.path(folder), arrays, {"seed": self.seed})
+        tables.write(self.path(folder), arrays, {"seed": self.seed})
 
 
 def darts_runs(plan: Plan = PLAN, methods: Sequence[Method] = METHODS) -> Job:
@@ -214,7 +214,7 @@ def assemble(
     """Arrays by number of images, name and seed."""
     found = {}
     for run in runs:
-        arrays, _ = archives.read(run.path(folder))
+        arrays, _ = tables.read(run.path(folder))
         for i, name in enumerate(run.method.names):
             kept = {
                 "w": arrays["w"],

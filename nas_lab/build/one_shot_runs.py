@@ -11,12 +11,12 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from nas_lab.build import Job
-from nas_lab.build.cells import DATA, SAMPLE, SKELETON, SPACE, counted
+from nas_lab.build import Arrays, Job, Values
+from nas_lab.build.networks import DATA, SAMPLE, SKELETON, SPACE, counted
 from nas_lab.data import FashionMNIST
 from nas_lab.estimation.weight_sharing import AveragedStatistics, SharedWeights
 from nas_lab.history import History, Trial
@@ -39,13 +39,8 @@ class Skewed:
 class Plan(NamedTuple):
     """When to evaluate, and what.
 
-    Attributes:
-        archs: n architectures.
-        steps: of training before each checkpoint, rising; the last ends the training. A step of a
-            method whose sampler gives m architectures counts as m steps.
-        skeleton: what surrounds the cells.
-        data: images as it takes them.
-        seeds: of the trainings.
+    ``steps`` of training lie before each checkpoint; the last ends the training. A step of a
+    method whose sampler gives m architectures counts as m steps.
     """
 
     archs: tuple[Arch, ...] = SAMPLE
@@ -57,13 +52,7 @@ class Plan(NamedTuple):
 
 @dataclass(frozen=True)
 class Method:
-    """How a supernet is trained and evaluated.
-
-    Args:
-        sampler: draws the architectures of a step.
-        scales: whether normalisations learn a scale and a shift.
-        estimate: what measures an architecture on the weights.
-    """
+    """How a supernet is trained and evaluated; ``scales`` lets normalisations learn theirs."""
 
     sampler: Callable[[Space], Sampler] = Uniform
     scales: bool = False
@@ -148,9 +137,7 @@ def one_shot_runs(plan: Plan = PLAN, methods: Mapping[str, Method] = METHODS) ->
     return Job(recipe, runs, assemble)
 
 
-def assemble(
-    runs: Sequence[OneShotRun], folder: Path, recipe: Mapping[str, Any]
-) -> dict[str, np.ndarray]:
+def assemble(runs: Sequence[OneShotRun], folder: Path, recipe: Values) -> Arrays:
     """Arrays by method, and in it by seed and checkpoint."""
     plan = runs[0].plan
     shape = (-1, len(plan.seeds), len(plan.steps), len(plan.archs))

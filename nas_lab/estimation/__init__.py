@@ -6,36 +6,23 @@ are first used, so that light ones come without torch.
 
 import lazy_loader as _lazy
 
-__getattr__, __dir__, __all__ = _lazy.attach(
-    __name__,
-    submodules=[
-        "curves",
-        "onnx",
-        "archives",
-        "base",
-        "latency",
-        "pareto",
-        "predictors",
-        "proxies",
-        "scaling_grid",
-        "tables",
-        "training",
-        "weight_sharing",
+from nas_lab.history import Estimator, Evaluation
+
+_attributes = {
+    "curves": ["CurveRegression", "EarlyStopped", "PowerLaw"],
+    "latency": [],
+    "onnx": [],
+    "pareto": ["LookupTable", "OnDevice"],
+    "predictors": ["ForestPredictor", "NeuralPredictor", "RidgePredictor"],
+    "proxies": [],
+    "scaling_grid": ["ScalingGrid"],
+    "tables": ["DartsRuns", "OneShotRuns", "ProxyTable", "ShortcutTable", "Table"],
+    "training": [
+        *("TrainFromScratch", "lower_resolution"),
+        *("fewer_channels", "fewer_epochs", "fewer_images"),
     ],
-    submod_attrs={
-        "curves": ["CurveRegression", "EarlyStopped", "PowerLaw"],
-        "pareto": ["LookupTable", "OnDevice"],
-        "base": ["Estimator", "Evaluation"],
-        "predictors": ["ForestPredictor", "NeuralPredictor", "RidgePredictor"],
-        "scaling_grid": ["ScalingGrid"],
-        "tables": ["DartsRuns", "OneShotRuns", "ProxyTable", "ShortcutTable", "Table"],
-        "training": [
-            "TrainFromScratch",
-            "fewer_channels",
-            "fewer_epochs",
-            "fewer_images",
-            "lower_resolution",
-        ],
-        "weight_sharing": ["SharedWeights"],
-    },
-)
+    "weight_sharing": ["SharedWeights"],
+}
+
+__getattr__, __dir__, __all__ = _lazy.attach(__name__, _attributes, _attributes)
+__all__ += ["Estimator", "Evaluation"]

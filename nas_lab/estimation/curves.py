@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class EarlyStopped:
-    """Estimate an architecture by the first epochs of its recorded training of E epochs.
+    """Estimate an architecture by the first ``epochs`` of its recorded training.
 
     The score is the validation accuracy after the last of these epochs, the cost that share of
     the recorded seconds: every epoch takes as long as the other ones.
@@ -37,14 +37,6 @@ class EarlyStopped:
     makes it, lowers its rate within these few epochs: for the same cost another number, which
     ranks architectures in another way. Only the long training can be continued where it promises
     well.
-
-    Args:
-        table: the recorded trainings.
-        epochs: how many to see, from 1 to E.
-
-    Raises:
-        TypeError: ``epochs`` is no whole number.
-        ValueError: it is out of its range.
     """
 
     table: Table
@@ -58,11 +50,7 @@ class EarlyStopped:
             )
 
     def __call__(self, arch: Arch | str, seed: int = 0) -> Evaluation:
-        """What the first epochs say of any architecture of the space, canonical or not.
-
-        Raises:
-            ValueError: no architecture of the space, or no training with that seed.
-        """
+        """What the first epochs say of any architecture of the space, canonical or not."""
         recorded = self.table(arch, seed)
         seen = self.table.curve(arch, seed)[: self.epochs]
         score = self.final(seen[None], np.array([self.table.row(arch)]))[0]
@@ -79,14 +67,11 @@ class EarlyStopped:
         return scores
 
     def final(self, seen: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """The score of n architectures.
+        """The score [n] of architectures: the last accuracy. Subclasses extrapolate.
 
         Args:
             seen: validation accuracies in [0, 1] of the first epochs, [n, epochs].
             rows: their places in the table, [n].
-
-        Returns:
-            The last of the accuracies, [n]. Subclasses extrapolate.
         """
         return seen[:, -1]
 
@@ -104,24 +89,16 @@ FEWEST = 5
 
 @dataclass(frozen=True)
 class PowerLaw(EarlyStopped):
-    """Fit a power law to the first epochs of each curve, and follow it to the last epoch.
+    """Fit a power law to the first epochs, 3 or more, and follow it to the last epoch.
 
     The law is ``pow3`` of Domhan et al. (2015, table 1), one of their eleven families; their
     Bayesian mixture of them all is not here. It knows nothing of a learning rate that falls, and
     it magnifies the noise of the epochs seen, so it can rank architectures worse than the last
     value seen does. Compare both before you trust it.
-
-    Args:
-        table: the recorded trainings.
-        epochs: how many to see, at least 3: the law has three parameters.
-
-    Raises:
-        TypeError: ``epochs`` is no whole number.
-        ValueError: it is below 3, or more than the trainings have.
     """
 
     def __post_init__(self) -> None:
-        whole_number("epochs of a power law", self.epochs, least=3)
+        whole_number("epochs of a power law", self.epochs, least=3)  # it has three parameters
         super().__post_init__()
 
     def final(self, seen: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -130,27 +107,19 @@ class PowerLaw(EarlyStopped):
 
 
 def power_law(seen: np.ndarray, epoch: int) -> np.ndarray:
-    """Extrapolate curves to an epoch by y(t) = c - a t^(-b), epochs t counted from 1.
+    """Extrapolate accuracies [n, epochs] to a later epoch by y(t) = c - a t^(-b), t from 1: [n].
 
     c and a follow from b by least squares, with a >= 0 and c <= 1: a curve that does not rise is
     continued at its mean. b is looked for on a grid that is narrowed around its best point.
-
-    Args:
-        seen: accuracies in [0, 1] after the first epochs, [n, epochs], at least 3 epochs.
-        epoch: where to look, from 1.
-
-    Returns:
-        The accuracies expected there, [n].
     """
-    seen = np.asarray(seen, dtype=float)
-    t = np.arange(1, seen.shape[1] + 1)
-    low, high = (np.full(len(seen), np.log(bound)) for bound in EXPONENTS)
+    y = np.asarray(seen, dtype=float)[:, :, None]  # [n, epochs, 1]
+    t = np.arange(1, y.shape[1] + 1)
+    low, high = (np.full(len(y), np.log(bound)) for bound in EXPONENTS)
     for _ in range(10):
         logs = np.linspace(low, high, 21, axis=1)  # [n, 21]
         x = t[None, :, None] ** -np.exp(logs)[:, None]  # [n, epochs, 21]
-        c, a = _least_squares(x, seen[:, :, None])
-        error = ((seen[:, :, None] - c + a * x) ** 2).sum(axis=1)
-        best = error.argmin(axis=1)[:, None]
+        c, a = _least_squares(x, y)
+        best = ((y - c + a * x) ** 2).sum(axis=1).argmin(axis=1)[:, None]
         low, high = (
             np.take_along_axis(logs, np.clip(best + step, 0, 20), axis=1)[:, 0] for step in (-1, 1)
         )
@@ -173,25 +142,15 @@ def _least_squares(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
 @dataclass(frozen=True)
 class CurveRegression(EarlyStopped):
-    """Learn from whole curves how the first epochs and the size of a network foretell the last.
+    """Learn from the whole curves of ``archs`` how the first epochs foretell the last.
 
     The features are those of Baker et al. (2018, section 3.1): the accuracies seen, their first
     and second differences, and, of the architecture, the logarithms of parameters and
     multiply-adds. The regression is a Bayesian ridge on standardised features; the paper prefers a
     support vector machine and finds a linear one close behind.
 
-    Args:
-        table: the recorded trainings.
-        epochs: how many to see.
-        archs: whose whole curves it learns from, at least 5.
-        seed: of those trainings.
-
-    The cost of an estimate is that of the epochs seen. The whole curves are paid for once.
-
-    Raises:
-        TypeError: ``epochs`` or ``seed`` is no whole number.
-        ValueError: ``epochs`` is out of range, there are too few architectures, or one of them is
-            not of the space or was not trained with that seed.
+    The cost of an estimate is that of the epochs seen. The whole curves, of trainings with
+    ``seed``, are paid for once.
     """
 
     archs: tuple[Arch, ...]

@@ -17,12 +17,10 @@ from nas_lab.spaces.base import Arch, Skeleton, Space
 
 FENCE = 1.5
 """Interquartile ranges above the third quartile, from where on a run is an outlier (Tukey)."""
-
 LEAST = 3
 """Runs without which nothing is said of a scatter."""
-
 WARM_UP = 10
-"""Rounds that are not timed."""
+"""Rounds that are not timed: they choose algorithms, fill caches and wake the processor up."""
 
 
 @dataclass(frozen=True)
@@ -38,31 +36,20 @@ class Measurement:
     busy: tuple[float, ...]
 
     @property
-    def seconds(self) -> float:
-        """Median run."""
-        return float(np.median(self.runs))
-
-    @property
     def busy_seconds(self) -> float:
         """Median of the time on the processor: what a quiet machine would take."""
         return float(np.median(self.busy))
 
     @property
-    def quartiles(self) -> tuple[float, float]:
-        """First and third quartile of the runs; half of all runs lie between them."""
-        low, high = np.quantile(self.runs, (0.25, 0.75)).tolist()
-        return low, high
-
-    @property
     def spread(self) -> float:
-        """Interquartile range over the median: 0.02 is calm, 0.2 is not."""
-        low, high = self.quartiles
-        return (high - low) / self.seconds
+        """Interquartile range of the runs over their median: 0.02 is calm, 0.2 is not."""
+        low, middle, high = np.quantile(self.runs, (0.25, 0.5, 0.75)).tolist()
+        return (high - low) / middle
 
     @property
     def outliers(self) -> int:
         """Runs that something else on the machine has stretched."""
-        low, high = self.quartiles
+        low, high = np.quantile(self.runs, (0.25, 0.75)).tolist()
         return sum(run > high + FENCE * (high - low) for run in self.runs)
 
     @property
@@ -74,13 +61,7 @@ class Measurement:
 def measure_archs(
     space: Space, archs: Sequence[Arch], skeleton: Skeleton, *, runs: int = 50
 ) -> list[Measurement]:
-    """Build architectures and time them on one image; weights do not change how long they take.
-
-    Arguments and errors are those of ``in_turns``.
-
-    Raises:
-        TypeError, ValueError: no architecture of ``space``.
-    """
+    """Build architectures and time them on one image; weights do not change how long they take."""
     networks = [nets.build(space, arch, skeleton).eval() for arch in archs]
     x = torch.rand(1, *skeleton.image, generator=runtime.generator(0))
     with torch.no_grad():
@@ -90,16 +71,8 @@ def measure_archs(
 def in_turns(actions: Sequence[Callable[[], object]], runs: int) -> list[Measurement]:
     """Time several actions in turns, so that a machine that slows down slows all of them.
 
-    Each round times every action once, in an order of its own. Ten rounds before are not timed:
-    the first runs choose algorithms, fill caches and wake the processor up. An interrupt after the
-    third round ends the measurement with a RuntimeWarning, and what was timed is returned.
-
-    Args:
-        actions: what is timed.
-        runs: how often each of them is, at least 3.
-
-    Raises:
-        ValueError: ``runs`` below 3.
+    Each round times every action once, in an order of its own. An interrupt after the third round
+    ends the measurement with a RuntimeWarning, and what was timed is returned.
     """
     runs = whole_number("runs", runs, least=LEAST)
     rng = np.random.default_rng(0)
@@ -107,7 +80,9 @@ def in_turns(actions: Sequence[Callable[[], object]], runs: int) -> list[Measure
     try:
         for turn in range(-WARM_UP, runs):
             for i in rng.permutation(len(actions)).tolist():
-                spent = _timed(actions[i])
+                wall, busy = time.perf_counter(), time.thread_time()
+                actions[i]()
+                spent = time.perf_counter() - wall, time.thread_time() - busy
                 if turn >= 0:
                     times[i].append(spent)
     except KeyboardInterrupt:
@@ -117,10 +92,3 @@ def in_turns(actions: Sequence[Callable[[], object]], runs: int) -> list[Measure
         said = f"interrupted: each network was timed {done} of {runs} times, or once more"
         warnings.warn(said, RuntimeWarning, stacklevel=3)
     return [Measurement(*zip(*pairs, strict=True)) for pairs in times]
-
-
-def _timed(run: Callable[[], object]) -> tuple[float, float]:
-    """Seconds on the wall and on the processor."""
-    wall, busy = time.perf_counter(), time.thread_time()
-    run()
-    return time.perf_counter() - wall, time.thread_time() - busy

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import tempfile
 import warnings
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -30,53 +29,9 @@ CALIBRATION = 200
 def available() -> bool:
     """Whether onnx and onnxruntime are installed."""
     try:
-        _onnxruntime()
+        return bool(_onnxruntime())
     except ImportError:
         return False
-    return True
-
-
-def export(net: nn.Module, data: Any, path: Path | str) -> Path:
-    """Write a network as ONNX, for any number of images.
-
-    Args:
-        net: from images [B, C, r, r] to logits; it is only read.
-        data: says ``channels`` C and ``resolution`` r.
-        path: the file to write.
-
-    Raises:
-        ImportError: onnx or onnxruntime is not installed.
-    """
-    _onnxruntime()
-    image = torch.zeros(1, data.channels, data.resolution, data.resolution)
-    batch = {0: "batch"}
-    with runtime.evaluation_mode(net), warnings.catch_warnings():
-        # The newer exporter takes half a minute for what the older one does in a second.
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            net,
-            (image,),
-            str(path),
-            input_names=[INPUT],
-            output_names=[OUTPUT],
-            dynamic_axes={INPUT: batch, OUTPUT: batch},
-            opset_version=17,
-            dynamo=False,
-        )
-    return Path(path)
-
-
-def session(path: Path | str) -> Any:
-    """The network of a file, ready to run on one thread of the CPU.
-
-    Raises:
-        ImportError: onnx or onnxruntime is not installed.
-    """
-    onnxruntime = _onnxruntime()
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3  # errors
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
 def _onnxruntime() -> ModuleType:
@@ -84,14 +39,34 @@ def _onnxruntime() -> ModuleType:
         import onnx  # noqa: F401 (torch's exporter needs it)
         import onnxruntime
     except ImportError as error:
-        raise ImportError(
-            "ONNX files need onnx and onnxruntime: pip install 'nas-lab[edge]'"
-        ) from error
+        advice = "ONNX files need onnx and onnxruntime: pip install 'nas-lab[edge]'"
+        raise ImportError(advice) from error
     return onnxruntime
 
 
-@dataclass(frozen=True)
-class Variant:
+def export(net: nn.Module, data: Any, path: Path | str) -> Path:
+    """Write a network as ONNX, for any number of images [C, r, r] as ``data`` has them."""
+    _onnxruntime()
+    image = torch.zeros(1, data.channels, data.resolution, data.resolution)
+    names: dict[str, Any] = {"input_names": [INPUT], "output_names": [OUTPUT]}
+    names["dynamic_axes"] = {INPUT: {0: "batch"}, OUTPUT: {0: "batch"}}
+    with runtime.evaluation_mode(net), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        # The newer exporter (dynamo) takes half a minute for what this one does in a second.
+        torch.onnx.export(net, (image,), str(path), opset_version=17, dynamo=False, **names)
+    return Path(path)
+
+
+def session(path: Path | str) -> Any:
+    """The network of a file, ready to run on one thread of the CPU."""
+    onnxruntime = _onnxruntime()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3  # errors
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+class Variant(NamedTuple):
     """One form of a network, run by onnxruntime.
 
     Attributes:
@@ -107,31 +82,24 @@ class Variant:
     latency: Measurement
 
 
-def compare(net: nn.Module, data: FashionMNIST) -> tuple[Variant, Variant]:
-    """The network as it is, and quantised, each timed 50 times in turns.
+def compare(net: nn.Module, data: FashionMNIST) -> tuple[Variant, ...]:
+    """A trained network as it is, and quantised, each timed 50 times in turns.
 
     Weights and results of operations become whole numbers of 8 bits (Jacob et al. 2018,
     arXiv:1712.05877): each weight tensor with a scale of its own for each channel, each result
-    with the range that it has on ``CALIBRATION`` training images.
-
-    Args:
-        net: a trained network from images ``[B, C, H, W]`` to logits; it is only read.
-        data: where images are from. Training images calibrate, validation images measure.
-
-    Raises:
-        ImportError: onnx or onnxruntime is not installed.
+    with the range that it has on ``CALIBRATION`` training images. Validation images measure.
     """
     with tempfile.TemporaryDirectory() as folder:
         plain, small = Path(folder, "float32.onnx"), Path(folder, "int8.onnx")
-        export(net, data, plain)
-        quantise(plain, small, data)
+        quantise(export(net, data, plain), small, data)
         sessions = [session(path) for path in (plain, small)]
         sizes = [path.stat().st_size for path in (plain, small)]
-    image = {INPUT: data.val_dataloader().images[:1].numpy()}
-    times = in_turns([partial(each.run, [OUTPUT], image) for each in sessions], runs=50)
-    accuracies = [accuracy(each, data) for each in sessions]
-    one, other = map(Variant, ("float32", "int8"), sizes, accuracies, times)
-    return one, other
+    loader = data.val_dataloader()
+    images, labels = loader.images.numpy(), loader.labels.numpy()
+    times = in_turns([partial(s.run, [OUTPUT], {INPUT: images[:1]}) for s in sessions], runs=50)
+    logits = (each.run([OUTPUT], {INPUT: images})[0] for each in sessions)
+    accuracies = [float((scores.argmax(axis=1) == labels).mean()) for scores in logits]
+    return tuple(map(Variant, ("float32", "int8"), sizes, accuracies, times))
 
 
 def quantise(plain: Path, small: Path, data: FashionMNIST) -> None:
@@ -144,19 +112,11 @@ def quantise(plain: Path, small: Path, data: FashionMNIST) -> None:
 
         def __init__(self) -> None:
             images = data.train_dataloader().images[:CALIBRATION].numpy()
-            self.left = iter(images[:, None])
+            self.inputs = ({INPUT: image} for image in images[:, None])
 
         def get_next(self) -> dict[str, np.ndarray] | None:
-            image = next(self.left, None)
-            return None if image is None else {INPUT: image}
+            return next(self.inputs, None)
 
     prepared = small.with_suffix(".prepared.onnx")
     shape_inference.quant_pre_process(str(plain), str(prepared))
     quantization.quantize_static(str(prepared), str(small), Images(), per_channel=True)
-
-
-def accuracy(session: Any, data: FashionMNIST) -> float:
-    """Share of validation images that a session gets right, in [0, 1]."""
-    loader = data.val_dataloader()
-    (logits,) = session.run([OUTPUT], {INPUT: loader.images.numpy()})
-    return float((logits.argmax(axis=1) == loader.labels.numpy()).mean())

@@ -1,7 +1,6 @@
 """Accuracy against cost on a device: look-up tables, objectives, budgets and Pareto fronts.
 
-Costs are latencies in seconds, energies in joules, or whatever else should be small. It is free of
-torch, so a worker that only looks up needs none.
+Costs are latencies in seconds, energies in joules, or whatever else should be small.
 """
 
 from __future__ import annotations
@@ -18,8 +17,7 @@ from scipy.optimize import nnls
 from nas_lab import devices
 from nas_lab.checks import number_in
 from nas_lab.devices import Device
-from nas_lab.estimation.base import Estimator
-from nas_lab.history import Evaluation, front
+from nas_lab.history import Estimator, Evaluation, front
 from nas_lab.spaces.base import Arch, Skeleton, Space
 
 
@@ -30,12 +28,10 @@ class LookupTable:
     So FBNet and ProxylessNAS tell a search what a network costs (Wu et al. 2019,
     arXiv:1812.03443, eq. 7; Cai et al. 2019, arXiv:1812.00332, section 3.3). It leaves out what
     options do to each other, such as sharing a ReLU; how much that matters, a comparison with
-    ``latencies`` shows. The cheapest option of each decision adds 0.
+    ``latencies`` shows.
 
-    Attributes:
-        space: what the architectures are from; it has D decisions with at most K options.
-        base: seconds of the network with the cheapest options.
-        seconds: what an option adds to that, float64 [D, K]; 0 where there is no option.
+    The network with the cheapest options takes ``base`` seconds, and an option adds to that
+    ``seconds`` [D, K], 0 where there is no option.
     """
 
     space: Space
@@ -51,29 +47,20 @@ class LookupTable:
         *,
         floor: float = 0.0,
     ) -> LookupTable:
-        """Fit to N architectures and their latencies, counted or measured.
+        """Fit to N architectures, with every option among them, and their latencies [N].
 
         The squares of relative errors are least, so that small networks count as much as large
-        ones; nothing takes less than no time.
-
-        Args:
-            space: what the architectures are from.
-            archs: enough of them for every option to come up.
-            seconds: their latencies, [N].
-            floor: seconds that ``base`` is not below. Where options make others superfluous, as
-                'none' does, a sum would promise less than the network around them takes.
-
-        Raises:
-            ValueError: an option that no architecture has, a latency that is not positive,
-                numbers of architectures and latencies that differ, or a negative floor.
+        ones; nothing takes less than no time, and ``base`` not less than ``floor`` seconds. Where
+        options make others superfluous, as 'none' does, a sum without a floor would promise less
+        than the network around them takes.
         """
         target = np.asarray(seconds, dtype=float)
         check_costs("latency", target)
         floor = number_in("floor", floor)
         if target.shape != (len(archs),):
             raise ValueError(f"{len(archs)} architectures have latencies of shape {target.shape}")
-        chosen = np.array([space.one_hot(arch) for arch in archs], dtype=float)
-        chosen = chosen.reshape(len(archs), *space.mask.shape)
+        one_hot = [space.one_hot(arch) for arch in archs]
+        chosen = np.array(one_hot, dtype=float).reshape(-1, *space.mask.shape)
         missing = np.argwhere(space.mask & ~chosen.any(axis=0)).tolist()
         if missing:
             decision, token = space.decisions[missing[0][0]], missing[0][1]
@@ -90,7 +77,7 @@ class LookupTable:
         return cls(space, base, np.where(space.mask, added - cheapest, 0.0))
 
     def __call__(self, arch: Arch) -> float:
-        """Seconds of one architecture; it raises what ``space.check`` raises."""
+        """Seconds of one architecture."""
         rows = np.arange(len(self.seconds))
         return self.base + float(self.seconds[rows, list(self.space.check(arch))].sum())
 
@@ -107,34 +94,21 @@ class LookupTable:
         return self.base + (w * table).sum()
 
 
-Objective = Callable[[float, float], float]
-"""From a score and seconds to what a search should maximise."""
-
-
 @dataclass(frozen=True)
 class OnDevice:
     """Estimate an architecture for a device: ``estimate(arch, seed) -> Evaluation``.
 
-    The score is what ``objective`` makes of the other estimate's score and of the latency; without
-    an objective it stays the other's, for a search that keeps the two apart. Metrics: those of
-    the other estimate, and ``accuracy`` (its score), ``latency`` in seconds, ``energy`` in joules.
-
-    Args:
-        estimate: how good an architecture is, on no device.
-        space: where the architectures are from.
-        skeleton: what surrounds a cell on the device.
-        device: a device or the name of one.
-        objective: called as ``objective(score, seconds)``, both plain numbers.
-
-    Raises:
-        ValueError: an unknown device.
+    The score is ``objective(score, seconds)`` of the other estimate's score and the latency on
+    the device; without an objective it stays the other's, for a search that keeps the two apart.
+    Metrics: those of the other estimate, and ``accuracy`` (its score), ``latency`` in seconds,
+    ``energy`` in joules.
     """
 
     estimate: Estimator
     space: Space
     skeleton: Skeleton
     device: Device | str
-    objective: Objective | None = None
+    objective: Callable[[float, float], float] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "device", devices.find(self.device))
@@ -164,10 +138,6 @@ def weighted_loss(loss: Number, latency: Number, beta: float, unit: float = 1e-6
         latency: seconds.
         beta: how much latency counts; 0 leaves the loss alone.
         unit: seconds that count as 1; the default is a microsecond.
-
-    Raises:
-        ValueError: a latency that is not longer than ``unit``, a negative loss, or a number that
-            is not finite.
     """
     check_costs("latency", latency)
     if not (math.isfinite(unit) and unit > 0):
@@ -190,9 +160,6 @@ def best_within(scores: npt.ArrayLike, costs: npt.ArrayLike, budget: float) -> i
     """The place of the highest score among those whose cost is within a budget.
 
     Scores that are NaN never win; of equal scores the cheapest does.
-
-    Raises:
-        ValueError: nothing meets the budget, or a cost or the budget is not positive.
     """
     scores, costs = _pairs(scores, costs)
     check_costs("budget", budget)
@@ -208,9 +175,6 @@ def pareto_front(scores: npt.ArrayLike, costs: npt.ArrayLike) -> np.ndarray:
     """Places of what no other beats in both score (higher) and cost (lower), cheapest first.
 
     Scores that are NaN take no part; of equals in both, the first stands for all.
-
-    Raises:
-        ValueError: a cost that is not positive and finite, or arrays of different lengths.
     """
     return front(*_pairs(scores, costs))
 
@@ -222,9 +186,6 @@ def hypervolume(
 
     It grows when a point is found that the others do not beat (Zitzler & Thiele 1999,
     doi:10.1109/4235.797969). Points beyond the corner add nothing.
-
-    Raises:
-        ValueError: a cost that is not positive and finite, or a corner that is not finite.
     """
     if not (math.isfinite(worst_score) and math.isfinite(worst_cost)):
         raise ValueError(f"the corner ({worst_score!r}, {worst_cost!r}) must be finite")
@@ -238,9 +199,8 @@ def hypervolume(
 def _pairs(scores: npt.ArrayLike, costs: npt.ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     scores, costs = np.asarray(scores, dtype=float), np.asarray(costs, dtype=float)
     if scores.shape != costs.shape or scores.ndim != 1:
-        raise ValueError(
-            f"scores and costs come in pairs, but their shapes are {scores.shape} and {costs.shape}"
-        )
+        shapes = f"{scores.shape} and {costs.shape}"
+        raise ValueError(f"scores and costs come in pairs, but their shapes are {shapes}")
     check_costs("cost", costs)
     return scores, costs
 

@@ -18,7 +18,8 @@ import time
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -43,28 +44,20 @@ Prediction = tuple[np.ndarray, np.ndarray]
 class Predictor(ABC):
     """What all predictors share. An estimate, once it has learnt: ``predictor(arch, seed)``.
 
-    Args:
-        space: where the architectures are from.
-
-    Raises TypeError where ``space`` is no space.
+    ``seed`` fixes what a predictor draws while it learns.
     """
 
-    def __init__(self, space: Space) -> None:
+    _fitted = False
+
+    def __init__(self, space: Space, *, seed: int = 0) -> None:
         if not isinstance(space, Space):
             raise TypeError(f"space is a nas_lab Space, not {type(space).__name__}")
-        self.space = space
-        self._fitted = False
+        self.space, self.seed = space, whole_number("seed", seed, least=0)
 
     def fit(self, archs: Iterable[Arch] | np.ndarray, scores: ArrayLike) -> Self:
-        """Learn from trained architectures, forget what was learnt before, return ``self``.
+        """Learn from n trained architectures, 5 or more, and their scores [n]; return ``self``.
 
-        Args:
-            archs: n architectures, or int [n, D]; at least 5. One may come several times.
-            scores: theirs, [n].
-
-        Raises:
-            ValueError: too few, lengths that differ, a score that is not finite, or tokens that
-                are no architecture of the space.
+        What was learnt before is forgotten. An architecture may come several times.
         """
         x = self._features(archs)
         y = np.asarray(scores, dtype=float)
@@ -82,12 +75,7 @@ class Predictor(ABC):
         return self
 
     def predict(self, archs: Iterable[Arch] | np.ndarray) -> Prediction:
-        """Mean and standard deviation of the score of each architecture, float [N] each.
-
-        Raises:
-            RuntimeError: nothing is learnt yet.
-            ValueError: tokens that are no architecture of the space.
-        """
+        """Mean and standard deviation of the score of each architecture, float [N] each."""
         if not self._fitted:
             raise RuntimeError(f"this {type(self).__name__} has learnt nothing yet: call fit first")
         x = self._features(archs)
@@ -96,8 +84,7 @@ class Predictor(ABC):
     def __call__(self, arch: Arch, seed: int = 0) -> Evaluation:
         """The predicted score, with ``metrics["std"]``; the same for every seed.
 
-        The cost is that of the prediction, in seconds. The trainings that were learnt from are
-        not in it.
+        The cost is the seconds of the prediction, without the trainings that were learnt from.
         """
         began = time.perf_counter()
         mean, std = self.predict([arch])
@@ -125,14 +112,8 @@ class RidgePredictor(Predictor):
     MacKay, "Bayesian Interpolation", Neural Computation 4, 1992), so nothing is to be tuned. The
     standard deviation is that of the predictive distribution.
 
-    Args:
-        space: where the architectures are from.
-        degree: 1 gives each option a weight, its main effect; 2 adds a weight for each pair of
-            options, their interaction.
-
-    Raises:
-        TypeError: ``degree`` is no whole number.
-        ValueError: it is below 1, or gives more than ``MOST_FEATURES`` features.
+    Degree 1 gives each option a weight, its main effect; 2 adds a weight for each pair of options,
+    their interaction.
     """
 
     def __init__(self, space: Space, *, degree: int = 2) -> None:
@@ -168,17 +149,7 @@ class ForestPredictor(Predictor):
     Model-Based Optimization for General Algorithm Configuration", LION 2011, section 4.1). A
     forest does not extrapolate: predictions stay within the scores that it has seen, and options
     that it has not seen make it no less certain.
-
-    Args:
-        space: where the architectures are from.
-        seed: of samples and splits.
-
-    Raises TypeError or ValueError for a bad argument.
     """
-
-    def __init__(self, space: Space, *, seed: int = 0) -> None:
-        super().__init__(space)
-        self.seed = whole_number("seed", seed, least=0)
 
     def _fit(self, x: np.ndarray, y: np.ndarray) -> None:
         from sklearn.ensemble import RandomForestRegressor
@@ -200,17 +171,7 @@ class NeuralPredictor(Predictor):
     the networks' predictions, plus the noise: by how much the squared error exceeds that variance
     on architectures which the predicting networks have not seen (L. Breiman, "Out-of-bag
     Estimation", 1996).
-
-    Args:
-        space: where the architectures are from.
-        seed: of weights and samples.
-
-    Raises TypeError or ValueError for a bad argument.
     """
-
-    def __init__(self, space: Space, *, seed: int = 0) -> None:
-        super().__init__(space)
-        self.seed = whole_number("seed", seed, least=0)
 
     def _fit(self, x: np.ndarray, y: np.ndarray) -> None:
         from sklearn.exceptions import ConvergenceWarning
@@ -220,12 +181,14 @@ class NeuralPredictor(Predictor):
         targets = (y - self._mean) / (self._scale or 1)
         rng = np.random.default_rng(self.seed)
         samples = rng.integers(len(y), size=(NETWORKS, len(y)))
-        settings: dict[str, Any] = {"hidden_layer_sizes": (32,), "solver": "lbfgs"}
-        settings |= {"alpha": 0.1, "max_iter": 50}  # weight decay, and steps of L-BFGS
+        # alpha is the weight decay.
+        make = partial(
+            MLPRegressor, hidden_layer_sizes=(32,), solver="lbfgs", alpha=0.1, max_iter=50
+        )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             self._networks = [
-                MLPRegressor(random_state=state, **settings).fit(x[rows], targets[rows])
+                make(random_state=state).fit(x[rows], targets[rows])
                 for state, rows in zip(rng.integers(2**31, size=NETWORKS), samples, strict=True)
             ]
         unseen = np.array([~np.isin(np.arange(len(y)), rows) for rows in samples])
@@ -244,10 +207,7 @@ class NeuralPredictor(Predictor):
 def _noise(outputs: np.ndarray, targets: np.ndarray, unseen: np.ndarray) -> float:
     """Squared error beyond the spread, by the networks that have not seen an architecture.
 
-    Args:
-        outputs: [M, n].
-        targets: of variance 1, [n].
-        unseen: bool [M, n], which network has not seen which architecture.
+    ``outputs`` and bool ``unseen`` are [M, n], ``targets`` [n] of variance 1.
     """
     judged = unseen.sum(axis=0) >= 2
     if not judged.any():

@@ -4,7 +4,7 @@
     estimate(arch, seed=0).score
 
 A proxy is a function ``score(net, batch) -> float``; more is better, by the claim of its paper.
-``Size`` needs no network at all: parameters and operations are the baselines to beat.
+The baselines to beat are parameters and operations, which ``space.cost`` counts.
 ``nas_lab.estimation.ProxyTable`` has the values of all architectures of the table.
 
 Throughout, L is the mean cross-entropy of the batch, g its gradient by the weights θ: kernels of
@@ -31,7 +31,6 @@ from torch.nn.modules.conv import _ConvNd
 
 from nas_lab import nets, runtime
 from nas_lab.data import FashionMNIST, Loader
-from nas_lab.estimation.base import Estimator
 from nas_lab.estimation.training import check_fits
 from nas_lab.history import Evaluation
 from nas_lab.nets.modules import GlobalPool
@@ -43,12 +42,9 @@ LOWEST = -math.inf
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """What a proxy sees besides the network.
+    """What a proxy sees besides the network: images [B, C, H, W] and labels [B], two or more.
 
-    Args:
-        images: float32 [B, C, H, W], two or more.
-        labels: int64 [B].
-        seed: fixes what else a proxy draws.
+    ``seed`` fixes what else a proxy draws.
     """
 
     images: Tensor
@@ -81,9 +77,7 @@ def grad_norm(net: nn.Module, batch: Batch) -> float:
 
     Source: Abdelfattah et al. 2021, section 3.2.
     """
-    with _passes(net):
-        g = _derivatives(_loss(net, batch), _weights(net))
-    return _total(layer.norm() for layer in g)
+    return _total(gw.norm() for _, gw in _gradients(net, batch))
 
 
 def snip(net: nn.Module, batch: Batch) -> float:
@@ -92,10 +86,7 @@ def snip(net: nn.Module, batch: Batch) -> float:
     Source: N. Lee, T. Ajanthan, P. Torr, SNIP, ICLR 2019, arXiv:1810.02340, equations 4 and 5
     without the normalisation; Abdelfattah et al. 2021, equation 1.
     """
-    theta = _weights(net)
-    with _passes(net):
-        g = _derivatives(_loss(net, batch), theta)
-    return _total((w * gw).abs().sum() for w, gw in zip(theta, g, strict=True))
+    return _total((w * gw).abs().sum() for w, gw in _gradients(net, batch))
 
 
 def grasp(net: nn.Module, batch: Batch) -> float:
@@ -288,16 +279,10 @@ def zen(net: nn.Module, batch: Batch) -> float:
 Proxy = Callable[[nn.Module, Batch], float]
 
 PROXIES: dict[str, Proxy] = {
-    "grad_norm": grad_norm,
-    "snip": snip,
-    "grasp": grasp,
-    "synflow": synflow,
-    "fisher": fisher,
-    "jacob_cov": jacob_cov,
-    "naswot": naswot,
-    "zen": zen,
+    proxy.__name__: proxy
+    for proxy in (grad_norm, snip, grasp, synflow, fisher, jacob_cov, naswot, zen)
 }
-"""Every proxy that reads a network, by the name that the literature uses."""
+"""By the names that the literature uses."""
 
 
 @dataclass(frozen=True)
@@ -306,16 +291,7 @@ class ZeroCost:
 
     The score is the proxy's, on no common scale: only the ranking counts. The cost is the seconds
     for network, batch and proxy, on the CPU. The seed fixes initial weights, batch and what else
-    the proxy draws.
-
-    Args:
-        space: where the architectures are from.
-        skeleton: what surrounds a cell.
-        data: images as the skeleton takes them; a proxy sees one batch.
-        proxy: one of `PROXIES`, or any `proxy(net, batch) -> float`.
-
-    Raises TypeError when the proxy cannot be called, ValueError when the data's resolution,
-    channels or classes are not the skeleton's.
+    the proxy draws. `proxy` is one of `PROXIES`, or any `proxy(net, batch) -> float`.
     """
 
     space: Space
@@ -340,43 +316,12 @@ class ZeroCost:
         return Evaluation(score, time.perf_counter() - began)
 
 
-@dataclass(frozen=True)
-class Size:
-    """Estimate an architecture by its size, counted without building it; the seed changes nothing.
-
-    Args:
-        space: where the architectures are from.
-        skeleton: what surrounds a cell.
-        unit: ``"params"`` for trainable parameters, or ``"flops"`` for operations for one image: a
-            multiply-add counts as two, ``flops = 2 * macs``. Most papers write FLOPs where they
-            mean ``macs``; the ranking is the same.
-    """
-
-    space: Space
-    skeleton: Skeleton
-    unit: str
-
-    def __call__(self, arch: Arch, seed: int = 0) -> Evaluation:
-        """Count."""
-        began = time.perf_counter()
-        cost = self.space.cost(arch, self.skeleton)
-        size = {"params": cost.params, "flops": 2 * cost.macs}[self.unit]
-        return Evaluation(size, time.perf_counter() - began)
-
-
 def prepare(
     space: Space, arch: Arch, skeleton: Skeleton, data: FashionMNIST, seed: int = 0
 ) -> tuple[nn.Module, Batch]:
     """What a proxy is given: an untrained network and its first batch."""
     net = nets.build(space, arch, skeleton, seed=seed)
     return net.to(memory_format=runtime.memory_format(net)), Batch.draw(data, seed)
-
-
-def estimates(space: Space, skeleton: Skeleton, data: FashionMNIST) -> dict[str, Estimator]:
-    """Every proxy as an estimate, by name; `params` and `flops`, the baselines, come first."""
-    sizes = {unit: Size(space, skeleton, unit) for unit in ("params", "flops")}
-    read = {name: ZeroCost(space, skeleton, data, proxy) for name, proxy in PROXIES.items()}
-    return {**sizes, **read}
 
 
 # ---- what they share -----------------------------------------------------------------------------
@@ -422,6 +367,14 @@ def _weights(net: nn.Module) -> list[nn.Parameter]:
 def _loss(net: nn.Module, batch: Batch) -> Tensor:
     """L, in nats."""
     return functional.cross_entropy(net(batch.images), batch.labels)
+
+
+def _gradients(net: nn.Module, batch: Batch) -> Iterator[tuple[Tensor, Tensor]]:
+    """θ and g, layer by layer."""
+    theta = _weights(net)
+    with _passes(net):
+        g = _derivatives(_loss(net, batch), theta)
+    return zip(theta, g, strict=True)
 
 
 def _derivatives(

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nas_lab.estimation.archives import ArchArchive, array, share
+from nas_lab.estimation.tables import ArchArchive, array
 from nas_lab.scaling import Coefficients, Stage, compound, fit_phi
 from nas_lab.scaling import budget as count
 from nas_lab.spaces.base import Arch, Decision, Space
@@ -27,12 +27,9 @@ STEPS = 4
 """Steps to a doubling: a quarter of it at a time goes to depth, width or resolution."""
 DOUBLINGS = 3
 """The largest networks have 2^3 times the base network's multiply-adds."""
+_DOUBLED = tuple(i / STEPS for i in range(STEPS * DOUBLINGS + 1))
 SPACE = Space(
-    "scaling",
-    tuple(
-        Decision(dimension, tuple(i / STEPS for i in range(STEPS * DOUBLINGS + 1)))
-        for dimension in ("depth", "width", "resolution")
-    ),
+    "scaling", tuple(Decision(name, _DOUBLED) for name in ("depth", "width", "resolution"))
 )
 """How many doublings of the multiply-adds each dimension is to bring."""
 
@@ -63,12 +60,6 @@ def direction_of(arch: Arch) -> Direction:
 @dataclass(frozen=True)
 class Base:
     """The network that is scaled, and the images that it reads.
-
-    Attributes:
-        stages: its stages.
-        resolution: side of its images.
-        in_channels: channels of its images.
-        classes: outputs.
 
     Channels are scaled to any whole number: multiples of 8 are too coarse for a small network.
     """
@@ -105,7 +96,7 @@ class Base:
         return compound(self.stages, self.resolution, phi, *coefficients, divisor=1)
 
 
-BASE: Base = Base(
+BASE = Base(
     stages=(
         Stage("conv", 8, stride=2),
         Stage("mbconv", 10, layers=3, expansion=3),
@@ -124,11 +115,7 @@ class ScalingGrid(ArchArchive):
     """N networks in 15 directions at 2, 4 and 8 times the base's macs; S seeds, E epochs.
 
     ``archs[N, 3]`` are quarters of a doubling spent on depth, width and resolution; the base
-    network is all 0.
-
-    Attributes:
-        params: int32 [N], trainable parameters.
-        macs: int32 [N], multiply-adds for one image.
+    network is all 0. ``params`` and ``macs`` are int32 [N].
     """
 
     FILE, HOLDS, SPACE = "scaling_grid.npz", "scaled networks", SPACE
@@ -145,12 +132,11 @@ class ScalingGrid(ArchArchive):
 
     def scores(self, epoch: int = -1) -> np.ndarray:
         """Validation accuracy in [0, 1] after an epoch (from 0), [S, N]; NaN where it diverged."""
-        correct = self._arrays["val_correct"][:, :, epoch]
-        return share(correct, self.about["images"]["validation"])
+        return self._accuracies("val_correct")[:, :, epoch]
 
     def test_scores(self) -> np.ndarray:
         """Test accuracy in [0, 1], [S, N]; NaN where it diverged. Not for a search to see."""
-        return share(self._arrays["test_correct"], self.about["images"]["test"])
+        return self._accuracies("test_correct", "test")
 
     @property
     def seconds(self) -> np.ndarray:
@@ -174,11 +160,7 @@ class ScalingGrid(ArchArchive):
         return Base(**{**self.about["base"], "stages": stages})
 
     def row(self, direction: Direction, doublings: int) -> int:
-        """Place of a network in every array.
-
-        Raises:
-            ValueError: no such network was trained.
-        """
+        """Place of a network in every array."""
         arch = tuple(round(STEPS * doublings * part) for part in direction)
         if arch not in self._rows:
             raise ValueError(
@@ -202,15 +184,10 @@ class ScalingGrid(ArchArchive):
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """One network of the grid, with what its trainings gave.
+    """The network of a row of the grid, its multiply-adds over the base's, and its trainings.
 
-    Attributes:
-        row: its place in the grid.
-        direction: where it stands from the base network.
-        macs_ratio: its multiply-adds over the base's, counted.
-        scores: validation accuracy of each seed, [S].
-        test_scores: test accuracy of each seed, [S]. Choose by ``scores``, report these: the best
-            of many validation accuracies is partly the luckiest.
+    Choose by ``scores`` [S], the validation accuracy of each seed, and report ``test_scores`` [S]:
+    the best of many validation accuracies is partly the luckiest.
     """
 
     row: int
@@ -236,15 +213,12 @@ def grid_search(grid: ScalingGrid, doublings: int = 1) -> list[Choice]:
 
     With one doubling this is step 1 of section 4: fix phi at 1 and search alpha, beta and gamma
     on the constraint. With 2 and 3 it is what the paper saves, the same search at full price.
-
-    Raises:
-        ValueError: no network was trained with so many doublings.
     """
     rows = np.flatnonzero(grid.doublings == doublings).tolist()
     if not rows:
         raise ValueError(f"doublings={doublings}: the grid has 0 to {grid.doublings.max()}")
     choices = [choice(grid, row) for row in rows]
-    return sorted(choices, key=lambda c: -math.inf if math.isnan(c.mean) else c.mean, reverse=True)
+    return sorted(choices, key=lambda c: np.nan_to_num(c.mean, nan=-math.inf), reverse=True)
 
 
 def best_by_dimensions(grid: ScalingGrid, doublings: int) -> dict[int, Choice]:
@@ -252,9 +226,6 @@ def best_by_dimensions(grid: ScalingGrid, doublings: int) -> dict[int, Choice]:
 
     More directions scale two dimensions (9) than one (3) or three (3), and the best of more is
     luckier: compare test accuracies.
-
-    Raises:
-        ValueError: no network was trained with so many doublings.
     """
     best: dict[int, Choice] = {}
     for found in grid_search(grid, doublings):
@@ -263,10 +234,6 @@ def best_by_dimensions(grid: ScalingGrid, doublings: int) -> dict[int, Choice]:
 
 
 def path(grid: ScalingGrid, direction: Direction) -> list[Choice]:
-    """The base network and every larger one in a direction: phi from 0 on, one doubling a step.
-
-    Raises:
-        ValueError: the grid does not have the direction.
-    """
+    """The base network and every larger one in a direction: phi from 0 on, one doubling a step."""
     steps = range(int(grid.doublings.max()) + 1)
     return [choice(grid, grid.row(direction, doublings)) for doublings in steps]

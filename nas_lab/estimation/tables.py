@@ -1,4 +1,4 @@
-"""The stored results on the cells of NAS-Bench-201, looked up without torch.
+"""The stored results: arrays in files that tell when they are damaged, looked up without torch.
 
 Every result has a datasheet, ``datasets/NAME.md``, and ``python -m nas_lab.build NAME`` makes it:
 
@@ -8,18 +8,141 @@ Every result has a datasheet, ``datasets/NAME.md``, and ``python -m nas_lab.buil
 ``ShortcutTable``  ``fashion201_shortcuts``  cheaper trainings of a sample
 ``OneShotRuns``    ``one_shot_runs``         rankings by the weights of a supernet
 ``DartsRuns``      ``darts_runs``            searches by gradient
+``ScalingGrid``    ``scaling_grid``          scaled networks, see ``scaling_grid.py``
 =================  ========================  =======================================
 """
 
 from __future__ import annotations
 
+import hashlib
+import io
+import json
+from collections.abc import Mapping
 from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from nas_lab.estimation.archives import MISSING, ArchArchive, Archive, array, entry, place, share
+from nas_lab import checks
+from nas_lab.checks import DamagedFileError
 from nas_lab.history import Evaluation
-from nas_lab.spaces.base import Arch, Skeleton
+from nas_lab.spaces.base import Arch, Skeleton, Space
+from nas_lab.spaces.cells import nasbench201
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+MISSING = -1
+"""Stands in an array of counts for a training, or an epoch, that is not there."""
+REMEDY = "restore it with 'git checkout -- datasets', or reinstall nas-lab"
+
+
+# ---- the file: an NPZ without pickle, with JSON about it and a checksum over all -----------------
+
+
+def write(path: Path, arrays: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> None:
+    """Write arrays and what is known of them (plain values), whole or not at all."""
+    text = json.dumps({**about, "sha256": checksum(arrays, about)}, sort_keys=True)
+    part = path.with_name(path.name + ".part")
+    with open(part, "wb") as file:
+        checks.save_arrays(file, {"about": np.array(text), **arrays})
+    part.replace(path)
+
+
+def read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Return the arrays by name, and what is known of them."""
+    content = io.BytesIO(path.read_bytes())
+    try:
+        with np.load(content, allow_pickle=False) as archive:
+            about = json.loads(str(archive["about"]))
+            expected = about["sha256"]
+            arrays = {name: archive[name] for name in archive.files if name != "about"}
+    except Exception as error:  # zip, zlib, numpy and json each have their own
+        raise DamagedFileError(f"{path} cannot be read ({error}): {REMEDY}") from error
+    if checksum(arrays, {k: v for k, v in about.items() if k != "sha256"}) != expected:
+        raise DamagedFileError(f"{path} does not fit its checksum: {REMEDY}")
+    return arrays, about
+
+
+def checksum(arrays: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> str:
+    """SHA-256 over what is known of the arrays, and over each of them with type and shape."""
+    digest = hashlib.sha256(json.dumps(dict(about), sort_keys=True).encode())
+    for name, values in arrays.items():
+        array = np.ascontiguousarray(values)
+        digest.update(f"{name}{array.dtype.str}{array.shape}".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+# ---- what all of them share ----------------------------------------------------------------------
+
+
+def array(name: str) -> Any:
+    """An attribute that is one of the arrays."""
+    return property(lambda self: self._arrays[name])
+
+
+def entry(name: str) -> Any:
+    """An attribute that stands in ``about``, as a tuple."""
+    return property(lambda self: tuple(self.about[name]))
+
+
+class Archive:
+    """A stored result. Subclasses name the file and what it holds, and give access to it.
+
+    Attributes:
+        about: recipe, versions and sizes of the data, as plain values.
+    """
+
+    FILE: ClassVar[str]
+    HOLDS: ClassVar[str]
+    ARRAYS: ClassVar[tuple[str, ...]]
+    SPACE: ClassVar[Space] = nasbench201()
+
+    def __init__(self, arrays: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> None:
+        self._arrays, self.about = arrays, about
+
+    @classmethod
+    def load(cls, path: str | Path | None = None) -> Self:
+        """Read a file; None reads the one that comes with the kit."""
+        path = checks.dataset(cls.FILE) if path is None else Path(path)
+        arrays, about = read(path)
+        if set(arrays) != set(cls.ARRAYS):
+            raise DamagedFileError(f"{path} holds no {cls.HOLDS}: {REMEDY}")
+        if about.get("fingerprint") != cls.SPACE.fingerprint:
+            raise DamagedFileError(f"{path} is about another space than this one: {REMEDY}")
+        return cls(arrays, about)
+
+    def _accuracies(self, array: str, split: str = "validation") -> np.ndarray:
+        """Float64, in [0, 1], out of counts; NaN for ``MISSING``."""
+        correct = self._arrays[array]
+        return np.where(correct == MISSING, np.nan, correct / self.about["images"][split])
+
+    @staticmethod
+    def _of_seed(values: np.ndarray, seed: int) -> np.ndarray:
+        if not 0 <= seed < len(values):
+            raise ValueError(f"seed={seed}: there are seeds 0 to {len(values) - 1}")
+        return values[seed]
+
+
+class ArchArchive(Archive):
+    """A stored result with a row for each of N architectures, int8 ``archs[N, D]``."""
+
+    archs = array("archs")
+
+    def __len__(self) -> int:
+        return len(self.archs)
+
+
+def place(what: str, name: str, names: tuple[str, ...]) -> int:
+    """Index of a name."""
+    if name not in names:
+        raise ValueError(f"no {what} is called {name!r}; choose from {', '.join(names)}")
+    return names.index(name)
+
+
+# ---- the results on the cells of NAS-Bench-201 ---------------------------------------------------
 
 
 class Table(ArchArchive):
@@ -32,8 +155,6 @@ class Table(ArchArchive):
         archs: int8 [N, D], canonical, in the order of every other array.
         params: int32 [N], trainable parameters.
         macs: int32 [N], multiply-adds for one image.
-        space: where the architectures are from.
-        about: recipe, skeleton, versions and sizes of the data, as plain values.
     """
 
     FILE, HOLDS = "fashion201.npz", "table of trainings"
@@ -43,17 +164,10 @@ class Table(ArchArchive):
     )
     params, macs, space = array("params"), array("macs"), Archive.SPACE
 
-    # ---- one architecture --------------------------------------------------------------------
-
     def __call__(self, arch: Arch | str, seed: int = 0) -> Evaluation:
-        """The recorded evaluation of any architecture of the space, canonical or not.
+        """The recorded evaluation of any architecture, canonical or not, as tokens or text.
 
-        Args:
-            arch: tokens, or the text form.
-            seed: of the training. All architectures have 0, some have 1 and 2.
-
-        Raises:
-            ValueError: no architecture of the space, or no training with that seed.
+        All architectures were trained with seed 0, some with 1 and 2.
         """
         key = (self.row(arch), seed)
         if key not in self._known:
@@ -68,10 +182,8 @@ class Table(ArchArchive):
         try:
             return self._rows[arch]  # type: ignore[index]
         except (KeyError, TypeError):  # a text, a list, an array, or no architecture at all
-            space = self.space
-            return self._rows[
-                space.from_string(arch) if isinstance(arch, str) else space.check(arch)
-            ]
+            read = self.space.from_string if isinstance(arch, str) else self.space.check
+            return self._rows[read(arch)]  # type: ignore[arg-type]
 
     def curve(self, arch: Arch | str, seed: int = 0) -> np.ndarray:
         """Validation accuracy in [0, 1] after each epoch, [E]."""
@@ -84,8 +196,6 @@ class Table(ArchArchive):
     def seeds(self, arch: Arch | str) -> list[int]:
         """Seeds of the recorded trainings of an architecture."""
         return np.flatnonzero(self._arrays["test_correct"][:, self.row(arch)] != MISSING).tolist()
-
-    # ---- all architectures -------------------------------------------------------------------
 
     def scores(self, seed: int = 0, epoch: int = -1) -> np.ndarray:
         """Validation accuracy in [0, 1] after an epoch (from 0), [N]; NaN where not recorded."""
@@ -105,8 +215,6 @@ class Table(ArchArchive):
         """What surrounded the cells."""
         return Skeleton(**self.about["skeleton"])
 
-    # ---- inside ------------------------------------------------------------------------------
-
     @cached_property
     def _known(self) -> dict[tuple[int, int], Evaluation]:
         return {}
@@ -117,34 +225,25 @@ class Table(ArchArchive):
 
     @cached_property
     def _val_accuracy(self) -> np.ndarray:
-        """float64 [S, N, E], NaN where not recorded"""
-        return share(self._arrays["val_correct"], self.about["images"]["validation"])
+        """[S, N, E]"""
+        return self._accuracies("val_correct")
 
     @cached_property
     def _test_accuracy(self) -> np.ndarray:
-        """float64 [S, N], NaN where not recorded"""
-        return share(self._arrays["test_correct"], self.about["images"]["test"])
-
-    def _of_seed(self, accuracy: np.ndarray, seed: int) -> np.ndarray:
-        if not 0 <= seed < len(accuracy):
-            raise ValueError(f"seed={seed}: the table holds seeds 0 to {len(accuracy) - 1}")
-        return accuracy[seed]
+        """[S, N]"""
+        return self._accuracies("test_correct", "test")
 
     def _place(self, arch: Arch | str, seed: int) -> tuple[int, int]:
         """Where in [S, N] a training is."""
-        row, correct = self.row(arch), self._arrays["test_correct"]
-        if not (0 <= seed < len(correct) and correct[seed, row] != MISSING):
-            arch, have = tuple(self.archs[row].tolist()), self.seeds(arch)
-            raise ValueError(f"architecture {arch} was trained with seeds {have}, not with {seed}")
+        row, seeds = self.row(arch), self.seeds(arch)
+        if seed not in seeds:
+            arch = tuple(self.archs[row].tolist())
+            raise ValueError(f"architecture {arch} was trained with seeds {seeds}, not with {seed}")
         return seed, row
 
 
 class ProxyTable(ArchArchive):
-    """Scores of P zero-cost proxies for N canonical architectures, in the table's order.
-
-    Attributes:
-        names: of the proxies.
-    """
+    """Scores of P zero-cost proxies, ``names``, for N canonical architectures, as in ``Table``."""
 
     FILE, HOLDS = "fashion201_proxies.npz", "scores of proxies"
     ARRAYS = (
@@ -158,15 +257,9 @@ class ProxyTable(ArchArchive):
 
         Seed 0 has all architectures, seeds 1 and 2 have the same random ones as the table.
         -inf is the lowest score, ``proxies.LOWEST``.
-
-        Raises:
-            ValueError: there is no such proxy, or no such seed.
         """
         place("proxy", name, self.names)
-        scores = self._arrays[name]
-        if not 0 <= seed < len(scores):
-            raise ValueError(f"seed={seed}: there are seeds 0 to {len(scores) - 1}")
-        return scores[seed].copy()
+        return self._of_seed(self._arrays[name], seed).copy()
 
     def seconds(self, name: str) -> np.ndarray:
         """Seconds of CPU time, float32 [N], for network, batch and proxy, with seed 0."""
@@ -176,12 +269,9 @@ class ProxyTable(ArchArchive):
 class ShortcutTable(ArchArchive):
     """What shortcuts say of a random sample of n canonical architectures; E epochs at most.
 
-    Shortcuts are trainings for fewer epochs, or with fewer images, pixels or channels. All have
-    one seed, another than the one that a search on the table sees: so a shortcut and the truth
-    share no luck.
-
-    Attributes:
-        names: of the shortcuts, such as ``"2500 images"``.
+    Shortcuts are trainings for fewer epochs, or with fewer images, pixels or channels, such as
+    ``"2500 images"``. All have one seed, another than the one that a search on the table sees: so
+    a shortcut and the truth share no luck.
     """
 
     FILE, HOLDS = "fashion201_shortcuts.npz", "shortcuts"
@@ -194,17 +284,13 @@ class ShortcutTable(ArchArchive):
         return self.about["seed"]
 
     def scores(self, name: str, epoch: int = -1) -> np.ndarray:
-        """Validation accuracy in [0, 1] of a shortcut after an epoch (from 0), [n].
-
-        Raises:
-            ValueError: there is no such shortcut, or it has no such epoch.
-        """
-        correct = self._arrays["val_correct"][place("shortcut", name, self.names)]
-        correct = correct[:, correct[0] != MISSING]
-        epochs = correct.shape[1]
+        """Validation accuracy in [0, 1] of a shortcut after an epoch (from 0), [n]."""
+        scores = self._accuracies("val_correct")[place("shortcut", name, self.names)]
+        scores = scores[:, ~np.isnan(scores[0])]
+        epochs = scores.shape[1]
         if not -epochs <= epoch < epochs:
             raise ValueError(f"epoch={epoch}: {name!r} has epochs 0 to {epochs - 1}")
-        return correct[:, epoch] / self.about["images"]["validation"]
+        return scores[:, epoch]
 
     def seconds(self, name: str) -> np.ndarray:
         """Seconds of CPU time of a whole training, float32 [n]."""
@@ -216,11 +302,7 @@ class OneShotRuns(ArchArchive):
     """Scores of n architectures on the weights of a supernet, at T checkpoints of its training.
 
     M methods to train it, each with S seeds, on a random sample of the canonical architectures.
-    The schedule of the learning rate spans all T checkpoints.
-
-    Attributes:
-        names: of the methods.
-        steps: of training before each checkpoint, [T].
+    The schedule of the learning rate spans all T checkpoints, after ``steps`` [T] of training.
     """
 
     FILE, HOLDS = "one_shot_runs.npz", "runs of supernets"
@@ -229,8 +311,7 @@ class OneShotRuns(ArchArchive):
 
     def scores(self, name: str) -> np.ndarray:
         """Validation accuracy in [0, 1] on inherited weights, [S, T, n]."""
-        correct = self._arrays["correct"][place("method", name, self.names)]
-        return correct / self.about["images"]["validation"]
+        return self._accuracies("correct")[place("method", name, self.names)]
 
     def seconds(self, name: str) -> np.ndarray:
         """Seconds of CPU time that the training had taken at each checkpoint, float32 [S, T]."""
@@ -242,7 +323,8 @@ class DartsRuns(Archive):
 
     The first M of them are searches of their own, with their weights after each of T steps. The
     others choose from such a search in another way, or from another kind of supernet. All were
-    run on all training images, and once more on few of them.
+    run on all training images, and once more on few of them: every method takes one of these
+    numbers, ``images``; None takes the first.
 
     Attributes:
         searches: names of the first M methods.
@@ -260,32 +342,19 @@ class DartsRuns(Archive):
         return (*self.searches, *self.about["others"])
 
     def w(self, name: str, images: int | None = None) -> np.ndarray:
-        """Weights of the options after each of ``steps``, float64 [S, T, D, K].
+        """Weights of the options after each of ``steps`` of a search, float64 [S, T, D, K].
 
         They are rounded to three digits, so that ties may be broken otherwise than ``chosen``.
-
-        Args:
-            name: of a search.
-            images: one of ``images``; None takes the first.
-
-        Raises:
-            ValueError: there is no such search, or no such number of images.
         """
         place("search", name, self.searches)
         return self._array("w", name, images).astype(float)
 
     def chosen(self, name: str, images: int | None = None) -> np.ndarray:
-        """The architecture that each seed chose in the end, [S, D].
-
-        Arguments and errors are those of ``w``, but for any method.
-        """
+        """The architecture that each seed chose in the end, [S, D]."""
         return self._array("chosen", name, images).astype(int)
 
     def seconds(self, name: str, images: int | None = None) -> np.ndarray:
-        """Seconds of CPU time that it took each seed to choose, [S].
-
-        Arguments and errors are those of ``w``, but for any method.
-        """
+        """Seconds of CPU time that it took each seed to choose, [S]."""
         return self._array("seconds", name, images).astype(float)
 
     def _array(self, array: str, name: str, images: int | None) -> np.ndarray:

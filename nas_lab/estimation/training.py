@@ -35,14 +35,6 @@ class TrainFromScratch:
     the seconds of training. The seed fixes initial weights and order of the images, so the same
     seed gives the same score on a CPU. A training that diverges scores nan, and
     `metrics["diverged"]` is 1. An interrupt is passed on: half a training is no result.
-
-    Args:
-        space: where the architectures are from.
-        skeleton: what surrounds a cell.
-        data: images as the skeleton takes them.
-        recipe: how to train.
-
-    Raises ValueError when the data's resolution, channels or classes are not the skeleton's.
     """
 
     space: Space
@@ -56,20 +48,16 @@ class TrainFromScratch:
     def __call__(self, arch: Arch, seed: int) -> Evaluation:
         """Train `arch` from scratch and return its validation accuracy with its cost."""
         _, curve = self.fit(arch, seed)
-        return curve.evaluation(arch, self._metrics(arch, curve))
+        metrics: dict[str, float] = self.space.cost(arch, self.skeleton)._asdict()
+        metrics["diverged"] = float(curve.status == "diverged")
+        if len(curve):
+            metrics |= {"train_loss": curve.train_loss[-1], "val_loss": curve.val_loss[-1]}
+        return curve.evaluation(arch, metrics | {"epochs": len(curve)})
 
     def fit(self, arch: Arch, seed: int, **options: Any) -> tuple[nn.Module, Curve]:
         """Return the trained network and its curve; `options` are those of `training.train`."""
         net = nets.build(self.space, arch, self.skeleton, seed=seed)
         return net, train(net, self.data, self.recipe, seed=seed, **options)
-
-    def _metrics(self, arch: Arch, curve: Curve) -> dict[str, float]:
-        cost = self.space.cost(arch, self.skeleton)
-        diverged = float(curve.status == "diverged")
-        metrics = {"params": cost.params, "macs": cost.macs, "diverged": diverged}
-        if len(curve):
-            metrics |= {"train_loss": curve.train_loss[-1], "val_loss": curve.val_loss[-1]}
-        return metrics | {"epochs": len(curve)}
 
 
 def check_fits(data: FashionMNIST, skeleton: Skeleton) -> None:
@@ -90,10 +78,6 @@ def fewer_epochs(estimate: TrainFromScratch, epochs: int) -> TrainFromScratch:
     The learning rate of "one_cycle" and "cosine" falls to almost 0 within these few epochs. That
     is another training than a long one that is stopped early, at a rate that is still high: see
     ``nas_lab.estimation.EarlyStopped`` for that.
-
-    Raises:
-        TypeError: ``epochs`` is no whole number.
-        ValueError: it is below 1, or more than the estimate's.
     """
     epochs = _at_most("epochs", epochs, estimate.recipe.epochs)
     return replace(estimate, recipe=replace(estimate.recipe, epochs=epochs))
@@ -103,10 +87,6 @@ def fewer_images(estimate: TrainFromScratch, images: int) -> TrainFromScratch:
     """Train on the first so many images; every ten of them hold each class once.
 
     An epoch has fewer steps then, so the schedule is passed through in fewer steps too.
-
-    Raises:
-        TypeError: ``images`` is no whole number.
-        ValueError: it is below 1, or more than the estimate's.
     """
     present = len(estimate.data.train_dataloader().labels)
     images = _at_most("images", images, present)
@@ -114,42 +94,26 @@ def fewer_images(estimate: TrainFromScratch, images: int) -> TrainFromScratch:
 
 
 def lower_resolution(estimate: TrainFromScratch, resolution: int) -> TrainFromScratch:
-    """Train on, and validate with, images of so many pixels in height and width.
-
-    Raises:
-        TypeError: ``resolution`` is no whole number.
-        ValueError: it is below 1, or more than the estimate's.
-    """
+    """Train on, and validate with, images of so many pixels in height and width."""
     resolution = _at_most("resolution", resolution, estimate.skeleton.resolution)
-    return replace(
-        estimate,
-        data=_changed(estimate.data, resolution=resolution),
-        skeleton=replace(estimate.skeleton, resolution=resolution),
-    )
+    data = _changed(estimate.data, resolution=resolution)
+    return replace(estimate, data=data, skeleton=replace(estimate.skeleton, resolution=resolution))
 
 
 def fewer_channels(estimate: TrainFromScratch, channels: int) -> TrainFromScratch:
     """Train networks whose stem has so many channels; all stages shrink in proportion.
 
-    Raises:
-        TypeError: ``channels`` is no whole number.
-        ValueError: it is below 1, or more than the estimate's; or the space's networks do not
-            depend on the skeleton's channels, as those of chains, ``mlp()`` and ``rnn()``.
+    Networks of chains, ``mlp()`` and ``rnn()`` do not depend on the skeleton's channels.
     """
-    channels = _at_most("channels", channels, estimate.skeleton.channels)
-    thin = replace(estimate.skeleton, channels=channels)
-    if channels < estimate.skeleton.channels and _same_cost(estimate, thin):
+    space, whole = estimate.space, estimate.skeleton
+    channels = _at_most("channels", channels, whole.channels)
+    thin, arch = replace(whole, channels=channels), next(iter(space))
+    if thin != whole and space.cost(arch, thin) == space.cost(arch, whole):
         raise ValueError(
-            f"networks of {estimate.space.name} choose their own channels, so skeleton.channels="
+            f"networks of {space.name} choose their own channels, so skeleton.channels="
             f"{channels} would change nothing"
         )
     return replace(estimate, skeleton=thin)
-
-
-def _same_cost(estimate: TrainFromScratch, skeleton: Any) -> bool:
-    arch = next(iter(estimate.space))
-    before, after = (estimate.space.cost(arch, s) for s in (estimate.skeleton, skeleton))
-    return before == after
 
 
 def _changed(data: FashionMNIST, **changes: Any) -> FashionMNIST:

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from nas_lab import nets, runtime
 from nas_lab.checks import whole_number
-from nas_lab.data import FashionMNIST
+from nas_lab.data import FashionMNIST, Loader
 from nas_lab.estimation.training import check_fits
 from nas_lab.history import Evaluation
 from nas_lab.spaces.base import Arch
@@ -38,13 +38,9 @@ class SharedWeights:
     Args:
         net: the trained supernet; it is read, never changed.
         data: images as its skeleton takes them.
-        calibration: training images for the statistics.
-        validation: measure on the first so many validation images; every prefix is
-            class-balanced. None takes all; half of them rank as well, in half of the time.
-
-    Raises:
-        TypeError: a number of images is no whole number.
-        ValueError: it is below 1, or the data do not fit the skeleton.
+        calibration: how many training images for the statistics.
+        validation: how many validation images, a class-balanced prefix; None takes all. Half of
+            them rank as well, in half of the time.
     """
 
     net: nets.Supernet
@@ -63,21 +59,16 @@ class SharedWeights:
         """Recompute the statistics of `arch`, and measure it on validation images."""
         arch, seed = self.net.space.check(arch), whole_number("seed", seed, least=0)
         began = time.thread_time()
-        accuracy, loss = self._measure(arch, seed)
-        return Evaluation(accuracy, time.thread_time() - began, {"val_loss": loss})
-
-    def _measure(self, arch: Arch, seed: int) -> tuple[float, float]:
-        network = self._network(arch, seed)
-        loader = self.data.val_dataloader()
+        network, loader = self._network(arch, seed), self.data.val_dataloader()
         images, labels = loader.images[: self.validation], loader.labels[: self.validation]
         device = runtime.device_of(self.net)
         right = loss = 0.0
-        for x, y in zip(images.split(CHUNK), labels.split(CHUNK), strict=True):
-            logits = network(x.to(device))
-            y = y.to(device)
+        for x, y in Loader(images, labels, CHUNK):
+            logits, y = network(x.to(device)), y.to(device)
             right += float((logits.argmax(1) == y).sum())
             loss += float(functional.cross_entropy(logits, y, reduction="sum"))
-        return right / len(labels), loss / len(labels)
+        metrics = {"val_loss": loss / len(labels)}
+        return Evaluation(right / len(labels), time.thread_time() - began, metrics)
 
     def _network(self, arch: Arch, seed: int) -> Callable[[torch.Tensor], torch.Tensor]:
         """The architecture with its statistics: from images to logits."""
@@ -92,13 +83,10 @@ class SharedWeights:
 
 @dataclass(frozen=True)
 class AveragedStatistics(SharedWeights):
-    """Inherited weights with one mean and variance a module, averaged over architectures.
+    """Inherited weights with one mean and variance a module, over ``archs`` random architectures.
 
     So would a supernet rank whose batch normalisations keep moving averages, as they do by default
     in torch: the averages belong to no architecture. It is here to be measured, not to be used.
-
-    Args:
-        archs: so many random architectures are averaged, with equal weights.
     """
 
     archs: int = 100

@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from nas_lab.checks import whole_number
-from nas_lab.estimation.base import Estimator, estimate_all
-from nas_lab.history import History, Trial
+from nas_lab.history import Estimator, History, Trial, estimate_all
 from nas_lab.spaces.base import Arch, Space
 
 if TYPE_CHECKING:

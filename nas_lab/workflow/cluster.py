@@ -16,9 +16,8 @@ from functools import cache
 from typing import NamedTuple
 
 from nas_lab.checks import number_in, whole_number
-from nas_lab.estimation.base import Estimator
 from nas_lab.estimation.tables import Table
-from nas_lab.history import Evaluation, Trial
+from nas_lab.history import Estimator, Evaluation, Trial
 from nas_lab.spaces.base import Arch
 
 

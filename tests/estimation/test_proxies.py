@@ -13,23 +13,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import pdist, squareform
-from scipy.stats import spearmanr
 from torch import nn
 from torch.func import functional_call, grad, jacrev
 from torch.nn import functional
-from torch.utils.flop_counter import FlopCounterMode
 
 from nas_lab import nets, runtime
 from nas_lab.data import FashionMNIST
 from nas_lab.estimation import Evaluation, proxies
-from nas_lab.estimation.proxies import (
-    ALPHA,
-    PROXIES,
-    Batch,
-    ZeroCost,
-    correlation,
-    log_determinant,
-)
+from nas_lab.estimation.proxies import ALPHA, LOWEST, PROXIES, Batch, ZeroCost
 from nas_lab.nets.modules import GlobalPool, Zeros
 from nas_lab.spaces import Skeleton, nasbench201
 from tests.spaces.families import FAMILIES
@@ -53,9 +44,9 @@ def random_batch(*shape, seed=0, classes=3, dtype=torch.float64):
     return Batch(images, torch.arange(len(images)) % classes, seed)
 
 
-def filled(net, seed=0):
-    """The same network in double precision, its weights drawn from a generator."""
-    generator = torch.Generator().manual_seed(seed)
+def filled(*layers, seed=0):
+    """A network in double precision, its weights drawn from a generator."""
+    net, generator = nn.Sequential(*layers), torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for parameter in net.double().parameters():
             parameter.normal_(generator=generator)
@@ -63,16 +54,8 @@ def filled(net, seed=0):
 
 
 def small_net(seed=0):
-    """Convolution, normalisation, ReLU, dense layer."""
-    net = nn.Sequential(
-        nn.Conv2d(2, 3, 3, bias=False), nn.BatchNorm2d(3), nn.ReLU(), GlobalPool(), nn.Linear(3, 3)
-    )
-    return filled(net, seed)
-
-
-def without_norm(seed=0):
-    net = nn.Sequential(nn.Conv2d(1, 3, 3), nn.ReLU(), nn.Flatten(), nn.Linear(12, 3))
-    return filled(net, seed)
+    layers = nn.Conv2d(2, 3, 3, bias=False), nn.BatchNorm2d(3), nn.ReLU(), GlobalPool()
+    return filled(*layers, nn.Linear(3, 3), seed=seed)
 
 
 # ---- gradients -------------------------------------------------------------------------------
@@ -132,16 +115,18 @@ def test_synflow_of_a_chain_is_conserved_and_leaves_norms_out():
 
 
 def test_fisher_against_a_loop_over_images_and_channels():
-    net, batch = without_norm(), random_batch(4, 1, 4, 4)
+    net = filled(nn.Conv2d(1, 3, 3), nn.ReLU(), nn.Flatten(), nn.Linear(12, 3))
+    batch = random_batch(4, 1, 4, 4)
     z1 = net[0](batch.images).detach()
     z2 = net[3](net[2](net[1](z1))).detach()
     by_z1 = grad(lambda z: functional.cross_entropy(net[3](net[2](net[1](z))), batch.labels))(z1)
     by_z2 = grad(lambda z: functional.cross_entropy(z, batch.labels))(z2)
-    expected = 0.0
-    for z, slope in ((z1, by_z1), (z2, by_z2)):
-        for n in range(4):
-            for c in range(3):
-                expected += 0.5 * (z[n, c] * slope[n, c]).sum().item() ** 2 / 4
+    expected = sum(
+        0.5 * (z[n, c] * slope[n, c]).sum().item() ** 2 / 4
+        for z, slope in ((z1, by_z1), (z2, by_z2))
+        for n in range(4)
+        for c in range(3)
+    )
     assert proxies.fisher(net, batch) == pytest.approx(expected)
 
 
@@ -166,7 +151,7 @@ def test_a_row_without_variance_correlates_with_nothing():
     rows = torch.tensor([[0.1, 0.1, 0.1], [1.0, 2.0, 4.0], [-1.0, -2.0, -4.0], [0.0, 0.0, 0.0]])
     expected = torch.zeros(4, 4, dtype=torch.float64)
     expected[1:3, 1:3] = torch.tensor([[1.0, -1.0], [-1.0, 1.0]])
-    torch.testing.assert_close(correlation(rows), expected)
+    torch.testing.assert_close(proxies.correlation(rows), expected)
 
 
 CODES = nn.Sequential(nn.Flatten(), nn.ReLU(), nn.Linear(2, 3))
@@ -174,10 +159,17 @@ CODES = nn.Sequential(nn.Flatten(), nn.ReLU(), nn.Linear(2, 3))
 
 
 def test_naswot_by_hand():
-    """Codes 10, 01 and 11 give K = [[2, 0, 1], [0, 2, 1], [1, 1, 2]], of determinant 4."""
-    images = torch.tensor([[0.5, -1.0], [0.0, 3.0], [2.0, 1.0]])
-    batch = Batch(images, torch.tensor([0, 1, 2]))
-    assert proxies.naswot(CODES, batch) == pytest.approx(math.log(4))
+    """Codes 10, 01 and 11 give K = [[2, 0, 1], [0, 2, 1], [1, 1, 2]], of determinant 4.
+
+    Where two images share a code it is the lowest, and so it is without ReLUs.
+    """
+    differ, shared = (
+        Batch(torch.tensor([first, [0.0, 3.0], [2.0, 1.0]]), torch.tensor([0, 1, 2]))
+        for first in ([0.5, -1.0], [0.0, 1.0])
+    )
+    assert proxies.naswot(CODES, differ) == pytest.approx(math.log(4))
+    without = nn.Sequential(nn.Flatten(), nn.Linear(2, 3))
+    assert proxies.naswot(CODES, shared) == proxies.naswot(without, differ) == LOWEST
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -197,23 +189,15 @@ def test_naswot_against_explicit_hamming_distances(seed):
     assert proxies.naswot(net, batch) == pytest.approx(expected)
 
 
-def test_naswot_of_images_that_share_a_code_is_the_lowest():
-    """And so it is without ReLUs."""
-    images = torch.tensor([[1.0, -1.0], [2.0, -3.0], [2.0, 1.0]])
-    batch = Batch(images, torch.tensor([0, 1, 2]))
-    for net in (CODES, nn.Sequential(nn.Flatten(), nn.Linear(2, 3))):
-        assert proxies.naswot(net, batch) == proxies.LOWEST
-
-
 @pytest.mark.parametrize("rank", [1, 5, 29, 30])
 def test_singular_kernels_are_noticed(rank):
     """Products of whole numbers, of a rank that is known."""
     factor = np.random.default_rng(rank).integers(0, 2, (30, rank)).astype(float)
     kernel = torch.tensor(factor @ factor.T)
     full = np.linalg.matrix_rank(factor) == 30
-    assert (log_determinant(kernel) == proxies.LOWEST) != full
+    assert (proxies.log_determinant(kernel) == LOWEST) != full
     if full:
-        assert log_determinant(kernel) == pytest.approx(np.linalg.slogdet(kernel)[1])
+        assert proxies.log_determinant(kernel) == pytest.approx(np.linalg.slogdet(kernel)[1])
 
 
 # ---- Zen -------------------------------------------------------------------------------------
@@ -244,21 +228,6 @@ def test_zen_by_hand():
     assert proxies.zen(net, batch) == pytest.approx(expected, abs=1e-3)
 
 
-# ---- size ------------------------------------------------------------------------------------
-
-
-@given(arch=st.tuples(*[st.integers(0, 4)] * 6))
-@settings(max_examples=15, deadline=None)
-def test_params_and_flops_are_those_of_the_built_network(arch):
-    net = nets.build(SPACE, arch, SKELETON).eval()
-    counter = FlopCounterMode(display=False)
-    with counter, torch.no_grad():
-        net(torch.zeros(1, *SKELETON.image))
-    estimates = proxies.estimates(SPACE, SKELETON, DATA)
-    assert estimates["params"](arch, 0).score == sum(p.numel() for p in net.parameters())
-    assert estimates["flops"](arch, 0).score == counter.get_total_flops()
-
-
 # ---- networks that carry nothing -------------------------------------------------------------
 
 
@@ -268,7 +237,7 @@ def test_the_empty_cell_has_a_defined_score():
     for proxy in (proxies.grad_norm, proxies.snip, proxies.grasp):
         assert proxy(net, batch) == 0
     for proxy in (proxies.synflow, proxies.naswot, proxies.zen):
-        assert proxy(net, batch) == proxies.LOWEST
+        assert proxy(net, batch) == LOWEST
     all_zero = -32 * (math.log(1e-5) + 1e5)
     assert proxies.jacob_cov(net, batch) == pytest.approx(all_zero)
     logits = net.classifier.linear.bias.detach()
@@ -280,21 +249,18 @@ def test_the_empty_cell_has_a_defined_score():
 @pytest.mark.parametrize("name", ["grad_norm", "snip", "synflow", "jacob_cov", "naswot", "zen"])
 def test_the_empty_cell_ranks_last(name):
     rng = np.random.default_rng(0)
-    archs = [EMPTY, *(SPACE.sample(rng) for _ in range(9))]
-    archs = [arch for arch in archs if arch == EMPTY or SPACE.canonical(arch) != EMPTY]
-    estimate = ZeroCost(SPACE, SKELETON, DATA, PROXIES[name])
-    scores = [estimate(arch, 0).score for arch in archs]
-    assert min(scores[1:]) > scores[0]
-    assert math.isfinite(spearmanr(scores, range(len(scores)))[0])
+    archs = [SPACE.sample(rng) for _ in range(6)]
+    scores = [PROXIES[name](*prepared(arch)) for arch in archs if SPACE.canonical(arch) != EMPTY]
+    assert min(scores) > PROXIES[name](*prepared(EMPTY))
 
 
-@pytest.mark.parametrize("name", sorted(PROXIES))
-def test_a_constant_output_is_no_error(name):
+def test_a_constant_output_is_no_error():
     """Nothing that can be learnt reaches the logits."""
     net = nn.Sequential(nn.Conv2d(1, 3, 3), nn.ReLU(), Zeros(), GlobalPool())
     batch = random_batch(4, 1, 6, 6, dtype=torch.float32)
-    score = PROXIES[name](net, batch)
-    assert score == proxies.LOWEST or math.isfinite(score)
+    for name, proxy in PROXIES.items():
+        score = proxy(net, batch)
+        assert score == LOWEST or math.isfinite(score), name
 
 
 # ---- every proxy -----------------------------------------------------------------------------
@@ -316,11 +282,10 @@ def test_what_does_not_count(name, images, labels):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("seed", range(2))
-def test_every_family_has_scores(family, seed):
+def test_every_family_has_scores(family):
     space = FAMILIES[family]
-    arch = space.sample(np.random.default_rng(seed))
-    net, batch = proxies.prepare(space, arch, SKELETON, DATA, seed)
+    arch = space.sample(np.random.default_rng(0))
+    net, batch = proxies.prepare(space, arch, SKELETON, DATA, 0)
     for name, proxy in PROXIES.items():
         score = proxy(net, batch)
         assert math.isfinite(score) or (name == "naswot" and family == "rnn"), name
@@ -328,7 +293,7 @@ def test_every_family_has_scores(family, seed):
 
 @pytest.mark.parametrize("name", sorted(PROXIES))
 @given(arch=st.tuples(*[st.integers(0, 4)] * 6), seed=st.integers(0, 99))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=4)
 def test_a_score_is_a_number_that_hangs_on_the_seed_alone(name, arch, seed):
     estimate = ZeroCost(SPACE, SKELETON, DATA, PROXIES[name])
     assert estimate(ARCH, seed).score != estimate(ARCH, seed + 1).score
@@ -338,9 +303,7 @@ def test_a_score_is_a_number_that_hangs_on_the_seed_alone(name, arch, seed):
     two = estimate(arch, seed)
     assert isinstance(one, Evaluation)
     assert one.cost > 0
-    assert one.score == two.score
-    assert not math.isnan(one.score)
-    assert one.score < math.inf
+    assert one.score == two.score < math.inf
 
 
 @pytest.mark.parametrize("training", [True, False])
@@ -387,28 +350,20 @@ def test_an_estimate_is_any_proxy_on_a_fresh_network_and_its_first_batch():
     estimate = ZeroCost(SPACE, SKELETON, DATA, proxies.snip)
     net = nets.build(SPACE, ARCH, SKELETON, seed=4).to(memory_format=torch.channels_last)
     images, labels = next(iter(DATA.train_dataloader().reseeded(4)))
-    assert len(images) == 32
+    assert torch.equal(images, Batch.draw(DATA, 4).images)
+    assert not torch.equal(images, Batch.draw(DATA, 2).images)
     assert estimate(ARCH, 4).score == pytest.approx(proxies.snip(net, Batch(images, labels)))
     own = replace(estimate, proxy=lambda net, batch: batch.labels.float().mean())
     assert own(ARCH, 4).score == float(labels.float().mean())
 
 
 def test_all_estimates_pickle_and_agree_in_another_process():
-    estimates = proxies.estimates(SPACE, SKELETON, DATA)
-    assert list(estimates)[:2] == ["params", "flops"]
-    assert set(estimates) == {"params", "flops", *PROXIES}
-    assert all(len(pickle.dumps(estimate)) < 20_000 for estimate in estimates.values())
+    estimates = [ZeroCost(SPACE, SKELETON, DATA, proxy) for proxy in PROXIES.values()]
+    assert all(len(pickle.dumps(estimate)) < 20_000 for estimate in estimates)
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        futures = {name: pool.submit(e, ARCH, 1) for name, e in estimates.items()}
-        for name, estimate in estimates.items():
-            assert futures[name].result().score == pytest.approx(estimate(ARCH, 1).score), name
-
-
-def test_batches_follow_the_seed():
-    one, same, other = (Batch.draw(DATA, seed) for seed in (1, 1, 2))
-    assert torch.equal(one.images, same.images)
-    assert torch.equal(one.labels, same.labels)
-    assert not torch.equal(one.images, other.images)
+        futures = [pool.submit(estimate, ARCH, 1) for estimate in estimates]
+        for future, estimate in zip(futures, estimates, strict=True):
+            assert future.result().score == pytest.approx(estimate(ARCH, 1).score)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The scaling study: how a network is scaled, and what is asked of the trainings."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nas_lab.build.scaling_grid import ARCHS
+from nas_lab.build.networks import SCALED as ARCHS
 from nas_lab.estimation.scaling_grid import (
     BASE,
     Direction,
@@ -24,14 +25,9 @@ IMAGES = {"validation": 4_000, "test": 4_000}
 
 
 def test_the_plan_is_every_way_to_share_out_1_2_and_3_doublings_in_quarters():
-    assert ARCHS[0] == (0, 0, 0)
-    for doublings in (1, 2, 3):
-        found = {arch for arch in ARCHS if sum(arch) == 4 * doublings}
-        by_hand = {
-            tuple(doublings * n for n in (a, b, 4 - a - b)) for a in range(5) for b in range(5 - a)
-        }
-        assert found == by_hand
-        assert len(found) == 15
+    shares = [(a, b, 4 - a - b) for a in range(5) for b in range(5 - a)]
+    scaled = {(d * a, d * b, d * c) for d in (1, 2, 3) for a, b, c in shares}
+    assert {*ARCHS} == {(0, 0, 0), *scaled}
     assert len(ARCHS) == len(set(ARCHS)) == 46
 
 
@@ -65,18 +61,15 @@ def test_every_direction_is_on_the_constraint(arch):
 
 def invented(rule):
     """A grid of trainings that nobody ran: accuracies by a rule, NaN for one that diverged."""
-    val, test = np.moveaxis([[rule(arch, seed) for arch in ARCHS] for seed in SEEDS], 2, 0)
-    counts = [np.where(np.isnan(a), -1, np.rint(np.nan_to_num(a) * 4_000)) for a in (val, test)]
+    accuracies = np.moveaxis([[rule(arch, seed) for arch in ARCHS] for seed in SEEDS], 2, 0)
+    val, test = np.rint(np.nan_to_num(accuracies, nan=-1 / 4_000) * 4_000)
     arrays = {
         "archs": np.array(ARCHS),
-        "thousandths": np.full(len(ARCHS), 1_250),
         "macs": np.array([BASE.macs * 2 ** (sum(arch) // 4) for arch in ARCHS]),
-        "val_correct": np.stack([np.full(val.shape, 1_000), counts[0]], axis=2),
-        "test_correct": counts[1],
+        "val_correct": np.stack([np.full(val.shape, 1_000), val], axis=2),
+        "test_correct": test,
     }
-    stages = [vars(stage) if hasattr(stage, "__dict__") else stage for stage in BASE.stages]
-    base = {"stages": stages, "resolution": BASE.resolution, "in_channels": 1, "classes": 10}
-    return ScalingGrid(arrays, {"images": IMAGES, "base": base})
+    return ScalingGrid(arrays, {"images": IMAGES, "base": dataclasses.asdict(BASE)})
 
 
 def quality(arch, seed):
@@ -111,6 +104,7 @@ def test_the_grid_search_finds_the_peak_and_the_path_leads_past_the_other(grid):
     assert [step.mean for step in steps] == pytest.approx([0.6, 0.65, 0.7, 0.8 - 0.01 * 18])
     assert steps[0].direction == (0, 0, 0)
     assert steps[0].direction.coefficients == (1, 1, 1)
+    assert len(grid.directions) == 15
 
 
 @pytest.mark.parametrize("doublings", [1, 2, 3])
@@ -129,11 +123,6 @@ def test_searches_agree_with_a_plain_loop(grid, doublings):
         rivals = [m for arch, m in means.items() if np.count_nonzero(arch) == dimensions]
         assert found.direction.dimensions == dimensions
         assert found.mean == pytest.approx(max(rivals), abs=1e-3)
-
-
-def test_directions_are_the_fifteen(grid):
-    assert len(grid.directions) == 15
-    assert {d.dimensions for d in grid.directions} == {1, 2, 3}
 
 
 def test_a_diverged_network_comes_last():

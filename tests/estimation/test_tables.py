@@ -9,21 +9,14 @@ from hypothesis import strategies as st
 
 from nas_lab import checks
 from nas_lab.checks import DamagedFileError
-from nas_lab.estimation import (
-    DartsRuns,
-    OneShotRuns,
-    ProxyTable,
-    ScalingGrid,
-    ShortcutTable,
-    Table,
-    archives,
-)
+from nas_lab.estimation import tables
+from nas_lab.estimation.scaling_grid import ScalingGrid
+from nas_lab.estimation.tables import DartsRuns, OneShotRuns, ProxyTable, ShortcutTable, Table
 from nas_lab.history import Evaluation
 from nas_lab.spaces import Skeleton, nasbench201
 from tests.estimation.tables import ARCHS, rows_of_codes
 
 SPACE = nasbench201()
-ROWS = {arch: i for i, arch in enumerate(ARCHS)}
 SKELETON = {"channels": 4, "cells": 1, "stages": 1, "resolution": 8, "in_channels": 1}
 READERS = (Table, ProxyTable, ShortcutTable, ScalingGrid, OneShotRuns, DartsRuns)
 
@@ -50,37 +43,31 @@ def test_a_damaged_file_is_refused(reader, tmp_path):
 
 @pytest.mark.parametrize("reader", READERS)
 def test_another_file_and_another_space_are_refused(reader, tmp_path):
-    arrays, about = archives.read(checks.dataset(reader.FILE))
+    arrays, about = tables.read(checks.dataset(reader.FILE))
     about.pop("sha256")
-    archives.write(tmp_path / "space.npz", arrays, {**about, "fingerprint": "0" * 16})
+    tables.write(tmp_path / "space.npz", arrays, {**about, "fingerprint": "0" * 16})
     with pytest.raises(DamagedFileError, match="another space"):
         reader.load(tmp_path / "space.npz")
     for other in set(READERS) - {reader}:
         with pytest.raises(DamagedFileError, match=f"holds no {reader.HOLDS}|another space"):
             reader.load(checks.dataset(other.FILE))
-
-
-def test_numbers_changed_after_the_checksum_are_noticed(tmp_path):
-    with np.load(checks.dataset(ShortcutTable.FILE)) as archive:
+    with np.load(tmp_path / "space.npz") as archive:
         content = {name: archive[name] for name in archive.files}
-    content["val_correct"][0, 3, 1] += 1
+    content[reader.ARRAYS[-1]].flat[3] = 7
     np.savez(tmp_path / "changed.npz", **content)
     with pytest.raises(DamagedFileError, match="does not fit its checksum"):
-        ShortcutTable.load(tmp_path / "changed.npz")
+        reader.load(tmp_path / "changed.npz")
 
 
 @pytest.mark.parametrize(
     ("reader", "ask", "message"),
     [
         (ProxyTable, lambda t: t.scores("magic"), "no proxy is called 'magic'; .* params, flops"),
-        (ProxyTable, lambda t: t.seconds("magic"), "no proxy is called 'magic'"),
         (ProxyTable, lambda t: t.scores("snip", -1), "seed=-1: there are seeds 0 to 2"),
-        (ProxyTable, lambda t: t.scores("snip", 3), "seed=3: there are seeds 0 to 2"),
+        (Table, lambda t: t.scores(3), "seed=3: there are seeds 0 to 2"),
         (ShortcutTable, lambda t: t.scores("1 epoch", 1), "'1 epoch' has epochs 0 to 0"),
         (ShortcutTable, lambda t: t.scores("1 day"), "no shortcut is .* choose from 1250 images"),
-        (ShortcutTable, lambda t: t.seconds("1 day"), "no shortcut is called '1 day'"),
         (OneShotRuns, lambda t: t.scores("best"), "choose from uniform, distinct, fair"),
-        (OneShotRuns, lambda t: t.seconds("best"), "no method is called 'best'"),
         (DartsRuns, lambda t: t.w("one-shot"), "no search is .* choose from first order, second"),
         (DartsRuns, lambda t: t.chosen("best"), "no method is called 'best'"),
         (DartsRuns, lambda t: t.seconds("Gumbel", 100), "searches had 10000, 1000"),
@@ -129,7 +116,7 @@ def arrays():
         "macs": rng.integers(1, 9999, n).astype(np.int32),
     }
     for name in ("val_correct", "test_correct"):
-        arrays[name][1, n // 3 :] = archives.MISSING
+        arrays[name][1, n // 3 :] = tables.MISSING
     return arrays
 
 
@@ -138,7 +125,7 @@ def loaded(arrays, tmp_path_factory):
     path = tmp_path_factory.mktemp("table") / "table.npz"
     images = {"train": 100, "validation": 400, "test": 200}
     about = {"fingerprint": SPACE.fingerprint, "images": images, "skeleton": SKELETON}
-    archives.write(path, arrays, about)
+    tables.write(path, arrays, about)
     return Table.load(path)
 
 
@@ -156,13 +143,13 @@ def test_arrays_are_in_one_order(loaded, arrays):
 @given(code=st.integers(0, 15_624))
 def test_any_form_of_an_architecture_finds_its_row(loaded, code):
     arch = tuple(code // 5**i % 5 for i in range(6))
-    row = ROWS[SPACE.canonical(arch)]
+    row = ARCHS.index(SPACE.canonical(arch))
     for form in (arch, list(arch), np.array(arch), SPACE.to_string(arch), SPACE.canonical(arch)):
         assert loaded.row(form) == row
     assert tuple(loaded.archs[row]) == SPACE.canonical(arch)
 
 
-@pytest.mark.parametrize("row", [0, 17, 6_465])
+@pytest.mark.parametrize("row", [0, 6_465])
 def test_an_evaluation_is_the_recorded_one(loaded, arrays, row):
     result = loaded(ARCHS[row], 0)
     assert result == Evaluation(
@@ -184,19 +171,20 @@ def test_seeds_that_were_not_trained_are_told(loaded):
             ask(last, 1)
         with pytest.raises(ValueError, match=r"trained with seeds \[0, 1\], not with 7"):
             ask(first, 7)
-    with pytest.raises(ValueError, match="the table holds seeds 0 to 1"):
-        loaded.scores(2)
 
 
-def test_what_is_no_architecture_is_explained(loaded):
-    with pytest.raises(ValueError, match="6 tokens"):
-        loaded((1, 2))
-    with pytest.raises(ValueError, match="choose from 0 to 4"):
-        loaded((9, 0, 0, 0, 0, 0))
-    with pytest.raises(TypeError, match="whole numbers"):
-        loaded(None)
-    with pytest.raises(ValueError, match="not of the form"):
-        loaded("|nothing|")
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ((1, 2), "6 tokens"),
+        ((9, 0, 0, 0, 0, 0), "choose from 0 to 4"),
+        (None, "whole numbers"),
+        ("|nothing|", "not of the form"),
+    ],
+)
+def test_what_is_no_architecture_is_explained(loaded, wrong, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        loaded(wrong)
 
 
 def test_a_table_goes_to_workers(loaded):

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from nas_lab.estimation.base import Estimator
+from nas_lab.history import Estimator
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
-"""Three results on the cells of NAS-Bench-201: the table, zero-cost proxies, and shortcuts."""
+"""Four results, network by network: the table, zero-cost proxies, shortcuts, scaled networks."""
 
 from __future__ import annotations
 
 import dataclasses
-import math
+import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,15 +15,16 @@ import numpy as np
 from torch import nn
 
 from nas_lab import nets
-from nas_lab.build import Job, Trials
+from nas_lab.build import Arrays, Job, Trials, Values
 from nas_lab.data import FashionMNIST
+from nas_lab.estimation import scaling_grid as grid
 from nas_lab.estimation import training
-from nas_lab.estimation.archives import MISSING
-from nas_lab.estimation.base import Estimator
-from nas_lab.estimation.proxies import PROXIES, Size, prepare
+from nas_lab.estimation.proxies import PROXIES, prepare
+from nas_lab.estimation.tables import MISSING
 from nas_lab.estimation.training import TrainFromScratch
-from nas_lab.history import Evaluation
-from nas_lab.spaces import Arch, Skeleton, Space, nasbench201
+from nas_lab.history import Estimator, Evaluation
+from nas_lab.scaling import budget
+from nas_lab.spaces import Arch, Skeleton, nasbench201
 from nas_lab.training import Recipe, evaluate, train
 
 SPACE = nasbench201()
@@ -42,6 +43,8 @@ PLAN = {0: SHUFFLED, 1: SHUFFLED[:500], 2: SHUFFLED[:500]}
 CHUNK = 64
 """Architectures in one unit of work; units are the same for every number of shards and workers."""
 
+Units = Sequence[Trials]
+
 
 def units_of(estimate: Estimator, archs: Mapping[int, Sequence[Arch]]) -> list[Trials]:
     """Units of work, given what to evaluate with each seed."""
@@ -53,24 +56,11 @@ def units_of(estimate: Estimator, archs: Mapping[int, Sequence[Arch]]) -> list[T
     ]
 
 
-# ---- the table -----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Record:
-    """An estimate that writes down all that the table holds of one training."""
-
-    estimate: TrainFromScratch
-
-    def __call__(self, arch: Arch, seed: int) -> Evaluation:
-        """Train, and measure on the test images once."""
-        how = self.estimate
-        net = nets.build(how.space, arch, how.skeleton, seed=seed)
-        return record(net, how.data, how.recipe, seed)
+# ---- what is written down of a training ----------------------------------------------------------
 
 
 def record(
-    net: nn.Module, data: FashionMNIST, recipe: Recipe, seed: int, **sizes: float
+    net: nn.Module, data: FashionMNIST, recipe: Recipe, arch: Arch, seed: int, **sizes: float
 ) -> Evaluation:
     """Train a network on one thread, and write all down.
 
@@ -81,37 +71,30 @@ def record(
     began = time.thread_time()
     curve = train(net, data, recipe, seed=seed, num_threads=1, device="cpu")
     seconds = time.thread_time() - began
-    if curve.status == "interrupted":
-        raise KeyboardInterrupt("half a training is no result")
     metrics = {**sizes, **{f"val_{i}": a for i, a in enumerate(curve.val_accuracy, start=1)}}
     metrics |= {f"loss_{i}": loss for i, loss in enumerate(curve.train_loss, start=1)}
-    if curve.status == "diverged":
-        return Evaluation(math.nan, seconds, metrics)
-    metrics["test"] = evaluate(net, data.test_dataloader())
-    return Evaluation(curve.accuracy, seconds, metrics)
+    if curve.status == "finished":
+        metrics["test"] = evaluate(net, data.test_dataloader())
+    return dataclasses.replace(curve.evaluation(arch, metrics), cost=seconds)
+
+
+def recorded(estimate: TrainFromScratch, arch: Arch, seed: int) -> Evaluation:
+    """Train from scratch, and write down all that the table holds of it."""
+    net = nets.build(estimate.space, arch, estimate.skeleton, seed=seed)
+    return record(net, estimate.data, estimate.recipe, arch, seed)
 
 
 Placed = Iterator[tuple[tuple[int, int], Evaluation]]
-"""Results, each with its place in the arrays."""
 
 
-def by_seed(units: Sequence[Trials], folder: Path) -> Placed:
-    """Results at their seed and the row of their architecture."""
-    for unit in units:
-        for trial in unit.history(folder).trials:
-            yield (unit.seed, ROWS[trial.arch]), trial.result
-
-
-def by_unit(units: Sequence[Trials], folder: Path) -> Placed:
-    """Results at the place of their unit, and their own place in that."""
+def placed(units: Units, folder: Path, rows: Mapping[Arch, int] | None = None) -> Placed:
+    """Results, each with its place in the arrays: its seed and row, or its unit and number."""
     for i, unit in enumerate(units):
         for trial in unit.history(folder).trials:
-            yield (i, trial.id), trial.result
+            yield ((unit.seed, rows[trial.arch]) if rows else (i, trial.id)), trial.result
 
 
-def arrays_of(
-    results: Placed, shape: tuple[int, int], recipe: Mapping[str, Any]
-) -> dict[str, np.ndarray]:
+def arrays_of(results: Placed, shape: tuple[int, int], recipe: Values) -> Arrays:
     """Counts, losses and seconds of recorded trainings."""
     epochs, images = recipe["recipe"]["epochs"], recipe["images"]
     val = np.full((*shape, epochs), MISSING, dtype=np.int16)
@@ -149,14 +132,16 @@ def recipe_of(estimate: TrainFromScratch) -> dict[str, Any]:
     }
 
 
+# ---- the table -----------------------------------------------------------------------------------
+
+
 def table(estimate: TrainFromScratch = ESTIMATE, archs: Mapping[int, Sequence[Arch]] = PLAN) -> Job:
     """``fashion201.npz``: every canonical architecture, trained."""
-    return Job(recipe_of(estimate), units_of(Record(estimate), archs), assemble_table)
+    units = units_of(partial(recorded, estimate), archs)
+    return Job(recipe_of(estimate), units, assemble_table)
 
 
-def assemble_table(
-    units: Sequence[Trials], folder: Path, recipe: Mapping[str, Any]
-) -> dict[str, np.ndarray]:
+def assemble_table(units: Units, folder: Path, recipe: Values) -> Arrays:
     """Arrays with a row for each canonical architecture, whether it was trained or not."""
     shape = (1 + max(unit.seed for unit in units), len(ARCHS))
     costs = [SPACE.cost(arch, Skeleton(**recipe["skeleton"])) for arch in ARCHS]
@@ -165,7 +150,7 @@ def assemble_table(
         "row_of_code": np.array([ROWS[SPACE.canonical(arch)] for arch in SPACE], dtype=np.int16),
         "params": np.array([cost.params for cost in costs], dtype=np.int32),
         "macs": np.array([cost.macs for cost in costs], dtype=np.int32),
-        **arrays_of(by_seed(units, folder), shape, recipe),
+        **arrays_of(placed(units, folder, ROWS), shape, recipe),
     }
 
 
@@ -174,37 +159,23 @@ def assemble_table(
 NAMES = ("params", "flops", *PROXIES)
 
 
-@dataclass(frozen=True)
-class AllProxies:
-    """An estimate that writes down every proxy of one architecture, computed on one network.
+def all_proxies(skeleton: Skeleton, data: FashionMNIST, arch: Arch, seed: int) -> Evaluation:
+    """Score one network of an architecture with every proxy.
 
     The score is the number of parameters, the baseline, and the cost the seconds of CPU time of
     all together. Metrics: ``naswot``, ``naswot_seconds`` and so on; seconds are what the proxy
     alone would have cost, network and batch included.
     """
-
-    space: Space
-    skeleton: Skeleton
-    data: FashionMNIST
-
-    def __call__(self, arch: Arch, seed: int) -> Evaluation:
-        """Build ``arch`` and score it with every proxy."""
-        began = time.thread_time()
-        metrics: dict[str, float] = {}
-        for name in ("params", "flops"):
-            count = Size(self.space, self.skeleton, name)
-            result, metrics[f"{name}_seconds"] = _timed(count, arch, seed)
-            metrics[name] = result.score
-        (net, batch), preparation = _timed(
-            prepare, self.space, arch, self.skeleton, self.data, seed
-        )
-        for name, proxy in PROXIES.items():
-            metrics[name], seconds = _timed(proxy, net, batch)
-            metrics[f"{name}_seconds"] = preparation + seconds
-        return Evaluation(metrics["params"], time.thread_time() - began, metrics)
-
-
-ALL_PROXIES = AllProxies(SPACE, SKELETON, DATA)
+    began = time.thread_time()
+    cost, counting = _timed(SPACE.cost, arch, skeleton)
+    metrics = {"params": cost.params, "flops": 2 * cost.macs}
+    seconds = dict.fromkeys(metrics, counting)
+    (net, batch), preparing = _timed(prepare, SPACE, arch, skeleton, data, seed)
+    for name, proxy in PROXIES.items():
+        metrics[name], scoring = _timed(proxy, net, batch)
+        seconds[name] = preparing + scoring
+    metrics |= {f"{name}_seconds": spent for name, spent in seconds.items()}
+    return Evaluation(cost.params, time.thread_time() - began, metrics)
 
 
 def _timed(call: Callable, *arguments: Any) -> tuple[Any, float]:
@@ -213,26 +184,28 @@ def _timed(call: Callable, *arguments: Any) -> tuple[Any, float]:
     return call(*arguments), time.thread_time() - began
 
 
-def proxies(estimate: AllProxies = ALL_PROXIES, archs: Mapping[int, Sequence[Arch]] = PLAN) -> Job:
+def proxies(
+    skeleton: Skeleton = SKELETON,
+    data: FashionMNIST = DATA,
+    archs: Mapping[int, Sequence[Arch]] = PLAN,
+) -> Job:
     """``fashion201_proxies.npz``: every proxy of the architectures and seeds of the table."""
     recipe = {
         "proxies": list(NAMES),
-        "skeleton": dataclasses.asdict(estimate.skeleton),
-        "batch_size": estimate.data.batch_size,
-        "images": counted(estimate.data)["train"],
+        "skeleton": dataclasses.asdict(skeleton),
+        "batch_size": data.batch_size,
+        "images": counted(data)["train"],
         "fingerprint": SPACE.fingerprint,
     }
-    return Job(recipe, units_of(estimate, archs), assemble_proxies)
+    return Job(recipe, units_of(partial(all_proxies, skeleton, data), archs), assemble_proxies)
 
 
-def assemble_proxies(
-    units: Sequence[Trials], folder: Path, recipe: Mapping[str, Any]
-) -> dict[str, np.ndarray]:
+def assemble_proxies(units: Units, folder: Path, recipe: Values) -> Arrays:
     """Arrays with a row for each canonical architecture, whether it was scored or not."""
     shape = (1 + max(unit.seed for unit in units), len(ARCHS))
     arrays = {name: np.full(shape, np.nan, dtype=np.float32) for name in NAMES}
     seconds = np.full((len(NAMES), len(ARCHS)), np.nan, dtype=np.float16)
-    for (seed, row), result in by_seed(units, folder):
+    for (seed, row), result in placed(units, folder, ROWS):
         for name in NAMES:
             arrays[name][seed, row] = result.metrics[name]
         if seed == 0:
@@ -267,16 +240,86 @@ def shortcuts(
     """``fashion201_shortcuts.npz``: a sample of the architectures, trained in cheaper ways."""
     sampled = {"names": list(shortcuts), "seed": SHORTCUT_SEED, "sample": len(archs)}
     units = [
-        Trials(name.replace(" ", "-"), Record(shortcut(estimate)), archs, SHORTCUT_SEED)
-        for name, shortcut in shortcuts.items()
+        Trials(name.replace(" ", "-"), partial(recorded, short(estimate)), archs, SHORTCUT_SEED)
+        for name, short in shortcuts.items()
     ]
     return Job({**recipe_of(estimate), **sampled}, units, assemble_shortcuts)
 
 
-def assemble_shortcuts(
-    units: Sequence[Trials], folder: Path, recipe: Mapping[str, Any]
-) -> dict[str, np.ndarray]:
+def assemble_shortcuts(units: Units, folder: Path, recipe: Values) -> Arrays:
     """Arrays with a row for each shortcut, and in it one for each architecture."""
     archs = np.array(units[0].archs, dtype=np.int8)
-    arrays = arrays_of(by_unit(units, folder), (len(units), len(archs)), recipe)
+    arrays = arrays_of(placed(units, folder), (len(units), len(archs)), recipe)
     return {"archs": archs, **{name: arrays[name] for name in ("val_correct", "thread_seconds")}}
+
+
+# ---- a small network, scaled in every direction --------------------------------------------------
+
+_DIRECTIONS = [
+    d for d in itertools.product(range(grid.STEPS + 1), repeat=3) if sum(d) == grid.STEPS
+]
+SCALED: tuple[Arch, ...] = (
+    (0, 0, 0),
+    *(tuple(n * part for part in d) for n in range(1, grid.DOUBLINGS + 1) for d in _DIRECTIONS),
+)
+"""The base network, and for each number of doublings one network in every direction."""
+
+
+@dataclass(frozen=True)
+class TrainScaled:
+    """An estimate that trains the base network scaled by ``arch``, and writes all down.
+
+    Metrics are ``phi``, ``params``, ``macs`` and those of ``record``. There is neither dropout nor
+    stochastic depth: networks this small, trained this shortly, do not overfit.
+    """
+
+    base: grid.Base = grid.BASE
+    recipe: Recipe = RECIPE
+    batch_size: int = 128
+    images: int | None = None
+
+    def __call__(self, arch: Arch, seed: int) -> Evaluation:
+        """Scale, train, and measure on the test images once."""
+        phi = self.base.phi(arch)
+        stages, resolution = self.base.scaled(arch, phi)
+        size = budget(stages, resolution, **self.base.sizes)
+        net = nets.EfficientNet(stages, **self.base.sizes, dropout=0, drop_depth=0, seed=seed)
+        sizes = {"phi": phi, "params": size.params, "macs": size.macs}
+        return record(net, self.data(resolution), self.recipe, arch, seed, **sizes)
+
+    def data(self, resolution: int) -> FashionMNIST:
+        """The images at a resolution."""
+        return FashionMNIST(resolution, self.batch_size, images=self.images)
+
+
+def scaling_grid(
+    estimate: TrainScaled = TrainScaled(),
+    archs: tuple[Arch, ...] = SCALED,
+    seeds: Sequence[int] = (0, 1, 2),
+) -> Job:
+    """``scaling_grid.npz``: scaled networks, trained."""
+    recipe = {
+        "base": dataclasses.asdict(estimate.base),
+        "recipe": dataclasses.asdict(estimate.recipe),
+        "batch_size": estimate.batch_size,
+        "images": counted(estimate.data(estimate.base.resolution)),
+        "archs": [list(arch) for arch in archs],
+        "seeds": list(seeds),
+        "fingerprint": grid.SPACE.fingerprint,
+    }
+    units = [Trials(f"seed{seed}", estimate, archs, seed, grid.SPACE) for seed in seeds]
+    return Job(recipe, units, assemble_grid)
+
+
+def assemble_grid(units: Units, folder: Path, recipe: Values) -> Arrays:
+    """Arrays with a row for each seed, and in it one for each network."""
+    metrics = [trial.result.metrics for trial in units[0].history(folder).trials]
+    phi, params, macs = ([of[name] for of in metrics] for name in ("phi", "params", "macs"))
+    archs = units[0].archs
+    return {
+        "archs": np.array(archs, dtype=np.int8),
+        "thousandths": np.rint(np.multiply(phi, 1000)).astype(np.int16),
+        "params": np.array(params, dtype=np.int32),
+        "macs": np.array(macs, dtype=np.int32),
+        **arrays_of(placed(units, folder), (len(units), len(archs)), recipe),
+    }
