@@ -29,7 +29,7 @@ from nas_lab.checks import whole_number
 
 runtime.one_thread()
 
-#: Mean and standard deviation of a pixel, scaled to [0, 1], over the official training set.
+#: Of a pixel, scaled to [0, 1], over the official training set.
 MEAN, STD = 0.2860, 0.3530
 #: Names of the ten classes in the order of their labels, as d2l writes them.
 LABELS = (
@@ -61,7 +61,7 @@ class Loader:
     """Batches of images and labels that are already in memory.
 
     Every pass over a loader with a `seed` is in a new order, which (seed, number of the pass)
-    fixes; without one, all passes keep the order of the tensors. The last batch may be smaller.
+    fixes; without one, all passes keep the order of the tensors.
     """
 
     images: torch.Tensor
@@ -94,9 +94,6 @@ class ImageModule(d2l.DataModule):
     """
 
     images: int | None = None
-
-    def _split(self, split: str) -> tuple[torch.Tensor, torch.Tensor]:
-        raise NotImplementedError
 
     def train_dataloader(self) -> Loader:
         """Return the training images as a `Loader`, in a new order every time it is iterated."""
@@ -213,8 +210,7 @@ def load(path: Path) -> Arrays:
     """Return the arrays of a subset file after checking its checksum.
 
     For each of train, validation and test: `*_images` uint8 [N, 28, 28], `*_labels` uint8 [N]
-    and `*_indices` int32 [N], the places in the official set (validation's are in the official
-    training set).
+    and `*_indices` int32 [N], the places in the official training or test set.
     """
     with np.load(checks.verify(path, _REMEDY), allow_pickle=False) as archive:
         return {name: archive[name] for name in archive.files}
@@ -248,15 +244,12 @@ def _idx_file(folder: Path, name: str) -> Path:
 
 
 def read_idx(path: Path, shape: tuple[int, ...]) -> np.ndarray:
-    """Return a file in LeCun's idx format, gzipped or not, as a uint8 array of this shape.
-
-    The header is big-endian: two zero bytes, 8 for uint8, the number of axes, then a 32-bit
-    length for each.
-    """
+    """Return a file in LeCun's idx format, gzipped or not, as a uint8 array of this shape."""
     try:
         content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     except (OSError, EOFError, zlib.error) as error:
         raise checks.DamagedFileError(f"{path} cannot be read: {error}. Get it anew.") from error
+    # Big-endian: two zero bytes, 8 for uint8, the number of axes, then a 32-bit length for each.
     header = bytes([0, 0, 8, len(shape)]) + np.array(shape, ">i4").tobytes()
     if not content.startswith(header) or len(content) != len(header) + np.prod(shape):
         raise checks.DamagedFileError(f"{path} is no idx file of shape {shape}. Get it anew.")
@@ -264,7 +257,7 @@ def read_idx(path: Path, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def select(official: Arrays) -> dict[str, np.ndarray]:
-    """Return the subset of the official set: balanced, in balanced order, fixed by its seed.
+    """Return the subset of the official set, each split balanced and in balanced order.
 
     Training and validation images are drawn without overlap from the official training set.
     """
@@ -293,10 +286,7 @@ def _balanced(labels: np.ndarray) -> np.ndarray:
 
 
 def build(official: Path, folder: Path) -> Path:
-    """Write the subset of the official files into `folder`, record its checksum, return its path.
-
-    Equal input gives equal arrays, and with the same zlib an equal file.
-    """
+    """Write the subset of the official files into `folder`, with its checksum; return its path."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / _SUBSET
     partial_path = path.with_name(path.name + ".part")

@@ -25,11 +25,8 @@ FORMAT = "nas_lab.history/1"
 class Evaluation:
     """What an estimate says of one architecture.
 
-    Attributes:
-        score: higher is better; validation accuracy in [0, 1] unless the estimate says otherwise.
-            NaN means that the evaluation failed.
-        cost: seconds that it took, measured or recorded.
-        metrics: further numbers by name.
+    A higher score is better; it is validation accuracy in [0, 1] unless the estimate says
+    otherwise, and NaN when the evaluation failed. The cost is in seconds, measured or recorded.
     """
 
     score: float

@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import ExecutionInfo, ExecutionResult, InteractiveShell
@@ -56,10 +56,8 @@ class Hints:
         """Return the hint for a name in the cell that `ran`; empty where no cell makes it."""
         try:  # VS Code or Jupyter Server (from 2 on) tell which file the notebook is
             path = self.shell.user_ns.get("__vsc_ipynb_file__") or os.environ["JPY_SESSION_NAME"]
-            cells = [
-                Cell(cell["cell_type"], "".join(cell["source"]), cell.get("id"))
-                for cell in json.loads(Path(path).read_text("utf-8"))["cells"]
-            ]
+            cells = json.loads(Path(path).read_text("utf-8"))["cells"]
+            cells = [{**cell, "source": "".join(cell["source"])} for cell in cells]
         except (OSError, ValueError, KeyError, TypeError):  # no file, or none that can be read
             return (
                 f"`{name}` is not known to this kernel. If a cell further up makes it, that cell "
@@ -76,19 +74,15 @@ class Hints:
         )
 
 
-class Cell(NamedTuple):
-    """A cell of a notebook's file; the id is None in files older than format 4.5."""
-
-    type: str
-    source: str
-    id: str | None
+Cell = dict[str, Any]
+"""As in a notebook's file, the source in one piece; files older than format 4.5 have no ids."""
 
 
 def above(cells: list[Cell], ran: ExecutionInfo) -> list[Cell]:
     """Return the cells above the one that `ran`; all, where the file does not know it yet."""
     named = getattr(ran, "cell_id", None)  # from IPython 8 on
     for number, cell in enumerate(cells):
-        if cell.source == ran.raw_cell or (named and cell.id == named):
+        if cell["source"] == ran.raw_cell or (named and cell.get("id") == named):
             return cells[:number]
     return cells
 
@@ -101,10 +95,11 @@ def find(name: str, cells: list[Cell], transform: Transform) -> tuple[str, str] 
     """Return the heading above, or '', and the first line of the last cell that makes `name`."""
     found, heading = None, ""
     for cell in cells:
-        if cell.type == "markdown":
-            heading = [heading, *re.findall(r"^#+ +(.+)$", cell.source, re.MULTILINE)][-1]
-        elif cell.type == "code" and name in made(cell.source, transform):
-            found = heading, cell.source.lstrip().partition("\n")[0]
+        kind, source = cell["cell_type"], cell["source"]
+        if kind == "markdown":
+            heading = [heading, *re.findall(r"^#+ +(.+)$", source, re.MULTILINE)][-1]
+        elif kind == "code" and name in made(source, transform):
+            found = heading, source.lstrip().partition("\n")[0]
     return found
 
 

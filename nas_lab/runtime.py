@@ -2,8 +2,8 @@
 
 A small network spends its time in many tiny kernels. Splitting those over threads costs more
 than it saves (two threads took 4 to 7 times as long as one on 8-channel convolutions), and so
-does sending them to a GPU one by one. So a small network runs on one CPU thread, and several
-cores train several networks. torch is imported when it is needed.
+does sending them to a GPU. So it runs on one CPU thread, and several cores train several
+networks. torch is imported when it is needed.
 """
 
 from __future__ import annotations
@@ -26,10 +26,7 @@ _global_generator = threading.Lock()
 
 
 def cpu_count() -> int:
-    """Return the CPUs this process may use: affinity, container quota and LOKY_MAX_CPU_COUNT.
-
-    `os.cpu_count()` counts the host's cores, also where a container may use only two of them.
-    """
+    """Return the CPUs this process may use: affinity, container quota and LOKY_MAX_CPU_COUNT."""
     import joblib
 
     return joblib.cpu_count()
@@ -43,9 +40,8 @@ def num_threads(macs: float) -> int:
 def one_thread() -> None:
     """Let torch's operations use one thread each, unless OMP_NUM_THREADS says how many.
 
-    Modules that build or train networks call it when they are imported, so loops in a notebook
-    run on one thread too: with torch's default, two kernels on two cores slow each other down
-    ten times and more.
+    Modules that build or train networks call it when they are imported, so that a notebook's own
+    loops run on one thread too.
     """
     import torch
 
@@ -67,10 +63,7 @@ def threads(n: int) -> Iterator[None]:
 
 
 def device(macs: float = float("inf")) -> torch.device:
-    """Return where to train a network of `macs` multiply-adds an image.
-
-    The first CUDA GPU, else Apple's, else the CPU; a small network stays on the CPU.
-    """
+    """Return where to train a network of `macs` multiply-adds an image: a GPU if it is large."""
     import torch
 
     if macs >= SMALL_MACS:
@@ -101,10 +94,7 @@ def memory_format(net: torch.nn.Module) -> torch.memory_format:
 
 
 def generator(*seeds: int, device: torch.device | str = "cpu") -> torch.Generator:
-    """Return a generator whose stream is fixed by all of `seeds` (whole numbers >= 0).
-
-    The seeds are mixed by numpy's SeedSequence, so (0, 1) and (1, 0) are unrelated.
-    """
+    """Return a generator whose stream is fixed by all of `seeds`, whole numbers >= 0, in order."""
     import torch
 
     state = np.random.SeedSequence(seeds).generate_state(1, np.uint64)[0]
@@ -128,8 +118,7 @@ def seeded_global_generator(seed: int) -> Iterator[None]:
 def count_macs(net: torch.nn.Module, images: torch.Tensor) -> int:
     """Return the multiply-adds of convolutions and dense layers on `images` [B, C, H, W].
 
-    It runs the network once, in evaluation mode and without gradients. What holds its weights in
-    other modules, a recurrent layer for one, is not counted: enough to tell small from large.
+    Recurrent and other layers are not counted: enough to tell small from large.
     """
     import torch
 

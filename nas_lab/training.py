@@ -45,11 +45,10 @@ class Recipe:
         epochs: passes over the training images, at least 1.
         learning_rate: the highest of the schedule.
         momentum: in [0, 1); 0 is plain gradient descent.
-        weight_decay: weight of the squared parameters in the loss, halved, as in `torch.optim`.
+        weight_decay: as in `torch.optim`.
         label_smoothing: share of the target that is spread over all classes, in [0, 1).
-        schedule: "one_cycle" rises to `learning_rate` during `warmup` and falls to almost 0 by
-            the last step; "cosine" only falls; "constant" stays.
-        warmup: share of the steps in which the one-cycle schedule rises, in (0, 1).
+        schedule: "one_cycle" rises to `learning_rate` during `warmup`, a share of the steps in
+            (0, 1), and falls to almost 0 by the last one; "cosine" only falls; "constant" stays.
     """
 
     epochs: int = 4
@@ -100,13 +99,10 @@ class Recipe:
 class Curve:
     """What a training recorded; every tuple has an entry for each finished epoch.
 
-    Attributes:
-        train_loss: mean cross-entropy of the training batches, smoothed labels included.
-        val_loss: mean cross-entropy of the validation images, in nats.
-        val_accuracy: share of validation images classified rightly, in [0, 1].
-        seconds: wall time since training began, validation included.
-        status: "finished", "interrupted" (the network keeps what it learnt) or "diverged" (the
-            loss was not finite; the epoch in which that happened is left out).
+    Losses are mean cross-entropies in nats, of the training batches with smoothed labels.
+    Accuracies are in [0, 1], and seconds the wall time since training began, validation included.
+    A training is "finished", "interrupted" (the network keeps what it learnt) or "diverged" (the
+    loss was not finite; the epoch in which that happened is left out).
     """
 
     train_loss: tuple[float, ...] = ()

@@ -121,7 +121,7 @@ def test_only_cells_above_count(shell, lesson):
 
 
 def test_an_edited_cell_is_known_by_its_id():
-    cells = [order.Cell("code", "a = 1", "one"), order.Cell("code", "b = 1", "two")]
+    cells = [{"source": "a = 1", "id": "one"}, {"source": "b = 1", "id": "two"}]
     ran = SimpleNamespace(raw_cell="b = b + 1", cell_id="two")
     assert order.above(cells, ran) == cells[:1]
 

@@ -10,17 +10,15 @@ from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 
-from nas_lab.build import Job, networks
-from nas_lab.build.darts_runs import darts_runs
-from nas_lab.build.one_shot_runs import one_shot_runs
+from nas_lab.build import Job, networks, supernets
 
 JOBS: dict[str, Callable[[], Job]] = {
     "fashion201": networks.table,
     "fashion201_proxies": networks.proxies,
     "fashion201_shortcuts": networks.shortcuts,
     "scaling_grid": networks.scaling_grid,
-    "one_shot_runs": one_shot_runs,
-    "darts_runs": darts_runs,
+    "one_shot_runs": supernets.one_shot_runs,
+    "darts_runs": supernets.darts_runs,
 }
 """From the name of a file in ``datasets/`` to what makes it."""
 

@@ -19,6 +19,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from functools import partial
+from math import comb
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -117,12 +118,10 @@ class RidgePredictor(Predictor):
     """
 
     def __init__(self, space: Space, *, degree: int = 2) -> None:
-        from scipy.special import comb
-
         super().__init__(space)
         self.degree = whole_number("degree", degree)
         options = int(space.mask.sum())
-        features = sum(comb(options, k, exact=True) for k in range(1, self.degree + 1))
+        features = sum(comb(options, k) for k in range(1, self.degree + 1))
         if features > MOST_FEATURES:
             raise ValueError(
                 f"degree={degree} gives {features:,} features for {space.name}, more than "
@@ -182,9 +181,7 @@ class NeuralPredictor(Predictor):
         rng = np.random.default_rng(self.seed)
         samples = rng.integers(len(y), size=(NETWORKS, len(y)))
         # alpha is the weight decay.
-        make = partial(
-            MLPRegressor, hidden_layer_sizes=(32,), solver="lbfgs", alpha=0.1, max_iter=50
-        )
+        make = partial(MLPRegressor, hidden_layer_sizes=32, solver="lbfgs", alpha=0.1, max_iter=50)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             self._networks = [

@@ -7,10 +7,9 @@ A proxy is a function ``score(net, batch) -> float``; more is better, by the cla
 The baselines to beat are parameters and operations, which ``space.cost`` counts.
 ``nas_lab.estimation.ProxyTable`` has the values of all architectures of the table.
 
-Throughout, L is the mean cross-entropy of the batch, g its gradient by the weights θ: kernels of
-convolutions and matrices of dense layers, neither biases nor scale and shift of a normalisation.
-Normalisation uses the batch's mean and variance, as in the first step of a training. The network
-is left as it was.
+L is the mean cross-entropy of the batch, g its gradient by the weights θ: kernels of convolutions
+and matrices of dense layers. Normalisation uses the batch's mean and variance, as in the first step
+of a training. The network is left as it was.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import d2l.torch as d2l
 import torch
@@ -93,13 +93,12 @@ def grasp(net: nn.Module, batch: Batch) -> float:
     """-Σ θ ⊙ Hg: to first order, half of what ‖g‖² gains when all weights shrink to 0.
 
     H is the Hessian of L. Its product with g is a second derivative, so H is never written down:
-    Hg = ∂(gᵀc)/∂θ with the constant c = g. The score can be negative; a network without any
-    gradient has 0.
+    Hg = ∂(gᵀc)/∂θ with the constant c = g.
 
     A weight before a normalisation can be scaled without effect on L, and adds its ‖g‖². The last
     dense layer has no normalisation behind it and takes away about as much, for the gradients of
-    all other layers grow with it. In a network full of normalisations the two nearly cancel, and
-    what is left depends much on the initial weights.
+    all other layers grow with it. The two nearly cancel, and what is left depends much on the
+    initial weights.
 
     Source: C. Wang, G. Zhang, R. Grosse, GraSP, ICLR 2020, arXiv:2002.07376, equation 8, at
     temperature 1; Abdelfattah et al. 2021, equation 1.
@@ -116,9 +115,8 @@ def synflow(net: nn.Module, batch: Batch) -> float:
     """Log of Σ θ ⊙ ∂R/∂θ, where R is the sum of outputs when all parameters are positive.
 
     ``R = 1ᵀ f(1; |θ|)``: one image of ones goes through the network with the absolute values of its
-    parameters. Neither images nor labels count. Batch normalisation is left out, for it would
-    undo the weights' scale: each passes on what it reads. Products of many layers overflow, so
-    all is computed in double precision, and the logarithm is returned; the ranking is the same.
+    parameters. Batch normalisation is left out, for it would undo the weights' scale. Products of
+    many layers overflow, so all is computed in double precision, and the logarithm is returned.
     Where no path leads through a weight the sum is 0 and the score ``LOWEST``.
 
     Source: H. Tanaka, D. Kunin, D. Yamins, S. Ganguli, SynFlow, NeurIPS 2020, arXiv:2006.05467,
@@ -128,7 +126,8 @@ def synflow(net: nn.Module, batch: Batch) -> float:
     positive = {n: p.detach().double().abs().requires_grad_() for n, p in net.named_parameters()}
     double = {**positive, **{name: buffer.double() for name, buffer in net.named_buffers()}}
     ones = torch.ones_like(batch.images[:1], dtype=torch.float64)
-    with _passes(net, _BatchNorm, lambda norm, read, output: read[0], training=False):
+    with _passes(net, _BatchNorm, lambda norm, read, output: read[0]):
+        net.eval()
         R = functional_call(net, double, (ones,)).sum()
     theta = [p for p in positive.values() if p.ndim > 1]
     saliency = _derivatives(R, theta)
@@ -155,7 +154,6 @@ def fisher(net: nn.Module, batch: Batch) -> float:
 #
 # If two images look alike to a network before training, training has to pull them apart. Both
 # proxies compare all pairs of images in a matrix [B, B] and read one number off its eigenvalues.
-# Labels do not count.
 
 K = 1e-5
 """Mellor et al.'s k, which keeps the score of ``jacob_cov`` finite."""
@@ -166,11 +164,9 @@ def jacob_cov(net: nn.Module, batch: Batch) -> float:
 
     Row n of the Jacobian J [B, pixels] is the derivative of the sum of all logits by image n;
     σ_i are the eigenvalues of the correlation matrix of its rows. Uncorrelated rows have σ_i = 1,
-    the best value. A row that is the same for all pixels has no correlation: it counts as zeros,
-    and gives an eigenvalue 0, the worst. Where all rows are so, for one in a network without a
-    path from its input, the score is the lowest there is, -B (log k + 1 / k).
-
-    The score is steep at 0: two images that are nearly the same to a network cost it thousands.
+    the best value. A row that is the same for all pixels, as in a network without a path from its
+    input, counts as zeros, and gives an eigenvalue 0, the worst. The score is steep at 0: two
+    images that are nearly the same to a network cost it thousands.
 
     Source: J. Mellor, J. Turner, A. Storkey, E. Crowley, Neural Architecture Search without
     Training, first version, 2020, arXiv:2006.04647v1, section 3; k = 1e-5.
@@ -198,8 +194,6 @@ def naswot(net: nn.Module, batch: Batch) -> float:
     Image i has a code c_i of N_A bits, one for each ReLU: is it above 0? With the Hamming
     distance d_H, K_H[i, j] = N_A - d_H(c_i, c_j). Where K_H is singular the score is ``LOWEST``:
     when two images have one code, and so in a network without ReLUs.
-
-    A ReLU that several edges of a cell read is one, and counts once.
 
     Source: J. Mellor, J. Turner, A. Storkey, E. Crowley, Neural Architecture Search without
     Training, ICML 2021, arXiv:2006.04647, equations 1 and 2.
@@ -233,30 +227,24 @@ def zen(net: nn.Module, batch: Batch) -> float:
     """log E ‖f(x) - f(x + αε)‖ + Σ_i log σ_i: what the features change, normalisation undone.
 
     f is the network up to its global pooling (or, without one, its last dense layer). Its weights
-    θ, the images x and the steps ε are drawn from N(0, 1) with the batch's seed; real images and
-    labels do not count, only their shape and number. Batch normalisation i divides by the
-    standard deviation of the batch and so hides how much the layer before it amplifies. log σ_i
-    puts that back: σ_i² is the mean over its channels of the variance that it divides by, with
-    the small constant that keeps it from dividing by 0. Features that do not change at all score
-    ``LOWEST``.
+    θ, the images x and the steps ε are drawn from N(0, 1) with the batch's seed; of real images
+    only shape and number count. Batch normalisation i divides by the standard deviation of the
+    batch and so hides how much the layer before it amplifies. log σ_i puts that back: σ_i² is the
+    mean over its channels of the variance that it divides by, with its small constant.
 
     The sum over i is made for layers that stand one behind the other, and the paper leaves
-    residual links out. Here all links stay, for they are what is searched, and parallel branches
-    of a cell all add up.
+    residual links out. Here all links stay, for they are what is searched.
 
     Source: M. Lin et al., Zen-NAS, ICCV 2021, arXiv:2102.01063, algorithm 1.
     """
-    modules, generator = list(net.modules()), runtime.generator(batch.seed)
+    modules = list(net.modules())
     ends = [kind for kind in (GlobalPool, nn.Linear) if any(isinstance(m, kind) for m in modules)]
     if not ends:
         raise ValueError("where do this network's features end? It has no GlobalPool and no Linear")
-    theta = {
-        name: torch.empty_like(p).copy_(torch.randn(p.shape, generator=generator))
-        for name, p in net.named_parameters()
-        if p.ndim > 1
-    }
-    shape, dtype = batch.images.shape, batch.images.dtype
-    x, epsilon = (torch.randn(shape, generator=generator, dtype=dtype) for _ in range(2))
+    randn = partial(torch.randn, generator=runtime.generator(batch.seed))
+    weights = {name: p for name, p in net.named_parameters() if p.ndim > 1}
+    theta = {name: torch.empty_like(p).copy_(randn(p.shape)) for name, p in weights.items()}
+    x, epsilon = (randn(batch.images.shape, dtype=batch.images.dtype) for _ in range(2))
     features: list[Tensor] = []
     log_sigma: list[float] = []
 
@@ -329,10 +317,7 @@ def prepare(
 
 @contextmanager
 def _passes(
-    net: nn.Module,
-    kinds: type | tuple[type, ...] = (),
-    hook: Callable = lambda *_: None,
-    training: bool = True,
+    net: nn.Module, kinds: type | tuple[type, ...] = (), hook: Callable = lambda *_: None
 ) -> Iterator[None]:
     """Run the block with ``net`` in training mode, and leave no trace of that.
 
@@ -342,7 +327,7 @@ def _passes(
     modes = [(module, module.training) for module in net.modules()]
     norms = [m for m, _ in modes if isinstance(m, _BatchNorm) and m.track_running_stats]
     handles = [m.register_forward_hook(hook) for m, _ in modes if isinstance(m, kinds)]
-    net.train(training)
+    net.train()
     for norm in norms:
         norm.track_running_stats = False
     try:
@@ -377,15 +362,11 @@ def _gradients(net: nn.Module, batch: Batch) -> Iterator[tuple[Tensor, Tensor]]:
     return zip(theta, g, strict=True)
 
 
-def _derivatives(
-    of: Tensor, by: Sequence[Tensor], create_graph: bool = False
-) -> tuple[Tensor, ...]:
+def _derivatives(of: Tensor, by: Sequence[Tensor], **options: bool) -> tuple[Tensor, ...]:
     """``torch.autograd.grad``, and zeros where ``of`` does not depend on an entry of ``by``."""
     if not of.requires_grad:
         return tuple(map(torch.zeros_like, by))
-    return torch.autograd.grad(
-        of, by, create_graph=create_graph, allow_unused=True, materialize_grads=True
-    )
+    return torch.autograd.grad(of, by, materialize_grads=True, **options)
 
 
 def _log(x: float) -> float:

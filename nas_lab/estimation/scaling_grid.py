@@ -1,8 +1,7 @@
 """Does compound scaling pay? A small network scaled in every direction, each trained for real.
 
-``python -m nas_lab.build scaling_grid`` trains them; the datasheet is ``datasets/scaling_grid.md``.
-Read here, and searched as M. Tan and Q. V. Le (2019, arXiv:1905.11946, section 4) search for alpha,
-beta and gamma, without torch.
+They are searched as M. Tan and Q. V. Le (2019, arXiv:1905.11946, section 4) search for alpha, beta
+and gamma. The datasheet is ``datasets/scaling_grid.md``.
 
     grid = ScalingGrid.load()
     best = grid_search(grid)[0]               # of all directions, at twice the multiply-adds
@@ -18,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nas_lab.estimation.tables import ArchArchive, array
+from nas_lab.estimation.tables import TRAINED, ArchArchive, array
 from nas_lab.scaling import Coefficients, Stage, compound, fit_phi
 from nas_lab.scaling import budget as count
 from nas_lab.spaces.base import Arch, Decision, Space
@@ -27,11 +26,6 @@ STEPS = 4
 """Steps to a doubling: a quarter of it at a time goes to depth, width or resolution."""
 DOUBLINGS = 3
 """The largest networks have 2^3 times the base network's multiply-adds."""
-_DOUBLED = tuple(i / STEPS for i in range(STEPS * DOUBLINGS + 1))
-SPACE = Space(
-    "scaling", tuple(Decision(name, _DOUBLED) for name in ("depth", "width", "resolution"))
-)
-"""How many doublings of the multiply-adds each dimension is to bring."""
 
 
 class Direction(NamedTuple):
@@ -50,6 +44,11 @@ class Direction(NamedTuple):
     def coefficients(self) -> Coefficients:
         """alpha, beta and gamma; alpha beta^2 gamma^2 = 2 by construction (equation 3)."""
         return Coefficients(2**self.depth, 2 ** (self.width / 2), 2 ** (self.resolution / 2))
+
+
+_DOUBLED = tuple(i / STEPS for i in range(STEPS * DOUBLINGS + 1))
+SPACE = Space("scaling", tuple(Decision(name, _DOUBLED) for name in Direction._fields))
+"""How many doublings of the multiply-adds each dimension is to bring."""
 
 
 def direction_of(arch: Arch) -> Direction:
@@ -119,10 +118,7 @@ class ScalingGrid(ArchArchive):
     """
 
     FILE, HOLDS, SPACE = "scaling_grid.npz", "scaled networks", SPACE
-    ARRAYS = (
-        *("archs", "thousandths", "params", "macs"),
-        *("val_correct", "test_correct", "train_loss", "thread_seconds"),
-    )
+    ARRAYS = ("archs", "thousandths", "params", "macs", *TRAINED)
     params, macs = array("params"), array("macs")
 
     @property
@@ -164,9 +160,8 @@ class ScalingGrid(ArchArchive):
         arch = tuple(round(STEPS * doublings * part) for part in direction)
         if arch not in self._rows:
             raise ValueError(
-                f"no network was trained for {doublings} doublings in the direction "
-                f"{tuple(direction)}: choose from grid.directions, and from 0 to "
-                f"{self.doublings.max()} doublings"
+                f"no network was trained for {doublings} doublings in direction {(*direction,)}: "
+                f"choose from grid.directions, and from 0 to {self.doublings.max()} doublings"
             )
         return self._rows[arch]
 

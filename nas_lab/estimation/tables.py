@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 MISSING = -1
 """Stands in an array of counts for a training, or an epoch, that is not there."""
+TRAINED = ("val_correct", "test_correct", "train_loss", "thread_seconds")
+"""Arrays of what was recorded of trainings."""
 REMEDY = "restore it with 'git checkout -- datasets', or reinstall nas-lab"
 
 
@@ -158,10 +160,7 @@ class Table(ArchArchive):
     """
 
     FILE, HOLDS = "fashion201.npz", "table of trainings"
-    ARRAYS = (
-        *("archs", "row_of_code", "params", "macs"),
-        *("val_correct", "test_correct", "train_loss", "thread_seconds"),
-    )
+    ARRAYS = ("archs", "row_of_code", "params", "macs", *TRAINED)
     params, macs, space = array("params"), array("macs"), Archive.SPACE
 
     def __call__(self, arch: Arch | str, seed: int = 0) -> Evaluation:

@@ -124,7 +124,5 @@ def _changed(data: FashionMNIST, **changes: Any) -> FashionMNIST:
 def _at_most(name: str, value: int, present: int) -> int:
     number = whole_number(name, value)
     if number > present:
-        raise ValueError(
-            f"{name}={number:,} is more than the {present:,} of the estimate: choose fewer"
-        )
+        raise ValueError(f"{name}={number:,} is more than the {present:,} of the estimate")
     return number

@@ -21,7 +21,7 @@ from nas_lab.spaces.base import Arch
 CHUNK = 1024
 """Images that run through the network at once when it is evaluated."""
 BATCH = 128
-"""Images from which each architecture contributes its statistics to an average over several."""
+"""Images of each architecture, where statistics are averaged over several."""
 
 
 @dataclass(frozen=True)

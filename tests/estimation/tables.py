@@ -1,7 +1,5 @@
 """Tables with invented learning curves, for tests of what reads them."""
 
-from functools import lru_cache
-
 import numpy as np
 
 from nas_lab.estimation import Table
@@ -10,14 +8,10 @@ from nas_lab.spaces import nasbench201
 
 SPACE = nasbench201()
 ARCHS = sorted({SPACE.canonical(arch) for arch in SPACE})
+ROWS = {arch: i for i, arch in enumerate(ARCHS)}
+ROW_OF_CODE = np.array([ROWS[SPACE.canonical(arch)] for arch in SPACE], dtype=np.int16)
 IMAGES = 10**9
 """So many that an accuracy is rounded in the ninth digit."""
-
-
-@lru_cache(maxsize=1)
-def rows_of_codes():
-    rows = {arch: i for i, arch in enumerate(ARCHS)}
-    return np.array([rows[SPACE.canonical(arch)] for arch in SPACE], dtype=np.int16)
 
 
 def table_of(curves, seconds=None):
@@ -28,7 +22,7 @@ def table_of(curves, seconds=None):
     sizes = np.random.default_rng(0).integers(100, 9_999, (2, len(ARCHS)))
     arrays = {
         "archs": np.array(ARCHS, dtype=np.int8),
-        "row_of_code": rows_of_codes(),
+        "row_of_code": ROW_OF_CODE,
         "params": sizes[0],
         "macs": sizes[1],
         "val_correct": correct.astype(np.int64),

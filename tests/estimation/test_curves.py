@@ -129,12 +129,11 @@ def test_a_power_law_is_continued_exactly(c, a, b, epochs):
 
 
 def test_a_noisy_curve_is_fitted_as_well_as_scipy_does():
-    rng = np.random.default_rng(0)
-    t = np.arange(1, 8)
-    bounds = ([0, 0, 0.01], [1, np.inf, 10])
+    rng, t = np.random.default_rng(0), np.arange(1, 8)
+    options = {"p0": (0.8, 0.3, 1), "bounds": ([0, 0, 0.01], [1, np.inf, 10]), "maxfev": 10_000}
     for _ in range(20):
         seen = law(t, 0.8, 0.4, rng.uniform(0.3, 2)) + 0.02 * rng.normal(size=7)
-        found, _ = curve_fit(law, t, seen, p0=(0.8, 0.3, 1), bounds=bounds, maxfev=10_000)
+        found, _ = curve_fit(law, t, seen, **options)
         ours = np.array([power_law(seen[None], epoch)[0] for epoch in t])  # the fitted curve
         assert ((seen - ours) ** 2).sum() <= ((seen - law(t, *found)) ** 2).sum() + 1e-9
 
