@@ -95,6 +95,9 @@ class ImageModule(d2l.DataModule):
 
     images: int | None = None
 
+    def _split(self, split: str) -> tuple[torch.Tensor, torch.Tensor]:
+        raise NotImplementedError
+
     def train_dataloader(self) -> Loader:
         """Return the training images as a `Loader`, in a new order every time it is iterated."""
         images, labels = self._split("train")

@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import d2l.torch as d2l
 import torch
@@ -362,7 +363,7 @@ def _gradients(net: nn.Module, batch: Batch) -> Iterator[tuple[Tensor, Tensor]]:
     return zip(theta, g, strict=True)
 
 
-def _derivatives(of: Tensor, by: Sequence[Tensor], **options: bool) -> tuple[Tensor, ...]:
+def _derivatives(of: Tensor, by: Sequence[Tensor], **options: Any) -> tuple[Tensor, ...]:
     """``torch.autograd.grad``, and zeros where ``of`` does not depend on an entry of ``by``."""
     if not of.requires_grad:
         return tuple(map(torch.zeros_like, by))
