@@ -87,9 +87,7 @@ class LookupTable:
 
     def expected(self, w: Any) -> Any:
         """Expected seconds of ``w`` [D, K], whose rows are probabilities; an array or a tensor.
-
-        It is linear in ``w``, so a gradient reaches what ``w`` comes from.
-        """
+        It is linear in ``w``, so a gradient reaches what ``w`` comes from."""
         table = w.new_tensor(self.seconds) if hasattr(w, "new_tensor") else self.seconds
         return self.base + (w * table).sum()
 
@@ -158,9 +156,7 @@ def weighted_loss(loss: Number, latency: Number, beta: float, unit: float = 1e-6
 
 def best_within(scores: npt.ArrayLike, costs: npt.ArrayLike, budget: float) -> int:
     """The place of the highest score among those whose cost is within a budget.
-
-    Scores that are NaN never win; of equal scores the cheapest does.
-    """
+    Scores that are NaN never win; of equal scores the cheapest does."""
     scores, costs = _pairs(scores, costs)
     check_costs("budget", budget)
     within = np.flatnonzero((costs <= budget) & ~np.isnan(scores))
@@ -173,9 +169,7 @@ def best_within(scores: npt.ArrayLike, costs: npt.ArrayLike, budget: float) -> i
 
 def pareto_front(scores: npt.ArrayLike, costs: npt.ArrayLike) -> np.ndarray:
     """Places of what no other beats in both score (higher) and cost (lower), cheapest first.
-
-    Scores that are NaN take no part; of equals in both, the first stands for all.
-    """
+    Scores that are NaN take no part; of equals in both, the first stands for all."""
     return front(*_pairs(scores, costs))
 
 
@@ -183,10 +177,8 @@ def hypervolume(
     scores: npt.ArrayLike, costs: npt.ArrayLike, *, worst_score: float, worst_cost: float
 ) -> float:
     """Area that scores and costs cover, up to a corner that is worse in both.
-
     It grows when a point is found that the others do not beat (Zitzler & Thiele 1999,
-    doi:10.1109/4235.797969). Points beyond the corner add nothing.
-    """
+    doi:10.1109/4235.797969). Points beyond the corner add nothing."""
     if not (math.isfinite(worst_score) and math.isfinite(worst_cost)):
         raise ValueError(f"the corner ({worst_score!r}, {worst_cost!r}) must be finite")
     scores, costs = _pairs(scores, costs)

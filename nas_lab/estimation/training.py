@@ -74,20 +74,16 @@ def check_fits(data: FashionMNIST, skeleton: Skeleton) -> None:
 
 def fewer_epochs(estimate: TrainFromScratch, epochs: int) -> TrainFromScratch:
     """Train for so many epochs, with a schedule of their own.
-
-    The learning rate of "one_cycle" and "cosine" falls to almost 0 within these few epochs. That
-    is another training than a long one that is stopped early, at a rate that is still high: see
-    ``nas_lab.estimation.EarlyStopped`` for that.
-    """
+    The learning rate of "one_cycle" and "cosine" falls to almost 0 within these few epochs. That is
+    another training than a long one that is stopped early, at a rate that is still high: see
+    ``nas_lab.estimation.EarlyStopped`` for that."""
     epochs = _at_most("epochs", epochs, estimate.recipe.epochs)
     return replace(estimate, recipe=replace(estimate.recipe, epochs=epochs))
 
 
 def fewer_images(estimate: TrainFromScratch, images: int) -> TrainFromScratch:
     """Train on the first so many images; every ten of them hold each class once.
-
-    An epoch has fewer steps then, so the schedule is passed through in fewer steps too.
-    """
+    An epoch has fewer steps then, so the schedule is passed through in fewer steps too."""
     present = len(estimate.data.train_dataloader().labels)
     images = _at_most("images", images, present)
     return replace(estimate, data=_changed(estimate.data, images=images))
@@ -102,9 +98,7 @@ def lower_resolution(estimate: TrainFromScratch, resolution: int) -> TrainFromSc
 
 def fewer_channels(estimate: TrainFromScratch, channels: int) -> TrainFromScratch:
     """Train networks whose stem has so many channels; all stages shrink in proportion.
-
-    Networks of chains, ``mlp()`` and ``rnn()`` do not depend on the skeleton's channels.
-    """
+    Networks of chains, ``mlp()`` and ``rnn()`` do not depend on the skeleton's channels."""
     space, whole = estimate.space, estimate.skeleton
     channels = _at_most("channels", channels, whole.channels)
     thin, arch = replace(whole, channels=channels), next(iter(space))

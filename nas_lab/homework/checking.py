@@ -61,9 +61,7 @@ class Report:
 
 def check(name: str, answer: Callable[..., Any]) -> Report:
     """Compare a student's function with the reference on a few public cases.
-
-    ``name`` is that of the question, such as ``"01.q1"`` or ``"hw1.q1"``.
-    """
+    ``name`` is that of the question, such as ``"01.q1"`` or ``"hw1.q1"``."""
     if name not in QUESTIONS:
         raise ValueError(f"there is no question {name!r}; there are: {', '.join(QUESTIONS)}")
     if not callable(answer):

@@ -22,9 +22,7 @@ KINDS = {
 
 def difference(got: Plain, expected: Plain, where: str = "the result") -> str | None:
     """Say in words how ``got`` differs from ``expected``, without telling what was expected.
-
-    Types are strict: ``True`` is not 1, and ``3.0`` is not 3. Returns None when they agree.
-    """
+    Types are strict: ``True`` is not 1, and ``3.0`` is not 3. Returns None when they agree."""
     if type(got) is not type(expected):
         a, b = (KINDS.get(type(v), f"of type {type(v).__name__}") for v in (got, expected))
         return f"{where} is {a}; {b} was expected"

@@ -138,7 +138,5 @@ def hessian(
 
 def search(answer: Callable[..., Any], ask: Callable[[Plain], Plain], *inputs: Plain) -> Plain:
     """Call an answer with a function ``query(arch) -> (accuracy, milliseconds)`` and its inputs.
-
-    ``ask`` puts one architecture, a list of tokens, to whoever holds the table.
-    """
+    ``ask`` puts one architecture, a list of tokens, to whoever holds the table."""
     return plain(answer(lambda arch: tuple(ask(plain(arch))), *inputs))

@@ -51,7 +51,6 @@ def question(
     name: str, draw: Callable[[np.random.Generator], Any], **attributes: Any
 ) -> Callable[[Callable], Callable]:
     """Declare a reference, whose name is that of the answer after an underscore.
-
     ``draw`` may give numpy's numbers and arrays; ``attributes`` are the others of a ``Question``.
     """
 

@@ -25,11 +25,9 @@ conv_norm = partial(Conv2dNormActivation, activation_layer=nn.SiLU)
 
 class MBConv(nn.Module):
     """Mobile inverted bottleneck: widen, convolve each channel alone, weigh, narrow.
-
     Inner channels are ``expansion`` times ``c_in``; 1 leaves the first convolution out. The input
     is added where it has the shape of the output; all but it is dropped with probability ``drop``
-    in training, for each image by itself.
-    """
+    in training, for each image by itself."""
 
     def __init__(
         self, c_in: int, c_out: int, kernel: int, stride: int, expansion: int, drop: float
@@ -116,11 +114,9 @@ def build_stages(stages: Sequence[Stage], c_in: int, drop_depth: float) -> nn.Se
 
 def initialize(net: nn.Module, generator: torch.Generator) -> None:
     """Draw the parameters as the reference does.
-
     Convolutions: normal, with variance 2 over the outputs that an input reaches, k^2 times the
     output channels of its group (He et al. 2015, equation 14). Dense layer: uniform within one over
-    the square root of its outputs. Biases and shifts: 0.
-    """
+    the square root of its outputs. Biases and shifts: 0."""
     for module in net.modules():
         if isinstance(module, nn.Conv2d):
             fan_out = module.weight[:, 0].numel() / module.groups

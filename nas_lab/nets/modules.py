@@ -92,11 +92,9 @@ BUILDERS: dict[str, Callable[[Op], nn.Module]] = {
 
 def initialize(module: nn.Module, generator: torch.Generator) -> None:
     """Draw the parameters of one module from ``generator``.
-
     Convolutions: He normal over their inputs (He et al. 2015, equation 10). Dense and recurrent
     layers: uniform within one over the square root of their inputs or of their state.
-    Normalisation: scale 1, shift 0.
-    """
+    Normalisation: scale 1, shift 0."""
     if isinstance(module, nn.Conv2d):
         nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
         if module.bias is not None:
@@ -111,10 +109,8 @@ def initialize(module: nn.Module, generator: torch.Generator) -> None:
 
 def build(space: Space, arch: Arch, skeleton: Skeleton, seed: int = 0) -> fx.GraphModule:
     """Build the network of an architecture, with parameters drawn from the seed.
-
     It takes images ``[B, in_channels, resolution, resolution]`` to logits ``[B, classes]``;
-    ``print(net.code)`` shows its forward pass line by line. The global generator is left alone.
-    """
+    ``print(net.code)`` shows its forward pass line by line. The global generator is left alone."""
     generator = torch.Generator().manual_seed(whole_number("seed", seed, least=0))
     graph, modules = fx.Graph(), dict[str, nn.Module]()
     values: list[fx.Node] = []

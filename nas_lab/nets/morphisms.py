@@ -35,10 +35,8 @@ Layer = Mapping[str, int]
 @dataclass(frozen=True, eq=False)
 class Chain:
     """A network whose layers follow one another, counted from 1 as in the names of decisions.
-
     The space is ``spaces.plain_chain()``, ``mlp()``, or ``conv_chain()`` without skips; ``net`` is
-    what ``nets.build(space, arch, skeleton)`` gives, trained or not.
-    """
+    what ``nets.build(space, arch, skeleton)`` gives, trained or not."""
 
     space: Space
     arch: Arch

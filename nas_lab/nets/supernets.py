@@ -87,9 +87,7 @@ class Supernet(nn.Module):
 @torch.no_grad()
 def calibrated(net: Supernet, passes: Iterable[tuple[Tensor, Tensor]]) -> Supernet:
     """A copy in evaluation mode, whose normalisations have the mean statistics of some passes.
-
-    A pass is images and a one-hot w. With one it evaluates as a network that stands alone does.
-    """
+    A pass is images and a one-hot w. With one it evaluates as a network that stands alone does."""
     net = copy.deepcopy(net).train()
     for module in net.modules():
         if isinstance(module, nn.BatchNorm2d):
@@ -141,9 +139,7 @@ class FactorizedReduce(nn.Module):
 
 class AvgPool(nn.Module):
     """Average over a window of 3x3; padded borders do not count.
-
-    A depthwise convolution adds up faster than torch's pooling does.
-    """
+    A depthwise convolution adds up faster than torch's pooling does."""
 
     def __init__(self, stride: int = 1) -> None:
         super().__init__()
@@ -175,10 +171,8 @@ class Separable(nn.Module):
     @staticmethod
     def convolve(ops: Sequence[Separable], x: Tensor) -> Tensor:
         """Both convolutions of n of them that read one ``x``, side by side: [B, n * C, H, W].
-
         A small network spends its time starting kernels, and in depthwise convolutions; there all
-        run as one convolution, which is dense.
-        """
+        run as one convolution, which is dense."""
         like, every = ops[0].depthwise, ops[0].every
         x = x[:, :, ::every, ::every]
         if x.shape[1] > DENSE_CHANNELS[like.dilation[0]]:
@@ -242,10 +236,8 @@ def operation(op: str, channels: int, stride: int) -> nn.Module:
 
 def weighted(ops: Sequence[nn.Module], x: Tensor, weights: list[Any]) -> Sequence[Tensor]:
     """``w o(x)`` for one operation on n edges that leave one node.
-
     An operation without parameters runs once. Separable convolutions of a mixture run together,
-    without which a step of DARTS takes a third longer.
-    """
+    without which a step of DARTS takes a third longer."""
     first: Any = ops[0]
     if next(first.parameters(), None) is None:
         results = [first(x)] * len(ops)
@@ -261,10 +253,8 @@ def weighted(ops: Sequence[nn.Module], x: Tensor, weights: list[Any]) -> Sequenc
 
 class Cell(nn.Module):
     """All operations on all edges of a space's first cell.
-
     It gives the nodes ``outputs``, one after the other; edges that lead to none of them are not
-    run. ``stride`` is 2 where the nodes have half the size of the inputs.
-    """
+    run. ``stride`` is 2 where the nodes have half the size of the inputs."""
 
     def __init__(
         self, space: Space, channels: int, outputs: Sequence[int] = (3,), stride: int = 1
@@ -307,9 +297,7 @@ class Cell(nn.Module):
 
 class CellDarts(Cell):
     """Two inputs, the outputs of the two cells before with ``given`` channels, and four nodes.
-
-    Where the cell before ``reduced`` the size, the one before it is too large.
-    """
+    Where the cell before ``reduced`` the size, the one before it is too large."""
 
     def __init__(
         self, space: Space, given: tuple[int, int], channels: int, reduced: bool, reduction: bool
@@ -402,9 +390,7 @@ FAMILIES = {NasBench201: Supernet201, Darts: SupernetDarts}
 
 def supernet(space: Space, skeleton: Skeleton, seed: int = 0) -> Supernet:
     """The network that contains all networks of a space, called as ``net(images, w)``.
-
-    Its parameters are drawn from the seed; the global generator is left alone.
-    """
+    Its parameters are drawn from the seed; the global generator is left alone."""
     family = FAMILIES.get(type(space))
     if family is None:
         names = ", ".join(kind.__name__ for kind in FAMILIES)

@@ -149,9 +149,7 @@ def part_label(part: Profile) -> str:
 
 class PartBars:
     """Bars for the parts of a change, and the whole as the last one, each with its value.
-
-    The longest bar fills its side, so lengths compare within a picture.
-    """
+    The longest bar fills its side, so lengths compare within a picture."""
 
     def __init__(self, ax: Axes, parts: Sequence[str], title: str) -> None:
         places = range(len(parts))
@@ -221,11 +219,9 @@ _TURNS = ("#277AB3", theme.ORANGE, theme.GREEN, theme.RED, "#691D6A", theme.MUTE
 
 class BracketBoxes:
     """What each rung of each bracket spends; a row is a bracket, the boldest at the top.
-
     A box says how many architectures are trained up to which epoch, and is as long as the epochs
     that this costs, in whole trainings. Darker boxes are trained longer. The axes have room for so
-    many ``rows``, of as many whole trainings at most.
-    """
+    many ``rows``, of as many whole trainings at most."""
 
     def __init__(self, ax: Axes, rows: int) -> None:
         chart(ax, "How Hyperband divides a budget", "whole trainings", "")
@@ -269,10 +265,8 @@ def workers(
     intervals: Sequence[Interval], *, batch: int, title: str, lost: float | None = None
 ) -> Axes:
     """Draw trials as boxes in the row of their worker; a batch has a colour of its own.
-
     The intervals are those of ``nas_lab.workflow.timeline``, ``batch`` trials were asked for
-    together, and ``lost`` is the second in which a worker was killed.
-    """
+    together, and ``lost`` is the second in which a worker was killed."""
     rows = 1 + max(interval.worker for interval in intervals)
     ax = chart(None, title, "seconds since the first trial began", "", 1.2 + 0.55 * rows)
     end = max(interval.ended for interval in intervals)

@@ -28,10 +28,8 @@ _THIN = 0.72  # lines of small multiples are thinner than elsewhere by this fact
 
 class AlphaLines:
     """The weights of each edge over the steps, on axes that are kept while they change.
-
     The first decisions of the space are the edges, each on axes of its own. There is room for so
-    many ``steps``, and for weights from ``low`` to ``high``.
-    """
+    many ``steps``, and for weights from ``low`` to ``high``."""
 
     def __init__(
         self, axes: Sequence[Axes], space: Space, *, steps: int, low: float = 0.0, high: float = 1.0
@@ -67,9 +65,7 @@ class AlphaLines:
 
 def alphas(space: Space, w: np.ndarray, *, title: str, ylabel: str = "w = softmax(α)") -> Figure:
     """Draw weights over time: a small chart for each edge, a line for each operation.
-
-    ``w`` [T, D, K] is softmax(alpha) after each step, or alpha itself, as ``ylabel`` says.
-    """
+    ``w`` [T, D, K] is softmax(alpha) after each step, or alpha itself, as ``ylabel`` says."""
     w = np.asarray(w, dtype=float)
     if w.ndim != 3 or w.shape[1:] != space.mask.shape or not len(w):
         shape = ", ".join(map(str, space.mask.shape))
@@ -241,10 +237,8 @@ def medians(
     **names: Any,
 ) -> Axes:
     """Draw medians over seeds as thick lines, and single seeds as thin ones.
-
     ``lines`` leads from a name to shares [S, T] at places ``x`` [T]; ``reference`` is a share to
-    compare with, and its name; ``low`` the lowest with room. ``names`` are those of ``chart``.
-    """
+    compare with, and its name; ``low`` the lowest with room. ``names`` are those of ``chart``."""
     ax = chart(None, **names)
     for place, (name, values) in enumerate(lines.items()):
         ax.plot(x, np.median(values, axis=0), label=label(name), **line_look(name, place))

@@ -204,11 +204,9 @@ _HEIGHT = 0.95  # of half a cell
 
 def _cells_darts(graph: networkx.DiGraph) -> _Graph:
     """The normal cell of DARTS above the reduction cell.
-
-    Each node sums the operations at its left, one above the row of nodes and one below. What
-    passes over other nodes has a level of its own, the higher the further it goes; so no edge
-    runs through a name.
-    """
+    Each node sums the operations at its left, one above the row of nodes and one below. What passes
+    over other nodes has a level of its own, the higher the further it goes; so no edge runs through
+    a name."""
     drawn = _Graph((-0.05, -4 * _HEIGHT - 0.5, _FIRST + 4 * _PITCH + 0.76, 0))
     end = _x_darts(6)
     for number, (cell, title) in enumerate(zip(CELLS_DARTS, ("normal", "reduction"), strict=True)):
@@ -263,9 +261,7 @@ _LAYER, _STEP, _PER_ROW = (0.8, 0.46), 0.93, 10
 
 def _chain(graph: networkx.DiGraph) -> _Graph:
     """Layers in a row, wrapped where there are more than ten.
-
-    Arcs above the boxes lead to a layer further on, arcs below to the output.
-    """
+    Arcs above the boxes lead to a layer further on, arcs below to the output."""
     edges = sorted(networkx.convert_node_labels_to_integers(graph).edges)
     n, half = len(graph), _LAYER[1] / 2
     per_row = math.ceil(n / math.ceil(n / _PER_ROW))
@@ -328,10 +324,8 @@ def architecture(
     space: Space, arch: Arch, ax: Axes | None = None, highlight: int | None = None
 ) -> Axes:
     """Draw an architecture of any space as a graph.
-
     In a cell of NAS-Bench-201, an edge whose operation is 'none' gives nothing; it is a faint
-    dotted line. There ``highlight`` is the edge to point at, by its place in ``arch``.
-    """
+    dotted line. There ``highlight`` is the edge to point at, by its place in ``arch``."""
     graph = space.graph(arch)
     if isinstance(space, NasBench201):
         return _draw(_cell_201(graph), ax, highlight)

@@ -53,11 +53,9 @@ def _name_sides(ax: Axes, rows: Sequence[str], columns: Sequence[str], font: flo
 
 def one_hot(space: Space, arch: Any, ax: Axes | None = None, highlight: int | None = None) -> Axes:
     """Draw ``w[D, K]``: how much of each option (column) each decision (row) takes.
-
     ``arch`` is an architecture, or ``w`` itself, such as the probabilities of a controller. Entries
-    that stand for no option are left out. Where all decisions have the same options, these name
-    the columns; elsewhere each entry bears its option. ``highlight`` is the row to point at.
-    """
+    that stand for no option are left out. Where all decisions have the same options, these name the
+    columns; elsewhere each entry bears its option. ``highlight`` is the row to point at."""
     w = np.asarray(arch, dtype=float)
     w = w if w.ndim == 2 else np.asarray(space.one_hot(arch), dtype=float)
     if w.shape != space.mask.shape:

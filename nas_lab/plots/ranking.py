@@ -27,10 +27,8 @@ _KINDS = {
 
 class RankScatter:
     """Ranks of n architectures by an estimate against true ranks, on axes that are kept.
-
     Rank 1 is the best, right and at the top. Colour and shape tell apart what both put into their
-    first share ``top``, and what only one of them does.
-    """
+    first share ``top``, and what only one of them does."""
 
     def __init__(self, ax: Axes, n: int, top: float = 0.1) -> None:
         self.k = max(1, round(top * n))
@@ -70,10 +68,8 @@ def rank_scatter(estimate: np.ndarray, truth: np.ndarray, *, title: str) -> Axes
 
 def rank_errors(errors: Mapping[str, Mapping[str, float]]) -> Axes:
     """Draw by how many ranks an estimate misjudges architectures, by what they have in a place.
-
     Of each operation in each place it is the mean of the estimated rank less the true rank: above
-    zero are those that are put too far back.
-    """
+    zero are those that are put too far back."""
     ax = chart(None, "Who is misjudged?", "", "estimated rank less true rank", height=3.4)
     names = list(dict.fromkeys(name for group in errors.values() for name in group))
     width = 0.8 / len(names)
@@ -111,10 +107,8 @@ class CostOfRanking:
 
 class RankingOverTime:
     """Rank correlation over the time of a training by several methods; one is pointed at.
-
     A method has seconds [T] and correlations [S, T]. A line is the mean over seeds, its band
-    reaches from the worst seed to the best.
-    """
+    reaches from the worst seed to the best."""
 
     def __init__(self, ax: Axes, curves: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> None:
         self._curves = curves
@@ -145,9 +139,7 @@ def correlations(
     found: Mapping[str, RankCorrelation], *, title: str, baseline: str | None = None
 ) -> Axes:
     """Draw Kendall's tau with its interval for each estimate, the best at the top.
-
-    A line and another colour mark the ``baseline``, the estimate to beat.
-    """
+    A line and another colour mark the ``baseline``, the estimate to beat."""
     names = sorted(found, key=lambda name: found[name].tau)
     ax = chart(None, title, "Kendall's τ with the truth", "", height=1.1 + 0.31 * len(names))
     for row, name in enumerate(names):
@@ -184,11 +176,9 @@ def spreads(
     low: float = 0.0,
 ) -> Axes:
     """Draw the test accuracies that methods found: a dot for each seed, a bar for their median.
-
     The best method is at the top. A line and another colour mark the ``baseline``, the method to
     beat; ``reference`` is an accuracy to compare with, and its name. What is below ``low`` is an
-    arrowhead at the edge.
-    """
+    arrowhead at the edge."""
     names = sorted(found, key=lambda name: np.median(found[name]))
     ax = chart(None, title, "test accuracy", "", height=1.25 + 0.31 * len(names))
     for row, name in enumerate(names):

@@ -50,11 +50,9 @@ def size_of(table: Sequence[Row], scale: np.ndarray) -> tuple[float, float]:
 
 class StageBoxes:
     """A network as boxes on a line, on an axes in inches that is kept while the network changes.
-
     A box is a stage: as long as it has layers, as high as its images have pixels, and as far into
     the page as it has channels. A white line parts one layer from the next. The first box has its
-    lower left corner at ``corner``, and ``name`` stands above it.
-    """
+    lower left corner at ``corner``, and ``name`` stands above it."""
 
     def __init__(self, ax: Axes, corner: tuple[float, float], name: str = "") -> None:
         self._corner = np.array(corner)
@@ -132,10 +130,8 @@ _POWERS = tuple(2**n for n in range(10))
 
 class BudgetLines:
     """Multiply-adds, parameters and activations over the base network's, against 2^phi.
-
     The axes are logarithmic, up to a phi of ``most`` and to ``highest`` times the base network's
-    cost; a mark beyond stays at the edge. A grey line is 2^phi itself.
-    """
+    cost; a mark beyond stays at the edge. A grey line is 2^phi itself."""
 
     def __init__(self, ax: Axes, most: float, highest: float = 32.0) -> None:
         self._highest = highest

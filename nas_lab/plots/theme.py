@@ -165,10 +165,8 @@ def chart(ax: Axes | None, title: str, xlabel: str, ylabel: str, height: float =
 
 def canvas(ax: Axes | None, box: tuple[float, float, float, float]) -> tuple[Axes, float]:
     """An axes whose units are inches, for a drawing inside ``box`` (left, bottom, right, top).
-
     A new axes leaves room for a title. In a smaller axes that is given, the drawing shrinks; the
-    second value is the factor for its texts and lines.
-    """
+    second value is the factor for its texts and lines."""
     left, bottom, right, top = box
     width, height = right - left, top - bottom
     new = ax is None
@@ -257,10 +255,8 @@ def png_html(picture: bytes, alt: str, *, dpi: int) -> str:
 
 def show(shown: Axes | Figure, alt: str) -> None:
     """Show a picture in a notebook, with alternative text, and close its figure.
-
     ``alt`` says in a sentence what the picture shows, for those who cannot see it. Outside of
-    IPython a window is opened, where there is a screen for one.
-    """
+    IPython a window is opened, where there is a screen for one."""
     from IPython import get_ipython
     from IPython.display import display
 

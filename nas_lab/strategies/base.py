@@ -27,10 +27,8 @@ if TYPE_CHECKING:
 
 class Strategy(Protocol):
     """What proposes architectures and learns from their results.
-
     One that trains them in steps also has a ``fidelity``: the estimate of what was asked last is
-    called as ``estimate(arch, seed, **fidelity)``.
-    """
+    called as ``estimate(arch, seed, **fidelity)``."""
 
     space: Space
 
@@ -45,9 +43,7 @@ class Strategy(Protocol):
 
 class SeededStrategy:
     """A space, a seed, and a new random generator for each ``ask``.
-
-    The n-th ``ask`` draws from ``default_rng([seed, n])``, so a strategy repeats itself exactly.
-    """
+    The n-th ``ask`` draws from ``default_rng([seed, n])``, so a strategy repeats itself exactly."""
 
     fidelity: Mapping[str, Any] = MappingProxyType({})
 
@@ -167,11 +163,9 @@ class Learner(ABC):
 
     def train(self, *, seconds: float | None = None, steps: int | None = None) -> Iterator[Any]:
         """Learn step by step; leave the loop at any time. Yields a record of each step.
-
         Learning rates fall over the budget: CPU ``seconds`` of this thread, or a number of steps.
         How many steps some seconds are worth differs from run to run; the same seed and steps give
-        the same result. A loss that is not finite raises FloatingPointError.
-        """
+        the same result. A loss that is not finite raises FloatingPointError."""
         if (seconds is None) == (steps is None):
             raise TypeError("give either seconds or steps")
         if steps is not None:

@@ -50,10 +50,8 @@ class Population(SeededStrategy, ABC):
 
 class RegularizedEvolution(Population):
     """Aging evolution (Real et al. 2019, arXiv:1802.01548, algorithm 1).
-
     The oldest of ``population`` architectures dies, P in the paper. The best of a tournament of
-    ``sample``, S in the paper, has a mutated child. A score of NaN loses every tournament.
-    """
+    ``sample``, S in the paper, has a mutated child. A score of NaN loses every tournament."""
 
     def __init__(
         self, space: Space, *, seed: int = 0, population: int = 50, sample: int = 10
@@ -77,11 +75,9 @@ def _fitness(trial: Trial) -> float:
 
 class LocalSearch(SeededStrategy):
     """Hill climbing with restarts (White et al. 2021, arXiv:2005.02960, algorithm 1).
-
     Evaluate an architecture and its neighbours, go to the best of them, evaluate its neighbours,
     and so on. Where no neighbour is better, begin again at a random place. No architecture is
-    evaluated twice, so a small space comes to an end. A score of NaN is never gone to.
-    """
+    evaluated twice, so a small space comes to an end. A score of NaN is never gone to."""
 
     def __init__(self, space: Space, *, seed: int = 0) -> None:
         super().__init__(space, seed=seed)
@@ -187,9 +183,7 @@ def rank_and_crowding(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def nondominated_ranks(points: np.ndarray) -> np.ndarray:
     """Rank of each point [N]: 0 where none dominates it, 1 where only those of rank 0 do, ...
-
-    A point dominates another where no coordinate is larger and one is smaller.
-    """
+    A point dominates another where no coordinate is larger and one is smaller."""
     no_larger: np.ndarray = np.all(points[:, None] <= points, axis=2)
     dominates = no_larger & ~no_larger.T
     ranks = np.full(len(points), -1)
@@ -203,9 +197,7 @@ def nondominated_ranks(points: np.ndarray) -> np.ndarray:
 
 def crowding_distance(points: np.ndarray) -> np.ndarray:
     """Room around each point of a front [N]: the gap between its neighbours, in every coordinate.
-
-    Gaps are shares of the front's extent and are added up; the ends have an infinite distance.
-    """
+    Gaps are shares of the front's extent and are added up; the ends have an infinite distance."""
     crowding = np.zeros(len(points))
     for column in points.T:
         if not np.isfinite(column).all():  # failed trials, none of which has a place

@@ -179,10 +179,8 @@ class EAS(PolicyGradient):
 
     def search(self, trials: int) -> Iterator[Trial]:
         """Yield so many trials in all, with ids 0, 1, 2, ...
-
         Leave the loop to stop early, or interrupt it. Called again, this yields the trials that
-        there are, and goes on; only a training that was interrupted is done anew.
-        """
+        there are, and goes on; only a training that was interrupted is done anew."""
         trials = whole_number("trials", trials, least=0)
         return (self.history[id] if id in self.history else self._try(id) for id in range(trials))
 

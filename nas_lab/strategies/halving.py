@@ -23,9 +23,7 @@ from nas_lab.strategies.base import SeededStrategy
 
 class Rung(NamedTuple):
     """One step of a bracket: so many ``archs`` are trained up to epoch ``epochs``.
-
-    Of these epochs they were trained for ``paid`` before; 0 for new ones.
-    """
+    Of these epochs they were trained for ``paid`` before; 0 for new ones."""
 
     archs: int
     epochs: int
@@ -39,10 +37,8 @@ class Rung(NamedTuple):
 
 def bracket(archs: int, epochs: int, eta: int, halvings: int) -> tuple[Rung, ...]:
     """The rungs of successive halving (Li et al. 2018, algorithm 1, inner loop).
-
     Of ``archs`` n, ``epochs`` R and ``halvings`` s, rung i trains ``n eta^-i`` architectures up to
-    epoch ``R eta^(i - s)``, both rounded down.
-    """
+    epoch ``R eta^(i - s)``, both rounded down."""
     sizes = [archs // eta**i for i in range(halvings + 1)]
     ends = [epochs // eta ** (halvings - i) for i in range(halvings + 1)]
     return tuple(map(Rung, sizes, ends, [0, *ends]))
@@ -105,11 +101,9 @@ class SuccessiveHalving(Brackets):
 
 class Hyperband(Brackets):
     """Hyperband (Li et al. 2018, arXiv:1603.06560, algorithm 1).
-
-    How early can a training be judged? Hyperband does not know, and tries every answer: brackets
-    of successive halving, from many architectures with a few epochs to few that are all trained
-    to the end, R ``epochs``. They cost about the same.
-    """
+    How early can a training be judged? Hyperband does not know, and tries every answer: brackets of
+    successive halving, from many architectures with a few epochs to few that are all trained to the
+    end, R ``epochs``. They cost about the same."""
 
     def __init__(self, space: Space, *, seed: int = 0, epochs: int = 4, eta: int = 2) -> None:
         epochs, eta = whole_number("epochs", epochs), whole_number("eta", eta, least=2)
@@ -129,11 +123,9 @@ def _logarithm(number: int, base: int) -> int:
 @dataclass(frozen=True)
 class Continued:
     """Estimate by recorded trainings that are paused and continued.
-
     ``estimate(arch, seed, epochs=2, paid=1)`` scores the validation accuracy after epoch 2, and
     costs the second epoch alone: of E epochs each takes the same share of the recorded seconds.
-    Without ``epochs`` the training goes to its end.
-    """
+    Without ``epochs`` the training goes to its end."""
 
     table: Table
 

@@ -43,10 +43,8 @@ class Uniform:
 @dataclass(frozen=True)
 class Distinct:
     """One architecture in canonical form, all as likely: others are drawn again.
-
     Where several architectures are one network, ``Uniform`` draws that network more often, and
-    those with most spellings are the small ones.
-    """
+    those with most spellings are the small ones."""
 
     space: Space
 
@@ -189,9 +187,7 @@ def sgd(
     weights: Iterable[torch.Tensor], rate: float, momentum: float, weight_decay: float, **more: Any
 ) -> torch.optim.SGD:
     """Gradient descent with momentum that begins at zero for all weights.
-
-    torch begins it with a weight's first gradient, which those off the first path do not have.
-    """
+    torch begins it with a weight's first gradient, which those off the first path do not have."""
     optimiser = torch.optim.SGD(weights, rate, momentum, 0.0, weight_decay, fused=True, **more)
     for weight in optimiser.param_groups[0]["params"]:
         optimiser.state[weight]["momentum_buffer"] = torch.zeros_like(weight)

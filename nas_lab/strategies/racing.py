@@ -45,9 +45,7 @@ class Run(NamedTuple):
 
     def by_seconds(self, seconds: np.ndarray) -> np.ndarray:
         """Accuracy of the incumbent when so many recorded seconds [G] are spent: [S, G].
-
-        It is nan before the first trial is over.
-        """
+        It is nan before the first trial is over."""
         over = [np.searchsorted(spent, seconds, side="right") for spent in self.seconds]
         nothing = np.full((len(over), 1), np.nan)
         return np.take_along_axis(np.hstack([nothing, self.incumbent]), np.array(over), axis=1)
@@ -59,10 +57,8 @@ class Run(NamedTuple):
 
 class Difference(NamedTuple):
     """A strategy's mean regret minus that of another, below 0 where it is the better one.
-
     ``p_value`` says how often chance alone gives one at least as large, in either direction. Both
-    are nan where a seed of either had no score yet.
-    """
+    are nan where a seed of either had no score yet."""
 
     regret: float
     p_value: float
@@ -77,10 +73,8 @@ class Race(dict[str, Run]):
 
     def against(self, reference: str, after: int | None = None) -> dict[str, Difference]:
         """Compare every other strategy with one, usually random search, ``after`` so many trials.
-
-        The test changes the signs of the seeds' differences at random: were both equally good,
-        each seed could as well have favoured the other (``scipy.stats.permutation_test``).
-        """
+        The test changes the signs of the seeds' differences at random: were both equally good, each
+        seed could as well have favoured the other (``scipy.stats.permutation_test``)."""
         _check_enough(self.seeds)
         if reference not in self:
             raise ValueError(f"no strategy {reference!r} in this race; it has {', '.join(self)}")

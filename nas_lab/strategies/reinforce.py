@@ -84,10 +84,8 @@ class Controller(nn.Module, ABC):
     @property
     def w(self) -> np.ndarray:
         """Probability of each option of each decision, float32 [D, K]; rows sum to 1.
-
         What came before is averaged out: over ``SAMPLES`` architectures that the controller draws,
-        with the same random numbers every time. Each entry's standard error is below 0.016.
-        """
+        with the same random numbers every time. Each entry's standard error is below 0.016."""
         with torch.no_grad():
             archs = self.sample(SAMPLES, np.random.default_rng(0))
             return self(archs).exp().mean(dim=0).numpy()
@@ -107,20 +105,16 @@ def chosen(log_p: Tensor, archs: Sequence[Arch]) -> Tensor:
 
 def entropy(log_p: Tensor) -> Tensor:
     """Entropy of the decisions of each architecture, given the tokens before them, in nats: [B].
-
-    Its mean over architectures that the controller draws is the entropy of the controller.
-    """
+    Its mean over architectures that the controller draws is the entropy of the controller."""
     finite = log_p.clamp(min=torch.finfo(log_p.dtype).min)  # an excluded option adds 0, not nan
     return -(log_p.exp() * finite).sum(dim=(1, 2))
 
 
 class FactorisedController(Controller):
     """Every decision for itself: the logits are a matrix [D, K], and that is all.
-
     It begins with equal probabilities. ``w`` is its softmax, so this is the alpha of DARTS, learnt
     from samples. (Where a space excludes combinations, tokens still depend on those before them.)
-    The seed is without influence.
-    """
+    The seed is without influence."""
 
     def __init__(self, space: Space, *, seed: int = 0) -> None:
         super().__init__(space)
@@ -143,7 +137,6 @@ class FactorisedController(Controller):
 
 class LSTMController(Controller):
     """The controller of Zoph & Le (2017, section 3.1): an LSTM that reads what it wrote.
-
     Each token is embedded and read; the LSTM's output goes to the softmax of the next decision,
     which has a head of its own. Heads begin at zero, so all options begin with equal probability.
     """
@@ -208,7 +201,6 @@ class PolicyGradient:
 
     def policy_loss(self, log_p: Tensor, entropies: Tensor, scores: Sequence[float]) -> Pair:
         """What gradient descent descends, and the rewards [B].
-
         Of B samples: log-probabilities, entropies of their decisions in nats, and finite scores.
         Before there is a baseline, the rewards' own mean takes its place. It holds each sample's
         own reward, so for that one step the rewards' part of the gradient has 1 - 1/B of its size.
@@ -221,9 +213,7 @@ class PolicyGradient:
 
     def learn(self, samples: Iterable[tuple]) -> None:
         """Collect samples, their scores last, and do a step once they make a batch.
-
-        Failures, whose score is not finite, are counted but teach nothing.
-        """
+        Failures, whose score is not finite, are counted but teach nothing."""
         self._told = [*self._told, *samples]
         if len(self._told) < self.batch:
             return

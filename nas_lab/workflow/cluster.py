@@ -24,10 +24,8 @@ from nas_lab.spaces.base import Arch
 @dataclass(frozen=True)
 class OnWorker:
     """An estimate that notes where and when it was made.
-
     Its metrics ``began`` and ``ended`` are seconds of that machine's clock (``time.time``), and
-    ``process`` is the number of the process. They differ from run to run; scores do not.
-    """
+    ``process`` is the number of the process. They differ from run to run; scores do not."""
 
     estimate: Estimator
 
@@ -42,10 +40,8 @@ class OnWorker:
 @dataclass(frozen=True)
 class Recorded:
     """Look a training up in the kit's table, which each process reads once.
-
-    A ``Table`` itself is an estimate too, but every task would carry all of it to its worker:
-    send what is small, and let the worker read what is large.
-    """
+    A ``Table`` itself is an estimate too, but every task would carry all of it to its worker: send
+    what is small, and let the worker read what is large."""
 
     def __call__(self, arch: Arch, seed: int) -> Evaluation:
         """As the table says."""
@@ -58,10 +54,8 @@ _table = cache(Table.load)
 @dataclass(frozen=True)
 class Replay:
     """A recorded training in fast motion: its score, after its seconds divided by ``speed``.
-
-    The worker waits instead of computing, so it needs no torch, and two of them do not get in
-    each other's way. Overheads that are measured with it are real, its speed is not.
-    """
+    The worker waits instead of computing, so it needs no torch, and two of them do not get in each
+    other's way. Overheads that are measured with it are real, its speed is not."""
 
     estimate: Estimator
     speed: float = 50.0
@@ -116,11 +110,9 @@ def busy(intervals: Sequence[Interval], workers: int) -> float:
 @dataclass(frozen=True)
 class Plan:
     """How long a search takes on many workers, from figures that were measured.
-
-    A scheduler hands tasks out one after the other, and each costs it ``overhead`` seconds. A
-    batch is over when its last trial is, so workers wait for the slowest; trials are taken to be
-    equally long here, ``trial`` seconds, and the waiting that differences cause comes on top.
-    """
+    A scheduler hands tasks out one after the other, and each costs it ``overhead`` seconds. A batch
+    is over when its last trial is, so workers wait for the slowest; trials are taken to be equally
+    long here, ``trial`` seconds, and the waiting that differences cause comes on top."""
 
     trial: float
     overhead: float

@@ -161,10 +161,8 @@ def shown(path: str | os.PathLike) -> bool:
 @dataclass(frozen=True)
 class Container:
     """A Docker or Podman container.
-
     Without an ``image``, on Linux, an empty one is made and this system's folders are mounted in
-    it, read-only. With one, its own ``python3`` runs, which must have numpy, torch and IPython.
-    """
+    it, read-only. With one, its own ``python3`` runs, which must have numpy, torch and IPython."""
 
     engine: str
     image: str = ""

@@ -56,9 +56,7 @@ class Channel:
         self, message: dict, seconds: float, reply_to: Callable[[Any], dict] | None = None
     ) -> dict:
         """Send a message and return the reply to it, or raise a ``Trouble``.
-
-        ``reply_to`` replies to the queries that the sandbox makes meanwhile, where it may.
-        """
+        ``reply_to`` replies to the queries that the sandbox makes meanwhile, where it may."""
         nonce, deadline = secrets.token_hex(16), time.monotonic() + seconds
         self._most_computed = self._computed + CPU_FACTOR * seconds
         while True:
@@ -164,9 +162,7 @@ def short(words: object) -> str:
 @dataclass
 class Call:
     """An answer put to work on the inputs of some cases, and what came of it.
-
-    The outcome is a value or an error for each case, and empty when there is no such function.
-    """
+    The outcome is a value or an error for each case, and empty when there is no such function."""
 
     question: Question
     cases: list[list[Plain]]
@@ -197,7 +193,6 @@ class Call:
 
 class Run:
     """One hand-in on its way through as many sandboxes as it breaks.
-
     A cell that breaks its sandbox is left out in the next one; a call that breaks it has its
     outcome, and the next call goes on in a fresh sandbox. The first ``given`` cells were given out.
     """

@@ -121,9 +121,7 @@ class HiddenTask:
 
 def _first_found(shares: np.ndarray, draws: int) -> np.ndarray:
     """The chance of each, by its share, to be the first in the order that is among the draws.
-
-    Given that one of them is drawn at all.
-    """
+    Given that one of them is drawn at all."""
     better = np.concatenate([[0.0], np.cumsum(shares)])
     none = (1 - np.minimum(better, 1)) ** draws
     chance = none[:-1] - none[1:]
