@@ -81,13 +81,10 @@ def finish(
 ) -> Winner:
     """Train the best trial again, test it once, and write it as ONNX.
 
-    An interrupt after the first training ends them with a RuntimeWarning; what is trained is
-    handed over.
+    Trials that were cut short cannot win. ``estimate`` is what trained them. An interrupt after the
+    first training ends them with a RuntimeWarning; what is trained is handed over.
 
     Args:
-        trials: of the search; those that were cut short cannot win.
-        estimate: what trained them, with the data that they were trained on.
-        path: of the ONNX file.
         epochs: of the new trainings, by default those of the recipe.
         seeds: of the new trainings, other ones than the search's. The first is handed over.
     """
@@ -142,11 +139,9 @@ class ModelCard:
     def markdown(self) -> str:
         """The card."""
         seeds = {name: str(value).strip("()[]") for name, value in self.seeds.items()}
-        tables = {"Results": self.results, "How it was found": self.search}
-        tables |= {"Architecture and training": self.settings}
         lines = [f"# {self.name}", "", self.purpose, *_listed("Data", self.data)]
-        for heading, rows in tables.items():
-            lines += _table(heading, rows)
+        lines += [*_table("Results", self.results), *_table("How it was found", self.search)]
+        lines += [*_table("Architecture and training", self.settings)]
         lines += [*_listed("Limits", self.limits), *_table("Seeds", seeds)]
         return "\n".join(lines) + "\n"
 
@@ -157,6 +152,6 @@ def _listed(heading: str, lines: Sequence[str]) -> list[str]:
 
 def _table(heading: str, rows: Mapping[str, str]) -> list[str]:
     """A table in which no text ends a field; nothing where there are no rows."""
-    cells = {name: text.replace("|", "\\|").replace("\n", " ") for name, text in rows.items()}
-    lines = [f"| {name} | {text} |" for name, text in cells.items()]
+    texts = (text.replace("|", "\\|").replace("\n", " ") for text in rows.values())
+    lines = [f"| {name} | {text} |" for name, text in zip(rows, texts, strict=True)]
     return ["", f"## {heading}", "", "| | |", "|---|---|", *lines] if lines else []

@@ -85,9 +85,9 @@ class Splits:
         shapes = {part.pixels.shape[1:] for part in self.parts.values()}
         names = {part.classes for part in self.parts.values()}
         if len(shapes) > 1 or len(names) > 1:
-            found = f"{sorted(shapes)}, {sorted(names)}"
             raise ValueError(
-                f"train, validation and test have different image sizes or classes: {found}"
+                "train, validation and test have different image sizes or classes: "
+                f"{sorted(shapes)}, {sorted(names)}"
             )
 
     @property

@@ -153,13 +153,8 @@ class ImageData(ImageModule):
     """A reader's splits as normalised float32 tensors [N, C, r, r].
 
     Mean and standard deviation are those of the training pixels; nothing of validation and test
-    images goes into them.
-
-    Args:
-        splits: what to train on, to choose by, and to test with.
-        resolution: height and width r; images are resized with antialiasing.
-        batch_size: images a batch.
-        seed: fixes the order of the training images, and their augmentation.
+    images goes into them. Images are resized to r, the resolution, with antialiasing. The seed
+    fixes the order of the training images, and their augmentation.
     """
 
     augmentation = "none"
@@ -227,13 +222,9 @@ class TrainJointly:
         check_fits(self.data, self.skeleton)
 
     def __call__(self, arch: Arch, seed: int, *, paid: int = 0, **options: Any) -> Evaluation:
-        """Train from scratch and return the validation accuracy with its cost.
+        """Train from scratch, with the options of ``fit``: the validation accuracy, and its cost.
 
-        Args:
-            arch: of the joint space.
-            seed: of the initial weights, the order of the images and their augmentation.
-            paid: ignored: nothing is kept of an earlier training, so all epochs are paid for.
-            options: those of ``fit``, such as ``epochs`` and ``on_epoch``.
+        Epochs that were paid before are paid again: nothing is kept of an earlier training.
         """
         _, curve = self.fit(arch, seed, **options)
         params = self.space.cost(arch, self.skeleton).params
@@ -242,10 +233,10 @@ class TrainJointly:
     def fit(
         self, arch: Arch, seed: int, *, epochs: int | None = None, **options: Any
     ) -> tuple[nn.Module, Curve]:
-        """Return the trained network and its curve.
+        """The trained network and its curve.
 
-        ``epochs`` are those of a whole training, with which the schedule ends, by default the
-        recipe's. ``options`` are those of ``train``, such as ``on_epoch``.
+        The seed is that of the initial weights, the order of the images and their augmentation. The
+        schedule ends with the epochs, by default the recipe's. ``options`` are those of ``train``.
         """
         architecture, settings = self.space.parts(arch)
         chosen = settings._asdict()

@@ -168,11 +168,8 @@ def open_study(
 ) -> optuna.Study:
     """A study that maximises, in memory or in a journal, to which every step is written at once.
 
-    Args:
-        space: what is searched.
-        sampler: one of Optuna's, or a ``StrategySampler``.
-        pruner: ends trainings that promise little; None lets all go to the end.
-        path: of a journal; where it exists, its study is continued.
+    The sampler is one of Optuna's, or a ``StrategySampler``. Without a pruner all trainings go to
+    the end. Where the path of the journal exists, its study is continued.
     """
     with quietly():
         storage = None

@@ -4,7 +4,6 @@ import io
 import json
 import os
 import re
-import struct
 import zipfile
 from contextlib import suppress
 
@@ -54,8 +53,6 @@ def zipped(*names, method=zipfile.ZIP_DEFLATED, content=None):
 
 UNTIDY = {
     "whole": (MASTER, FULL),
-    "again": (MASTER, FULL),
-    "front": (MASTER, FULL),
     "bare": ({"cells": BARE}, FULL),
     "backwards": (MASTER | {"cells": CELLS[::-1]}, FULL),
     "doubled": (MASTER | {"cells": CELLS * 2}, FULL),
@@ -77,8 +74,8 @@ UNTIDY = {
     "\\xff": (MASTER, FULL),
 }
 """Hand-ins by student, with the points that they earn."""
-NAMES = {"again": "again_hw1 (2).ipynb", "front": "HW1_front.ipynb", "picture": "picture_hw1.png"}
-NAMES |= {"mac": "mac_hw1.zip", "\\xff": os.fsdecode(b"\xff_hw1.ipynb")}
+NAMES = {"picture": "picture_hw1.png", "mac": "mac_hw1.zip"}
+NAMES |= {"\\xff": os.fsdecode(b"\xff_hw1.ipynb")}
 
 
 @pytest.fixture(scope="module")
@@ -105,11 +102,11 @@ def test_statuses_say_what_happened(graded):
     assert found["whole"] == found["renamed"] == "graded"
     assert found["broken-cell"] == found["missing"] == found["nothing"] == "partly"
     assert found["picture"] == "unreadable"
-    raised, missing = (by_student(graded[1], f"hw1.{q}") for q in ("q1", "q6"))
-    assert raised["raises"]["status"] == "raised"
-    assert "ZeroDivisionError in line 2" in raised["raises"]["notes"]
-    assert missing["missing"]["status"] == "missing"
-    assert missing["missing"]["notes"] == "there is no cell_macs()"
+    raised = by_student(graded[1], "hw1.q1")["raises"]
+    assert raised["status"] == "raised"
+    assert "ZeroDivisionError in line 2" in raised["notes"]
+    missing = by_student(graded[1], "hw1.q6")["missing"]
+    assert (missing["status"], missing["notes"]) == ("missing", "there is no cell_macs()")
 
 
 @needs_box
@@ -147,7 +144,7 @@ def test_another_secret_runs_all_again_and_gives_the_same_points_to_the_right(gr
 
 
 def test_names_of_students(tmp_path):
-    stems = {"ada_hw1": "ada", "hw1_bea": "bea", "cyd hw1 (2)": "cyd", "dan-HW1 - Copy": "dan"}
+    stems = {"ada_hw1": "ada", "HW1_bea": "bea", "cyd hw1 (2)": "cyd", "dan-HW1 - Copy": "dan"}
     stems |= {"eve_123_hw1-4": "eve_123", "fay": "fay", "hw1": "hw1"}
     for stem in stems:
         (tmp_path / f"{stem}.ipynb").touch()
@@ -206,10 +203,13 @@ def test_a_clone_inside_a_folder_of_the_system_shows_no_solutions(monkeypatch):
 
 def test_copies_are_found_whatever_their_names(tmp_path):
     renamed = json.loads(re.sub(r"\b(number|conv|live)_(\w+)\b", r"\2\1", json.dumps(MASTER)))
-    honest = changed(
-        RELEASED, hw1_q1="def number_of_cells(n, k):\n    return k ** (n * (n - 1) // 2)"
-    )
-    files = {"ann": MASTER, "bob": renamed, "cyd": RELEASED, "dan": honest}
+    honest = "def number_of_cells(n, k):\n    return k ** (n * (n - 1) // 2)"
+    files = {
+        "ann": MASTER,
+        "bob": renamed,
+        "cyd": RELEASED,
+        "dan": changed(RELEASED, hw1_q1=honest),
+    }
     hand_in(tmp_path, {f"{name}_hw1.ipynb": content for name, content in files.items()})
     table = tmp_path / "pairs.csv"
     assert main(["similarity", "hw1", str(tmp_path / "in"), "--csv", str(table)]) == 0
@@ -222,7 +222,7 @@ def test_copies_are_found_whatever_their_names(tmp_path):
     "method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
 )
 def test_a_damaged_archive_is_unreadable_wherever_the_damage_is(tmp_path, method):
-    path, text = tmp_path / "ann.ipynb", json.dumps(["different", *range(300)])
+    path, text = tmp_path / "ann.ipynb", json.dumps(["different", *range(99)])
     whole = zipped("hw1.ipynb", method=method, content=text)
     path.write_bytes(whole)
     assert hand_ins.content(path).decode() == text
@@ -233,20 +233,6 @@ def test_a_damaged_archive_is_unreadable_wherever_the_damage_is(tmp_path, method
             hand_ins.content(path)
             read += 1  # a date, for example
     assert read < len(whole) / 2
-
-
-def test_an_archive_with_a_member_far_behind_its_end_is_unreadable(tmp_path):
-    whole = zipped("hw1.ipynb")
-    entry = whole.index(b"PK\1\2")
-    name = entry + 46 + len("hw1.ipynb")
-    far = struct.pack("<HHQ", 1, 8, 1 << 63)  # the place of the member, in the form of zip64
-    head = whole[entry : entry + 30] + struct.pack("<H", len(far)) + whole[entry + 32 : entry + 42]
-    end = bytearray(whole[name:])
-    end[12:16] = struct.pack("<I", name - entry + len(far))
-    names = b"\xff\xff\xff\xff" + whole[entry + 46 : name]
-    (tmp_path / "ann.zip").write_bytes(whole[:entry] + head + names + far + end)
-    with pytest.raises(hand_ins.Unreadable, match="broken"):
-        hand_ins.content(tmp_path / "ann.zip")
 
 
 @needs_box

@@ -158,14 +158,6 @@ def test_pruned_trials_end_early_and_are_told_with_their_last_score():
         assert trial.result.cost == 0.5 * epochs
 
 
-def test_real_trainings_report_every_epoch():
-    study = open_study(JOINT, StrategySampler(RandomSearch(JOINT, seed=0)))
-    (trial,) = run_study(study, JOINT, made.estimate(epochs=3), 1)
-    values = study.trials[0].intermediate_values
-    assert (sorted(values), values[3]) == ([1, 2, 3], trial.result.score)
-    assert trial.result.cost > 0
-
-
 def test_failures_are_failures():
     study = open_study(SPACE, StrategySampler(evolution()))
     done = list(run_study(study, SPACE, lambda *a, **k: Evaluation(math.nan), 3))

@@ -57,19 +57,24 @@ class Batch:
 
     def _grade(self, student: str, files: Sequence[HandIn], codes: Mapping[str, str]) -> Grade:
         """Grade the last of a student's files, and write the page."""
-        name, notes = files[-1].name, self._about_files(files)
+        (*others, last), notes = files, []
+        if self.due and last.when > self.due.timestamp():
+            notes.append(f"late by {(last.when - self.due.timestamp()) / 3600:.1f} h")
+        if others:
+            names = ", ".join(other.name for other in others)
+            notes.append(f"the latest of {len(files)} files; not graded: {names}")
         own = codes[student]
         twins = [other for other, code in codes.items() if own == code and other != student]
         private = [f"same code as {', '.join(twins)}"] if own and twins else []
         try:
-            found = self._graded(content(files[-1].path), student, name)
+            found = self._graded(content(last.path), student, last.name)
             found = replace(found, notes=[*found.notes, *notes], private=private)
         except Exception as error:  # one bad hand-in must not stop the others
             why = str(error) if isinstance(error, Unreadable) else FAILED
             private += [] if isinstance(error, Unreadable) else [f"the grader failed: {error!r}"]
             questions = [sheet.question for sheet in self.exam.sheets]
             marks = [Mark(question.name, 0, question.points, "missing") for question in questions]
-            found = Grade(student, name, "unreadable", marks, [why, *notes], "", private)
+            found = Grade(student, last.name, "unreadable", marks, [why, *notes], "", private)
         report.write_page(found, self.exam.homework, self.folder)
         return found
 
@@ -86,14 +91,3 @@ class Batch:
         part.write_text(json.dumps(asdict(found)), "utf-8")
         os.replace(part, kept)
         return found
-
-    def _about_files(self, files: Sequence[HandIn]) -> list[str]:
-        """What a student is told about the files: late, or one of several."""
-        *others, last = files
-        notes = []
-        if self.due and last.when > self.due.timestamp():
-            notes.append(f"late by {(last.when - self.due.timestamp()) / 3600:.1f} h")
-        if others:
-            names = ", ".join(other.name for other in others)
-            notes.append(f"the latest of {len(files)} files; not graded: {names}")
-        return notes

@@ -27,6 +27,7 @@ MOST_MEMBERS = 1_000  # of an archive
 MOST_CELLS = 1_000
 MOST_SOURCE = 200_000
 NOT_HANDED_IN = {"__MACOSX", ".ipynb_checkpoints"}  # put into an archive by a system or Jupyter
+CAUTION = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # no links, no waiting
 WRITTEN = "**Written answer"  # begins the cell for the written answer
 OUTPUTS = re.compile(r'"outputs"\s*:\s*$')
 
@@ -60,7 +61,10 @@ def find(folder: Path, homework: str) -> dict[str, list[HandIn]]:
             # A name that is no UTF-8 is written with escapes, here and nowhere else.
             inside = os.fsencode(path.relative_to(folder)).decode("utf-8", "backslashreplace")
             *above, name = Path(inside).parts
-            student = above[0] if above else _student(Path(name).stem, homework)
+            # ``ada_hw1 (2)`` and ``hw1_ada`` are ada's.
+            stem = re.sub(r" *(\(\d+\)|- ?[Cc]opy.*)$", "", Path(name).stem)
+            words = re.split(rf"[ _.-]*{homework}[ _.-]*", stem, flags=re.I)
+            student = above[0] if above else next(filter(None, words), stem)
             found[student].append(HandIn(name, path, path.lstat().st_mtime))
 
     def age(hand_in: HandIn) -> tuple[bool, float, str]:
@@ -69,19 +73,12 @@ def find(folder: Path, homework: str) -> dict[str, list[HandIn]]:
     return {student: sorted(found[student], key=age) for student in sorted(found)}
 
 
-def _student(stem: str, homework: str) -> str:
-    """``ada_hw1 (2)`` and ``hw1_ada`` are ada's."""
-    stem = re.sub(r" *(\(\d+\)|- ?[Cc]opy.*)$", "", stem)
-    parts = [part for part in re.split(rf"[ _.-]*{homework}[ _.-]*", stem, flags=re.I) if part]
-    return parts[0] if parts else stem
-
-
 def content(path: Path) -> bytes:
     """The bytes of a notebook, out of a zip file if it is in one; or ``Unreadable`` is raised."""
     if path.is_symlink():
         raise Unreadable("the file is a link; hand in the notebook itself")
     try:
-        with open(path, "rb", opener=_without_links_and_waiting) as file:
+        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | CAUTION)) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise Unreadable("this is no file")
             raw = file.read(MOST_BYTES + 1)
@@ -90,11 +87,6 @@ def content(path: Path) -> bytes:
     if len(raw) > MOST_BYTES:
         raise Unreadable(f"the file has more than {MOST_BYTES >> 20} MB; clear its outputs")
     return _unzipped(raw) if raw[:4] == b"PK\x03\x04" else raw
-
-
-def _without_links_and_waiting(path: str, flags: int) -> int:
-    """Follow no link to what is not handed in, and wait for no pipe."""
-    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
 
 
 def _unzipped(raw: bytes) -> bytes:

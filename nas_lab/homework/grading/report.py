@@ -17,8 +17,6 @@ import numpy as np
 from nas_lab.homework.grading.grade import Grade, Mark
 from nas_lab.homework.question import Homework, normalized_score
 
-# ---- pages
-
 STATUS = {  # of a mark: its sign, and its words
     "right": ("✓", "right"),
     "wrong": ("✗", "not right yet"),

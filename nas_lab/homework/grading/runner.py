@@ -230,9 +230,8 @@ def limit(limits: dict[str, int]) -> None:
         os.setresuid(*[limits["uid"]] * 3)
     import resource
 
-    bounds = {"CPU": int(limits["wall_seconds"]) + 5, "CORE": 0, "NOFILE": 256}
-    bounds |= {"FSIZE": limits["file_bytes"], "NPROC": limits["processes"]}
-    bounds |= {"DATA": limits["memory"]}
+    bounds = {"CPU": int(limits["wall_seconds"]) + 5, "DATA": limits["memory"], "CORE": 0}
+    bounds |= {"FSIZE": limits["file_bytes"], "NPROC": limits["processes"], "NOFILE": 256}
     for name, value in bounds.items():
         kind = getattr(resource, f"RLIMIT_{name}")
         _, hard = resource.getrlimit(kind)
