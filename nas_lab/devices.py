@@ -36,12 +36,10 @@ NUMBERS = ("float", "int")  # types of a device's figures
 @dataclass(frozen=True)
 class Device:
     """One device, with the software that runs networks on it.
-
     Channels are rounded up to whole ``lanes``: 16 channels on a 64 x 64 array leave 15/16 of it
     idle. ``compiled``: as a whole, see ``kernels``; otherwise each operation runs by itself, as in
     PyTorch. In ``sources``, 'derived' is computed from data sheets; an 'estimate' was published by
-    nobody, and the text says what it leans on.
-    """
+    nobody, and the text says what it leans on."""
 
     name: str  # its key in ``DEVICES``
     title: str  # what to call it in a figure

@@ -174,12 +174,10 @@ class RaceLines:
 
 def incumbent(curves: Mapping[str, History | np.ndarray], ax: Axes | None = None) -> Axes:
     """Draw the best score so far against the number of trials, a line for each search.
-
     ``curves`` leads from a label, such as the name of a strategy, to a ``History`` or to scores
     [trials] or [seeds, trials]. One search with one seed shows its single trials as dots. Several
     seeds are drawn as their mean, in a band that holds the true mean with 95 % confidence
-    (Student's t).
-    """
+    (Student's t)."""
     alone = len(curves) == 1
     questions = ("Which search is better, and when?", "How good is the best network so far?")
     ax = chart(ax, questions[alone], "trials", "validation accuracy")

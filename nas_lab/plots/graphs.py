@@ -372,13 +372,10 @@ _PALE = 0.72  # how much of its colour an edge loses that the derived architectu
 
 class MixedCell:
     """A cell with weights ``w`` on axes that are kept while they change.
-
-    Each edge is a ribbon with a stripe for each operation, in its colour and as wide as its
-    weight. 'none' gives nothing, so it has no stripe: the edge gets thinner. In NAS-Bench-201, a
-    label names the operation with the largest weight of the edge. Edges that the derived
-    architecture leaves out are pale. Of ``spaces.darts()`` it is the ``"normal"`` or the
-    ``"reduce"`` cell.
-    """
+    Each edge is a ribbon with a stripe for each operation, in its colour and as wide as its weight.
+    'none' gives nothing, so it has no stripe: the edge gets thinner. In NAS-Bench-201, a label
+    names the operation with the largest weight of the edge. Edges that the derived architecture
+    leaves out are pale. Of ``spaces.darts()`` it is the ``"normal"`` or the ``"reduce"`` cell."""
 
     def __init__(self, ax: Axes, space: Space, cell: str = "normal") -> None:
         if not isinstance(space, NasBench201 | Darts):

@@ -171,12 +171,10 @@ def accuracy_surface(
     found: Sequence[Choice], ax: Axes, *, title: str, marked: Mapping[str, Direction], span: float
 ) -> Axes:
     """Draw the accuracy of networks of one budget over a triangle of directions.
-
     A corner scales one dimension, a side two of them, and the inside all three. Each disc is a
     trained network with its mean validation accuracy in percent; the best has a thick edge.
-    ``marked`` directions have a yellow disc, or a diamond if no network was trained there. From
-    the darkest colour, of the best network, to the lightest it is a ``span`` of accuracy.
-    """
+    ``marked`` directions have a yellow disc, or a diamond if no network was trained there. From the
+    darkest colour, of the best network, to the lightest it is a ``span`` of accuracy."""
     places = np.array([choice.direction for choice in found]) @ _CORNERS
     means = np.array([choice.mean for choice in found])
     best = float(np.nanmax(means))

@@ -250,12 +250,10 @@ def smallest_numbering(
     twin: Callable[[int], Hashable],
 ) -> Arch:
     """Number nodes so that their tokens, read one after the other, are lexicographically smallest.
-
     Where two nodes do not read each other, swapping their numbers gives other tokens and the same
     network. ``inputs`` are the nodes that each reads, and ``row(node, placed)`` the tokens of a
     node that follows the nodes ``placed``, which hold its inputs. Nodes with equal rows and equal
-    ``twin(node)`` are interchangeable: what reads them, and how, tells twins apart.
-    """
+    ``twin(node)`` are interchangeable: what reads them, and how, tells twins apart."""
     tokens: Arch = ()
     orders: list[tuple[int, ...]] = [()]  # all that begin with these tokens, up to twins
     for _ in inputs:

@@ -170,13 +170,11 @@ class NasBench201(Space):
 
 def expression_201(arch: Arch) -> str:
     """What a cell computes, as a text; cells with the same text count as the same network.
-
     ``0`` is the cell's input and ``#`` is zero. 'none', and any operation on zero, gives zero; a
     skip is what it reads; the terms of a sum are sorted. These are the rules of the authors' code
     (``to_unique_str``), which leave 6,466 texts. With one fixed map for each operation, 4,660
     functions are behind them, as ``0+#`` and ``0`` are one. And a text does not tell whether two
-    equal terms come from two convolutions or from one.
-    """
+    equal terms come from two convolutions or from one."""
     nodes = ["0"]
     for tokens in (arch[:1], arch[1:3], arch[3:]):
         terms = []
@@ -222,12 +220,10 @@ FORM_DARTS = ";".join(cell + "+".join(["|op~k|op~k|"] * NODES_DARTS) for cell in
 
 class Darts(Space):
     """The cells of DARTS (Liu et al. 2019, section 2.1): a normal and a reduction cell.
-
     A cell reads the two cells before it (states 0 and 1) and has four nodes (states 2 to 5). Each
     node sums two edges from different earlier states; the cell's output is the four nodes, one
-    after the other. A decision is an edge, so ``w`` is the paper's alpha: of the edges into a
-    node exactly two are not 'none'.
-    """
+    after the other. A decision is an edge, so ``w`` is the paper's alpha: of the edges into a node
+    exactly two are not 'none'."""
 
     # States 0 to 5 of the normal cell, 6 to 11 of the reduction cell.
     edges = EDGES_DARTS + tuple((source + 6, node + 6) for source, node in EDGES_DARTS)

@@ -59,12 +59,10 @@ class Chain(Space):
 
 class ConvChain(Chain):
     """Zoph & Le's tokens (2017, section 3.3): convolutions with anchors for skip connections.
-
     A layer has an anchor to each layer before it, and reads the concatenation of those that its
     anchors point to; without any it reads the image. Layers that no one reads go to the output.
     Where sizes differ, the smaller are padded with zeros. Without skip connections there are no
-    anchors, and each layer reads the one before it.
-    """
+    anchors, and each layer reads the one before it."""
 
     @property
     def skips(self) -> bool:
@@ -266,12 +264,10 @@ class Mobile(Space):
 
 def write_block(net: Network, x: int, channels: int, stride: int, stage: dict[str, Any]) -> int:
     """A 1x1, a kxk and a 1x1 convolution beside a shortcut.
-
     The resnet-ish block (He et al. 2016, figure 5) narrows to ``channels / expansion`` for a dense
     kxk convolution, and ends in a ReLU; the mobilenet-ish one (Sandler et al. 2018, figure 3)
     widens to ``expansion`` times its input for a depthwise one, and adds its input where shapes
-    allow.
-    """
+    allow."""
     dense, expansion = stage["block"] == "resnet", stage["expansion"]
     inner = max(1, channels // expansion) if dense else net.shape(x)[0] * expansion
     groups = 1 if dense else inner

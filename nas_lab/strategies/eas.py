@@ -50,13 +50,11 @@ CHILD = Recipe(epochs=1, schedule="cosine")
 
 class GrowthController(nn.Module):
     """Where to widen and where to deepen: an LSTM that reads a network, and two heads.
-
     The LSTM reads the layers in both directions. From its state at a layer, the one head says
-    whether to widen it, and the other scores new layers behind it. All layers share the heads.
-    (The paper's second actor is an LSTM that decides block, place and size one by one; here they
-    are one softmax.) A new controller widens every layer with probability 1/2, and adds a layer
-    with probability 1/2, at any place with the same probability.
-    """
+    whether to widen it, and the other scores new layers behind it. All layers share the heads. (The
+    paper's second actor is an LSTM that decides block, place and size one by one; here they are one
+    softmax.) A new controller widens every layer with probability 1/2, and adds a layer with
+    probability 1/2, at any place with the same probability."""
 
     hidden = 32  # outputs of the LSTM in each direction, and size of the embedding
 

@@ -84,12 +84,10 @@ class Brackets(SeededStrategy):
 
 class SuccessiveHalving(Brackets):
     """Successive halving (Jamieson & Talwalkar 2016, arXiv:1502.07943, figure 3).
-
     Of ``archs`` architectures, drawn at random and trained for a few epochs, one of ``eta``, the
     best, is trained ``eta`` times as long, and so on. The last are trained to the end, for
     ``epochs``; then new ones are drawn. With the defaults 16 are trained for 1 epoch, 8 go on to 2
-    and 4 to 4 epochs: 32 epochs in all, where 16 whole trainings take 64.
-    """
+    and 4 to 4 epochs: 32 epochs in all, where 16 whole trainings take 64."""
 
     def __init__(
         self, space: Space, *, seed: int = 0, archs: int = 16, epochs: int = 4, eta: int = 2

@@ -63,12 +63,10 @@ class Distinct:
 @dataclass(frozen=True)
 class Fair:
     """Strict fairness: every option of a decision equally often in every step.
-
     A step holds m architectures, the least common multiple of the numbers of options. Of each
     decision the options are dealt out in random order, all m / K times. Gradients are added up
     before the weights move, so no option gets ahead (X. Chu et al., "FairNAS", ICCV 2021,
-    arXiv:1907.01845, section 3.3).
-    """
+    arXiv:1907.01845, section 3.3)."""
 
     space: Space
 

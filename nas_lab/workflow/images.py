@@ -98,11 +98,9 @@ class Splits:
 
 def read_folder(path: str | os.PathLike[str], *, side: int | None = None) -> Images:
     """Read a folder of folders: each bears the name of a class, and holds its images.
-
     Hidden files, and those that are no images by their ending (``SUFFIXES``), are left alone. The
     images are grey when all files are. With ``side`` each is resized to so many pixels in height
-    and width; else all have to be of one size.
-    """
+    and width; else all have to be of one size."""
     root = Path(path)
     if not root.is_dir():
         raise ValueError(f"{root} is no folder: name one that holds a folder for each class")
@@ -151,10 +149,8 @@ def _open(file: Path, side: int | None) -> Image.Image:
 
 def read_csv(path: str | os.PathLike[str]) -> Images:
     """Read square grey images from a CSV: in each line a label, then the pixels, from 0 to 255.
-
-    A first line whose second field is no number is taken for headings. Other shapes and colours
-    are read from a folder.
-    """
+    A first line whose second field is no number is taken for headings. Other shapes and colours are
+    read from a folder."""
     file = Path(path)
     if not file.is_file():
         raise ValueError(f"{file} is no file: name a CSV with a label and pixels in each line")
@@ -228,9 +224,7 @@ def split(
     images: Images, shares: tuple[float, float, float] = (0.6, 0.2, 0.2), *, seed: int = 0
 ) -> Splits:
     """Deal images to train, validation and test at random, each class in the same shares.
-
-    Remove copies first (``without_copies``), or they end up on both sides.
-    """
+    Remove copies first (``without_copies``), or they end up on both sides."""
     if len(shares) != 3 or min(shares) <= 0 or not math.isclose(sum(shares), 1):
         raise ValueError(f"shares are three numbers above 0 with the sum 1, not {shares}")
     rng = np.random.default_rng(whole_number("seed", seed, least=0))

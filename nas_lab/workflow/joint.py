@@ -50,10 +50,8 @@ class Settings(NamedTuple):
 @dataclass(frozen=True)
 class JointSpace(Space):
     """Every architecture of a space with every setting of its training.
-
     ``decisions`` are those of ``inner``, then those of ``SETTINGS``. So any strategy of tokens
-    searches it, and sees no difference.
-    """
+    searches it, and sees no difference."""
 
     inner: Space
 
@@ -118,10 +116,8 @@ _STREAM = 1_000_003  # what the augmentation draws is unrelated to the order of 
 
 def augment(images: torch.Tensor, augmentation: str, generator: torch.Generator) -> torch.Tensor:
     """Images [B, C, r, r], each shifted or mirrored by chance.
-
     "shift" moves an image by up to ``SHIFT`` of its side in both directions, its border repeated;
-    "flip" mirrors every second one, left to right.
-    """
+    "flip" mirrors every second one, left to right."""
     batch, _, _, side = images.shape
     if "flip" in augmentation:
         mirrored = torch.rand(batch, generator=generator) < 0.5
@@ -151,11 +147,9 @@ class AugmentedLoader(Loader):
 
 class ImageData(ImageModule):
     """A reader's splits as normalised float32 tensors [N, C, r, r].
-
     Mean and standard deviation are those of the training pixels; nothing of validation and test
     images goes into them. Images are resized to r, the resolution, with antialiasing. The seed
-    fixes the order of the training images, and their augmentation.
-    """
+    fixes the order of the training images, and their augmentation."""
 
     augmentation = "none"
 
@@ -207,11 +201,9 @@ class ImageData(ImageModule):
 @dataclass(frozen=True, eq=False)
 class TrainJointly:
     """Estimate by training: ``estimate(arch, seed) -> Evaluation``.
-
     The score is the accuracy in [0, 1] on validation images after the last epoch, the cost the
     seconds of training. A training that diverges scores nan. The chosen settings replace those of
-    the recipe, and the augmentation of the data.
-    """
+    the recipe, and the augmentation of the data."""
 
     space: JointSpace
     skeleton: Skeleton
@@ -223,9 +215,7 @@ class TrainJointly:
 
     def __call__(self, arch: Arch, seed: int, *, paid: int = 0, **options: Any) -> Evaluation:
         """Train from scratch, with the options of ``fit``: the validation accuracy, and its cost.
-
-        Epochs that were paid before are paid again: nothing is kept of an earlier training.
-        """
+        Epochs that were paid before are paid again: nothing is kept of an earlier training."""
         _, curve = self.fit(arch, seed, **options)
         params = self.space.cost(arch, self.skeleton).params
         return curve.evaluation(arch, {"epochs": len(curve), "params": params})
@@ -234,7 +224,6 @@ class TrainJointly:
         self, arch: Arch, seed: int, *, epochs: int | None = None, **options: Any
     ) -> tuple[nn.Module, Curve]:
         """The trained network and its curve.
-
         The seed is that of the initial weights, the order of the images and their augmentation. The
         schedule ends with the epochs, by default the recipe's. ``options`` are those of ``train``.
         """

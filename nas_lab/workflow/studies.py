@@ -54,9 +54,7 @@ def quietly() -> Iterator[None]:
 
 def distributions(space: Space) -> dict[str, optuna.distributions.BaseDistribution]:
     """What Optuna draws from for each decision: its tokens.
-
-    Options that are numbers in rising order have an order for Optuna too; others are categories.
-    """
+    Options that are numbers in rising order have an order for Optuna too; others are categories."""
     if space.size != math.prod(len(decision.options) for decision in space.decisions):
         raise ValueError(
             f"{space.name} excludes combinations of answers, which Optuna's samplers do not know: "
@@ -74,10 +72,8 @@ def distributions(space: Space) -> dict[str, optuna.distributions.BaseDistributi
 
 class OptunaSearch(SeededStrategy):
     """Optuna's tree-structured Parzen estimator as a strategy.
-
     J. Bergstra et al., "Algorithms for Hyper-Parameter Optimization", NIPS 2011. The space has no
-    excluded combinations. A failed trial, with a score of NaN, is told as failed.
-    """
+    excluded combinations. A failed trial, with a score of NaN, is told as failed."""
 
     def __init__(self, space: Space, *, seed: int = 0) -> None:
         super().__init__(space, seed=seed)
@@ -102,11 +98,9 @@ class OptunaSearch(SeededStrategy):
 
 class StrategySampler(optuna.samplers.BaseSampler):
     """One of our strategies as an Optuna sampler.
-
     Trials that a study holds already are asked for again, and told, before it goes on
     (``catch_up``, which ``open_study`` calls); so a study from a file continues as if it had never
-    stopped. A strategy that trains in steps, as Hyperband does, has no place here.
-    """
+    stopped. A strategy that trains in steps, as Hyperband does, has no place here."""
 
     def __init__(self, strategy: Strategy) -> None:
         if getattr(strategy, "fidelity", {}):
@@ -167,10 +161,8 @@ def open_study(
     path: str | os.PathLike[str] | None = None,
 ) -> optuna.Study:
     """A study that maximises, in memory or in a journal, to which every step is written at once.
-
     The sampler is one of Optuna's, or a ``StrategySampler``. Without a pruner all trainings go to
-    the end. Where the path of the journal exists, its study is continued.
-    """
+    the end. Where the path of the journal exists, its study is continued."""
     with quietly():
         storage = None
         if path is not None:

@@ -48,9 +48,7 @@ class HandIn(NamedTuple):
 
 def find(folder: Path, homework: str) -> dict[str, list[HandIn]]:
     """The files of each student, last the one to grade: the latest notebook, if there is one.
-
-    The folder holds ``student/anything.ipynb`` or ``student_hw1.ipynb``.
-    """
+    The folder holds ``student/anything.ipynb`` or ``student_hw1.ipynb``."""
     if not folder.is_dir():
         raise NotADirectoryError(f"{folder} is no folder: name the one that holds the hand-ins")
     found = defaultdict(list)
@@ -182,10 +180,8 @@ class Template:
 
     def own(self, cells: list[Cell]) -> list[str]:
         """What to run of a hand-in: the set-up that was given out, then the student's own cells.
-
         A cell that was given out and comes back as it was holds no answer and is left out. So a
-        lost or moved set-up does no harm, and an empty answer hides none that was given.
-        """
+        lost or moved set-up does no harm, and an empty answer hides none that was given."""
         sources = [source for code, source in cells if code and source.strip()]
         return [*self.setup, *(source for source in sources if normal(source) not in self.given)]
 
@@ -209,11 +205,9 @@ def similar(
     code: Mapping[str, Sequence[str]], given: Sequence[str], least: float = 0.5
 ) -> list[tuple[str, str, float, int]]:
     """Pairs of students that share at least ``least`` of the shorter one's own pieces.
-
     Names are not looked at, nor comments and spaces, so renaming hides nothing. ``code`` are the
     sources of cells by student, ``given`` those that were given out. With a pair come that share
-    and the number of pieces; the closest pair is the first.
-    """
+    and the number of pieces; the closest pair is the first."""
     template = _pieces(given)
     own = {student: _pieces(sources) - template for student, sources in code.items()}
     holders, most = Counter(chain.from_iterable(own.values())), max(2, COMMON * len(own))

@@ -106,9 +106,7 @@ def _row(mark: Mark) -> str:
 
 def write_grades(path: Path, grades: Sequence[Grade], by_hand: Mapping[str, float]) -> Path:
     """Write a row for each student and question, and a table of totals beside it.
-
-    ``by_hand`` are points for the written answers, by student.
-    """
+    ``by_hand`` are points for the written answers, by student."""
     rows, totals = [], []
     for grade in sorted(grades, key=lambda grade: grade.student):
         student, more = grade.student, by_hand.get(grade.student, 0)
