@@ -288,7 +288,7 @@ class Anova:
 
     @cached_property
     def shares(self) -> dict[Group, float]:
-        """Share of the variance that each group explains (Sobol' indices): 1 in all, or 0."""
+        """Each group's share of the variance (Sobol' indices); they sum to 1, or all are 0."""
         variances = {u: float((effect**2).mean()) for u, effect in self.effects.items() if u}
         total = sum(variances.values())
         return {u: variance / total if total else 0.0 for u, variance in variances.items()}
@@ -321,17 +321,17 @@ class Anova:
         moved = {group: self._at(group, after) - self._at(group, before) for group in groups}
         alone, pairs = moved.pop((decision,)), np.zeros(len(before))
         for group in [group for group in moved if len(group) == 2]:
-            pairs[sum(group) - decision] = moved.pop(group)
+            pairs[sum(group) - decision] = moved.pop(group)  # at the place of the other one
         return Swap(before, after, alone, pairs, sum(moved.values()))
 
     def _at(self, group: Group, arch: Arch) -> float:
         return float(self.effects[group][tuple(arch[d] for d in group)])
 
-    def _divided(self, worths: Mapping[Group, float]) -> np.ndarray:
-        """What groups are worth, divided among their decisions alike, [D]."""
+    def _divided(self, values: Mapping[Group, float]) -> np.ndarray:
+        """The values of groups, each divided among its decisions alike, [D]."""
         due = np.zeros(len(self.space.decisions))
-        for group, worth in worths.items():
-            due[list(group)] += worth / len(group)
+        for group, value in values.items():
+            due[list(group)] += value / len(group)
         return due
 
 

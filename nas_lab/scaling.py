@@ -161,7 +161,7 @@ class Coefficients(NamedTuple):
 
 
 def project(alpha: float, beta: float, gamma: float, *, keep: str | None = None) -> Coefficients:
-    """The coefficients nearest to these on the constraint, none below 1; ``keep`` one as it is.
+    """The nearest coefficients on the constraint, none below 1; the one named ``keep`` stays.
 
     Nearest in log space: in x = (ln alpha, ln beta, ln gamma) the constraint is the plane
     n x = ln 2 with n = (1, 2, 2). The foot of the perpendicular is ``x - n (n x - ln 2) / |n|^2``.
