@@ -21,7 +21,7 @@ CHAINS = [*map(spaces.conv_chain, (1, 4, 8)), spaces.conv_chain(5, skips=False)]
 CHAINS += [spaces.mlp(), spaces.rnn(), spaces.mobile()]
 LONG = [spaces.conv_chain(15), spaces.mobile(4), spaces.conv_chain(25)]
 SEEDS = st.integers(0, 2**32 - 1)
-MANY = settings(max_examples=15, deadline=None)
+MANY = settings(max_examples=10, deadline=None)
 
 
 def sample(space, seed):
