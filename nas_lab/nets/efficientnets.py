@@ -50,13 +50,10 @@ class MBConv(nn.Module):
 class EfficientNet(d2l.Classifier):
     """A network of stages, an average over the image, and a dense layer.
 
-    Args:
-        stages: such as `scaling.B0`, or what `scaling.compound` returns.
-        dropout: share of features dropped before the dense layer in training.
-        drop_depth: probability that training skips a block; it rises from 0 at the first block.
-        seed: of the initial parameters; the global generator is left alone.
-
-    Under `torch.device("meta")` it has shapes but no numbers, which is enough to count.
+    Stages are such as `scaling.B0`, or what `scaling.compound` returns. In training, a share
+    `dropout` of features is dropped before the dense layer, and a block is skipped with a
+    probability that rises from 0 at the first to `drop_depth`. Under `torch.device("meta")` it has
+    shapes but no numbers, which is enough to count.
     """
 
     lr = 0.1  # of plain gradient descent, for `d2l.Trainer`
@@ -133,10 +130,8 @@ def initialize(net: nn.Module, generator: torch.Generator) -> None:
 def efficientnet(name: str, **options: int) -> EfficientNet:
     """Build a published network, with the dropout and normalisation that it has in torchvision.
 
-    Args:
-        name: "b0" to "b7"; images may be of any size, those of the paper have a height and width of
-            `scaling.EFFICIENTNETS[name].resolution`.
-        options: `classes`, `in_channels` and `seed` of `EfficientNet`.
+    The name is "b0" to "b7". Images may be of any size; those of the paper have a height and width
+    of `scaling.EFFICIENTNETS[name].resolution`.
     """
     if name not in EFFICIENTNETS:
         raise ValueError(f"no EfficientNet is called {name!r}; choose from b0, b1, ... b7")

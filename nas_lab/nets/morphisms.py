@@ -5,9 +5,7 @@
     wider = widen(chain, 1, 64, numpy.random.default_rng(0))
     deeper = deepen(wider, 2, images)
 
-What comes out is an architecture of the same space again, with a network that inherited its
-weights.
-
+The result is an architecture of the same space with a network that inherited its weights.
 Sources: T. Chen, I. Goodfellow, J. Shlens, "Net2Net", ICLR 2016, arXiv:1511.05641, sections 2.2
 (wider) and 2.3 (deeper); for convolutions H. Cai et al., AAAI 2018, arXiv:1707.04873.
 """
@@ -115,13 +113,9 @@ def widen(
     every batch. It stays so: copies get equal gradients, so they learn the same as long as
     nothing tells them apart. That is what ``noise`` is for.
 
-    Args:
-        chain: what to widen; it is left as it was.
-        layer: which layer, from 1.
-        units: its new number of filters or hidden outputs, an option of the space.
-        rng: draws what is copied, and the noise.
-        noise: standard deviation of what is added to the incoming weights of all copies, a share of
-            the root mean square of the layer's weights; the function is then only nearly the same.
+    ``layer`` is counted from 1; ``units`` are filters or hidden outputs, an option of the space.
+    ``noise`` is the standard deviation of what is added to the incoming weights of all copies, a
+    share of the root mean square of the layer's weights; the function is then nearly the same.
     """
     rows = chain.layers
     _check_layer(layer, rows)
@@ -163,11 +157,9 @@ def deepen(chain: Chain, layer: int, images: torch.Tensor, **size: int) -> Chain
     In evaluation mode the function is the same for all images. In training mode it is the same
     for this batch, and for others as nearly as their statistics are.
 
-    Args:
-        chain: what to deepen; it is left as it was.
-        layer: the layer, from 1, that the new one stands behind. It takes its width.
-        images: [B, C, H, W], a batch of training images, at least 2.
-        size: ``height`` and ``width`` of a new convolution's filters; nothing for a dense layer.
+    The new layer stands behind ``layer``, counted from 1, and takes its width. ``images`` are a
+    batch [B, C, H, W] of training images, at least 2; ``size`` is ``height`` and ``width`` of a new
+    convolution's filters.
     """
     rows, image = chain.layers, chain.skeleton.image
     _check_layer(layer, rows)

@@ -40,9 +40,8 @@ class Supernet(nn.Module):
     options at most. A one-hot row runs the chosen option alone; other rows mix the outputs of all
     options whose weight is not zero. Gradients reach these weights.
 
-    A normalisation takes its mean and variance from the batch, in training and in evaluation
-    alike: a moving average over steps would mix architectures. ``calibrated`` gives a copy that
-    keeps those of one architecture.
+    A normalisation takes its mean and variance from the batch, in evaluation too: a moving average
+    over steps would mix architectures. ``calibrated`` gives a copy that keeps those of one.
     """
 
     def __init__(self, space: Space, skeleton: Skeleton) -> None:

@@ -77,7 +77,6 @@ def search(
 
     Args:
         strategy, estimate: what proposes, and what evaluates: ``estimate(arch, seed)``.
-        trials: how many architectures to evaluate in all.
         batch: how many to ask for at a time. A batch is asked, run and told as one, so the trials
             do not depend on the number of workers.
         executor: any ``concurrent.futures.Executor``; None evaluates in this process.

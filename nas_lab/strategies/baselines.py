@@ -115,14 +115,9 @@ class NSGA2(Population):
     Parents and their children compete for the places of the next generation: first those that
     none beats in both score and cost, then those that only these beat, and so on; of the last
     front that fits in part, those with the largest crowding distance. Parents are the better of two
-    drawn at random, children a mixture of two parents' tokens with one mutation.
-
-    Args:
-        population: architectures in a generation, N in the paper.
-        cost: ``"cost"`` for the seconds of the evaluation, or the name of a metric that should be
-            small, such as ``"latency"`` of ``OnDevice``.
-
-    A score of NaN is beaten by all others.
+    drawn at random, children a mixture of two parents' tokens with one mutation. ``cost`` is
+    ``"cost"`` for the seconds of the evaluation, or the name of a metric that should be small, such
+    as ``"latency"`` of ``OnDevice``. A score of NaN is beaten by all others.
     """
 
     def __init__(

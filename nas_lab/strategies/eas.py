@@ -3,9 +3,8 @@
     eas = EAS(spaces.plain_chain(), skeleton, data, start=arch, seed=0)
     for trial in eas.search(20): ...
 
-A search that trains every network from scratch throws its weights away. Efficient Architecture
-Search makes a trained network wider or deeper without changing its function, so a child begins
-where its parent stopped, and a short training tells whether it got better.
+Efficient Architecture Search makes a trained network wider or deeper without changing its function,
+so a child begins where its parent stopped, and a short training tells whether it got better.
 
 Source: H. Cai, T. Chen, W. Zhang, Y. Yu, J. Wang, "Efficient Architecture Search by Network
 Transformation", AAAI 2018, arXiv:1707.04873.
@@ -98,12 +97,7 @@ class GrowthController(nn.Module):
 def grow(
     chain: Chain, growth: Growth, images: torch.Tensor, rng: np.random.Generator, noise: float = 0.0
 ) -> Chain:
-    """Widen the layers that a growth names, then add the layer that it names; ``chain`` stays.
-
-    Args:
-        images: a batch of training images, see ``nets.deepen``.
-        rng, noise: see ``nets.widen``.
-    """
+    """Widen the layers that a growth names, then add the layer that it names; ``chain`` stays."""
     *wider, deeper = growth
     child = replace(chain, net=copy.deepcopy(chain.net))
     for layer, (row, grows) in enumerate(zip(chain.layers, wider, strict=True), start=1):
@@ -127,30 +121,21 @@ class Parent(NamedTuple):
 class EAS(PolicyGradient):
     """Efficient Architecture Search (Cai et al. 2018): search and estimation in one.
 
-    The first network is trained from scratch. Then, again and again: one of the best networks so
-    far becomes a parent, the controller says how it grows, and the child is trained for a short
+    The network ``start`` is trained from scratch. Then, again and again: one of the best networks
+    so far becomes a parent, the controller says how it grows, and the child is trained for a short
     time. The controller learns by REINFORCE. The reward is what the child gained over its parent,
     and the baseline a moving average of rewards. (The paper bends the accuracy by tan(pi/2 acc),
     and lets all children of a stage grow from one network; the parent's score, which does not
     depend on the growth, does here what that does there.)
 
     A child's score is that of its own architecture after all the training that it and its
-    ancestors had, which is in ``metrics["epochs"]``. Its cost is its own: that of all trials
-    together is what the search has cost. To compare architectures, train them from scratch. A
-    dozen children make a few gradient steps, too few to tell the controller from one that grows
-    networks at random (``benchmarks/morphism.py``).
+    ancestors had, which is in ``metrics["epochs"]``; its cost is its own. To compare architectures,
+    train them from scratch. A dozen children make a few gradient steps, too few to tell the
+    controller from one that grows networks at random (``benchmarks/morphism.py``).
 
-    Args:
-        space: a chain, as ``nets.Chain`` takes it; with depths to choose from, to be deepened.
-        start: the first architecture, a small one.
-        first: how the first network is trained.
-
-    Attributes:
-        history: all trials. Metrics: ``epochs``, ``params``, ``macs``, ``diverged``, ``val_loss``
-            and ``parent``, the id of a trial, -1 for the first.
-        parents: the ``most_parents`` best, with their networks, the best first.
-        controller: the policy; ``batch`` and ``entropy`` as in ``PolicyGradient``.
-        noise: see ``nets.widen``.
+    ``space`` is a chain as ``nets.Chain`` takes it, with depths to choose from, to be deepened. In
+    ``history``, the metric ``parent`` is the id of a trial, -1 for the first; ``parents`` are the
+    ``most_parents`` best, the best first.
     """
 
     noise, most_parents, batch, entropy = 0.1, 2, 4, 0.001

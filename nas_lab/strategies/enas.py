@@ -40,10 +40,7 @@ class Enas(Learner):
     Zoph & Le trained a network.
 
     Validation images make the rewards, so accuracies of the result are honest on test images only.
-
-    Attributes:
-        one_shot: the shared weights, and how they are trained.
-        controller: the strategy ``Reinforce`` that learns from their rewards, 8 at a time.
+    ``one_shot`` holds the shared weights; ``controller`` is a ``Reinforce`` with batches of 8.
     """
 
     weight_steps, controller_steps = 20, 5

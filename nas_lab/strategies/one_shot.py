@@ -105,12 +105,9 @@ class OneShot(Learner):
     ``estimator()`` ranks architectures by their accuracy on the weights they inherit.
 
     Normalisations have no scale and shift to learn here: they would have to suit all architectures
-    at once, and with them the ranking is worse (``OneShotRuns``). Liu et al. (2019,
-    arXiv:1806.09055, appendix A.1) leave them out of the search too. To train them after all, call
-    ``one_shot.net.requires_grad_(True)`` before ``fit``.
-
-    ``sampler(space)`` draws the architectures of a step: ``Distinct``, ``Uniform`` or ``Fair``.
-    Other rates are set before ``fit``; ``clip`` is the largest norm of a step's gradient.
+    at once, and with them the ranking is worse (``OneShotRuns``; Liu et al. 2019, arXiv:1806.09055,
+    appendix A.1, leave them out too). ``one_shot.net.requires_grad_(True)`` before ``fit`` trains
+    them. ``sampler(space)`` draws the architectures of a step: ``Distinct``, ``Uniform``, ``Fair``.
     """
 
     learning_rate, momentum, weight_decay, clip = 0.1, 0.9, 5e-4, 5.0

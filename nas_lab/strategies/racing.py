@@ -129,16 +129,11 @@ def race(
 
         race({"random search": RandomSearch, "evolution": RegularizedEvolution}, table, 300, 100)
 
-    Args:
-        strategies: by name, each called as ``make(space, seed=seed)``: a class, or
-            ``functools.partial`` of it with hyperparameters.
-        table: what evaluates, by the trainings with seed 0. One that trains in steps pays for each
-            step alone; what is asked for again counts, and costs, like a new one.
-        trials: for each strategy and seed, T.
-        seeds: of the strategies, each counted once; a number S means 0 to S - 1. They are taken
-            one by one, so ``tqdm(range(100))`` shows how far it is.
-
-    When it is interrupted, it returns the seeds that are finished, with a ``RaceWarning``.
+    A strategy is called as ``make(space, seed=seed)``: a class, or ``functools.partial`` of it with
+    hyperparameters. The table evaluates by its trainings with seed 0; a strategy that trains in
+    steps pays for each step alone, and what is asked for again costs like a new one. ``trials`` are
+    those of each strategy and seed. A number S of ``seeds`` means 0 to S - 1; they are taken one by
+    one, so ``tqdm(range(100))`` shows how far it is. An interrupt returns what is finished.
     """
     if not strategies:
         raise ValueError("no strategies: give at least one, as {'random search': RandomSearch}")

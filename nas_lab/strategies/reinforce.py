@@ -232,14 +232,9 @@ class PolicyGradient:
 class Reinforce(SeededStrategy, PolicyGradient):
     """Policy gradient on a controller (Williams 1992; Zoph & Le 2017, arXiv:1611.01578).
 
-    Args:
-        space, seed: what to search; of the initial weights and of all samples.
-        controller: called as ``controller(space, seed=seed)``.
-        learning_rate: of Adam, as in the paper.
-        entropy, batch: see ``PolicyGradient``.
-
-    Failed trials, with a score that is not finite, are counted but not learnt from. A trial that
-    is never told is not missed. On another machine, sums may be rounded otherwise.
+    ``controller(space, seed=seed)`` makes the policy; Adam learns, as in the paper; for ``entropy``
+    and ``batch`` see ``PolicyGradient``. Failed trials, with a score that is not finite, are
+    counted but not learnt from. A trial that is never told is not missed.
     """
 
     def __init__(
