@@ -83,11 +83,9 @@ def rank_correlation(
 
 def kendall(a: ArrayLike, b: ArrayLike) -> float:
     """Kendall's tau-b of two arrays [N]: pairs in the same order less pairs in the opposite one.
-
     The difference is divided by the geometric mean of the pairs that are not tied in ``a`` and of
-    those that are not in ``b``. Without ties, the share of pairs in the same order is
-    (1 + tau) / 2. NaN where all scores of an array are equal.
-    """
+    those that are not in ``b``. Without ties, the share of pairs in the same order is (1 + tau) /
+    2. NaN where all scores of an array are equal."""
     from scipy.stats import kendalltau
 
     return float(kendalltau(*_pair(a, b), variant="b")[0])
@@ -95,11 +93,9 @@ def kendall(a: ArrayLike, b: ArrayLike) -> float:
 
 def precision_at(a: ArrayLike, b: ArrayLike, top: float = 0.1) -> float:
     """Share of the k architectures that ``a`` puts first which are truly among the first k.
-
-    k is ``top * N``, rounded, and at least 1. Truly among the first k is what has at least the
-    k-th largest ``b``, so all that are tied there belong. Where equal scores of ``a`` straddle the
-    k-th place, each of them is chosen with the same probability, and this is the mean share.
-    """
+    k is ``top * N``, rounded, and at least 1. Truly among the first k is what has at least the k-th
+    largest ``b``, so all that are tied there belong. Where equal scores of ``a`` straddle the k-th
+    place, each of them is chosen with the same probability, and this is the mean share."""
     a, b = _pair(a, b)
     return _precision(a, b, _top_of(top, len(a)))
 
@@ -166,9 +162,7 @@ def tokens(space: Space) -> np.ndarray:
 
 def complete(space: Space, archs: ArrayLike, scores: ArrayLike) -> np.ndarray:
     """Scores of every architecture of the space, [K_1, ..., K_D]; NaN where none is known.
-
-    An architecture [N, D] has the score [N] of its canonical form: both are one network.
-    """
+    An architecture [N, D] has the score [N] of its canonical form: both are one network."""
     counts = space.mask.sum(axis=1).tolist()
     if space.size > LARGEST:
         raise ValueError(
@@ -212,11 +206,9 @@ LEAST = 10  # a forest of fewer architectures would tell little
 
 def filled(space: Space, known: np.ndarray, seed: int = 0) -> np.ndarray:
     """Scores [K_1, ..., K_D], where NaN is replaced by the prediction of a random forest.
-
     As in Hutter et al. (ICML 2014), but effects are computed on the forest's predictions for the
     whole space, not tree by tree. What it has not seen it predicts too close to the mean, so
-    effects come out too small; compare with another seed or a smaller sample.
-    """
+    effects come out too small; compare with another seed or a smaller sample."""
     from sklearn.ensemble import RandomForestRegressor
 
     w = tokens(space)[:, :, None] == np.arange(space.mask.shape[1])
@@ -237,10 +229,8 @@ Group = tuple[int, ...]  # places of some decisions, rising
 
 def decompose(values: np.ndarray) -> dict[Group, np.ndarray]:
     """Effects of all groups of axes, smaller groups first (Hooker 2007, equation 2).
-
     The effect of a group is the mean over all other axes, less the effects of its subgroups. So its
-    own mean is zero along each of its axes. ``values`` has an axis for each decision.
-    """
+    own mean is zero along each of its axes. ``values`` has an axis for each decision."""
     axes = range(values.ndim)
     effects: dict[Group, np.ndarray] = {}
     for size in range(values.ndim + 1):
@@ -255,11 +245,9 @@ def decompose(values: np.ndarray) -> dict[Group, np.ndarray]:
 @dataclass(frozen=True, eq=False)
 class Anova:
     """The effects of every group of decisions, over all architectures with the same weight.
-
     The score of an architecture x is the sum of ``effects[u]`` at x over all groups u, the empty
     one included, which holds the mean. Each effect has mean zero along each of its axes, which are
-    those of its decisions.
-    """
+    those of its decisions."""
 
     space: Space
     effects: Mapping[Group, np.ndarray]
@@ -295,19 +283,15 @@ class Anova:
 
     def importance(self) -> np.ndarray:
         """Share of the variance that is due to each decision, [D]; they add up to 1.
-
         The share of a group is divided among its decisions alike: these are the Shapley values of
-        explained variance (Owen 2014, theorem 1).
-        """
+        explained variance (Owen 2014, theorem 1)."""
         return self._divided(self.shares)
 
     def shapley(self, arch: Arch) -> np.ndarray:
         """What each decision of an architecture adds to the mean, [D].
-
         They are exact Shapley values of the game in which a coalition of decisions is worth the
         mean score of all architectures that share them. The mean and these values add up to the
-        score.
-        """
+        score."""
         arch = self.space.check(arch)
         return self._divided({group: self._at(group, arch) for group in self.effects if group})
 
@@ -353,11 +337,9 @@ class Swap:
 
 def anova(space: Space, archs: ArrayLike, scores: ArrayLike, *, seed: int = 0) -> Anova:
     """Take scores [N] of architectures [N, D] apart into effects of decisions.
-
-    It is exact where every architecture of the space is known, or its canonical form is. Where
-    some are not, a random forest with this seed stands in for them: see ``filled``. The decisions
-    exclude nothing, and the space has at most a million architectures.
-    """
+    It is exact where every architecture of the space is known, or its canonical form is. Where some
+    are not, a random forest with this seed stands in for them: see ``filled``. The decisions
+    exclude nothing, and the space has at most a million architectures."""
     known = complete(space, archs, scores)
     values = filled(space, known, seed) if np.isnan(known).any() else known
     return Anova(space, decompose(values))
@@ -365,10 +347,8 @@ def anova(space: Space, archs: ArrayLike, scores: ArrayLike, *, seed: int = 0) -
 
 def main_effects(space: Space, archs: ArrayLike, scores: ArrayLike, *, seed: int = 0) -> np.ndarray:
     """What each option of each decision changes on average, [D, K], in the unit of the scores.
-
     Entry (d, k) is the mean score of all architectures with option k in decision d, less the mean
-    of all; 0 where there is no option. Arguments and errors are those of ``anova``.
-    """
+    of all; 0 where there is no option. Arguments and errors are those of ``anova``."""
     return anova(space, archs, scores, seed=seed).main
 
 
@@ -387,10 +367,8 @@ def nearest_better(
     space: Space, archs: ArrayLike, scores: ArrayLike, arch: Arch, *, margin: float = 0.0
 ) -> Better | None:
     """The best of the nearest architectures whose score is higher by more than ``margin``.
-
     Near means few decisions that differ. Only architectures with a known score count; None where
-    none is better. As a margin take the noise of a training, or what a change must be worth.
-    """
+    none is better. As a margin take the noise of a training, or what a change must be worth."""
     if not margin >= 0:
         raise ValueError(f"margin must be a number from 0, not {margin!r}")
     arch = space.check(arch)

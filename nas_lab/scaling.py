@@ -69,12 +69,10 @@ def factors(phi: float, alpha: float, beta: float, gamma: float) -> Factors:
 @dataclass(frozen=True)
 class Stage:
     """Layers that follow each other and are alike: F_i and its number L_i in equation 1.
-
     The first layer takes the channels of the stage before and has the stride; the others keep
     channels and size. A convolution is followed by normalisation and SiLU. An ``mbconv`` is the
     mobile inverted bottleneck with squeeze-and-excitation: 1x1 to ``expansion`` times its input
-    channels, depthwise k x k, squeeze-and-excitation, 1x1 to ``channels``.
-    """
+    channels, depthwise k x k, squeeze-and-excitation, 1x1 to ``channels``."""
 
     operator: Literal["conv", "mbconv"]
     channels: int  # output channels
@@ -140,7 +138,6 @@ EXPONENTS = {"alpha": 1, "beta": 2, "gamma": 2}
 
 def product(alpha: float, beta: float, gamma: float) -> float:
     """alpha beta^2 gamma^2: how many times the multiply-adds for each step of phi, ideally.
-
     Depth counts once, for a layer more costs what a layer costs. Width counts twice, for a
     convolution has input and output channels, and so does resolution, for an image has two sides.
     """
@@ -269,9 +266,7 @@ def _conv(c_in: int, c_out: int, kernel: int, out: int, per_channel: int = 2) ->
 
 def round_filters(channels: int, width: float, divisor: int = 8) -> int:
     """Channels times ``width``, as a multiple of ``divisor``: ``round_filters`` of the reference.
-
-    The nearest multiple, but at least one, and the next one where that would lose more than 10%.
-    """
+    The nearest multiple, but at least one, and the next one where that would lose more than 10%."""
     wanted = channels * width
     rounded = max(divisor, int(wanted + divisor / 2) // divisor * divisor)
     return rounded + divisor if rounded < 0.9 * wanted else rounded
@@ -302,11 +297,9 @@ def compound(
     divisor: int = 8,
 ) -> tuple[tuple[Stage, ...], int]:
     """Scale depth by alpha^phi, width by beta^phi and resolution by gamma^phi (equation 3).
-
     Multiply-adds grow about (alpha beta^2 gamma^2)^phi times, for phi from 0 and coefficients from
     1. Channels are multiples of ``divisor``. Returns the scaled stages, and the side of their
-    images, rounded to the nearest whole number.
-    """
+    images, rounded to the nearest whole number."""
     stages, side = check_stages(stages), check_resolution(stages, resolution)
     depth, width, larger = factors(phi, alpha, beta, gamma)
     return scale(stages, width=width, depth=depth, divisor=divisor), int(side * larger + 0.5)
@@ -324,10 +317,8 @@ def fit_phi(
     **sizes: int,
 ) -> float:
     """The phi, in thousandths, whose network comes nearest to a budget of multiply-adds.
-
     Layers, channels and pixels are whole, so the multiply-adds of ``compound`` jump, and 2^phi is
-    only near them. This finds the phi on the better side of the jump, by ratio.
-    """
+    only near them. This finds the phi on the better side of the jump, by ratio."""
 
     def counted(thousandths: int) -> int:
         phi = thousandths / 1000

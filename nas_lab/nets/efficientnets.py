@@ -49,12 +49,10 @@ class MBConv(nn.Module):
 
 class EfficientNet(d2l.Classifier):
     """A network of stages, an average over the image, and a dense layer.
-
     Stages are such as `scaling.B0`, or what `scaling.compound` returns. In training, a share
     `dropout` of features is dropped before the dense layer, and a block is skipped with a
     probability that rises from 0 at the first to `drop_depth`. Under `torch.device("meta")` it has
-    shapes but no numbers, which is enough to count.
-    """
+    shapes but no numbers, which is enough to count."""
 
     lr = 0.1  # of plain gradient descent, for `d2l.Trainer`
 
@@ -129,10 +127,8 @@ def initialize(net: nn.Module, generator: torch.Generator) -> None:
 
 def efficientnet(name: str, **options: int) -> EfficientNet:
     """Build a published network, with the dropout and normalisation that it has in torchvision.
-
     The name is "b0" to "b7". Images may be of any size; those of the paper have a height and width
-    of `scaling.EFFICIENTNETS[name].resolution`.
-    """
+    of `scaling.EFFICIENTNETS[name].resolution`."""
     if name not in EFFICIENTNETS:
         raise ValueError(f"no EfficientNet is called {name!r}; choose from b0, b1, ... b7")
     variant = EFFICIENTNETS[name]

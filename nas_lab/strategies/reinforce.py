@@ -231,11 +231,9 @@ class PolicyGradient:
 
 class Reinforce(SeededStrategy, PolicyGradient):
     """Policy gradient on a controller (Williams 1992; Zoph & Le 2017, arXiv:1611.01578).
-
     ``controller(space, seed=seed)`` makes the policy; Adam learns, as in the paper; for ``entropy``
     and ``batch`` see ``PolicyGradient``. Failed trials, with a score that is not finite, are
-    counted but not learnt from. A trial that is never told is not missed.
-    """
+    counted but not learnt from. A trial that is never told is not missed."""
 
     def __init__(
         self,
