@@ -78,9 +78,8 @@ _PACKAGE = Path(__file__).resolve().parent
 def dataset(name: str) -> Path:
     """Return the path of a dataset file, for example ``dataset("fashion_mnist.npz")``.
 
-    A wheel carries the files inside the package; a checkout (and an editable install, which
-    points at one) has them in ``datasets/`` at its top. When the environment variable
-    ``NAS_LAB_DATASETS`` names a folder, only that folder is searched.
+    A wheel carries the files inside the package, a checkout in ``datasets/`` at its top. When the
+    environment variable ``NAS_LAB_DATASETS`` names a folder, only that folder is searched.
     """
     checkout = _PACKAGE.parent
     if override := os.environ.get(VARIABLE):
@@ -108,11 +107,8 @@ def dataset(name: str) -> Path:
 
 
 def save_arrays(file: IO[bytes], arrays: Mapping[str, np.ndarray]) -> None:
-    """Write arrays into one NPZ, compressed and without pickle.
-
-    numpy's own ``savez_compressed(allow_pickle=False)`` came late: an older one takes the keyword
-    for one more array.
-    """
+    """Write arrays into one NPZ, compressed and without pickle."""
+    # An older numpy takes savez_compressed's keyword allow_pickle=False for one more array.
     if objects := [name for name, array in arrays.items() if np.asarray(array).dtype.hasobject]:
         raise ValueError(f"{', '.join(objects)}: arrays of Python objects are not written")
     plain: dict[str, Any] = dict(arrays)

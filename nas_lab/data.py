@@ -1,8 +1,7 @@
 """Fashion-MNIST in memory, at any resolution, as a `d2l.torch.DataModule`.
 
-The kit ships a fixed subset (`datasets/fashion_mnist.npz`, described in its datasheet
-`datasets/fashion_mnist.md`), so nothing is downloaded. `python -m nas_lab.data` builds it from
-the official files.
+The kit ships a fixed subset, `datasets/fashion_mnist.npz`, so nothing is downloaded.
+`python -m nas_lab.data` builds it from the official files; its datasheet is beside it.
 
 Source: H. Xiao, K. Rasul, R. Vollgraf, "Fashion-MNIST: a Novel Image Dataset for Benchmarking
 Machine Learning Algorithms", 2017, arXiv:1708.07747.
@@ -29,15 +28,12 @@ from nas_lab.checks import whole_number
 
 runtime.one_thread()
 
-#: Of a pixel, scaled to [0, 1], over the official training set.
-MEAN, STD = 0.2860, 0.3530
-#: Names of the ten classes in the order of their labels, as d2l writes them.
+MEAN, STD = 0.2860, 0.3530  # of a pixel, scaled to [0, 1], over the official training set
 LABELS = (
     *("t-shirt", "trouser", "pullover", "dress", "coat"),
     *("sandal", "shirt", "sneaker", "bag", "ankle boot"),
 )
-#: Where Debian's package `dataset-fashion-mnist` puts the official files.
-DEBIAN = Path("/usr/share/datasets/fashion-mnist")
+DEBIAN = Path("/usr/share/datasets/fashion-mnist")  # of Debian's dataset-fashion-mnist
 
 _SUBSET = "fashion_mnist.npz"
 _SPLIT_SEED = 2021
@@ -88,10 +84,7 @@ class Loader:
 
 
 class ImageModule(d2l.DataModule):
-    """Images in memory as a d2l data module: `_split(name)` gives a split's images and labels.
-
-    A subclass sets `batch_size`, `seed`, `resolution`, `channels` and `classes`.
-    """
+    """Images in memory as a d2l data module: `_split(name)` gives a split's images and labels."""
 
     images: int | None = None
 
@@ -119,14 +112,11 @@ class FashionMNIST(ImageModule):
     Validation images are 4,000 of the official training set.
 
     Args:
-        resolution: height and width r of the images; they are resized from 28 with
-            antialiasing.
-        batch_size: images a batch.
+        resolution: height and width r of the images; they are resized from 28 with antialiasing.
         seed: fixes the order of the training images in every epoch.
         images: train on the first so many images only; every prefix is class-balanced.
-        full: the whole set instead of the subset: 56,000 training images (the official 60,000
-            without the subset's 4,000 for validation, which stay the same) and the official
-            10,000 for test. It is not shipped.
+        full: the whole set, which is not shipped: 56,000 training images (the official 60,000
+            without the subset's 4,000 for validation) and the official 10,000 for test.
         root: for `full`, a folder with the official idx files, gzipped or not, or the `root`
             of torchvision's FashionMNIST. None looks in Debian's folder and in d2l's `../data`.
         download: for `full`, let torchvision download the files into `root`.
@@ -193,10 +183,7 @@ def _whole(folder: str) -> Arrays:
 
 
 def normalise(images: torch.Tensor, resolution: int) -> torch.Tensor:
-    """Return uint8 images [N, 28, 28] as float32 [N, 1, r, r], normalised by `MEAN` and `STD`.
-
-    Resizing is bilinear with antialiasing: each new pixel averages the old ones it covers.
-    """
+    """Return uint8 images [N, 28, 28] as float32 [N, 1, r, r], normalised by `MEAN` and `STD`."""
     chunks = images.unsqueeze(1).split(10_000)
     return torch.cat([resize(c, resolution).sub_(MEAN).div_(STD) for c in chunks])
 

@@ -118,11 +118,8 @@ class History:
     def append(self, trial: Trial) -> None:
         """Keep a trial, and write it to the file.
 
-        Raises:
-            ValueError: the architecture is not of this space, or the id is taken.
-            OSError: the file cannot be written. The trial stays in memory, the file keeps whole
-                lines, and the next ``append`` or ``flush`` writes what is missing.
-            RuntimeError: something else has written to the file in the meantime.
+        Where that fails with an OSError the trial stays in memory, the file keeps whole lines, and
+        the next ``append`` or ``flush`` writes what is missing.
         """
         self.space.check(trial.arch)
         if trial.id in self._trials:
@@ -224,7 +221,7 @@ def estimate_all(
     """Evaluate architectures, given by the ids of their trials, and keep each trial at once.
 
     Yields trials in the order in which they are ready. When this ends early, what was finished by
-    then is kept. Without an executor one is evaluated after the other, here.
+    then is kept.
     """
 
     def keep(id: int, result: Evaluation) -> Trial:

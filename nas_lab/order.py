@@ -2,7 +2,7 @@
 
 An extension of IPython, ``%load_ext nas_lab.order``. IPython calls it after each cell
 (``post_run_cell`` of https://ipython.readthedocs.io/en/stable/config/callbacks.html), and below the
-traceback it displays which cell to run. The traceback itself stays as it is.
+traceback it displays which cell to run.
 """
 
 from __future__ import annotations

@@ -19,9 +19,7 @@ import numpy as np
 if TYPE_CHECKING:
     import torch
 
-#: Multiply-adds of one image below which a network counts as small.
-SMALL_MACS = 10_000_000
-
+SMALL_MACS = 10_000_000  # multiply-adds of one image below which a network counts as small
 _global_generator = threading.Lock()
 
 
@@ -77,9 +75,9 @@ def device(macs: float = float("inf")) -> torch.device:
 def memory_format(net: torch.nn.Module) -> torch.memory_format:
     """Return the order of axes in memory that suits a network's convolutions: channels last.
 
-    With one exception. oneDNN's gradient of a 1x1 convolution with a stride writes outside of its
-    memory when channels come last and the input has fewer channels than a vector register has
-    room for, 8 or 16 (uxlfoundation/oneDNN, issue 6035): that crashes, or spoils other numbers.
+    But oneDNN's gradient of a 1x1 convolution with a stride then writes outside of its memory when
+    the input has fewer channels than a vector register holds, 8 or 16 (uxlfoundation/oneDNN, issue
+    6035): that crashes, or spoils other numbers.
     """
     import torch
 
@@ -103,10 +101,7 @@ def generator(*seeds: int, device: torch.device | str = "cpu") -> torch.Generato
 
 @contextmanager
 def seeded_global_generator(seed: int) -> Iterator[None]:
-    """Run the block with torch's global generators seeded, and put their states back after it.
-
-    Only for code that cannot take a generator, such as `nn.Dropout`. Threads take turns.
-    """
+    """Run the block with torch's global generators seeded, for `nn.Dropout`; threads take turns."""
     import torch
 
     gpus = range(min(1, torch.cuda.device_count()))

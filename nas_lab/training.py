@@ -120,7 +120,7 @@ class Curve:
         return self.val_accuracy[-1] if self.val_accuracy else math.nan
 
     def evaluation(self, arch: Arch, metrics: Mapping[str, float]) -> Evaluation:
-        """Return the training as an estimate: its accuracy, or nan where it diverged; its seconds.
+        """The training as an estimate: its accuracy, or nan where it diverged; its seconds.
 
         Half a training is no result: an interrupt is passed on.
         """
@@ -240,8 +240,7 @@ def train(
     keeps what it learnt and the curve says "interrupted".
 
     Args:
-        net: images [B, C, H, W] -> logits [B, classes]. Its weights are put in the order in
-            memory that `runtime.memory_format` names, mostly channels_last.
+        net: images [B, C, H, W] -> logits [B, classes]; its memory is laid out anew.
         data: batches of images and labels, usually a `nas_lab.data.FashionMNIST`.
         seed: fixes the order of the images and what dropout drops; not the initial weights.
         on_epoch: called with an `EpochEvent` after every epoch; what it raises ends the training.
@@ -260,10 +259,7 @@ def train(
 
 
 def evaluate(net: nn.Module, loader: Batches) -> float:
-    """Return the share of images that `net` classifies rightly, in [0, 1].
-
-    It is measured in evaluation mode; the mode of `net` is put back.
-    """
+    """Return the share of images that `net` classifies rightly in evaluation mode, in [0, 1]."""
     return _measure(net, loader)[0]
 
 

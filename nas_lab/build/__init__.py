@@ -61,14 +61,11 @@ class Trials:
 
 @dataclass(frozen=True)
 class Job:
-    """A stored result to be made.
+    """A stored result to be made; ``recipe`` is all that decides the numbers in the file.
 
-    Args:
-        recipe: all that decides the numbers in the file.
-        units: of work: ``Trials``, or others that one worker does as a whole. Those have
-            ``left(folder)``, 1 or 0 when the result is there, and ``finish(folder)``.
-        assemble: called as ``assemble(units, folder, recipe)`` when all units are finished; returns
-            the arrays of the file.
+    Units of work are ``Trials``, or others that one worker does as a whole. Those have
+    ``left(folder)``, 1 or 0 when the result is there, and ``finish(folder)``. When all are
+    finished, ``assemble(units, folder, recipe)`` returns the arrays of the file.
     """
 
     recipe: Values

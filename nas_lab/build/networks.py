@@ -40,9 +40,7 @@ ROWS = {arch: row for row, arch in enumerate(ARCHS)}
 SHUFFLED = tuple(ARCHS[i] for i in np.random.default_rng(0).permutation(len(ARCHS)))
 PLAN = {0: SHUFFLED, 1: SHUFFLED[:500], 2: SHUFFLED[:500]}
 """By seed, what is evaluated. At any time, what is done is a fair sample of the space."""
-CHUNK = 64
-"""Architectures in one unit of work; units are the same for every number of shards and workers."""
-
+CHUNK = 64  # architectures in one unit of work
 Units = Sequence[Trials]
 
 
@@ -62,11 +60,9 @@ def units_of(estimate: Estimator, archs: Mapping[int, Sequence[Arch]]) -> list[T
 def record(
     net: nn.Module, data: FashionMNIST, recipe: Recipe, arch: Arch, seed: int, **sizes: float
 ) -> Evaluation:
-    """Train a network on one thread, and write all down.
+    """Train a network on one thread, and write all down; the cost is the seconds of CPU time.
 
-    The score is the final validation accuracy, NaN when the training diverged; the cost is the
-    seconds of CPU time of the training thread. Metrics: ``sizes``, then ``val_1``, ``loss_1``, ...
-    for each finished epoch, and ``test``.
+    Metrics: ``sizes``, then ``val_1``, ``loss_1``, ... for each finished epoch, and ``test``.
     """
     began = time.thread_time()
     curve = train(net, data, recipe, seed=seed, num_threads=1, device="cpu")
@@ -162,9 +158,8 @@ NAMES = ("params", "flops", *PROXIES)
 def all_proxies(skeleton: Skeleton, data: FashionMNIST, arch: Arch, seed: int) -> Evaluation:
     """Score one network of an architecture with every proxy.
 
-    The score is the number of parameters, the baseline, and the cost the seconds of CPU time of
-    all together. Metrics: ``naswot``, ``naswot_seconds`` and so on; seconds are what the proxy
-    alone would have cost, network and batch included.
+    Metrics: ``naswot``, ``naswot_seconds`` and so on; seconds are what the proxy alone would have
+    cost, network and batch included.
     """
     began = time.thread_time()
     cost, counting = _timed(SPACE.cost, arch, skeleton)
@@ -269,8 +264,7 @@ SCALED: tuple[Arch, ...] = (
 class TrainScaled:
     """An estimate that trains the base network scaled by ``arch``, and writes all down.
 
-    Metrics are ``phi``, ``params``, ``macs`` and those of ``record``. There is neither dropout nor
-    stochastic depth: networks this small, trained this shortly, do not overfit.
+    Without dropout and stochastic depth: networks this small, trained this shortly, do not overfit.
     """
 
     base: grid.Base = grid.BASE

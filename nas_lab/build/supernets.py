@@ -25,7 +25,6 @@ from nas_lab.strategies.darts import SHORT, Darts
 from nas_lab.strategies.one_shot import Distinct, Fair, OneShot, Sampler, Uniform
 
 # ---- supernets trained with several methods, and their rankings on the way -----------------------
-#
 # Evaluations are kept like the trials of a search, in histories, one for each method and seed. A
 # training itself is not kept: a build that was stopped trains the interrupted run anew, which
 # gives the same weights, and goes on evaluating where it was.
@@ -164,11 +163,10 @@ ALL_AND_FEW = tuple(FashionMNIST(SKELETON.resolution, 64, images=n) for n in (10
 
 
 class DartsPlan(NamedTuple):
-    """How long to search, and on what.
+    """How long to search, and on what; batches are as large as in the paper.
 
     Searches by gradient take so many ``steps``, and keep their weights ``every`` so many. The
-    one-shot supernet is trained for ``paths`` steps, each of a single architecture, and ranks
-    ``candidates``. ``data`` are all images, and few of them; batches are as large as in the paper.
+    one-shot supernet is trained for ``paths`` steps and ranks ``candidates``.
     """
 
     steps: int = 400
@@ -194,8 +192,7 @@ Choices = list[tuple[Arch, float]]
 class Gradient:
     """A method: a search by gradient, whose argmax at the end bears its name.
 
-    It may have other rules that say when to stop, given by name with what makes them, and other
-    ways to choose at its end, ``selections``.
+    ``rules`` make others that say when to stop; ``selections`` are other ways to choose at its end.
     """
 
     name: str

@@ -33,10 +33,9 @@ class EarlyStopped:
     the recorded seconds: every epoch takes as long as the other ones.
 
     A table's training lowers its learning rate over all E epochs. Stopped after a few of them, it
-    is at a rate that is still high. A training that is short by plan, as ``fewer_epochs``
-    makes it, lowers its rate within these few epochs: for the same cost another number, which
-    ranks architectures in another way. Only the long training can be continued where it promises
-    well.
+    is at a rate that is still high. A training that is short by plan, as ``fewer_epochs`` makes
+    it, lowers its rate within these few epochs, and ranks architectures in another way. Only the
+    long one can be continued where it promises well.
     """
 
     table: Table
@@ -81,10 +80,8 @@ class EarlyStopped:
         return len(self.table.curve(self.table.archs[0]))
 
 
-EXPONENTS = (0.01, 10.0)
-"""Where the power law's exponent is looked for."""
-FEWEST = 5
-"""Curves that a regression learns from, at least."""
+EXPONENTS = (0.01, 10.0)  # where the power law's exponent is looked for
+FEWEST = 5  # curves that a regression learns from
 
 
 @dataclass(frozen=True)

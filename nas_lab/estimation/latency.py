@@ -15,21 +15,16 @@ from nas_lab import nets, runtime
 from nas_lab.checks import whole_number
 from nas_lab.spaces.base import Arch, Skeleton, Space
 
-FENCE = 1.5
-"""Interquartile ranges above the third quartile, from where on a run is an outlier (Tukey)."""
-LEAST = 3
-"""Runs without which nothing is said of a scatter."""
-WARM_UP = 10
-"""Rounds that are not timed: they choose algorithms, fill caches and wake the processor up."""
+FENCE = 1.5  # interquartile ranges above the third quartile, whence a run is an outlier (Tukey)
+LEAST = 3  # runs without which nothing is said of a scatter
+WARM_UP = 10  # rounds that are not timed: they choose algorithms, fill caches, wake the processor
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """Times of repeated runs of one network, in seconds.
+    """Seconds of repeated runs of one network.
 
-    Attributes:
-        runs: by the clock on the wall, [R].
-        busy: of these, seconds in which this thread had the processor, [R].
+    ``runs`` are by the clock on the wall, ``busy`` those in which this thread had the processor.
     """
 
     runs: tuple[float, ...]

@@ -22,8 +22,7 @@ from nas_lab.data import FashionMNIST
 from nas_lab.estimation.latency import Measurement, in_turns
 
 INPUT, OUTPUT = "image", "logits"
-CALIBRATION = 200
-"""Images from which the ranges of results are taken."""
+CALIBRATION = 200  # images from which the ranges of results are taken
 
 
 def available() -> bool:
@@ -67,14 +66,7 @@ def session(path: Path | str) -> Any:
 
 
 class Variant(NamedTuple):
-    """One form of a network, run by onnxruntime.
-
-    Attributes:
-        name: ``"float32"`` or ``"int8"``.
-        size: bytes of its file.
-        accuracy: on validation images, in [0, 1].
-        latency: of one image, on one thread.
-    """
+    """One form of a network: bytes of its file, validation accuracy, latency of one image."""
 
     name: str
     size: int

@@ -27,11 +27,8 @@ class LookupTable:
 
     So FBNet and ProxylessNAS tell a search what a network costs (Wu et al. 2019,
     arXiv:1812.03443, eq. 7; Cai et al. 2019, arXiv:1812.00332, section 3.3). It leaves out what
-    options do to each other, such as sharing a ReLU; how much that matters, a comparison with
-    ``latencies`` shows.
-
-    The network with the cheapest options takes ``base`` seconds, and an option adds to that
-    ``seconds`` [D, K], 0 where there is no option.
+    options do to each other, such as sharing a ReLU. The network with the cheapest options takes
+    ``base`` seconds, and an option adds to that ``seconds`` [D, K], 0 where there is no option.
     """
 
     space: Space
@@ -128,14 +125,8 @@ def weighted_loss(loss: Number, latency: Number, beta: float, unit: float = 1e-6
     """The lecture's ``loss * log(latency)^beta``: lower is better.
 
     It is equation 2 of FBNet (Wu et al. 2019, arXiv:1812.03443), whose factor alpha changes no
-    order. The logarithm is natural, and of a latency counted in ``unit``: its sign and its weight
-    depend on that unit, so the unit has to be shorter than every latency.
-
-    Args:
-        loss: not negative.
-        latency: seconds.
-        beta: how much latency counts; 0 leaves the loss alone.
-        unit: seconds that count as 1; the default is a microsecond.
+    order. The logarithm is natural, and of a latency in seconds over ``unit``: its sign and its
+    weight depend on that unit, so the unit has to be shorter than every latency.
     """
     check_costs("latency", latency)
     if not (math.isfinite(unit) and unit > 0):
@@ -155,8 +146,7 @@ def weighted_loss(loss: Number, latency: Number, beta: float, unit: float = 1e-6
 
 
 def best_within(scores: npt.ArrayLike, costs: npt.ArrayLike, budget: float) -> int:
-    """The place of the highest score among those whose cost is within a budget.
-    Scores that are NaN never win; of equal scores the cheapest does."""
+    """The place of the highest score within a budget; of equal scores the cheapest wins."""
     scores, costs = _pairs(scores, costs)
     check_costs("budget", budget)
     within = np.flatnonzero((costs <= budget) & ~np.isnan(scores))
@@ -168,8 +158,7 @@ def best_within(scores: npt.ArrayLike, costs: npt.ArrayLike, budget: float) -> i
 
 
 def pareto_front(scores: npt.ArrayLike, costs: npt.ArrayLike) -> np.ndarray:
-    """Places of what no other beats in both score (higher) and cost (lower), cheapest first.
-    Scores that are NaN take no part; of equals in both, the first stands for all."""
+    """Places of what no other beats in both score (higher) and cost (lower), cheapest first."""
     return front(*_pairs(scores, costs))
 
 

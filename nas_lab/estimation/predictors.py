@@ -4,12 +4,10 @@
     mean, std = predictor.predict(others)        # [N] each
     predictor(arch, seed)                        # an Evaluation, as every estimate gives
 
-A predictor sees tokens, not networks: the features of an architecture are the entries of the
-one-hot matrix w[D, K] of its canonical form. The standard deviation is that of a score, so it
-holds the noise of a training beside what the predictor does not know.
-
-C. White et al., "How Powerful are Performance Predictors in Neural Architecture Search?", NeurIPS
-2021, arXiv:2104.01177, compare 31 of them.
+The features of an architecture are the entries of the one-hot matrix w[D, K] of its canonical form.
+The standard deviation is that of a score, so it holds the noise of a training too. C. White et al.,
+"How Powerful are Performance Predictors in Neural Architecture Search?", NeurIPS 2021,
+arXiv:2104.01177, compare 31 of them.
 """
 
 from __future__ import annotations
@@ -32,21 +30,15 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
     from typing_extensions import Self
 
-FEWEST = 5
-"""Architectures that a predictor learns from, at least."""
-MOST_FEATURES = 4_000
-"""A ridge holds a square matrix with as many rows: 128 MB."""
-NETWORKS = 10
-"""Of a neural ensemble."""
+FEWEST = 5  # architectures that a predictor learns from
+MOST_FEATURES = 4_000  # a ridge holds a square matrix with as many rows: 128 MB
+NETWORKS = 10  # of a neural ensemble
 
 Prediction = tuple[np.ndarray, np.ndarray]
 
 
 class Predictor(ABC):
-    """What all predictors share. An estimate, once it has learnt: ``predictor(arch, seed)``.
-
-    ``seed`` fixes what a predictor draws while it learns.
-    """
+    """What all predictors share; ``seed`` fixes what a predictor draws while it learns."""
 
     _fitted = False
 
@@ -83,10 +75,7 @@ class Predictor(ABC):
         return self._predict(x) if len(x) else (np.zeros(0), np.zeros(0))
 
     def __call__(self, arch: Arch, seed: int = 0) -> Evaluation:
-        """The predicted score, with ``metrics["std"]``; the same for every seed.
-
-        The cost is the seconds of the prediction, without the trainings that were learnt from.
-        """
+        """The predicted score, with ``metrics["std"]``; the cost is that of predicting alone."""
         began = time.perf_counter()
         mean, std = self.predict([arch])
         return Evaluation(mean[0], time.perf_counter() - began, {"std": std[0]})
@@ -202,10 +191,7 @@ class NeuralPredictor(Predictor):
 
 
 def _noise(outputs: np.ndarray, targets: np.ndarray, unseen: np.ndarray) -> float:
-    """Squared error beyond the spread, by the networks that have not seen an architecture.
-
-    ``outputs`` and bool ``unseen`` are [M, n], ``targets`` [n] of variance 1.
-    """
+    """Squared error beyond the spread; M networks judge the n architectures they have not seen."""
     judged = unseen.sum(axis=0) >= 2
     if not judged.any():
         return 1.0

@@ -37,8 +37,7 @@ from nas_lab.history import Evaluation
 from nas_lab.nets.modules import GlobalPool
 from nas_lab.spaces.base import Arch, Skeleton, Space
 
-LOWEST = -math.inf
-"""The score where a proxy takes the logarithm of 0: below every other, and two of them are tied."""
+LOWEST = -math.inf  # where a proxy takes the logarithm of 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,17 +66,13 @@ class Batch:
 
 
 # ---- saliency: how much the loss or the output hangs on each weight ------------------------------
-#
 # Lee et al. (2019), Wang et al. (2020) and Tanaka et al. (2020) ask which weights of an untrained
 # network can be pruned, and give each a number, its saliency. Abdelfattah et al. (2021,
 # arXiv:2101.08134) sum it over all weights and rank networks by the sum.
 
 
 def grad_norm(net: nn.Module, batch: Batch) -> float:
-    """Sum over layers of the Euclidean norm of the gradient, Σ_l ‖g_l‖₂.
-
-    Source: Abdelfattah et al. 2021, section 3.2.
-    """
+    """Sum over layers of the gradient's norm, Σ_l ‖g_l‖₂ (Abdelfattah et al. 2021, section 3.2)."""
     return _total(gw.norm() for _, gw in _gradients(net, batch))
 
 
@@ -152,12 +147,10 @@ def fisher(net: nn.Module, batch: Batch) -> float:
 
 
 # ---- kernels: how differently a network treats the images of a batch -----------------------------
-#
 # If two images look alike to a network before training, training has to pull them apart. Both
 # proxies compare all pairs of images in a matrix [B, B] and read one number off its eigenvalues.
 
-K = 1e-5
-"""Mellor et al.'s k, which keeps the score of ``jacob_cov`` finite."""
+K = 1e-5  # Mellor et al.'s k, which keeps the score of jacob_cov finite
 
 
 def jacob_cov(net: nn.Module, batch: Batch) -> float:
@@ -219,8 +212,7 @@ def log_determinant(kernel: Tensor) -> float:
 
 # ---- Zen: how far noise moves the features -------------------------------------------------------
 
-ALPHA = 0.01
-"""Lin et al.'s α, the size of the step in the input."""
+ALPHA = 0.01  # Lin et al.'s α, the size of the step in the input
 
 
 @torch.no_grad()
@@ -320,10 +312,9 @@ def prepare(
 def _passes(
     net: nn.Module, kinds: type | tuple[type, ...] = (), hook: Callable = lambda *_: None
 ) -> Iterator[None]:
-    """Run the block with ``net`` in training mode, and leave no trace of that.
+    """Run the block with ``net`` in training mode, its normalisations recording nothing.
 
-    In it, ``hook(module, inputs, output)`` is called after the pass of each module of some kinds,
-    and normalisations record nothing.
+    ``hook(module, inputs, output)`` is called after the pass of each module of some kinds.
     """
     modes = [(module, module.training) for module in net.modules()]
     norms = [m for m, _ in modes if isinstance(m, _BatchNorm) and m.track_running_stats]

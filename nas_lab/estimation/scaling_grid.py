@@ -1,7 +1,7 @@
 """Does compound scaling pay? A small network scaled in every direction, each trained for real.
 
-They are searched as M. Tan and Q. V. Le (2019, arXiv:1905.11946, section 4) search for alpha, beta
-and gamma. The datasheet is ``datasets/scaling_grid.md``.
+The grid is searched as M. Tan and Q. V. Le (2019, arXiv:1905.11946, section 4) search for alpha,
+beta and gamma. Its datasheet is ``datasets/scaling_grid.md``.
 
     grid = ScalingGrid.load()
     best = grid_search(grid)[0]               # of all directions, at twice the multiply-adds
@@ -22,10 +22,8 @@ from nas_lab.scaling import Coefficients, Stage, compound, fit_phi
 from nas_lab.scaling import budget as count
 from nas_lab.spaces.base import Arch, Decision, Space
 
-STEPS = 4
-"""Steps to a doubling: a quarter of it at a time goes to depth, width or resolution."""
-DOUBLINGS = 3
-"""The largest networks have 2^3 times the base network's multiply-adds."""
+STEPS = 4  # to a doubling: a quarter of it at a time goes to depth, width or resolution
+DOUBLINGS = 3  # the largest networks have 2^3 times the base network's multiply-adds
 
 
 class Direction(NamedTuple):
@@ -81,8 +79,7 @@ class Base:
     def phi(self, arch: Arch) -> float:
         """The phi at which a direction's network comes nearest to 2, 4 or 8 times the base's macs.
 
-        Not 1, 2 or 3: layers, channels and pixels are whole, and directions should differ in how
-        they spend, not in how much.
+        Not 1, 2 or 3: layers, channels and pixels are whole.
         """
         if not any(arch):
             return 0.0
@@ -104,10 +101,7 @@ BASE = Base(
     ),
     resolution=9,
 )
-"""Chosen by counting alone: all its scaled networks are different, and within 14% of their budgets.
-
-Eight times the multiply-adds by resolution alone are 29 pixels, and the images have 28.
-"""
+"""Chosen by counting alone: all its scaled networks are different, and within 14% of budget."""
 
 
 class ScalingGrid(ArchArchive):

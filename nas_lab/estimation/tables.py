@@ -33,10 +33,8 @@ from nas_lab.spaces.cells import nasbench201
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-MISSING = -1
-"""Stands in an array of counts for a training, or an epoch, that is not there."""
+MISSING = -1  # in an array of counts, for a training or an epoch that is not there
 TRAINED = ("val_correct", "test_correct", "train_loss", "thread_seconds")
-"""Arrays of what was recorded of trainings."""
 REMEDY = "restore it with 'git checkout -- datasets', or reinstall nas-lab"
 
 
@@ -91,10 +89,9 @@ def entry(name: str) -> Any:
 
 
 class Archive:
-    """A stored result. Subclasses name the file and what it holds, and give access to it.
+    """A stored result; ``about`` has recipe, versions and sizes of the data, as plain values.
 
-    Attributes:
-        about: recipe, versions and sizes of the data, as plain values.
+    Subclasses name the file and what it holds, and give access to it.
     """
 
     FILE: ClassVar[str]
@@ -151,12 +148,8 @@ class Table(ArchArchive):
     """Results of all canonical architectures of a space; N of them, S seeds, E epochs.
 
     It is an estimate: ``table(arch, seed)`` gives the recorded validation accuracy and what the
-    training cost. Test accuracies are apart, behind ``test`` and ``test_scores``.
-
-    Attributes:
-        archs: int8 [N, D], canonical, in the order of every other array.
-        params: int32 [N], trainable parameters.
-        macs: int32 [N], multiply-adds for one image.
+    training cost. Test accuracies are apart, behind ``test`` and ``test_scores``. ``archs`` [N, D]
+    are canonical; ``params`` and ``macs`` are int32 [N].
     """
 
     FILE, HOLDS = "fashion201.npz", "table of trainings"
@@ -164,10 +157,7 @@ class Table(ArchArchive):
     params, macs, space = array("params"), array("macs"), Archive.SPACE
 
     def __call__(self, arch: Arch | str, seed: int = 0) -> Evaluation:
-        """The recorded evaluation of any architecture, canonical or not, as tokens or text.
-
-        All architectures were trained with seed 0, some with 1 and 2.
-        """
+        """The recorded evaluation of an architecture; all were trained with seed 0, some more."""
         key = (self.row(arch), seed)
         if key not in self._known:
             at = _, row = self._place(arch, seed)
@@ -252,11 +242,7 @@ class ProxyTable(ArchArchive):
     names = entry("proxies")
 
     def scores(self, name: str, seed: int = 0) -> np.ndarray:
-        """Scores of a proxy, float32 [N]; NaN where it was not computed with this seed.
-
-        Seed 0 has all architectures, seeds 1 and 2 have the same random ones as the table.
-        -inf is the lowest score, ``proxies.LOWEST``.
-        """
+        """Scores of a proxy, float32 [N]; NaN where not computed, -inf is ``proxies.LOWEST``."""
         place("proxy", name, self.names)
         return self._of_seed(self._arrays[name], seed).copy()
 
@@ -268,9 +254,8 @@ class ProxyTable(ArchArchive):
 class ShortcutTable(ArchArchive):
     """What shortcuts say of a random sample of n canonical architectures; E epochs at most.
 
-    Shortcuts are trainings for fewer epochs, or with fewer images, pixels or channels, such as
-    ``"2500 images"``. All have one seed, another than the one that a search on the table sees: so
-    a shortcut and the truth share no luck.
+    Shortcuts are trainings for fewer epochs, or with fewer images, pixels or channels. All have one
+    seed, not that of a search on the table: so a shortcut and the truth share no luck.
     """
 
     FILE, HOLDS = "fashion201_shortcuts.npz", "shortcuts"
@@ -320,15 +305,10 @@ class OneShotRuns(ArchArchive):
 class DartsRuns(Archive):
     """Searches by gradient: N methods to choose an architecture, S seeds of each.
 
-    The first M of them are searches of their own, with their weights after each of T steps. The
-    others choose from such a search in another way, or from another kind of supernet. All were
-    run on all training images, and once more on few of them: every method takes one of these
+    The first, ``searches``, are searches of their own, with their weights after each of ``steps``
+    [T]. The others choose from such a search in another way, or from another kind of supernet. All
+    were run on all training images, and once more on few of them: every method takes one of these
     numbers, ``images``; None takes the first.
-
-    Attributes:
-        searches: names of the first M methods.
-        images: how many training images there were: all, and few.
-        steps: numbers of the steps whose weights are kept, rising, [T].
     """
 
     FILE, HOLDS = "darts_runs.npz", "searches by gradient"

@@ -5,10 +5,8 @@ returns another one, so they compose:
 
     cheap = fewer_epochs(fewer_images(estimate, 2_000), 2)
 
-All of them are measured on the same validation images as before. What each saves, and what it
-loses in the ranking of architectures, is for the reader to measure. D. Zhou et al., "EcoNAS:
-Finding Proxies for Economical Neural Architecture Search", CVPR 2020, arXiv:2001.01233, compare
-the same four.
+All of them are measured on the same validation images as before. D. Zhou et al., "EcoNAS: Finding
+Proxies for Economical Neural Architecture Search", CVPR 2020, arXiv:2001.01233, compare the four.
 """
 
 from __future__ import annotations
@@ -74,16 +72,16 @@ def check_fits(data: FashionMNIST, skeleton: Skeleton) -> None:
 
 def fewer_epochs(estimate: TrainFromScratch, epochs: int) -> TrainFromScratch:
     """Train for so many epochs, with a schedule of their own.
-    The learning rate of "one_cycle" and "cosine" falls to almost 0 within these few epochs. That is
-    another training than a long one that is stopped early, at a rate that is still high: see
-    ``nas_lab.estimation.EarlyStopped`` for that."""
+
+    The learning rate falls to almost 0 within these few epochs. That is another training than a
+    long one that is stopped early, ``nas_lab.estimation.EarlyStopped``.
+    """
     epochs = _at_most("epochs", epochs, estimate.recipe.epochs)
     return replace(estimate, recipe=replace(estimate.recipe, epochs=epochs))
 
 
 def fewer_images(estimate: TrainFromScratch, images: int) -> TrainFromScratch:
-    """Train on the first so many images; every ten of them hold each class once.
-    An epoch has fewer steps then, so the schedule is passed through in fewer steps too."""
+    """Train on the first so many images, and so in fewer steps; every ten hold each class once."""
     present = len(estimate.data.train_dataloader().labels)
     images = _at_most("images", images, present)
     return replace(estimate, data=_changed(estimate.data, images=images))

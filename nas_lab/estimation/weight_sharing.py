@@ -18,10 +18,8 @@ from nas_lab.estimation.training import check_fits
 from nas_lab.history import Evaluation
 from nas_lab.spaces.base import Arch
 
-CHUNK = 1024
-"""Images that run through the network at once when it is evaluated."""
-BATCH = 128
-"""Images of each architecture, where statistics are averaged over several."""
+CHUNK = 1024  # images that run through the network at once when it is evaluated
+BATCH = 128  # images of each architecture, where statistics are averaged over several
 
 
 @dataclass(frozen=True)
@@ -35,12 +33,8 @@ class SharedWeights:
     training images that the seed draws, as Guo et al. (2020, arXiv:1904.00420, section 3.4) found
     necessary. Accuracies are lower than after training alone; only their order is of use.
 
-    Args:
-        net: the trained supernet; it is read, never changed.
-        data: images as its skeleton takes them.
-        calibration: how many training images for the statistics.
-        validation: how many validation images, a class-balanced prefix; None takes all. Half of
-            them rank as well, in half of the time.
+    There are ``calibration`` images for the statistics, and ``validation`` images to measure on, a
+    class-balanced prefix; None takes all. Half of them rank as well, in half of the time.
     """
 
     net: nets.Supernet
