@@ -77,10 +77,8 @@ _PACKAGE = Path(__file__).resolve().parent
 
 def dataset(name: str) -> Path:
     """Return the path of a dataset file, for example ``dataset("fashion_mnist.npz")``.
-
     A wheel carries the files inside the package, a checkout in ``datasets/`` at its top. When the
-    environment variable ``NAS_LAB_DATASETS`` names a folder, only that folder is searched.
-    """
+    environment variable ``NAS_LAB_DATASETS`` names a folder, only that folder is searched."""
     checkout = _PACKAGE.parent
     if override := os.environ.get(VARIABLE):
         folder = Path(override).expanduser()

@@ -55,10 +55,8 @@ Arrays = Mapping[str, np.ndarray]
 @dataclass(eq=False)
 class Loader:
     """Batches of images and labels that are already in memory.
-
     Every pass over a loader with a `seed` is in a new order, which (seed, number of the pass)
-    fixes; without one, all passes keep the order of the tensors.
-    """
+    fixes; without one, all passes keep the order of the tensors."""
 
     images: torch.Tensor
     labels: torch.Tensor
@@ -198,10 +196,8 @@ def resize(images: torch.Tensor, resolution: int) -> torch.Tensor:
 
 def load(path: Path) -> Arrays:
     """Return the arrays of a subset file after checking its checksum.
-
-    For each of train, validation and test: `*_images` uint8 [N, 28, 28], `*_labels` uint8 [N]
-    and `*_indices` int32 [N], the places in the official training or test set.
-    """
+    For each of train, validation and test: `*_images` uint8 [N, 28, 28], `*_labels` uint8 [N] and
+    `*_indices` int32 [N], the places in the official training or test set."""
     with np.load(checks.verify(path, _REMEDY), allow_pickle=False) as archive:
         return {name: archive[name] for name in archive.files}
 
@@ -248,9 +244,7 @@ def read_idx(path: Path, shape: tuple[int, ...]) -> np.ndarray:
 
 def select(official: Arrays) -> dict[str, np.ndarray]:
     """Return the subset of the official set, each split balanced and in balanced order.
-
-    Training and validation images are drawn without overlap from the official training set.
-    """
+    Training and validation images are drawn without overlap from the official training set."""
     rng = np.random.default_rng(_SPLIT_SEED)
     subset: dict[str, np.ndarray] = {}
     for source, splits in {"train": ["train", "validation"], "test": ["test"]}.items():

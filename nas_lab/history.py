@@ -24,10 +24,8 @@ FORMAT = "nas_lab.history/1"
 @dataclass(frozen=True)
 class Evaluation:
     """What an estimate says of one architecture.
-
     A higher score is better; it is validation accuracy in [0, 1] unless the estimate says
-    otherwise, and NaN when the evaluation failed. The cost is in seconds, measured or recorded.
-    """
+    otherwise, and NaN when the evaluation failed. The cost is in seconds, measured or recorded."""
 
     score: float
     cost: float = 0.0
@@ -65,14 +63,11 @@ class HistoryWarning(UserWarning):
 
 class History:
     """Trials of one search, kept in memory and, with a path, line by line in a file.
-
-    The file is JSON lines: a header with the space's fingerprint, then one trial a line. Opening
-    an existing file reads its trials, so a search that is given the history goes on where it
-    stopped. Every trial is written at once; what is written survives a killed process. A
-    half-written last line, as a kill leaves it, is dropped with a ``HistoryWarning``.
-
-    Raises ValueError when the file belongs to another space or is no history.
-    """
+    The file is JSON lines: a header with the space's fingerprint, then one trial a line. Opening an
+    existing file reads its trials, so a search that is given the history goes on where it stopped.
+    Every trial is written at once; what is written survives a killed process. A half-written last
+    line, as a kill leaves it, is dropped with a ``HistoryWarning``. Raises ValueError when the file
+    belongs to another space or is no history."""
 
     def __init__(self, path: str | os.PathLike[str] | None, space: Space) -> None:
         self.path = None if path is None else Path(path)
@@ -117,10 +112,8 @@ class History:
 
     def append(self, trial: Trial) -> None:
         """Keep a trial, and write it to the file.
-
         Where that fails with an OSError the trial stays in memory, the file keeps whole lines, and
-        the next ``append`` or ``flush`` writes what is missing.
-        """
+        the next ``append`` or ``flush`` writes what is missing."""
         self.space.check(trial.arch)
         if trial.id in self._trials:
             raise ValueError(f"trial {trial.id} is in this history already")
@@ -219,10 +212,8 @@ def estimate_all(
     seed: int = 0,
 ) -> Iterator[Trial]:
     """Evaluate architectures, given by the ids of their trials, and keep each trial at once.
-
     Yields trials in the order in which they are ready. When this ends early, what was finished by
-    then is kept.
-    """
+    then is kept."""
 
     def keep(id: int, result: Evaluation) -> Trial:
         if not isinstance(result, Evaluation):
@@ -267,9 +258,7 @@ def price(trial: Trial, cost: str = "cost") -> float:
 
 def front(scores: np.ndarray, costs: np.ndarray) -> np.ndarray:
     """Places of what no other beats in both score (higher) and cost (lower), cheapest first.
-
-    Scores that are NaN take no part; of equals in both, the first stands for all.
-    """
+    Scores that are NaN take no part; of equals in both, the first stands for all."""
     places = np.flatnonzero(~np.isnan(scores))
     order = places[np.lexsort((-scores[places], costs[places]))]
     best_before = np.maximum.accumulate(np.concatenate(([-math.inf], scores[order])))[:-1]

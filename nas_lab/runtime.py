@@ -37,10 +37,8 @@ def num_threads(macs: float) -> int:
 
 def one_thread() -> None:
     """Let torch's operations use one thread each, unless OMP_NUM_THREADS says how many.
-
     Modules that build or train networks call it when they are imported, so that a notebook's own
-    loops run on one thread too.
-    """
+    loops run on one thread too."""
     import torch
 
     if "OMP_NUM_THREADS" not in os.environ:
@@ -74,11 +72,9 @@ def device(macs: float = float("inf")) -> torch.device:
 
 def memory_format(net: torch.nn.Module) -> torch.memory_format:
     """Return the order of axes in memory that suits a network's convolutions: channels last.
-
     But oneDNN's gradient of a 1x1 convolution with a stride then writes outside of its memory when
     the input has fewer channels than a vector register holds, 8 or 16 (uxlfoundation/oneDNN, issue
-    6035): that crashes, or spoils other numbers.
-    """
+    6035): that crashes, or spoils other numbers."""
     import torch
 
     unsafe = any(
@@ -112,9 +108,7 @@ def seeded_global_generator(seed: int) -> Iterator[None]:
 
 def count_macs(net: torch.nn.Module, images: torch.Tensor) -> int:
     """Return the multiply-adds of convolutions and dense layers on `images` [B, C, H, W].
-
-    Recurrent and other layers are not counted: enough to tell small from large.
-    """
+    Recurrent and other layers are not counted: enough to tell small from large."""
     import torch
 
     total = 0

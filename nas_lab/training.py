@@ -98,12 +98,10 @@ class Recipe:
 @dataclass(frozen=True)
 class Curve:
     """What a training recorded; every tuple has an entry for each finished epoch.
-
     Losses are mean cross-entropies in nats, of the training batches with smoothed labels.
-    Accuracies are in [0, 1], and seconds the wall time since training began, validation included.
-    A training is "finished", "interrupted" (the network keeps what it learnt) or "diverged" (the
-    loss was not finite; the epoch in which that happened is left out).
-    """
+    Accuracies are in [0, 1], and seconds the wall time since training began, validation included. A
+    training is "finished", "interrupted" (the network keeps what it learnt) or "diverged" (the loss
+    was not finite; the epoch in which that happened is left out)."""
 
     train_loss: tuple[float, ...] = ()
     val_loss: tuple[float, ...] = ()
@@ -121,9 +119,7 @@ class Curve:
 
     def evaluation(self, arch: Arch, metrics: Mapping[str, float]) -> Evaluation:
         """The training as an estimate: its accuracy, or nan where it diverged; its seconds.
-
-        Half a training is no result: an interrupt is passed on.
-        """
+        Half a training is no result: an interrupt is passed on."""
         if self.status == "interrupted":
             raise KeyboardInterrupt(f"training of {arch} was interrupted")
         score = self.accuracy if self.status == "finished" else math.nan

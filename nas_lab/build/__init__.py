@@ -33,10 +33,8 @@ Values = Mapping[str, Any]
 @dataclass(frozen=True)
 class Trials:
     """A unit of work: architectures that one estimate evaluates with one seed.
-
     Each is kept as soon as it is there, so an executor's workers share one unit. ``name`` is that
-    of its file, without the suffix.
-    """
+    of its file, without the suffix."""
 
     name: str
     estimate: Estimator
@@ -62,11 +60,9 @@ class Trials:
 @dataclass(frozen=True)
 class Job:
     """A stored result to be made; ``recipe`` is all that decides the numbers in the file.
-
     Units of work are ``Trials``, or others that one worker does as a whole. Those have
     ``left(folder)``, 1 or 0 when the result is there, and ``finish(folder)``. When all are
-    finished, ``assemble(units, folder, recipe)`` returns the arrays of the file.
-    """
+    finished, ``assemble(units, folder, recipe)`` returns the arrays of the file."""
 
     recipe: Values
     units: Sequence[Any]
@@ -86,10 +82,8 @@ class Job:
         shard: tuple[int, int] = (1, 1),
     ) -> bool:
         """Do what is missing of shard ``(k, n)``: every n-th unit, beginning with the k-th.
-
-        Units keep their results in ``folder``; shards share it, or theirs are copied together.
-        If nothing is missing of any shard, write the file ``output`` and return True.
-        """
+        Units keep their results in ``folder``; shards share it, or theirs are copied together. If
+        nothing is missing of any shard, write the file ``output`` and return True."""
         k, n = shard
         mine = self.units[k - 1 :: n]
         left = sum(unit.left(folder) for unit in mine)

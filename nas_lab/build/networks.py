@@ -61,9 +61,7 @@ def record(
     net: nn.Module, data: FashionMNIST, recipe: Recipe, arch: Arch, seed: int, **sizes: float
 ) -> Evaluation:
     """Train a network on one thread, and write all down; the cost is the seconds of CPU time.
-
-    Metrics: ``sizes``, then ``val_1``, ``loss_1``, ... for each finished epoch, and ``test``.
-    """
+    Metrics: ``sizes``, then ``val_1``, ``loss_1``, ... for each finished epoch, and ``test``."""
     began = time.thread_time()
     curve = train(net, data, recipe, seed=seed, num_threads=1, device="cpu")
     seconds = time.thread_time() - began
@@ -157,10 +155,8 @@ NAMES = ("params", "flops", *PROXIES)
 
 def all_proxies(skeleton: Skeleton, data: FashionMNIST, arch: Arch, seed: int) -> Evaluation:
     """Score one network of an architecture with every proxy.
-
     Metrics: ``naswot``, ``naswot_seconds`` and so on; seconds are what the proxy alone would have
-    cost, network and batch included.
-    """
+    cost, network and batch included."""
     began = time.thread_time()
     cost, counting = _timed(SPACE.cost, arch, skeleton)
     metrics = {"params": cost.params, "flops": 2 * cost.macs}
@@ -262,10 +258,8 @@ SCALED: tuple[Arch, ...] = (
 
 @dataclass(frozen=True)
 class TrainScaled:
-    """An estimate that trains the base network scaled by ``arch``, and writes all down.
-
-    Without dropout and stochastic depth: networks this small, trained this shortly, do not overfit.
-    """
+    """An estimate that trains the base network scaled by ``arch``, and writes all down. Without
+    dropout and stochastic depth: networks this small, trained this shortly, do not overfit."""
 
     base: grid.Base = grid.BASE
     recipe: Recipe = RECIPE

@@ -43,11 +43,8 @@ class Skewed:
 
 
 class OneShotPlan(NamedTuple):
-    """When to evaluate, and what.
-
-    ``steps`` of training lie before each checkpoint; the last ends the training. A step of a
-    method whose sampler gives m architectures counts as m steps.
-    """
+    """When to evaluate, and what. ``steps`` of training lie before each checkpoint; the last ends
+    the training. A step of a method whose sampler gives m architectures counts as m steps."""
 
     archs: tuple[Arch, ...] = SAMPLE
     steps: tuple[int, ...] = (500, 1_000, 2_000, 4_000, 8_000)
@@ -164,10 +161,8 @@ ALL_AND_FEW = tuple(FashionMNIST(SKELETON.resolution, 64, images=n) for n in (10
 
 class DartsPlan(NamedTuple):
     """How long to search, and on what; batches are as large as in the paper.
-
     Searches by gradient take so many ``steps``, and keep their weights ``every`` so many. The
-    one-shot supernet is trained for ``paths`` steps and ranks ``candidates``.
-    """
+    one-shot supernet is trained for ``paths`` steps and ranks ``candidates``."""
 
     steps: int = 400
     every: int = 10
@@ -190,10 +185,8 @@ Choices = list[tuple[Arch, float]]
 
 @dataclass(frozen=True)
 class Gradient:
-    """A method: a search by gradient, whose argmax at the end bears its name.
-
-    ``rules`` make others that say when to stop; ``selections`` are other ways to choose at its end.
-    """
+    """A method: a search by gradient, whose argmax at the end bears its name. ``rules`` make others
+    that say when to stop; ``selections`` are other ways to choose at its end."""
 
     name: str
     kind: type[Darts] = Darts
@@ -214,9 +207,7 @@ class Gradient:
 
     def run(self, plan: DartsPlan, data: FashionMNIST, seed: int) -> tuple[Choices, np.ndarray]:
         """Search to the end, whatever the rules say, noting when each would have stopped.
-
-        Returns the choices, and the weights after each kept step [T, D, K].
-        """
+        Returns the choices, and the weights after each kept step [T, D, K]."""
         search = self.darts(plan, data, seed)
         rules = {name: make() for name, make in self.rules.items()}
         asking = dict.fromkeys(rules, 0.0)

@@ -87,12 +87,10 @@ FEWEST = 5  # curves that a regression learns from
 @dataclass(frozen=True)
 class PowerLaw(EarlyStopped):
     """Fit a power law to the first epochs, 3 or more, and follow it to the last epoch.
-
     The law is ``pow3`` of Domhan et al. (2015, table 1), one of their eleven families; their
-    Bayesian mixture of them all is not here. It knows nothing of a learning rate that falls, and
-    it magnifies the noise of the epochs seen, so it can rank architectures worse than the last
-    value seen does. Compare both before you trust it.
-    """
+    Bayesian mixture of them all is not here. It knows nothing of a learning rate that falls, and it
+    magnifies the noise of the epochs seen, so it can rank architectures worse than the last value
+    seen does. Compare both before you trust it."""
 
     def __post_init__(self) -> None:
         whole_number("epochs of a power law", self.epochs, least=3)  # it has three parameters
@@ -105,10 +103,8 @@ class PowerLaw(EarlyStopped):
 
 def power_law(seen: np.ndarray, epoch: int) -> np.ndarray:
     """Extrapolate accuracies [n, epochs] to a later epoch by y(t) = c - a t^(-b), t from 1: [n].
-
     c and a follow from b by least squares, with a >= 0 and c <= 1: a curve that does not rise is
-    continued at its mean. b is looked for on a grid that is narrowed around its best point.
-    """
+    continued at its mean. b is looked for on a grid that is narrowed around its best point."""
     y = np.asarray(seen, dtype=float)[:, :, None]  # [n, epochs, 1]
     t = np.arange(1, y.shape[1] + 1)
     low, high = (np.full(len(y), np.log(bound)) for bound in EXPONENTS)

@@ -23,9 +23,7 @@ WARM_UP = 10  # rounds that are not timed: they choose algorithms, fill caches, 
 @dataclass(frozen=True)
 class Measurement:
     """Seconds of repeated runs of one network.
-
-    ``runs`` are by the clock on the wall, ``busy`` those in which this thread had the processor.
-    """
+    ``runs`` are by the clock on the wall, ``busy`` those in which this thread had the processor."""
 
     runs: tuple[float, ...]
     busy: tuple[float, ...]
@@ -65,10 +63,8 @@ def measure_archs(
 
 def in_turns(actions: Sequence[Callable[[], object]], runs: int) -> list[Measurement]:
     """Time several actions in turns, so that a machine that slows down slows all of them.
-
     Each round times every action once, in an order of its own. An interrupt after the third round
-    ends the measurement with a RuntimeWarning, and what was timed is returned.
-    """
+    ends the measurement with a RuntimeWarning, and what was timed is returned."""
     runs = whole_number("runs", runs, least=LEAST)
     rng = np.random.default_rng(0)
     times: list[list[tuple[float, float]]] = [[] for _ in actions]

@@ -76,11 +76,9 @@ class Variant(NamedTuple):
 
 def compare(net: nn.Module, data: FashionMNIST) -> tuple[Variant, ...]:
     """A trained network as it is, and quantised, each timed 50 times in turns.
-
     Weights and results of operations become whole numbers of 8 bits (Jacob et al. 2018,
-    arXiv:1712.05877): each weight tensor with a scale of its own for each channel, each result
-    with the range that it has on ``CALIBRATION`` training images. Validation images measure.
-    """
+    arXiv:1712.05877): each weight tensor with a scale of its own for each channel, each result with
+    the range that it has on ``CALIBRATION`` training images. Validation images measure."""
     with tempfile.TemporaryDirectory() as folder:
         plain, small = Path(folder, "float32.onnx"), Path(folder, "int8.onnx")
         quantise(export(net, data, plain), small, data)

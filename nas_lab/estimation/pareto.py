@@ -24,12 +24,10 @@ from nas_lab.spaces.base import Arch, Skeleton, Space
 @dataclass(frozen=True, eq=False)
 class LookupTable:
     """Latency as a sum over decisions: ``base + sum of seconds[d, option of d]``.
-
-    So FBNet and ProxylessNAS tell a search what a network costs (Wu et al. 2019,
-    arXiv:1812.03443, eq. 7; Cai et al. 2019, arXiv:1812.00332, section 3.3). It leaves out what
-    options do to each other, such as sharing a ReLU. The network with the cheapest options takes
-    ``base`` seconds, and an option adds to that ``seconds`` [D, K], 0 where there is no option.
-    """
+    So FBNet and ProxylessNAS tell a search what a network costs (Wu et al. 2019, arXiv:1812.03443,
+    eq. 7; Cai et al. 2019, arXiv:1812.00332, section 3.3). It leaves out what options do to each
+    other, such as sharing a ReLU. The network with the cheapest options takes ``base`` seconds, and
+    an option adds to that ``seconds`` [D, K], 0 where there is no option."""
 
     space: Space
     base: float
@@ -45,12 +43,10 @@ class LookupTable:
         floor: float = 0.0,
     ) -> LookupTable:
         """Fit to N architectures, with every option among them, and their latencies [N].
-
         The squares of relative errors are least, so that small networks count as much as large
         ones; nothing takes less than no time, and ``base`` not less than ``floor`` seconds. Where
         options make others superfluous, as 'none' does, a sum without a floor would promise less
-        than the network around them takes.
-        """
+        than the network around them takes."""
         target = np.asarray(seconds, dtype=float)
         check_costs("latency", target)
         floor = number_in("floor", floor)
@@ -92,12 +88,10 @@ class LookupTable:
 @dataclass(frozen=True)
 class OnDevice:
     """Estimate an architecture for a device: ``estimate(arch, seed) -> Evaluation``.
-
-    The score is ``objective(score, seconds)`` of the other estimate's score and the latency on
-    the device; without an objective it stays the other's, for a search that keeps the two apart.
+    The score is ``objective(score, seconds)`` of the other estimate's score and the latency on the
+    device; without an objective it stays the other's, for a search that keeps the two apart.
     Metrics: those of the other estimate, and ``accuracy`` (its score), ``latency`` in seconds,
-    ``energy`` in joules.
-    """
+    ``energy`` in joules."""
 
     estimate: Estimator
     space: Space
@@ -123,11 +117,9 @@ Number = TypeVar("Number", float, np.ndarray)
 
 def weighted_loss(loss: Number, latency: Number, beta: float, unit: float = 1e-6) -> Number:
     """The lecture's ``loss * log(latency)^beta``: lower is better.
-
     It is equation 2 of FBNet (Wu et al. 2019, arXiv:1812.03443), whose factor alpha changes no
     order. The logarithm is natural, and of a latency in seconds over ``unit``: its sign and its
-    weight depend on that unit, so the unit has to be shorter than every latency.
-    """
+    weight depend on that unit, so the unit has to be shorter than every latency."""
     check_costs("latency", latency)
     if not (math.isfinite(unit) and unit > 0):
         raise ValueError(f"unit must be a positive number of seconds, not {unit!r}")

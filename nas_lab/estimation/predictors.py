@@ -49,9 +49,7 @@ class Predictor(ABC):
 
     def fit(self, archs: Iterable[Arch] | np.ndarray, scores: ArrayLike) -> Self:
         """Learn from n trained architectures, 5 or more, and their scores [n]; return ``self``.
-
-        What was learnt before is forgotten. An architecture may come several times.
-        """
+        What was learnt before is forgotten. An architecture may come several times."""
         x = self._features(archs)
         y = np.asarray(scores, dtype=float)
         if y.shape != (len(x),):
@@ -97,14 +95,10 @@ class Predictor(ABC):
 
 class RidgePredictor(Predictor):
     """Bayesian ridge regression on options, and on pairs of them.
-
-    Strength of the penalty and noise are those that make the scores most probable (D. J. C.
-    MacKay, "Bayesian Interpolation", Neural Computation 4, 1992), so nothing is to be tuned. The
-    standard deviation is that of the predictive distribution.
-
-    Degree 1 gives each option a weight, its main effect; 2 adds a weight for each pair of options,
-    their interaction.
-    """
+    Strength of the penalty and noise are those that make the scores most probable (D. J. C. MacKay,
+    "Bayesian Interpolation", Neural Computation 4, 1992), so nothing is to be tuned. The standard
+    deviation is that of the predictive distribution. Degree 1 gives each option a weight, its main
+    effect; 2 adds a weight for each pair of options, their interaction."""
 
     def __init__(self, space: Space, *, degree: int = 2) -> None:
         super().__init__(space)
@@ -131,13 +125,11 @@ class RidgePredictor(Predictor):
 
 class ForestPredictor(Predictor):
     """A random forest (L. Breiman, "Random Forests", Machine Learning 45, 2001).
-
     Each tree learns from a sample with replacement and looks at a third of the options in every
     split. The standard deviation is that of the trees' predictions (F. Hutter et al., "Sequential
-    Model-Based Optimization for General Algorithm Configuration", LION 2011, section 4.1). A
-    forest does not extrapolate: predictions stay within the scores that it has seen, and options
-    that it has not seen make it no less certain.
-    """
+    Model-Based Optimization for General Algorithm Configuration", LION 2011, section 4.1). A forest
+    does not extrapolate: predictions stay within the scores that it has seen, and options that it
+    has not seen make it no less certain."""
 
     def _fit(self, x: np.ndarray, y: np.ndarray) -> None:
         from sklearn.ensemble import RandomForestRegressor

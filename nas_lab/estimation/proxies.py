@@ -43,9 +43,7 @@ LOWEST = -math.inf  # where a proxy takes the logarithm of 0
 @dataclass(frozen=True, eq=False)
 class Batch:
     """What a proxy sees besides the network: images [B, C, H, W] and labels [B], two or more.
-
-    ``seed`` fixes what else a proxy draws.
-    """
+    ``seed`` fixes what else a proxy draws."""
 
     images: Tensor
     labels: Tensor
@@ -78,10 +76,8 @@ def grad_norm(net: nn.Module, batch: Batch) -> float:
 
 def snip(net: nn.Module, batch: Batch) -> float:
     """``Σ |θ ⊙ g|``: to first order, how the loss changes when single weights are set to 0.
-
     Source: N. Lee, T. Ajanthan, P. Torr, SNIP, ICLR 2019, arXiv:1810.02340, equations 4 and 5
-    without the normalisation; Abdelfattah et al. 2021, equation 1.
-    """
+    without the normalisation; Abdelfattah et al. 2021, equation 1."""
     return _total((w * gw).abs().sum() for w, gw in _gradients(net, batch))
 
 
@@ -269,11 +265,9 @@ PROXIES: dict[str, Proxy] = {
 @dataclass(frozen=True)
 class ZeroCost:
     """Estimate an architecture without training: `estimate(arch, seed) -> Evaluation`.
-
     The score is the proxy's, on no common scale: only the ranking counts. The cost is the seconds
     for network, batch and proxy, on the CPU. The seed fixes initial weights, batch and what else
-    the proxy draws. `proxy` is one of `PROXIES`, or any `proxy(net, batch) -> float`.
-    """
+    the proxy draws. `proxy` is one of `PROXIES`, or any `proxy(net, batch) -> float`."""
 
     space: Space
     skeleton: Skeleton
@@ -313,9 +307,7 @@ def _passes(
     net: nn.Module, kinds: type | tuple[type, ...] = (), hook: Callable = lambda *_: None
 ) -> Iterator[None]:
     """Run the block with ``net`` in training mode, its normalisations recording nothing.
-
-    ``hook(module, inputs, output)`` is called after the pass of each module of some kinds.
-    """
+    ``hook(module, inputs, output)`` is called after the pass of each module of some kinds."""
     modes = [(module, module.training) for module in net.modules()]
     norms = [m for m, _ in modes if isinstance(m, _BatchNorm) and m.track_running_stats]
     handles = [m.register_forward_hook(hook) for m, _ in modes if isinstance(m, kinds)]

@@ -57,9 +57,7 @@ def direction_of(arch: Arch) -> Direction:
 @dataclass(frozen=True)
 class Base:
     """The network that is scaled, and the images that it reads.
-
-    Channels are scaled to any whole number: multiples of 8 are too coarse for a small network.
-    """
+    Channels are scaled to any whole number: multiples of 8 are too coarse for a small network."""
 
     stages: tuple[Stage, ...]
     resolution: int
@@ -78,9 +76,7 @@ class Base:
 
     def phi(self, arch: Arch) -> float:
         """The phi at which a direction's network comes nearest to 2, 4 or 8 times the base's macs.
-
-        Not 1, 2 or 3: layers, channels and pixels are whole.
-        """
+        Not 1, 2 or 3: layers, channels and pixels are whole."""
         if not any(arch):
             return 0.0
         rates, target = direction_of(arch).coefficients, self.macs * 2 ** (sum(arch) // STEPS)
@@ -106,10 +102,8 @@ BASE = Base(
 
 class ScalingGrid(ArchArchive):
     """N networks in 15 directions at 2, 4 and 8 times the base's macs; S seeds, E epochs.
-
     ``archs[N, 3]`` are quarters of a doubling spent on depth, width and resolution; the base
-    network is all 0. ``params`` and ``macs`` are int32 [N].
-    """
+    network is all 0. ``params`` and ``macs`` are int32 [N]."""
 
     FILE, HOLDS, SPACE = "scaling_grid.npz", "scaled networks", SPACE
     ARRAYS = ("archs", "thousandths", "params", "macs", *TRAINED)
@@ -174,10 +168,8 @@ class ScalingGrid(ArchArchive):
 @dataclass(frozen=True, eq=False)
 class Choice:
     """The network of a row of the grid, its multiply-adds over the base's, and its trainings.
-
     Choose by ``scores`` [S], the validation accuracy of each seed, and report ``test_scores`` [S]:
-    the best of many validation accuracies is partly the luckiest.
-    """
+    the best of many validation accuracies is partly the luckiest."""
 
     row: int
     direction: Direction
@@ -199,10 +191,8 @@ def choice(grid: ScalingGrid, row: int) -> Choice:
 
 def grid_search(grid: ScalingGrid, doublings: int = 1) -> list[Choice]:
     """All networks of one budget, best mean validation accuracy first, diverged ones last.
-
-    With one doubling this is step 1 of section 4: fix phi at 1 and search alpha, beta and gamma
-    on the constraint. With 2 and 3 it is what the paper saves, the same search at full price.
-    """
+    With one doubling this is step 1 of section 4: fix phi at 1 and search alpha, beta and gamma on
+    the constraint. With 2 and 3 it is what the paper saves, the same search at full price."""
     rows = np.flatnonzero(grid.doublings == doublings).tolist()
     if not rows:
         raise ValueError(f"doublings={doublings}: the grid has 0 to {grid.doublings.max()}")
@@ -212,10 +202,8 @@ def grid_search(grid: ScalingGrid, doublings: int = 1) -> list[Choice]:
 
 def best_by_dimensions(grid: ScalingGrid, doublings: int) -> dict[int, Choice]:
     """The best network that scales one, two and three dimensions, at equal multiply-adds.
-
     More directions scale two dimensions (9) than one (3) or three (3), and the best of more is
-    luckier: compare test accuracies.
-    """
+    luckier: compare test accuracies."""
     best: dict[int, Choice] = {}
     for found in grid_search(grid, doublings):
         best.setdefault(found.direction.dimensions, found)

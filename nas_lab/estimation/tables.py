@@ -90,9 +90,7 @@ def entry(name: str) -> Any:
 
 class Archive:
     """A stored result; ``about`` has recipe, versions and sizes of the data, as plain values.
-
-    Subclasses name the file and what it holds, and give access to it.
-    """
+    Subclasses name the file and what it holds, and give access to it."""
 
     FILE: ClassVar[str]
     HOLDS: ClassVar[str]
@@ -146,11 +144,9 @@ def place(what: str, name: str, names: tuple[str, ...]) -> int:
 
 class Table(ArchArchive):
     """Results of all canonical architectures of a space; N of them, S seeds, E epochs.
-
     It is an estimate: ``table(arch, seed)`` gives the recorded validation accuracy and what the
     training cost. Test accuracies are apart, behind ``test`` and ``test_scores``. ``archs`` [N, D]
-    are canonical; ``params`` and ``macs`` are int32 [N].
-    """
+    are canonical; ``params`` and ``macs`` are int32 [N]."""
 
     FILE, HOLDS = "fashion201.npz", "table of trainings"
     ARRAYS = ("archs", "row_of_code", "params", "macs", *TRAINED)
@@ -253,10 +249,8 @@ class ProxyTable(ArchArchive):
 
 class ShortcutTable(ArchArchive):
     """What shortcuts say of a random sample of n canonical architectures; E epochs at most.
-
     Shortcuts are trainings for fewer epochs, or with fewer images, pixels or channels. All have one
-    seed, not that of a search on the table: so a shortcut and the truth share no luck.
-    """
+    seed, not that of a search on the table: so a shortcut and the truth share no luck."""
 
     FILE, HOLDS = "fashion201_shortcuts.npz", "shortcuts"
     ARRAYS = ("archs", "val_correct", "thread_seconds")
@@ -284,10 +278,8 @@ class ShortcutTable(ArchArchive):
 
 class OneShotRuns(ArchArchive):
     """Scores of n architectures on the weights of a supernet, at T checkpoints of its training.
-
-    M methods to train it, each with S seeds, on a random sample of the canonical architectures.
-    The schedule of the learning rate spans all T checkpoints, after ``steps`` [T] of training.
-    """
+    M methods to train it, each with S seeds, on a random sample of the canonical architectures. The
+    schedule of the learning rate spans all T checkpoints, after ``steps`` [T] of training."""
 
     FILE, HOLDS = "one_shot_runs.npz", "runs of supernets"
     ARRAYS = ("archs", "correct", "seconds")
@@ -304,12 +296,10 @@ class OneShotRuns(ArchArchive):
 
 class DartsRuns(Archive):
     """Searches by gradient: N methods to choose an architecture, S seeds of each.
-
     The first, ``searches``, are searches of their own, with their weights after each of ``steps``
     [T]. The others choose from such a search in another way, or from another kind of supernet. All
     were run on all training images, and once more on few of them: every method takes one of these
-    numbers, ``images``; None takes the first.
-    """
+    numbers, ``images``; None takes the first."""
 
     FILE, HOLDS = "darts_runs.npz", "searches by gradient"
     ARRAYS = ("w", "chosen", "seconds")
@@ -322,9 +312,7 @@ class DartsRuns(Archive):
 
     def w(self, name: str, images: int | None = None) -> np.ndarray:
         """Weights of the options after each of ``steps`` of a search, float64 [S, T, D, K].
-
-        They are rounded to three digits, so that ties may be broken otherwise than ``chosen``.
-        """
+        They are rounded to three digits, so that ties may be broken otherwise than ``chosen``."""
         place("search", name, self.searches)
         return self._array("w", name, images).astype(float)
 

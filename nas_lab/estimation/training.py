@@ -28,12 +28,10 @@ from nas_lab.training import Curve, Recipe, train
 @dataclass(frozen=True)
 class TrainFromScratch:
     """Estimate an architecture by training it: `estimate(arch, seed) -> Evaluation`.
-
-    The score is the accuracy in [0, 1] on the validation images after the last epoch, the cost
-    the seconds of training. The seed fixes initial weights and order of the images, so the same
-    seed gives the same score on a CPU. A training that diverges scores nan, and
-    `metrics["diverged"]` is 1. An interrupt is passed on: half a training is no result.
-    """
+    The score is the accuracy in [0, 1] on the validation images after the last epoch, the cost the
+    seconds of training. The seed fixes initial weights and order of the images, so the same seed
+    gives the same score on a CPU. A training that diverges scores nan, and `metrics["diverged"]` is
+    1. An interrupt is passed on: half a training is no result."""
 
     space: Space
     skeleton: Skeleton
@@ -72,10 +70,8 @@ def check_fits(data: FashionMNIST, skeleton: Skeleton) -> None:
 
 def fewer_epochs(estimate: TrainFromScratch, epochs: int) -> TrainFromScratch:
     """Train for so many epochs, with a schedule of their own.
-
     The learning rate falls to almost 0 within these few epochs. That is another training than a
-    long one that is stopped early, ``nas_lab.estimation.EarlyStopped``.
-    """
+    long one that is stopped early, ``nas_lab.estimation.EarlyStopped``."""
     epochs = _at_most("epochs", epochs, estimate.recipe.epochs)
     return replace(estimate, recipe=replace(estimate.recipe, epochs=epochs))
 

@@ -78,10 +78,8 @@ class SharedWeights:
 @dataclass(frozen=True)
 class AveragedStatistics(SharedWeights):
     """Inherited weights with one mean and variance a module, over ``archs`` random architectures.
-
     So would a supernet rank whose batch normalisations keep moving averages, as they do by default
-    in torch: the averages belong to no architecture. It is here to be measured, not to be used.
-    """
+    in torch: the averages belong to no architecture. It is here to be measured, not to be used."""
 
     archs: int = 100
 
