@@ -7,8 +7,6 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from sklearn import linear_model
 
 from nas_lab import devices
@@ -133,14 +131,10 @@ def test_the_best_has_gone_all_the_way():
         assert problem in result.problem
 
 
-ALMOST = [[True] * 6, [0.0] * 6, [0] * 5, [0, 0, 0, 0, 0, 5], [-1] * 6]
-ANYTHING = st.recursive(
-    st.none() | st.booleans() | st.integers(min_value=5) | st.text(), st.lists, max_leaves=9
-)
+NO_ARCHITECTURES = [None, 5, "0" * 6, {}, [], [[0] * 6], [True] * 6, [0.0] * 6, [0] * 5, [-1] * 6]
 
 
-@given(st.sampled_from(ALMOST) | ANYTHING)
-@settings(max_examples=80, deadline=None)
+@pytest.mark.parametrize("value", [*NO_ARCHITECTURES, [0, 0, 0, 0, 0, 5], [10**400] * 6])
 def test_what_is_no_architecture_is_refused_and_counted(value):
     query_budget = QueryBudget(TASK)
     assert "a list of 6 tokens" in query_budget.reply(value)["refused"]
@@ -154,7 +148,6 @@ def test_the_budget_is_kept():
         query_budget.ask([0] * 6)
     with pytest.raises(RuntimeError, match="budget of 60 queries is spent"):
         query_budget.ask([0] * 6)
-    assert query_budget.asked == TASK.budget
 
 
 def test_points_by_hand():
