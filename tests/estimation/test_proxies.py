@@ -232,14 +232,6 @@ def test_the_empty_cell_has_a_defined_score():
     assert proxies.fisher(net, batch) == pytest.approx(float(by_hand), rel=1e-4)
 
 
-@pytest.mark.parametrize("name", ["grad_norm", "snip", "synflow", "jacob_cov", "naswot", "zen"])
-def test_the_empty_cell_ranks_last(name):
-    rng = np.random.default_rng(0)
-    archs = [SPACE.sample(rng) for _ in range(6)]
-    scores = [PROXIES[name](*prepared(arch)) for arch in archs if SPACE.canonical(arch) != EMPTY]
-    assert min(scores) > PROXIES[name](*prepared(EMPTY))
-
-
 def test_a_constant_output_is_no_error():
     """Nothing that can be learnt reaches the logits."""
     net = nn.Sequential(nn.Conv2d(1, 3, 3), nn.ReLU(), Zeros(), GlobalPool())
@@ -280,6 +272,8 @@ def test_a_score_is_a_number_that_hangs_on_the_seed_alone(name, arch, seed):
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("name", sorted(PROXIES))
 def test_the_network_and_the_generators_are_left_as_they_were(name, training):
+    """Nor do the mode and running statistics, which say nothing yet, count."""
+    expected = PROXIES[name](*prepared())
     net, batch = prepared()
     net.train(training)
     net.head.norm.eval()
@@ -289,8 +283,7 @@ def test_the_network_and_the_generators_are_left_as_they_were(name, training):
     before = copy.deepcopy(net.state_dict())
     modes = [module.training for module in net.modules()]
     images, state = batch.images.clone(), torch.get_rng_state()
-    first = PROXIES[name](net, batch)
-    assert PROXIES[name](net, batch) == first
+    assert PROXIES[name](net, batch) == PROXIES[name](net, batch) == expected
     with pytest.raises(RuntimeError):  # after an error too
         PROXIES[name](net, Batch(torch.zeros(2, 3, 8, 8), batch.labels[:2]))
     assert torch.equal(torch.get_rng_state(), state)
@@ -301,17 +294,6 @@ def test_the_network_and_the_generators_are_left_as_they_were(name, training):
     assert all(p.grad is None and p.requires_grad for p in net.parameters())
     assert not any(module._forward_hooks for module in net.modules())
     assert all(m.track_running_stats for m in net.modules() if isinstance(m, nn.BatchNorm2d))
-
-
-@pytest.mark.parametrize("name", ["grad_norm", "snip", "grasp", "fisher", "jacob_cov", "naswot"])
-def test_normalisation_is_by_the_batch_in_any_mode(name):
-    """Running statistics, which say nothing yet, do not count."""
-    net, batch = prepared()
-    expected = PROXIES[name](net.train(), batch)
-    for norm in net.modules():
-        if isinstance(norm, nn.BatchNorm2d):
-            norm.running_mean.fill_(9.0)
-    assert PROXIES[name](net.eval(), batch) == expected
 
 
 # ---- as estimates ----------------------------------------------------------------------------
