@@ -1,8 +1,4 @@
-"""The homeworks, a module for each.
-
-Here are the references, so nothing of this package enters the box in which hand-ins run. What an
-answer is put to work with is in ``drivers``.
-"""
+"""The homeworks, a module for each, with the references: none of it enters a box of hand-ins."""
 
 from nas_lab.homework.homeworks import capstone, hw1, hw2, hw3, hw4, hw5, hw6  # noqa: F401
 from nas_lab.homework.question import Homework, Question

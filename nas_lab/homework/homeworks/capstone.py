@@ -1,9 +1,9 @@
 """The capstone: the best network within a latency limit, with few looks into the table.
 
 A case shuffles the space: which decision is which edge of the cell, and which token is which
-operation, is drawn for each decision apart, and the device is one that no catalogue holds. A
-search that carries the published table must first spend queries to find out what it looks at, and
-full points need no more than an honest search reaches.
+operation, is drawn for each decision apart, and no catalogue holds the device. A search that
+carries the table must first spend queries to find out what it looks at, and full points need no
+more than an honest search reaches.
 """
 
 from __future__ import annotations
@@ -120,8 +120,7 @@ class HiddenTask:
 
 
 def _first_found(shares: np.ndarray, draws: int) -> np.ndarray:
-    """The chance of each, by its share, to be the first in the order that is among the draws.
-    Given that one of them is drawn at all."""
+    """Chances of each to be the first one that is drawn, in the order, if any of them is drawn."""
     better = np.concatenate([[0.0], np.cumsum(shares)])
     none = (1 - np.minimum(better, 1)) ** draws
     chance = none[:-1] - none[1:]
