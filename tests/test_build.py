@@ -25,7 +25,7 @@ from nas_lab.scaling import Stage, budget
 from nas_lab.spaces import Skeleton, nasbench201
 from nas_lab.strategies import Darts, OneShot
 from nas_lab.strategies.darts import SHORT
-from nas_lab.strategies.darts_variants import GumbelDarts, TooManySkips, perturbation
+from nas_lab.strategies.darts_variants import GumbelDarts, perturbation, too_many_skips
 from nas_lab.training import Recipe, evaluate, train
 
 ROOT = Path(__file__).parents[1]
@@ -54,7 +54,10 @@ def at_once(darts):
 SEARCHES = (
     supernets.Gradient(
         "first order",
-        rules={"never": partial(TooManySkips, limit=7), "at once": partial(partial, at_once)},
+        rules={
+            "never": partial(partial, too_many_skips, limit=7),
+            "at once": partial(partial, at_once),
+        },
         selections={"perturbation": partial(perturbation, tune=0, images=20)},
     ),
     supernets.Gradient("Gumbel", GumbelDarts),

@@ -252,7 +252,7 @@ METHODS: tuple[Method, ...] = (
     Gradient(
         "first order",
         rules={
-            "stopped at two skips": variants.TooManySkips,
+            "stopped at two skips": partial(partial, variants.too_many_skips),
             "stopped by curvature": partial(variants.RisingCurvature, every=50, window=3),
         },
         selections={"perturbation": variants.perturbation},

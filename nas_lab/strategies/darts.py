@@ -1,9 +1,7 @@
 """DARTS: search by gradient descent on a mixture, then keep the strongest operations.
 
-    darts = Darts(space, skeleton, data, order=1, seed=0)
-    for step in darts.train(steps=200):
-        step.w                             # [D, K], a row of softmax(alpha) for each decision
-    darts.arch()                           # the strongest option of each
+    darts = Darts(space, skeleton, data, order=1, seed=0).fit(steps=200)
+    darts.w[-1], darts.arch()              # [D, K], and the strongest option of each decision
 
 The search (Liu et al. 2019, arXiv:1806.09055, section 2.3) is to
 
@@ -20,7 +18,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, repeat
 from typing import Any, NamedTuple
@@ -66,32 +64,16 @@ def gradient(loss: Loss, parameters: Tensors) -> Gradient:
 
 
 def first_order(train: Loss, val: Loss, alphas: Tensors, weights: Tensors, xi: float) -> Gradient:
-    """grad_alpha L_val(w, alpha): eq. 6 with xi = 0, as if w were w* already.
-
-    Args:
-        train: L_train; not called.
-        val: L_val.
-        alphas: parameters of the architecture.
-        weights: parameters of the network; not moved.
-        xi: rate of the virtual step; not used.
-    """
+    """grad_alpha L_val(w, alpha): eq. 6 with xi = 0, as if w were w* already."""
     return gradient(val, alphas)
 
 
 def second_order(train: Loss, val: Loss, alphas: Tensors, weights: Tensors, xi: float) -> Gradient:
     """grad_alpha L_val(w - xi grad_w L_train(w, alpha), alpha): eq. 6, by eq. 7 and 8.
 
-    The weights are moved for a while and are what they were at the end, also after an interrupt.
-
-    Args:
-        train: L_train.
-        val: L_val.
-        alphas: parameters of the architecture.
-        weights: parameters of the network.
-        xi: rate of the virtual step, at least 0.
-
-    Returns:
-        The loss after the virtual step, and the gradient in alpha.
+    ``alphas`` are the parameters of the architecture, ``weights`` those of the network, which are
+    moved for a while and are what they were at the end, also after an interrupt. ``xi`` is the rate
+    of the virtual step. Returns the loss after it, and the gradient in alpha.
     """
     # The virtual step of eq. 6: w' = w - xi grad_w L_train(w, alpha).
     with moved(weights, gradient(train, weights).parts, -xi):
@@ -108,12 +90,6 @@ def mixed_product(
 
     Weights are moved by ``DISTANCE`` in all. A ReLU that switches on the way is part of this
     difference; the derivative, the limit for a distance of zero, does not see it.
-
-    Args:
-        train: L_train.
-        alphas: parameters of the architecture.
-        weights: parameters of the network.
-        along: the vector, a tensor for each of the weights.
     """
     length = norm(along)
     if length == 0:
@@ -185,9 +161,6 @@ def strongest(space: Space, w: np.ndarray, *, keep_none: bool = False) -> Arch:
         w: weights [D, K].
         keep_none: 'none' is an option like any other, as in the experiments on NAS-Bench-201 of
             its authors (Dong & Yang 2020). On ``darts()`` it changes nothing.
-
-    Raises:
-        ValueError: ``w`` has another shape or holds NaN, or the space excludes the combination.
     """
     w = np.array(w, dtype=float)
     if w.shape != space.mask.shape or np.isnan(w).any():
@@ -219,40 +192,26 @@ class Schedule:
     most, so in a search of a few hundred steps alphas hardly leave zero, clear as their order may
     be: ``SHORT`` is a schedule for such searches.
 
-    Args:
-        weight_rate: learning rate of the weights in the first step: gradient descent with
-            momentum, along a cosine. It is also xi, the rate of the virtual step.
-        last_weight_rate: rate in the last step. The paper says zero, the authors' code has this.
-        momentum: of the weights, in [0, 1).
-        weight_decay: of the weights.
-        clip: largest norm of their gradient; from the authors' code.
-        alpha_rate: learning rate of the architecture: Adam.
-        alpha_betas: Adam's two decay rates, in [0, 1).
-        alpha_decay: weight decay of the architecture, as in ``torch.optim.Adam``.
-        warmup: share of the search in which only weights learn, in [0, 1). The paper has none;
-            15 of 50 passes in PC-DARTS (Xu et al. 2020).
-
-    Raises:
-        ValueError: a value is out of its range.
+    The weights learn by gradient descent with momentum, along a cosine; ``weight_rate`` is also xi,
+    the rate of the virtual step. Alphas learn by Adam.
     """
 
     weight_rate: float = 0.025
-    last_weight_rate: float = 0.001
+    last_weight_rate: float = 0.001  # zero in the paper; from the authors' code
     momentum: float = 0.9
     weight_decay: float = 3e-4
-    clip: float = 5.0
+    clip: float = 5.0  # largest norm of the weights' gradient; from the authors' code
     alpha_rate: float = 3e-4
     alpha_betas: tuple[float, float] = (0.5, 0.999)
     alpha_decay: float = 1e-3
-    warmup: float = 0.0
+    warmup: float = 0.0  # share in which only weights learn; 15 of 50 in PC-DARTS (Xu et al. 2020)
 
     def __post_init__(self) -> None:
         if not self.clip > 0:
             raise ValueError(f"clip is a number above 0, not {self.clip!r}; math.inf clips nothing")
-        for name in {field.name for field in fields(self)} - {"clip"}:
+        for name, value in vars(self).items():
             below = 1 if name in ("momentum", "warmup", "alpha_betas") else math.inf
-            value = getattr(self, name)
-            for each in value if isinstance(value, tuple) else (value,):
+            for each in () if name == "clip" else np.atleast_1d(value).tolist():
                 number_in(name, each, below=below)
 
     def rate(self, progress: float) -> float:
@@ -262,14 +221,12 @@ class Schedule:
 
     def weight_optimiser(self, weights: Tensors) -> torch.optim.SGD:
         """Gradient descent with momentum."""
-        settings = {"momentum": self.momentum, "weight_decay": self.weight_decay}
-        return sgd(weights, self.weight_rate, **settings)
+        return sgd(weights, self.weight_rate, self.momentum, self.weight_decay)
 
     def alpha_optimiser(self, alphas: Tensors) -> torch.optim.Adam:
         """Adam."""
-        return torch.optim.Adam(
-            alphas, lr=self.alpha_rate, betas=self.alpha_betas, weight_decay=self.alpha_decay
-        )
+        rate, betas, decay = self.alpha_rate, self.alpha_betas, self.alpha_decay
+        return torch.optim.Adam(alphas, lr=rate, betas=betas, weight_decay=decay)
 
 
 PAPER = Schedule()
@@ -281,20 +238,12 @@ SHORT = Schedule(weight_rate=0.1, alpha_rate=0.02)
 
 @dataclass(frozen=True, eq=False)
 class DartsStep(Step):
-    """One step of the search.
+    """One step of the search; each loss, in nats, before the parameters move that it is for."""
 
-    Attributes:
-        train_loss: of the batch that the weights learn on, before they move, in nats.
-        val_loss: of the batch that the architecture learns on, before it moves; in second order
-            with the weights of the virtual step.
-        alpha: parameters of the options after the step, float32 [D, K].
-        w: the strengths after the step, float32 [D, K]: softmax(alpha) in DARTS itself.
-    """
-
-    train_loss: float
-    val_loss: float
-    alpha: np.ndarray
-    w: np.ndarray
+    train_loss: float  # of the batch that the weights learn on
+    val_loss: float  # of the architecture's; in second order with weights of the virtual step
+    alpha: np.ndarray  # parameters of the options after the step, float32 [D, K]
+    w: np.ndarray  # strengths after the step, float32 [D, K]: softmax(alpha) in DARTS itself
 
 
 class Moment(NamedTuple):
@@ -317,8 +266,6 @@ class Darts(Learner):
     that none can undo w (appendix A.1.1).
 
     Args:
-        space: the space to search.
-        skeleton: what surrounds the searched part.
         data: images as the skeleton takes them. Validation images are not used, so accuracies on
             them are honest.
         order: 1 takes the weights as they are (xi = 0), 2 looks one step of the weights ahead.
@@ -328,12 +275,7 @@ class Darts(Learner):
     Attributes:
         net: the supernet.
         parameters: of the architecture, by name; ``alpha`` is [D, K].
-        train_batches: where the weights' batches come from.
-        val_batches: where the alphas' batches come from.
-
-    Raises:
-        TypeError: no supernet of this kind of space, or an argument of a wrong type.
-        ValueError: an argument is out of its range, or the data do not fit the skeleton.
+        train_batches, val_batches: of the weights, and of the alphas.
     """
 
     def __init__(
@@ -376,10 +318,7 @@ class Darts(Learner):
         return functional.cross_entropy(self.net(images, self.mixture(moment)), labels)
 
     def updates(self, progress: float) -> tuple[Gradient, Gradient]:
-        """Algorithm 1: the alphas move on a batch of their half, then the weights on one of theirs.
-
-        Returns both gradients.
-        """
+        """Algorithm 1: alphas move on a batch of their half, then weights. Both gradients."""
         batch, val_batch = next(self.train_batches), next(self.val_batches)
         now, then = self.moment(progress, 0), self.moment(progress, 1)
         train, val = partial(self.loss, batch, now), partial(self.loss, val_batch, now)
@@ -403,13 +342,9 @@ class Darts(Learner):
     def step(self, used: Used) -> Callable[..., DartsStep]:
         """Both updates."""
         by_alpha, by_weight = self.updates(used(0))
-        return partial(
-            DartsStep,
-            train_loss=by_weight.loss,
-            val_loss=by_alpha.loss,
-            alpha=self.parameters["alpha"].detach().numpy().copy(),
-            w=self.strengths(),
-        )
+        alpha = self.parameters["alpha"].detach().numpy().copy()
+        losses = {"train_loss": by_weight.loss, "val_loss": by_alpha.loss}
+        return partial(DartsStep, **losses, alpha=alpha, w=self.strengths())
 
     def move_alphas(self, by: Gradient, progress: float) -> None:
         """A step of Adam, but not while the weights warm up."""
@@ -438,11 +373,11 @@ class Darts(Learner):
         """Images for the weights and images for the alphas."""
         loader = self.data.train_dataloader()
         half = len(loader.labels) // 2
-        images, labels = loader.images, loader.labels
-        return (
-            replace(loader, images=images[:half], labels=labels[:half]),
-            replace(loader, images=images[half:], labels=labels[half:]),
+        first, second = (
+            replace(loader, images=loader.images[part], labels=loader.labels[part])
+            for part in (slice(half), slice(half, None))
         )
+        return first, second
 
     # What it has learnt.
 
@@ -466,15 +401,9 @@ class Darts(Learner):
         return self.relaxation().numpy().copy()
 
     def arch(self, step: int = -1, *, keep_none: bool = False) -> Arch:
-        """What the search would give if it ended after a step: see ``strongest``.
+        """What the search would give if it ended after a step, an index into the log.
 
-        Args:
-            step: index into the log; -1 is the last. With an empty log all options are equal, and
-                the first ones win.
-            keep_none: as in ``strongest``.
-
-        Raises:
-            IndexError: there is no such step.
+        See ``strongest``. With an empty log all options are equal, and the first ones win.
         """
         w = self.log[step].w if self.log else self.strengths()
         return strongest(self.space, w, keep_none=keep_none)

@@ -1,8 +1,5 @@
 """Variants of DARTS: other mixtures and losses, rules that stop a search, another selection.
 
-    GumbelDarts(space, skeleton, data)     # w is sampled
-    EdgeWeightDarts(space, skeleton, data) # edges compete too
-
 A supernet takes any w, so most of what papers change is a line of arithmetic on the mixture.
 """
 
@@ -11,7 +8,6 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -23,10 +19,11 @@ from torch.nn import functional
 
 from nas_lab import runtime
 from nas_lab.checks import whole_number
-from nas_lab.data import FashionMNIST, Loader
+from nas_lab.data import Loader
 from nas_lab.estimation.pareto import LookupTable
 from nas_lab.nets.modules import initialize
-from nas_lab.spaces.base import Arch, Skeleton, Space
+from nas_lab.nets.supernets import ConvNorm
+from nas_lab.spaces.base import Arch, Space
 from nas_lab.spaces.cells import Darts as DartsSpace
 from nas_lab.strategies.darts import (
     NONE,
@@ -47,11 +44,7 @@ from nas_lab.strategies.darts import (
 
 def conv(given: int, channels: int, kernel: int) -> nn.Module:
     """Convolution, normalisation by the batch's own statistics, ReLU; the size stays."""
-    return nn.Sequential(
-        nn.Conv2d(given, channels, kernel, padding=kernel // 2, bias=False),
-        nn.BatchNorm2d(channels, track_running_stats=False),
-        nn.ReLU(),
-    )
+    return nn.Sequential(ConvNorm(given, channels, kernel), nn.ReLU())
 
 
 CANDIDATES: Mapping[str, Callable[[int], nn.Module]] = {
@@ -65,11 +58,7 @@ CANDIDATES: Mapping[str, Callable[[int], nn.Module]] = {
 
 
 class MixedLayer(nn.Module):
-    """Candidates side by side; the output is their weighted sum.
-
-    Args:
-        candidates: by name; all give the same shape.
-    """
+    """Candidates side by side, by name; the output is their weighted sum."""
 
     def __init__(self, candidates: Mapping[str, nn.Module]) -> None:
         super().__init__()
@@ -100,15 +89,7 @@ class MixedChain(nn.Module):
         sum_i alpha_i o_i(x)     with     alpha = softmax(a)
 
     and ``a`` is a parameter like the weights of the candidates: one loss, one optimiser, one data
-    set. In the end every layer keeps its argmax.
-
-    Args:
-        layers: how many, each with the ``CANDIDATES``.
-        channels: of all layers.
-        seed: of the initial weights; all ``a`` begin at zero.
-
-    Raises:
-        TypeError, ValueError: a number is no whole number, or too low.
+    set. All ``a`` begin at zero. In the end every layer keeps its argmax.
     """
 
     def __init__(self, layers: int = 4, channels: int = 8, seed: int = 0) -> None:
@@ -116,12 +97,11 @@ class MixedChain(nn.Module):
         generator = runtime.generator(whole_number("seed", seed, least=0))
         channels = whole_number("channels", channels)
         self.stem = conv(1, channels, 3)
-        self.layers = nn.Sequential(
-            *(
-                MixedLayer({name: make(channels) for name, make in CANDIDATES.items()})
-                for _ in range(whole_number("layers", layers))
-            )
-        )
+        self._mixed = [
+            MixedLayer({name: make(channels) for name, make in CANDIDATES.items()})
+            for _ in range(whole_number("layers", layers))
+        ]
+        self.layers = nn.Sequential(*self._mixed)
         self.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, 10))
         for module in self.modules():
             initialize(module, generator)
@@ -140,10 +120,6 @@ class MixedChain(nn.Module):
         """Names of the argmax of each layer."""
         return [layer.choice for layer in self._mixed]
 
-    @property
-    def _mixed(self) -> list[MixedLayer]:
-        return list(self.layers.children())  # type: ignore[arg-type]
-
     def discrete(self) -> nn.Sequential:
         """The chosen candidates alone, with copies of their weights, as they are now."""
         chosen = (layer.candidates[layer.choice] for layer in self._mixed)
@@ -159,9 +135,8 @@ class JointDarts(Darts):
     def updates(self, progress: float) -> tuple[Gradient, Gradient]:
         """Alphas are parameters like others."""
         loss = partial(self.loss, next(self.train_batches), self.moment(progress, 0))
-        value, parts = gradient(loss, [*self._alphas, *self._weights])
-        by_alpha = Gradient(value, parts[: len(self._alphas)])
-        by_weight = Gradient(value, parts[len(self._alphas) :])
+        (value, parts), n = gradient(loss, [*self._alphas, *self._weights]), len(self._alphas)
+        by_alpha, by_weight = Gradient(value, parts[:n]), Gradient(value, parts[n:])
         self.move_alphas(by_alpha, progress)
         self.move_weights(by_weight, progress)
         return by_alpha, by_weight
@@ -180,12 +155,9 @@ class GumbelDarts(Darts):
     Every pass draws g anew. At temperature zero a row would be one-hot, an option drawn with its
     probability softmax(alpha); so what the supernet learns with comes close to what is kept in
     the end. Source: S. Xie et al., "SNAS", ICLR 2019, arXiv:1812.09926.
-
-    Attributes:
-        first, last: temperature at the beginning and at the end; it falls in a straight line.
     """
 
-    first, last = 10.0, 0.1
+    first, last = 10.0, 0.1  # temperature at the beginning and at the end, on a straight line
 
     def mixture(self, moment: Moment) -> Tensor:
         """A soft sample."""
@@ -264,13 +236,7 @@ UNIT = 1e-6
 
 
 def times_log_latency(loss: Tensor, latency: Tensor, beta: float) -> Tensor:
-    """The lecture's ``loss * log(latency)^beta``, FBNet's eq. 2 without its factor.
-
-    Args:
-        loss: of a batch, in nats.
-        latency: expected seconds.
-        beta: how much latency counts.
-    """
+    """The lecture's ``loss * log(latency)^beta``, FBNet's eq. 2 without its factor; in seconds."""
     return loss * torch.log(latency / UNIT) ** beta
 
 
@@ -280,27 +246,14 @@ class LatencyAwareDarts(Darts):
     The expected latency is linear in w (FBNet, Wu et al. 2019, arXiv:1812.03443), so it
     has a gradient in the alphas, which the latency of a single network has not.
 
-    Args:
-        space: the space to search.
-        skeleton: what surrounds the searched part, in the supernet; the table's may differ.
-        data: images as the skeleton takes them.
-        table: what each option costs on the device.
-        trade: how loss and latency become one number. The default is the lecture's product with
-            beta = 1.
-        options: further arguments of ``Darts``.
-
-    Losses in the log are those that are minimised: ``trade`` of cross-entropy and latency.
-
-    Raises:
-        ValueError: the table is of another space, or its cheapest network is quicker than ``UNIT``.
+    ``table`` says what each option costs on the device; its skeleton may differ. ``trade`` makes
+    one number of loss and latency, by default the lecture's product with beta = 1.
     """
 
     def __init__(
         self,
         space: Space,
-        skeleton: Skeleton,
-        data: FashionMNIST,
-        *,
+        *args: Any,
         table: LookupTable,
         trade: Trade = partial(times_log_latency, beta=1.0),  # noqa: B008 - it has no state
         **options: Any,
@@ -316,7 +269,7 @@ class LatencyAwareDarts(Darts):
                 f"a loss of 1 at the cheapest network's {table.base:g} s has to be worth more than "
                 "0: fit the table with a floor"
             )
-        super().__init__(space, skeleton, data, **options)
+        super().__init__(space, *args, **options)
 
     def loss(self, batch: Batch, moment: Moment = Moment()) -> Tensor:  # noqa: B008 - immutable
         """What is minimised, at the present parameters."""
@@ -331,37 +284,22 @@ class LatencyAwareDarts(Darts):
 # ---- rules that stop a search before it collapses to skip connections --------------------------
 
 
-@dataclass(frozen=True)
-class TooManySkips:
+def too_many_skips(darts: Darts, limit: int = 2, steps: int = 20) -> bool:
     """Stop when a normal cell would keep so many skip connections: ``if rule(darts): break``.
 
-    Source: H. Liang et al., "DARTS+", 2019, arXiv:1909.06035, criterion 1: two. For
-    a single cell, as on ``nasbench201()``, that cell counts.
-
-    Args:
-        limit: stop at so many.
-        steps: but only when it has been so for so many steps in a row. Single steps jump about
-            while alphas are close to each other.
+    Source: H. Liang et al., "DARTS+", 2019, arXiv:1909.06035, criterion 1: two. It has to be so for
+    some ``steps`` in a row, for single steps jump about while alphas are close to each other. On
+    ``nasbench201()`` its only cell counts.
     """
 
-    limit: int = 2
-    steps: int = 20
+    def skips(step: int) -> int:
+        chosen = darts.space.decode(darts.arch(step)).items()
+        return sum(op == "skip_connect" for name, op in chosen if not name.startswith("reduce"))
 
-    def __call__(self, darts: Darts) -> bool:
-        """Whether the search is over."""
-        last = range(-1, -1 - self.steps, -1)
-        return len(darts.log) >= self.steps and all(
-            self.skips(darts, step) >= self.limit for step in last
-        )
-
-    def skips(self, darts: Darts, step: int = -1) -> int:
-        """Skip connections of the normal cell of ``darts.arch(step)``."""
-        chosen = darts.space.decode(darts.arch(step))
-        normal = [op for name, op in chosen.items() if not name.startswith("reduce")]
-        return normal.count("skip_connect")
+    last = range(-1, -1 - steps, -1)
+    return len(darts.log) >= steps and all(skips(step) >= limit for step in last)
 
 
-@dataclass
 class RisingCurvature:
     """Stop when the curvature of the validation loss rises, and go back to before it did.
 
@@ -371,23 +309,14 @@ class RisingCurvature:
     ICLR 2020, arXiv:1909.09656, section 4, with k = 5 passes over the data. A rule keeps what it
     has seen, so make one for each search.
 
-    Args:
-        every: steps from one measurement to the next.
-        window: k.
-        ratio: above 0 and below 1.
-
-    Attributes:
-        steps: when it was measured: numbers of steps.
-        values: the curvatures.
-        keep: index into ``darts.log`` of the step to go back to; -1, the last, while it goes on.
+    A measurement is done ``every`` so many steps; k is ``window``.
     """
 
-    every: int = 20
-    window: int = 5
-    ratio: float = 0.75
-    steps: list[int] = field(default_factory=list, init=False)
-    values: list[float] = field(default_factory=list, init=False)
-    keep: int = field(default=-1, init=False)
+    def __init__(self, every: int = 20, window: int = 5, ratio: float = 0.75) -> None:
+        self.every, self.window, self.ratio = every, window, ratio
+        self.steps: list[int] = []  # numbers of those after which it was measured
+        self.values: list[float] = []  # the curvatures
+        self.keep = -1  # index into ``darts.log`` of the step to go back to
 
     def __call__(self, darts: Darts) -> bool:
         """Measure if it is time; whether the search is over."""
@@ -408,18 +337,17 @@ class RisingCurvature:
 def curvature(darts: Darts) -> float:
     """Largest eigenvalue of the Hessian of L_val in alpha, in nats, as the search stands.
 
-    L_val is the loss of one batch of the half of the images that alphas learn on, always the
-    same, with the strengths as w. Source: A. Zela et al., "Understanding and Robustifying
-    Differentiable Architecture Search", ICLR 2020, arXiv:1909.09656, section 4: architectures
-    generalise worse where it is high.
+    L_val is the loss of one batch of the half of the images that alphas learn on, always the same,
+    with the strengths as w. Architectures generalise worse where it is high (A. Zela et al., ICLR
+    2020, arXiv:1909.09656, section 4).
     """
     _, val = darts.halves()
     images, labels = val.images[: val.batch_size], val.labels[: val.batch_size]
-    with runtime.threads(1):
-        return top_eigenvalue(
-            lambda: functional.cross_entropy(darts.net(images, darts.relaxation()), labels),
-            darts.parameters["alpha"],
-        )
+
+    def loss() -> Tensor:
+        return functional.cross_entropy(darts.net(images, darts.relaxation()), labels)
+
+    return top_eigenvalue(loss, darts.parameters["alpha"])
 
 
 TOLERANCE = 1e-3
@@ -430,11 +358,8 @@ def top_eigenvalue(loss: Loss, parameter: Tensor) -> float:
     """Largest eigenvalue of the Hessian of a loss in one parameter, by Lanczos' method.
 
     The Hessian is not built. Its product with a vector v is the gradient of <gradient, v>, which
-    costs about two backward passes; some twenty of them will do.
-
-    Args:
-        loss: what to differentiate twice.
-        parameter: of at least two elements.
+    costs about two backward passes; some twenty of them will do. The parameter has at least two
+    elements.
     """
     (slope,) = torch.autograd.grad(loss(), parameter, create_graph=True)
 
@@ -464,7 +389,6 @@ def perturbation(darts: Darts, *, tune: int = 20, images: int = 512, seed: int =
     algorithm 1.
 
     Args:
-        darts: a search at its end.
         tune: steps of the weights after each decision.
         images: measure on so many images of the half that alphas learnt on.
         seed: of the order of edges, nodes and images.
@@ -483,11 +407,6 @@ def perturbation(darts: Darts, *, tune: int = 20, images: int = 512, seed: int =
         right = net(val.images[:images], changed).argmax(dim=1) == val.labels[:images]
         return float(right.float().mean())
 
-    def without(edge: int, token: int) -> Tensor:
-        row = w[edge].clone()
-        row[token] = 0
-        return row
-
     def tuned() -> None:
         optimiser = schedule.weight_optimiser(weights)
         for step in range(tune):
@@ -499,17 +418,16 @@ def perturbation(darts: Darts, *, tune: int = 20, images: int = 512, seed: int =
             optimiser.step()
 
     one_hot = torch.eye(w.shape[1])
-    with runtime.threads(1):
-        for edge in rng.permutation(len(w)):
-            options = np.flatnonzero(space.mask[edge]).tolist()
-            tokens = [token for token in options if (edge, token) not in excluded]
-            harm = [accuracy(edge, without(edge, token)) for token in tokens]
-            w[edge] = one_hot[tokens[int(np.argmin(harm))]]
-            tuned()
-        nodes = incoming(space) if isinstance(space, DartsSpace) else []
-        for node in rng.permutation(len(nodes)):
-            harm = [accuracy(edge, one_hot[NONE]) for edge in nodes[node]]
-            for i in np.argsort(harm, kind="stable")[2:]:
-                w[nodes[node][i]] = one_hot[NONE]
-            tuned()
+    for edge in rng.permutation(len(w)):
+        options = np.flatnonzero(space.mask[edge]).tolist()
+        tokens = [token for token in options if (edge, token) not in excluded]
+        harm = [accuracy(edge, w[edge] * (1 - one_hot[token])) for token in tokens]
+        w[edge] = one_hot[tokens[int(np.argmin(harm))]]
+        tuned()
+    nodes = incoming(space) if isinstance(space, DartsSpace) else []
+    for node in rng.permutation(len(nodes)):
+        harm = [accuracy(edge, one_hot[NONE]) for edge in nodes[node]]
+        for i in np.argsort(harm, kind="stable")[2:]:
+            w[nodes[node][i]] = one_hot[NONE]
+        tuned()
     return space.check(w.argmax(dim=1).tolist())

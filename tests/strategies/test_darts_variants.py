@@ -15,7 +15,6 @@ from torch import nn
 from torch.nn import functional
 
 from nas_lab.data import FashionMNIST
-from nas_lab.nets import supernet
 from nas_lab.spaces import DARTS_V2, Skeleton, darts, mlp, nasbench201
 from nas_lab.strategies import Darts, LatencyAwareDarts
 from nas_lab.strategies import darts_variants as module
@@ -29,10 +28,10 @@ from nas_lab.strategies.darts_variants import (
     MixedChain,
     MixedLayer,
     RisingCurvature,
-    TooManySkips,
     curvature,
     perturbation,
     times_log_latency,
+    too_many_skips,
     top_eigenvalue,
 )
 from nas_lab.training import Recipe, train
@@ -47,11 +46,8 @@ MOMENTS = st.builds(Moment, st.floats(0, 1), st.tuples(SEEDS, SEEDS))
 
 CELLS = [nasbench201(), darts()]
 KINDS = (Darts, GumbelDarts, HardGumbelDarts, AuxiliarySkipDarts, EdgeWeightDarts)
-SEARCHES = {
-    (kind, space.name): kind(space, SKELETON if space is CELLS[0] else SMALL, DATA)
-    for kind in KINDS
-    for space in CELLS
-}
+SKELETONS = {"nasbench201": SKELETON, "darts": SMALL}
+SEARCHES = {(k, s.name): k(s, SKELETONS[s.name], DATA) for k in KINDS for s in CELLS}
 
 
 def drawn(kind, space, seed):
@@ -94,17 +90,6 @@ def test_options_are_drawn_with_their_probabilities(kind):
 
 @EXAMPLES
 @given(SEEDS, MOMENTS)
-def test_the_same_seeds_draw_the_same(seed, moment):
-    for kind in (GumbelDarts, HardGumbelDarts):
-        search = drawn(kind, SPACE, seed)
-        assert torch.equal(*(search.mixture(moment) for _ in range(2)))
-    search = drawn(GumbelDarts, SPACE, seed)
-    other = Moment(moment.progress, (*moment.seeds, 1))
-    assert not torch.equal(search.mixture(moment), search.mixture(other))
-
-
-@EXAMPLES
-@given(SEEDS, MOMENTS)
 def test_a_hard_sample_is_one_hot_and_has_the_gradient_of_the_soft_one(seed, moment):
     searches = [drawn(kind, SPACE, seed) for kind in (GumbelDarts, HardGumbelDarts)]
     soft, hard = (search.mixture(moment) for search in searches)
@@ -116,15 +101,17 @@ def test_a_hard_sample_is_one_hot_and_has_the_gradient_of_the_soft_one(seed, mom
         for w, search in zip((soft, hard), searches, strict=True)
     ]
     torch.testing.assert_close(*slopes)
+    for search, sample in zip(searches, (soft, hard), strict=True):
+        assert torch.equal(search.mixture(moment), sample), "the same seeds draw the same"
+    other = Moment(moment.progress, (*moment.seeds, 1))
+    assert not torch.equal(searches[0].mixture(other), soft)
 
 
 def test_the_temperature_falls_in_a_straight_line():
     """Log-ratios of a row are (alpha + g) / temperature, with the same g at all moments."""
     search = drawn(GumbelDarts, SPACE, 0)
-    ratios = []
-    for progress in (0.0, 0.25, 1.0):
-        w = search.mixture(Moment(progress)).log()
-        ratios.append((w[:, 0] - w[:, 1]).detach().numpy())
+    w = [search.mixture(Moment(progress)).log().detach().numpy() for progress in (0.0, 0.25, 1.0)]
+    ratios = [each[:, 0] - each[:, 1] for each in w]
     np.testing.assert_allclose(ratios[1] / ratios[0], 10 / 7.525)
     np.testing.assert_allclose(ratios[2] / ratios[0], 100)
 
@@ -134,26 +121,9 @@ def test_the_temperature_falls_in_a_straight_line():
 def test_the_auxiliary_skip_is_a_skip_more_and_fades(space, seed, moment):
     search = drawn(AuxiliarySkipDarts, space, seed)
     added = search.mixture(moment).detach().numpy() - inner(search)
-    for row, decision in zip(added, space.decisions, strict=True):
-        expected = np.zeros(len(row))
-        expected[decision.options.index("skip_connect")] = 1 - moment.progress
-        np.testing.assert_allclose(row, expected, atol=1e-6)
+    skips = [[op == "skip_connect" for op in decision.options] for decision in space.decisions]
+    np.testing.assert_allclose(added, (1 - moment.progress) * np.array(skips), atol=1e-6)
     np.testing.assert_allclose(search.strengths(), inner(search))
-
-
-def test_two_skips_are_one_with_both_weights():
-    """Written out: the network's node plus beta times its input, on a cell of one edge."""
-    net = supernet(SPACE, SKELETON).double()
-    x = torch.randn(3, 4, 6, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    search = drawn(AuxiliarySkipDarts, SPACE, 0)
-    with torch.no_grad():
-        for row in (0, 1, 2, 4, 5):
-            search.parameters["alpha"][row] = torch.tensor([1e3, 0.0, 0.0, 0.0, 0.0])  # 'none'
-        plain, more = search.relaxation(), search.mixture(Moment(0.3))
-        more[[0, 1, 2, 4, 5]] = plain[[0, 1, 2, 4, 5]]
-        (cell,) = net.stages[0]
-        outputs = [cell(x, net.rows(w)) for w in (plain, more)]
-    torch.testing.assert_close(outputs[1], outputs[0] + 0.7 * x, rtol=1e-6, atol=1e-6)
 
 
 @EXAMPLES
@@ -162,25 +132,12 @@ def test_edges_into_a_node_share_one(space, seed, moment):
     search = drawn(EdgeWeightDarts, space, seed)
     w = search.mixture(moment).detach().numpy()
     beta = search.parameters["beta"].detach().numpy()
-    groups = {}
-    for i, decision in enumerate(space.decisions):  # edge_01, normal_0_2
-        cell, *nodes = decision.name.split("_")
-        groups.setdefault((cell, nodes[-1][-1]), []).append(i)
-    for edges in groups.values():
-        np.testing.assert_allclose(w[edges].sum(axis=1), softmax(beta[edges]), rtol=1e-5)
+    nodes = np.array([node for _, node in space.edges])
+    for node in set(nodes):
+        into = nodes == node
+        np.testing.assert_allclose(w[into].sum(axis=1), softmax(beta[into]), rtol=1e-5)
     np.testing.assert_allclose(w / w.sum(axis=1, keepdims=True), inner(search), rtol=1e-5)
-
-
-def test_an_edges_weight_decides_between_edges():
-    """Two inputs of node 5 are raised by beta, though all rows of alpha are equal."""
-    search = EdgeWeightDarts(darts(), SMALL, DATA)
-    names = [decision.name for decision in search.space.decisions]
-    with torch.no_grad():
-        for name in ("normal_1_5", "normal_4_5"):
-            search.parameters["beta"][names.index(name)] = 1.0
-    chosen = search.space.decode(search.arch())
-    inputs = [n for n, op in chosen.items() if n.startswith("normal_") and n.endswith("5")]
-    assert [n for n in inputs if chosen[n] != "none"] == ["normal_1_5", "normal_4_5"]
+    np.testing.assert_array_equal(search.strengths(), w)
 
 
 # ---- latency -----------------------------------------------------------------------------------
@@ -236,11 +193,9 @@ def test_a_layer_is_the_weighted_sum_of_its_candidates(a):
     layer = MixedLayer({"same": nn.Identity(), "steep": nn.LeakyReLU(2.0), "relu": nn.ReLU()})
     with torch.no_grad():
         layer.a[:] = torch.tensor(a)
-    exp = np.exp(a)
-    alpha = exp / exp.sum()
-    x = torch.tensor([[-2.0, 3.0]])
+    alpha = softmax(a)
     expected = torch.tensor([[alpha[0] * -2 + alpha[1] * -4, 3.0]], dtype=torch.float32)
-    torch.testing.assert_close(layer(x), expected)
+    torch.testing.assert_close(layer(torch.tensor([[-2.0, 3.0]])), expected)
     assert layer.choice == ["same", "steep", "relu"][int(np.argmax(np.float32(a)))]
 
 
@@ -270,16 +225,12 @@ def test_the_discrete_network_runs_the_chosen_candidates():
 
 
 def test_a_seed_of_a_chain_repeats_and_another_differs():
-    nets = [MixedChain(2, 4, seed=seed) for seed in (0, 0, 1)]
-    outputs = [net(IMAGES) for net in nets]
-    assert torch.equal(outputs[0], outputs[1])
-    assert not torch.equal(outputs[0], outputs[2])
-
-
-@pytest.mark.parametrize("bad", ["layers", "channels"])
-def test_bad_numbers_are_refused(bad):
-    with pytest.raises(ValueError, match=bad):
-        MixedChain(**{bad: 0})
+    one, same, other = (MixedChain(2, 4, seed=seed)(IMAGES) for seed in (0, 0, 1))
+    assert torch.equal(one, same)
+    assert not torch.equal(one, other)
+    for bad in ("layers", "channels"):
+        with pytest.raises(ValueError, match=bad):
+            MixedChain(**{bad: 0})
 
 
 def test_a_choice_for_the_task_is_found():
@@ -346,11 +297,7 @@ def pretended(space, archs):
     )
 
 
-SKIPS = {n: (1,) * n + (3,) * (6 - n) for n in range(7)}
-
-
 def test_too_many_skips_for_long_enough():
-    rule = TooManySkips(limit=2, steps=3)
     stops = {
         (2, 2): False,
         (2, 2, 2): True,
@@ -360,103 +307,70 @@ def test_too_many_skips_for_long_enough():
         (1, 1, 1, 1): False,
     }
     for counts, expected in stops.items():
-        assert rule(pretended(SPACE, [SKIPS[n] for n in counts])) == expected
+        found = pretended(SPACE, [(1,) * n + (3,) * (6 - n) for n in counts])
+        assert too_many_skips(found, limit=2, steps=3) == expected
 
 
 def test_only_the_normal_cell_counts():
     arch = darts().decode(DARTS_V2)
     assert sum(op == "skip_connect" for op in arch.values()) == 5
-    assert TooManySkips().skips(pretended(darts(), [DARTS_V2])) == 2
+    found = pretended(darts(), [DARTS_V2])
+    assert [too_many_skips(found, limit, steps=1) for limit in (2, 3)] == [True, False]
 
 
-def test_a_search_where_skips_win_is_over():
-    found = make("first order")
-    with torch.no_grad():
-        found.parameters["alpha"][:, 1] = 10.0
-    rule = TooManySkips(steps=4)
-    assert [rule(found) for _ in found.train(steps=5)] == [False, False, False, True, True]
-
-
-def brute_force(values, window, ratio):
-    """Number of values after which the rule stops, and the position to go back to."""
-    for n in range(2 * window, len(values) + 1):
-        now = sum(values[n - window : n]) / window
-        before = sum(values[n - 2 * window : n - window]) / window
-        if before < ratio * now:
-            return n, n - 1 - window
-    return None
-
-
-@settings(max_examples=50, deadline=None)
-@given(
-    values=st.lists(st.floats(0.01, 1), min_size=1, max_size=30),
-    window=st.integers(1, 4),
-    ratio=st.floats(0.3, 0.9),
-    every=st.integers(1, 3),
+@pytest.mark.parametrize(
+    ("values", "stopped", "keep"),
+    [
+        ([1, 1, 1, 1, 1, 1], None, -1),
+        ([1, 1, 1, 1.6, 1, 1], None, -1),  # of two and two: 1 / 1.3 is above 0.75
+        ([1, 1, 1, 1.7, 9, 9], 12, 5),  # 1 / 1.35 is below it: back by two measurements
+        ([9, 1, 1, 2, 2, 9], 15, 8),
+    ],
 )
-def test_rising_curvature_against_a_loop(values, window, ratio, every):
-    rule, left = RisingCurvature(every, window, ratio), iter(values)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "curvature", lambda _: next(left))
-        stopped = None
-        for number in range(1, every * len(values) + 1):
-            if rule(SimpleNamespace(log=[SimpleNamespace(number=number)])):
-                stopped = number
-                break
-    expected = brute_force(values, window, ratio)
-    if expected is None:
-        assert stopped is None
-        assert rule.keep == -1
-        assert rule.values == values
-    else:
-        count, back = expected
-        assert stopped == count * every
-        assert rule.keep + 1 == (back + 1) * every == rule.steps[back]
+def test_rising_curvature_worked_by_hand(monkeypatch, values, stopped, keep):
+    rule, left = RisingCurvature(every=3, window=2, ratio=0.75), iter(values)
+    monkeypatch.setattr(module, "curvature", lambda _: next(left))
+    logs = ([SimpleNamespace(number=number)] for number in range(1, 19))
+    found = next((log[0].number for log in logs if rule(SimpleNamespace(log=log))), None)
+    assert (found, rule.keep) == (stopped, keep)
+    assert rule.steps == list(range(3, (stopped or 18) + 1, 3))
 
 
 # ---- perturbation ------------------------------------------------------------------------------
 
 
 def searched(space):
-    skeleton = SMALL if space.name == "darts" else SKELETON
-    return Darts(space, skeleton, DATA, schedule=SHORT).fit(steps=4)
+    return Darts(space, SKELETONS[space.name], DATA, schedule=SHORT).fit(steps=4)
 
 
-@pytest.mark.parametrize("space", [nasbench201(), darts()])
+@pytest.mark.parametrize("space", CELLS)
 def test_perturbation_against_a_plain_loop(space):
-    """Written out on dictionaries and plain numbers, in float32 as there; nothing is tuned."""
-    found = searched(space)
-    _, val = found.halves()
-    images, labels = val.images[:20], val.labels[:20]
-    rng = np.random.default_rng(3)
-    w = found.w[-1].tolist()
-    cell = space.name == "darts"
-
-    def right(w):
-        with torch.no_grad():
-            logits = found.net(images, torch.tensor(w))
-        return sum(int(a) == int(b) for a, b in zip(logits.argmax(dim=1), labels, strict=True))
+    """Written out on plain numbers, in float32 as there; nothing is tuned."""
+    found, rng = searched(space), np.random.default_rng(3)
+    val, w = found.halves()[1], found.w[-1].tolist()
+    images, labels = val.images[:20], val.labels[:20].tolist()
 
     def changed(row, values):
         return [values if i == row else list(old) for i, old in enumerate(w)]
 
+    def right(row, values):
+        with torch.no_grad():
+            logits = found.net(images, torch.tensor(changed(row, values)))
+        return sum(a == b for a, b in zip(logits.argmax(dim=1).tolist(), labels, strict=True))
+
     width = len(w[0])
+    one_hot = [[float(k == token) for k in range(width)] for token in range(width)]
     for row in rng.permutation(len(w)).tolist():
-        scores = {}
-        for token in range(1, width):
-            values = [0.0 if k == token else v for k, v in enumerate(w[row])]
-            scores[token] = right(changed(row, values))
-        lowest = min(scores.values())
-        chosen = next(token for token, score in scores.items() if score == lowest)
-        w = changed(row, [float(k == chosen) for k in range(width)])
-    if cell:
-        nodes = [[i for i, d in enumerate(space.decisions) if d.name[0] == c and d.name[-1] == n]
-                 for c in "nr" for n in "2345"]  # fmt: skip
-        none = [1.0] + [0.0] * (width - 1)
+        without = [[v * (k != t) for k, v in enumerate(w[row])] for t in range(width)]
+        scores = [right(row, values) for values in without[1:]]
+        w = changed(row, one_hot[1 + scores.index(min(scores))])
+    if space.name == "darts":
+        targets = [target for _, target in space.edges]
+        nodes = [[i for i, t in enumerate(targets) if t == n] for n in sorted(set(targets))]
         for node in rng.permutation(8).tolist():
-            scores = sorted((right(changed(edge, none)), edge) for edge in nodes[node])
+            scores = sorted((right(edge, one_hot[0]), edge) for edge in nodes[node])
             for _, edge in scores[2:]:
-                w = changed(edge, none)
+                w = changed(edge, one_hot[0])
     expected = tuple(row.index(1.0) for row in w)
     assert perturbation(found, tune=0, images=20, seed=3) == expected
 
@@ -468,21 +382,3 @@ def test_perturbation_leaves_the_search_as_it_was_and_repeats():
     assert first == again
     assert first in nasbench201()
     assert equal(before, weights(found))
-
-
-def test_perturbation_keeps_what_the_network_cannot_do_without():
-    """Where only edge 0-3 is alive, and only through one operation, that one stays."""
-    space = nasbench201()
-    found = searched(space)
-    found.net = supernet(space, SKELETON, seed=1)
-    with torch.no_grad():
-        found.parameters["alpha"][:] = torch.tensor([12.0, -12.0, -12.0, -12.0, -12.0])
-        found.parameters["alpha"][3] = torch.tensor([-30.0, -30.0, -30.0, 12.0, -30.0])
-    images, labels = (t[:100] for t in (found.halves()[0].images, found.halves()[0].labels))
-    optimiser = torch.optim.Adam(found.net.parameters(), 0.02)
-    for _ in range(40):
-        optimiser.zero_grad()
-        w = torch.from_numpy(found.strengths())
-        torch.nn.functional.cross_entropy(found.net(images, w), labels).backward()
-        optimiser.step()
-    assert perturbation(found, tune=0)[3] == 3
