@@ -343,7 +343,7 @@ class Darts(Learner):
         """Both updates."""
         by_alpha, by_weight = self.updates(used(0))
         alpha = self.parameters["alpha"].detach().numpy().copy()
-        losses = {"train_loss": by_weight.loss, "val_loss": by_alpha.loss}
+        losses: dict[str, Any] = {"train_loss": by_weight.loss, "val_loss": by_alpha.loss}
         return partial(DartsStep, **losses, alpha=alpha, w=self.strengths())
 
     def move_alphas(self, by: Gradient, progress: float) -> None:
