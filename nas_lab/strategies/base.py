@@ -34,11 +34,9 @@ class Strategy(Protocol):
 
     def ask(self, n: int) -> list[Arch]:
         """Propose ``n`` architectures; fewer, or none, when there is nothing left to propose."""
-        ...
 
     def tell(self, trials: Sequence[Trial]) -> None:
         """Learn from the trials of the last ``ask``, in its order."""
-        ...
 
 
 class SeededStrategy:

@@ -127,8 +127,7 @@ def norm(parts: Tensors) -> float:
 
 def softmax(alpha: Tensor, space: Space) -> Tensor:
     """Of each row, over the options that exist; other entries are zero (eq. 2)."""
-    mask = torch.from_numpy(space.mask)
-    return alpha.masked_fill(~mask, -torch.inf).softmax(dim=1)
+    return alpha.masked_fill(torch.from_numpy(~space.mask), -torch.inf).softmax(dim=1)
 
 
 def incoming(space: Space) -> list[list[int]]:
@@ -256,14 +255,11 @@ class Moment(NamedTuple):
 class Darts(Learner):
     """Differentiable architecture search (Liu et al. 2019, arXiv:1806.09055).
 
-    All options run, and their outputs are mixed with the weights w = softmax(alpha). Alphas are
-    learnt by gradient descent, as the weights of the network are. The training images are split
-    in halves. Every step first moves the alphas, on a batch of the second half, and then the
-    weights, on a batch of the first (algorithm 1). In the end each decision keeps its strongest
-    option.
-
-    Normalisations use the statistics of the batch and have no scale and shift of their own, so
-    that none can undo w (appendix A.1.1).
+    All options run, and their outputs are mixed with the weights w = softmax(alpha). The training
+    images are split in halves. Every step first moves the alphas, on a batch of the second half,
+    and then the weights, on a batch of the first (algorithm 1). In the end each decision keeps its
+    strongest option. Normalisations use the statistics of the batch and have no scale and shift of
+    their own, so that none can undo w (appendix A.1.1).
 
     Args:
         data: images as the skeleton takes them. Validation images are not used, so accuracies on

@@ -60,15 +60,14 @@ class GrowthController(nn.Module):
     def __init__(self, space: Space, *, seed: int) -> None:
         super().__init__()
         morphisms.check_chain(space)
-        hidden = self.hidden
         self.space, self.sizes = space, identities(space)
         options = [(token, o) for token, row in morphisms.choices(space).items() for o in row]
         self._numbers = {option: number for number, option in enumerate(options)}
         with torch.device("meta"):  # no memory, no random numbers yet
-            self.embedding = nn.Embedding(len(options), hidden)
-            self.encoder = nn.LSTM(hidden, hidden, batch_first=True, bidirectional=True)
-            self.wider = nn.Linear(2 * hidden, 1)
-            self.deeper = nn.Linear(2 * hidden, len(self.sizes))
+            self.embedding = nn.Embedding(len(options), self.hidden)
+            self.encoder = nn.LSTM(self.hidden, self.hidden, batch_first=True, bidirectional=True)
+            self.wider = nn.Linear(2 * self.hidden, 1)
+            self.deeper = nn.Linear(2 * self.hidden, len(self.sizes))
         initialize(self, [self.embedding, self.encoder], seed)
 
     def forward(self, arch: Arch) -> torch.Tensor:

@@ -15,7 +15,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.nn import functional
+from torch.optim import SGD
 
 from nas_lab import nets
 from nas_lab.checks import whole_number
@@ -168,7 +170,7 @@ class OneShot(Learner):
         self._optimiser.step()
         return partial(PathStep, loss=total / len(archs), archs=archs)
 
-    def _all_batches(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    def _all_batches(self) -> Iterator[tuple[Tensor, Tensor]]:
         while True:
             self._passes += 1
             yield from self.data.train_dataloader().reseeded(self.seed).reseeded(self._passes)
@@ -178,12 +180,10 @@ class OneShot(Learner):
         return SharedWeights(copy.deepcopy(self.net).requires_grad_(False), self.data, **options)
 
 
-def sgd(
-    weights: Iterable[torch.Tensor], rate: float, momentum: float, weight_decay: float, **more: Any
-) -> torch.optim.SGD:
+def sgd(weights: Iterable[Tensor], rate: float, momentum: float, decay: float, **more: Any) -> SGD:
     """Gradient descent with momentum that begins at zero for all weights.
     torch begins it with a weight's first gradient, which those off the first path do not have."""
-    optimiser = torch.optim.SGD(weights, rate, momentum, 0.0, weight_decay, fused=True, **more)
+    optimiser = SGD(weights, rate, momentum, 0.0, decay, fused=True, **more)
     for weight in optimiser.param_groups[0]["params"]:
         optimiser.state[weight]["momentum_buffer"] = torch.zeros_like(weight)
     return optimiser

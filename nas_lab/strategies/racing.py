@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sized
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import stats
@@ -146,7 +146,7 @@ def race(
     trials = whole_number("trials", trials)
     if isinstance(seeds, int | np.integer):
         seeds = range(whole_number("seeds", seeds))
-    done: dict[int, list[Trace]] = {}
+    done: dict[int, list[tuple[Any, ...]]] = {}
     try:
         for seed in seeds:
             done[seed] = [
@@ -170,11 +170,8 @@ def race(
     return Race(runs, sorted(done))
 
 
-Trace = tuple[np.ndarray, np.ndarray, Arch | None]
-"""One strategy with one seed: incumbent [T], seconds [T], and the last incumbent."""
-
-
-def _trace(strategy: Strategy, table: Table, trials: int) -> Trace:
+def _trace(strategy: Strategy, table: Table, trials: int) -> tuple[Any, ...]:
+    """Incumbent [T], seconds [T], and the last incumbent."""
     best, pick, judged = -math.inf, None, np.nan
     incumbent, costs = [], []
     for trial in search(strategy, Continued(table), trials):

@@ -130,8 +130,7 @@ class FactorisedController(Controller):
     @property
     def w(self) -> np.ndarray:
         """Softmax of the logits over the options that exist, float32 [D, K]."""
-        missing = torch.from_numpy(~self.space.mask)
-        logits = self.logits.detach().masked_fill(missing, -torch.inf)
+        logits = self.logits.detach().masked_fill(torch.from_numpy(~self.space.mask), -torch.inf)
         return logits.softmax(dim=1).numpy()
 
 
@@ -145,12 +144,11 @@ class LSTMController(Controller):
 
     def __init__(self, space: Space, *, seed: int = 0) -> None:
         super().__init__(space)
-        hidden = self.hidden
         decisions, options = space.mask.shape
         with torch.device("meta"):  # no memory, no random numbers yet
-            self.embedding = nn.Embedding(decisions * options, hidden)
-            self.cell = nn.LSTMCell(hidden, hidden)
-            self.heads = nn.ModuleList(nn.Linear(hidden, options) for _ in range(decisions))
+            self.embedding = nn.Embedding(decisions * options, self.hidden)
+            self.cell = nn.LSTMCell(self.hidden, self.hidden)
+            self.heads = nn.ModuleList(nn.Linear(self.hidden, options) for _ in range(decisions))
         initialize(self, [self.embedding, self.cell], seed)
 
     def start(self, n: int) -> Pair:
