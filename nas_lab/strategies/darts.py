@@ -369,10 +369,9 @@ class Darts(Learner):
         """Images for the weights and images for the alphas."""
         loader = self.data.train_dataloader()
         half = len(loader.labels) // 2
-        first, second = (
-            replace(loader, images=loader.images[part], labels=loader.labels[part])
-            for part in (slice(half), slice(half, None))
-        )
+        parts = slice(half), slice(half, None)
+        halves = ((loader.images[part], loader.labels[part]) for part in parts)
+        first, second = (replace(loader, images=x, labels=y) for x, y in halves)
         return first, second
 
     # What it has learnt.

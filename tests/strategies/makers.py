@@ -2,31 +2,22 @@
 
 from functools import partial
 
-from nas_lab.strategies import (
-    NSGA2,
-    FactorisedController,
-    Hyperband,
-    LocalSearch,
-    LSTMController,
-    RandomSearch,
-    RegularizedEvolution,
-    Reinforce,
-    SuccessiveHalving,
-)
+from nas_lab import strategies
 
 
-class SmallController(LSTMController):
+class SmallController(strategies.LSTMController):
     hidden = 8
 
 
+LEARNER = partial(strategies.Reinforce, batch=4)
 STRATEGIES = {
-    "random": RandomSearch,
-    "evolution": partial(RegularizedEvolution, population=8, sample=3),
-    "local search": LocalSearch,
-    "nsga2": partial(NSGA2, population=4, cost="cost"),
-    "halving": partial(SuccessiveHalving, archs=5),
-    "hyperband": Hyperband,
-    "reinforce": partial(Reinforce, batch=4, controller=SmallController),
-    "factorised": partial(Reinforce, batch=4, controller=FactorisedController),
+    "random": strategies.RandomSearch,
+    "evolution": partial(strategies.RegularizedEvolution, population=8, sample=3),
+    "local search": strategies.LocalSearch,
+    "nsga2": partial(strategies.NSGA2, population=4, cost="cost"),
+    "halving": partial(strategies.SuccessiveHalving, archs=5),
+    "hyperband": strategies.Hyperband,
+    "reinforce": partial(LEARNER, controller=SmallController),
+    "factorised": partial(LEARNER, controller=strategies.FactorisedController),
 }
 """With populations and batches so small that they come to an end within a few trials."""

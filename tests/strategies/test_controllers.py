@@ -97,6 +97,10 @@ def test_a_new_controller_gives_all_allowed_options_the_same_probability(space, 
         p = make(space, seed=3)([arch]).exp()[0].numpy()
     for row, count in zip(p, counts, strict=True):
         assert sorted(row[row > 0]) == pytest.approx([1 / count] * count)
+    w = opinionated(make, space).w
+    assert (w.shape, w.dtype) == (space.mask.shape, np.float32)
+    np.testing.assert_allclose(w.sum(axis=1), 1, rtol=1e-5)
+    assert not w[~space.mask].any()
 
 
 @every_controller
@@ -124,15 +128,6 @@ def test_w_of_the_factorised_controller_is_its_softmax():
     controller = opinionated(FactorisedController, SMALL["rnn"])
     logits = np.where(SMALL["rnn"].mask, controller.logits.detach().numpy(), -np.inf)
     np.testing.assert_allclose(controller.w, special.softmax(logits, axis=1), rtol=1e-5)
-
-
-@every_family
-@every_controller
-def test_w_has_the_form_of_the_space(space, make):
-    w = opinionated(make, space).w
-    assert (w.shape, w.dtype) == (space.mask.shape, np.float32)
-    np.testing.assert_allclose(w.sum(axis=1), 1, rtol=1e-5)
-    assert not w[~space.mask].any()
 
 
 def test_another_seed_is_another_lstm():

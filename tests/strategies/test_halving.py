@@ -63,16 +63,6 @@ def test_only_the_best_go_on(batch):
     assert {t.arch for t in rungs[3]} != {t.arch for t in rungs[0]}, "new ones begin again"
 
 
-def test_each_epoch_is_paid_for_once():
-    """Of a bracket: 16 architectures for 1 of 4 epochs, 8 for one more, 4 for the last two."""
-    table = invented()
-    trials = list(search(SuccessiveHalving(SPACE, seed=2), Continued(table), 28))
-    last = {t.arch: t.result.metrics["epochs"] for t in trials}
-    expected = sum(table(arch).cost * epochs / 4 for arch, epochs in last.items())
-    assert sum(t.result.cost for t in trials) == pytest.approx(expected)
-    assert sorted(last.values()) == [1] * 8 + [2] * 4 + [4] * 4
-
-
 def test_continued_is_the_curve_of_the_table():
     table = invented()
     estimate, arch = Continued(table), (3, 1, 2, 0, 4, 3)

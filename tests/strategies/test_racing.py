@@ -9,15 +9,8 @@ from scipy import stats
 
 from nas_lab.history import Evaluation, Trial
 from nas_lab.spaces import nasbench201
-from nas_lab.strategies import (
-    LocalSearch,
-    RandomSearch,
-    RegularizedEvolution,
-    SuccessiveHalving,
-    band,
-    race,
-)
-from nas_lab.strategies.racing import RaceWarning
+from nas_lab.strategies import LocalSearch, RandomSearch, RegularizedEvolution, SuccessiveHalving
+from nas_lab.strategies.racing import RaceWarning, band, race
 from tests.strategies.tables import invented
 
 SPACE = nasbench201()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from nas_lab.history import Evaluation, History, HistoryWarning
+from nas_lab.history import History, HistoryWarning
 from nas_lab.spaces import mlp, nasbench201
 from nas_lab.strategies import RandomSearch, SuccessiveHalving, search
 from tests import estimates
@@ -171,19 +171,6 @@ def test_trials_are_counted_on_where_less_is_proposed_than_asked_for():
 
     trials = list(search(Few(SPACE), estimates.by_tokens, 10, batch=4))
     assert [t.id for t in trials] == list(range(10))
-
-
-def test_the_fidelity_of_the_strategy_reaches_the_estimate():
-    class Deeper(RandomSearch):
-        @property
-        def fidelity(self):
-            return {"epochs": self._asks}
-
-    def counting(arch, seed, epochs):
-        return Evaluation(epochs)
-
-    trials = search(Deeper(SPACE), counting, 6, batch=2)
-    assert [t.result.score for t in trials] == [1, 1, 2, 2, 3, 3]
 
 
 @pytest.mark.parametrize(
