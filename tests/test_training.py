@@ -130,9 +130,11 @@ def test_a_seed_fixes_the_result_and_nothing_outside_matters_or_is_changed(data,
 # ---- ends of a training --------------------------------------------------------------------
 
 
-def test_events_tell_the_curve_so_far(data):
+def test_events_tell_the_curve_so_far_and_a_bar_shows_all_steps(data, capfd):
     net, events = small_net(), []
-    curve = train(net, data, Recipe(epochs=3), on_epoch=events.append)
+    curve = train(net, data, Recipe(epochs=3), on_epoch=events.append, progress=True)
+    out, err = capfd.readouterr()
+    assert (out, "15/15" in err, "val_acc=" in err) == ("", True, True)
     told = [(event.epoch, event.epochs, len(event.curve)) for event in events]
     assert told == [(1, 3, 1), (2, 3, 2), (3, 3, 3)]
     assert events[-1].curve == curve
@@ -221,17 +223,6 @@ def test_a_bad_recipe_names_what_is_bad(name, value, error):
         Recipe(**{name: value})
     with pytest.raises(ValueError, match="seed"):
         train(small_net(), None, seed=-1)
-
-
-# ---- what is shown -------------------------------------------------------------------------
-
-
-def test_progress_shows_a_bar_of_all_steps(data, capfd):
-    train(small_net(), data, Recipe(epochs=2), progress=True)
-    out, err = capfd.readouterr()
-    assert out == ""
-    assert "10/10" in err
-    assert "val_acc=" in err
 
 
 # ---- together with d2l ---------------------------------------------------------------------

@@ -44,17 +44,6 @@ def test_both_forms_are_measured(trained):
 
 
 @needs_edge
-def test_the_export_computes_what_the_network_does(trained, tmp_path):
-    onnx.export(trained.train(), DATA, tmp_path / "net.onnx")
-    assert trained.training
-    session = onnx.session(tmp_path / "net.onnx")
-    images = DATA.val_dataloader().images[:7]
-    (logits,) = session.run(None, {onnx.INPUT: images.numpy()})
-    with torch.no_grad():
-        np.testing.assert_allclose(logits, trained.eval()(images).numpy(), atol=1e-4)
-
-
-@needs_edge
 def test_weights_take_a_quarter_of_the_bytes(tmp_path):
     import onnx as standard
 
