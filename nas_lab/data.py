@@ -117,8 +117,7 @@ class FashionMNIST(ImageModule):
             without the subset's 4,000 for validation) and the official 10,000 for test.
         root: for `full`, a folder with the official idx files, gzipped or not, or the `root`
             of torchvision's FashionMNIST. None looks in Debian's folder and in d2l's `../data`.
-        download: for `full`, let torchvision download the files into `root`.
-    """
+        download: for `full`, let torchvision download the files into `root`."""
 
     channels = 1
     classes = len(LABELS)

@@ -244,9 +244,6 @@ def estimate_all(
                 keep(id, future.result())
 
 
-# ---- Pareto fronts -------------------------------------------------------------------------------
-
-
 def price(trial: Trial, cost: str = "cost") -> float:
     """What a trial cost: its seconds for ``"cost"``, else the metric of that name."""
     prices = {**trial.result.metrics, "cost": trial.result.cost}

@@ -48,8 +48,7 @@ class Recipe:
         weight_decay: as in `torch.optim`.
         label_smoothing: share of the target that is spread over all classes, in [0, 1).
         schedule: "one_cycle" rises to `learning_rate` during `warmup`, a share of the steps in
-            (0, 1), and falls to almost 0 by the last one; "cosine" only falls; "constant" stays.
-    """
+            (0, 1), and falls to almost 0 by the last one; "cosine" only falls; "constant" stays."""
 
     epochs: int = 4
     learning_rate: float = 0.1
@@ -240,8 +239,7 @@ def train(
         data: batches of images and labels, usually a `nas_lab.data.FashionMNIST`.
         seed: fixes the order of the images and what dropout drops; not the initial weights.
         on_epoch: called with an `EpochEvent` after every epoch; what it raises ends the training.
-        device, num_threads: None lets `nas_lab.runtime` choose them by the network's size.
-    """
+        device, num_threads: None lets `nas_lab.runtime` choose them by the network's size."""
     seed = whole_number("seed", seed, least=0)
     macs = runtime.count_macs(net, next(iter(data.val_dataloader()))[0][:1])
     device = runtime.device(macs) if device is None else torch.device(device)

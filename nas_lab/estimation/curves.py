@@ -35,8 +35,7 @@ class EarlyStopped:
     A table's training lowers its learning rate over all E epochs. Stopped after a few of them, it
     is at a rate that is still high. A training that is short by plan, as ``fewer_epochs`` makes
     it, lowers its rate within these few epochs, and ranks architectures in another way. Only the
-    long one can be continued where it promises well.
-    """
+    long one can be continued where it promises well."""
 
     table: Table
     epochs: int
@@ -70,8 +69,7 @@ class EarlyStopped:
 
         Args:
             seen: validation accuracies in [0, 1] of the first epochs, [n, epochs].
-            rows: their places in the table, [n].
-        """
+            rows: their places in the table, [n]."""
         return seen[:, -1]
 
     @cached_property
@@ -143,8 +141,7 @@ class CurveRegression(EarlyStopped):
     support vector machine and finds a linear one close behind.
 
     The cost of an estimate is that of the epochs seen. The whole curves, of trainings with
-    ``seed``, are paid for once.
-    """
+    ``seed``, are paid for once."""
 
     archs: tuple[Arch, ...]
     seed: int = 0

@@ -150,8 +150,7 @@ class NeuralPredictor(Predictor):
     from its own weights and learns from its own sample with replacement. The variance is that of
     the networks' predictions, plus the noise: by how much the squared error exceeds that variance
     on architectures which the predicting networks have not seen (L. Breiman, "Out-of-bag
-    Estimation", 1996).
-    """
+    Estimation", 1996)."""
 
     def _fit(self, x: np.ndarray, y: np.ndarray) -> None:
         from sklearn.exceptions import ConvergenceWarning

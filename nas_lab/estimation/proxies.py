@@ -93,8 +93,7 @@ def grasp(net: nn.Module, batch: Batch) -> float:
     initial weights.
 
     Source: C. Wang, G. Zhang, R. Grosse, GraSP, ICLR 2020, arXiv:2002.07376, equation 8, at
-    temperature 1; Abdelfattah et al. 2021, equation 1.
-    """
+    temperature 1; Abdelfattah et al. 2021, equation 1."""
     theta = _weights(net)
     with _passes(net):
         g = _derivatives(_loss(net, batch), theta, create_graph=True)
@@ -112,8 +111,7 @@ def synflow(net: nn.Module, batch: Batch) -> float:
     Where no path leads through a weight the sum is 0 and the score ``LOWEST``.
 
     Source: H. Tanaka, D. Kunin, D. Yamins, S. Ganguli, SynFlow, NeurIPS 2020, arXiv:2006.05467,
-    equations 1 and 2; Abdelfattah et al. 2021, equation 1.
-    """
+    equations 1 and 2; Abdelfattah et al. 2021, equation 1."""
     _weights(net)
     positive = {n: p.detach().double().abs().requires_grad_() for n, p in net.named_parameters()}
     double = {**positive, **{name: buffer.double() for name, buffer in net.named_buffers()}}
@@ -132,8 +130,7 @@ def fisher(net: nn.Module, batch: Batch) -> float:
     Sums over height and width stand inside the square: it is a channel that would be pruned.
 
     Source: L. Theis et al., 2018, arXiv:1801.05787, for single channels; Abdelfattah et al. 2021,
-    section 3.2, for the sum.
-    """
+    section 3.2, for the sum."""
     maps: list[Tensor] = []
     with _passes(net, (_ConvNd, nn.Linear), lambda layer, read, z: maps.append(z)):
         slopes = _derivatives(_loss(net, batch), maps)
@@ -159,8 +156,7 @@ def jacob_cov(net: nn.Module, batch: Batch) -> float:
     images that are nearly the same to a network cost it thousands.
 
     Source: J. Mellor, J. Turner, A. Storkey, E. Crowley, Neural Architecture Search without
-    Training, first version, 2020, arXiv:2006.04647v1, section 3; k = 1e-5.
-    """
+    Training, first version, 2020, arXiv:2006.04647v1, section 3; k = 1e-5."""
     images = batch.images.detach().clone().requires_grad_()
     with _passes(net):
         (jacobian,) = _derivatives(net(images).sum(), [images])
@@ -186,8 +182,7 @@ def naswot(net: nn.Module, batch: Batch) -> float:
     when two images have one code, and so in a network without ReLUs.
 
     Source: J. Mellor, J. Turner, A. Storkey, E. Crowley, Neural Architecture Search without
-    Training, ICML 2021, arXiv:2006.04647, equations 1 and 2.
-    """
+    Training, ICML 2021, arXiv:2006.04647, equations 1 and 2."""
     kernel = torch.zeros(len(batch.images), len(batch.images))
 
     def count(relu: nn.Module, read: tuple[Tensor, ...], output: Tensor) -> None:
@@ -206,8 +201,6 @@ def log_determinant(kernel: Tensor) -> float:
     return LOWEST if eigenvalues[0] <= rounding else float(eigenvalues.log().sum())
 
 
-# ---- Zen: how far noise moves the features -------------------------------------------------------
-
 ALPHA = 0.01  # Lin et al.'s α, the size of the step in the input
 
 
@@ -224,8 +217,7 @@ def zen(net: nn.Module, batch: Batch) -> float:
     The sum over i is made for layers that stand one behind the other, and the paper leaves
     residual links out. Here all links stay, for they are what is searched.
 
-    Source: M. Lin et al., Zen-NAS, ICCV 2021, arXiv:2102.01063, algorithm 1.
-    """
+    Source: M. Lin et al., Zen-NAS, ICCV 2021, arXiv:2102.01063, algorithm 1."""
     modules = list(net.modules())
     ends = [kind for kind in (GlobalPool, nn.Linear) if any(isinstance(m, kind) for m in modules)]
     if not ends:
@@ -297,9 +289,6 @@ def prepare(
     """What a proxy is given: an untrained network and its first batch."""
     net = nets.build(space, arch, skeleton, seed=seed)
     return net.to(memory_format=runtime.memory_format(net)), Batch.draw(data, seed)
-
-
-# ---- what they share -----------------------------------------------------------------------------
 
 
 @contextmanager

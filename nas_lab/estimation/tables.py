@@ -1,15 +1,6 @@
 """The stored results: arrays in files that tell when they are damaged, looked up without torch.
 
-Every result has a datasheet, ``datasets/NAME.md``, and ``python -m nas_lab.build NAME`` makes it:
-
-=================  ========================  =======================================
-``Table``          ``fashion201``            every network trained: accuracy, curves
-``ProxyTable``     ``fashion201_proxies``    zero-cost proxies of every network
-``ShortcutTable``  ``fashion201_shortcuts``  cheaper trainings of a sample
-``OneShotRuns``    ``one_shot_runs``         rankings by the weights of a supernet
-``DartsRuns``      ``darts_runs``            searches by gradient
-``ScalingGrid``    ``scaling_grid``          scaled networks, see ``scaling_grid.py``
-=================  ========================  =======================================
+Every result has a datasheet, ``datasets/NAME.md``, and ``python -m nas_lab.build NAME`` makes it.
 """
 
 from __future__ import annotations
@@ -75,9 +66,6 @@ def checksum(arrays: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> str:
     return digest.hexdigest()
 
 
-# ---- what all of them share ----------------------------------------------------------------------
-
-
 def array(name: str) -> Any:
     """An attribute that is one of the arrays."""
     return property(lambda self: self._arrays[name])
@@ -137,9 +125,6 @@ def place(what: str, name: str, names: tuple[str, ...]) -> int:
     if name not in names:
         raise ValueError(f"no {what} is called {name!r}; choose from {', '.join(names)}")
     return names.index(name)
-
-
-# ---- the results on the cells of NAS-Bench-201 ---------------------------------------------------
 
 
 class Table(ArchArchive):

@@ -34,8 +34,7 @@ class SharedWeights:
     necessary. Accuracies are lower than after training alone; only their order is of use.
 
     There are ``calibration`` images for the statistics, and ``validation`` images to measure on, a
-    class-balanced prefix; None takes all. Half of them rank as well, in half of the time.
-    """
+    class-balanced prefix; None takes all. Half of them rank as well, in half of the time."""
 
     net: nets.Supernet
     data: FashionMNIST
