@@ -1,7 +1,4 @@
-"""What all widgets share: a state that computes, and a view that binds controls to it and draws.
-
-A state is written above its view in each widget's file, and names neither plots nor ipywidgets.
-"""
+"""What all widgets share: a state that computes, and a view that binds controls to it and draws."""
 
 from __future__ import annotations
 
@@ -14,10 +11,10 @@ import math
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import ipywidgets
 import numpy as np
@@ -27,11 +24,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from nas_lab import explain, plots
+from nas_lab import plots
 from nas_lab.spaces import Arch, Space
 
-POINTED = "nas-lab-pointed"
-"""Class of a control whose part of the picture is lit up."""
+POINTED = "nas-lab-pointed"  # class of a control or a row of a table that is lit up
 
 STYLE = f"""<style>
 .{POINTED} {{ box-shadow: inset 4px 0 0 {plots.HIGHLIGHT}; }}
@@ -55,9 +51,7 @@ OPERATIONS = [
 ]
 """What can be on an edge of a cell of NAS-Bench-201, with its token."""
 
-
-TOP = 0.1
-"""Share of the architectures that counts as the best."""
+PERIOD = 0.12  # seconds from one picture to the next of what plays
 
 
 class Number(traitlets.Float):
@@ -78,44 +72,20 @@ class Number(traitlets.Float):
         return float(min(value, self.max))
 
 
-class Architecture(traitlets.TraitType[Any, Any]):
-    """Tokens of the space of the state, or their text form."""
+class Tokens(traitlets.TraitType[Any, Any]):
+    """An architecture of the space of the state: tokens, or their text form."""
 
     def validate(self, obj: Any, value: Any) -> Arch:
         """Give the tokens back; the space raises where they are none."""
         return obj.space.from_string(value) if isinstance(value, str) else obj.space.check(value)
 
 
-def one_of(proposal: traitlets.Bunch, values: Iterable[Any]) -> Any:
-    """A proposed value that is among these; TraitError names them otherwise."""
-    name, value, known = proposal["trait"].name, proposal["value"], list(values)
-    if value not in known:
-        raise traitlets.TraitError(f"{name}={value!r}: choose of {', '.join(map(str, known))}")
-    return value
-
-
 class State(traitlets.HasTraits):
     """What a widget knows. A view observes it, draws it, and never computes.
-
     Traits tagged ``keep=True`` are the state; what follows from them are properties, among them
-    ``words``, a sentence that says the state, and ``details``, more of them.
-    """
+    ``words``, a sentence that says the state, and ``details``, more of them."""
 
-    __signature__: ClassVar[inspect.Signature]
     message = traitlets.Unicode("").tag(doc="what happened last, in a sentence")
-
-    def __init_subclass__(cls) -> None:
-        """Let a constructor with ``**settings`` show the kept traits in its signature."""
-        _, *own = inspect.signature(cls.__init__).parameters.values()
-        if own[-1].kind is inspect.Parameter.VAR_KEYWORD:
-            given = {parameter.name for parameter in own}
-            named = {n: t for base in reversed(cls.__mro__) for n, t in vars(base).items()}
-            own[-1:] = [
-                inspect.Parameter(n, inspect.Parameter.KEYWORD_ONLY, default=t.default_value)
-                for n, t in named.items()
-                if n not in given and getattr(t, "metadata", {}).get("keep")
-            ]
-        cls.__signature__ = inspect.Signature(own)
 
     def __init__(self, **kept: Any) -> None:
         for name in set(kept) - set(self.traits(keep=True)):
@@ -123,21 +93,22 @@ class State(traitlets.HasTraits):
         super().__init__(**kept)
         self._first = {name: getattr(self, name) for name in self.traits(keep=True)}
 
+    def update(self, **values: Any) -> None:
+        """Set several traits; observers hear of it when all are there."""
+        with self.hold_trait_notifications():
+            for name, value in values.items():
+                setattr(self, name, value)
+
     def move(self, name: str, value: Any) -> None:
         """What a control does that a reader has moved: set the trait."""
         setattr(self, name, value)
 
     def reset(self) -> None:
         """Go back to the first setting."""
-        with self.hold_trait_notifications():
-            for name, value in {**self._first, "message": ""}.items():
-                setattr(self, name, value)
+        self.update(**self._first, message="")
 
     def as_dict(self) -> dict[str, Any]:
-        """The kept traits as plain data, safe in JSON and independent of later changes.
-
-        A dataclass becomes a dict of its fields.
-        """
+        """The kept traits as plain data, safe in JSON; a dataclass as a dict of its fields."""
         kept = {name: getattr(self, name) for name in sorted(self.traits(keep=True))}
         return json.loads(json.dumps(kept, default=asdict))
 
@@ -157,75 +128,24 @@ class Playing(State):
         return self.running
 
     def halt(self) -> None:
-        """Stand still where no clock ticks."""
+        """Stand still where no event loop ticks."""
         self.running = False
 
     def pause(self) -> None:
         """Stay where it is."""
         if self.running:
-            with self.hold_trait_notifications():
-                self.running, self.message = False, "Paused."
-
-
-class Clock:
-    """Calls a method again and again from the kernel's event loop, as long as it returns True.
-
-    Between two calls the kernel answers clicks and runs cells. It has at least half of the time
-    for them, so a slow machine ticks less often and still answers.
-
-    Args:
-        tick: a bound method, called with the seconds since the last call. It is held weakly: when
-            its widget is gone, the clock stands still.
-        period: seconds from one call to the next.
-    """
-
-    def __init__(self, tick: Callable[[float], bool], period: float = 0.12) -> None:
-        self.period = period
-        self._tick = weakref.WeakMethod(tick)
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> bool:
-        """Tick from now on; False where no event loop is running, as outside of a notebook."""
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            return False
-        task = self._task
-        # JupyterLab may handle clicks in a loop of their own, which a reload of the page can end.
-        if task is None or task.done() or task.get_loop() is not loop:
-            self._task = loop.create_task(self._run())
-        return True
-
-    async def _run(self) -> None:
-        last = time.monotonic()
-        while asyncio.current_task() is self._task:
-            began = time.monotonic()
-            if not self._once(began - last):
-                return
-            last, took = began, time.monotonic() - began
-            await asyncio.sleep(max(self.period - took, took))
-
-    def _once(self, passed: float) -> bool:
-        """One call. The method is not kept while the clock sleeps."""
-        tick = self._tick()
-        return tick is not None and tick(passed)
+            self.update(running=False, message="Paused.")
 
 
 class Picture(ipywidgets.HTML):
-    """A figure as an ``<img>`` with alternative text, replaced in one go when it is redrawn.
-
-    Args:
-        width, height: of the figure, in inches of 96 pixels.
-    """
+    """A figure as an ``<img>`` with alternative text, replaced in one go when it is redrawn."""
 
     def __init__(self, width: float = 5.6, height: float = 2.14) -> None:
         super().__init__(layout={"max_width": "100%"})
         self._figure = Figure(figsize=(width, height))
         self._ax = self._figure.add_axes((0, 0, 1, 1))
 
-    def draw(
-        self, paint: Callable[..., Axes], space: Space, arch: Arch, edge: int | None, alt: str
-    ) -> None:
+    def draw(self, paint: Any, space: Space, arch: Arch, edge: int | None, alt: str) -> None:
         """Show what ``paint`` draws of an architecture, with one of its edges pointed at."""
         for artist in [*self._ax.patches, *self._ax.texts, *self._ax.collections, *self._ax.lines]:
             artist.remove()  # much faster than to clear an axes, with its ticks
@@ -234,13 +154,7 @@ class Picture(ipywidgets.HTML):
 
 
 class MovingPicture(ipywidgets.HTML):
-    """A figure that is laid out and drawn once; a redraw paints only the artists that move.
-
-    Args:
-        figure: with all of its axes and artists.
-        drawings: each has as ``moving`` its artists that change; they are painted on top.
-        dpi: pixels of the picture in an inch.
-    """
+    """A figure that is drawn once; a redraw paints only what each drawing has as ``moving``."""
 
     def __init__(self, figure: Figure, *drawings: Any, dpi: int = 144) -> None:
         super().__init__(layout={"max_width": "100%"})
@@ -280,11 +194,7 @@ class Html(str):
 
 
 class Words(ipywidgets.HTML):
-    """Sentences that say the state; screen readers are told when they change.
-
-    Args:
-        aloud: False for what changes too often to be read out.
-    """
+    """Sentences that say the state; screen readers are told when they change, if ``aloud``."""
 
     def __init__(self, text: str = "", *, aloud: bool = True) -> None:
         super().__init__()
@@ -300,35 +210,53 @@ class Words(ipywidgets.HTML):
         self.value = f'<div class="nas-lab-words"{self._role}>{body}</div>'
 
 
+Widget: TypeAlias = ipywidgets.DOMWidget
+Read: TypeAlias = Callable[[], Any]
+Write: TypeAlias = Callable[[Any], Any]
+
+
 class View(ipywidgets.VBox):
     """A widget that draws a ``State`` and hands clicks to it; ``w.state`` makes the same again.
-
-    A subclass names its ``State``, whose arguments it takes, and writes ``build``, which makes
-    controls and pictures and returns them as rows, and ``draw``, which draws the pictures anew.
-    """
+    A subclass names its ``State``, whose arguments it takes, and writes ``_build``, which makes
+    controls and pictures and returns them as rows, and ``_draw``, which draws the pictures anew."""
 
     State: ClassVar[Any]
     HINT = ""
     """What to do with it, and what to look for."""
     DRAWN: ClassVar[tuple[str, ...]] = ()
-    """Attributes of the state that ``draw`` depends on; none stands for all but the message."""
+    """Attributes of the state that ``_draw`` depends on; none stands for all but the message."""
+    QUIET = ""
+    """Which of ``words`` and ``message`` changes too often to be read out."""
+    _build: Callable[[], Sequence[Widget]]
+    _draw: Callable[[], None]
     model: Any
 
     def __init_subclass__(cls) -> None:
-        if "State" in vars(cls):
-            cls.__signature__ = inspect.signature(cls.State)
-            arguments = inspect.cleandoc(cls.State.__doc__).partition("Args:")[2]
-            cls.__doc__ = f"{inspect.cleandoc(cls.__doc__ or '')}\n\nArgs:{arguments}"
+        """Show the arguments of the state, kept traits among them, as those of the widget."""
+        if "State" not in vars(cls):
+            return
+        _, *own = inspect.signature(cls.State.__init__).parameters.values()
+        if own[-1].kind is inspect.Parameter.VAR_KEYWORD:
+            given = {parameter.name for parameter in own}
+            own[-1:] = [
+                inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=trait.default())
+                for name, trait in cls.State.class_traits(keep=True).items()
+                if name not in given
+            ]
+        cls.__signature__ = cls.State.__signature__ = inspect.Signature(own)
+        arguments = inspect.cleandoc(cls.State.__doc__).partition("Args:")[2]
+        cls.__doc__ = f"{inspect.cleandoc(cls.__doc__ or '')}\n\nArgs:{arguments}"
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__()
         self.model = self.State(*args, **kwargs)
         self._shows: list[Callable[[], None]] = []
-        self._words, self._message = Words(), Words()
+        self._words = Words(aloud=self.QUIET != "words")
+        self._message = Words(aloud=self.QUIET != "message")
         style = ipywidgets.HTML(STYLE, layout={"display": "none"})
-        self.children = (style, Words(self.HINT), *self.build())
-        self.shows(self.say)
-        self.shows(self.draw, *self.DRAWN)
+        self.children = (style, Words(self.HINT), *self._build())
+        self.shows(self._say)
+        self.shows(self._draw, *self.DRAWN)
         self.shows(lambda: self._message.say(self.model.message), "message")
         self.redraw()
         self.model.observe(lambda change: self.redraw())
@@ -338,16 +266,7 @@ class View(ipywidgets.VBox):
         """The state as a plain dict: ``type(w)(**w.state)`` is a widget with the same state."""
         return self.model.as_dict()
 
-    def build(self) -> Sequence[ipywidgets.Widget]:
-        """Make controls and pictures; return them as rows."""
-        raise NotImplementedError
-
-    def draw(self) -> None:
-        """Draw the pictures of the state as it is now."""
-        raise NotImplementedError
-
-    def say(self) -> None:
-        """Say the state in words."""
+    def _say(self) -> None:
         self._words.say(self.model.words, *self.model.details, strong=True)
 
     def redraw(self) -> None:
@@ -369,20 +288,13 @@ class View(ipywidgets.VBox):
 
         self._shows.append(show)
 
-    # ---- controls ----------------------------------------------------------------------------
-
     def bind(
-        self,
-        control: ipywidgets.ValueWidget,
-        read: Callable[[], Any],
-        write: Callable[[Any], Any],
-        fit: Callable[[Any], Any] = lambda control: None,
-    ) -> ipywidgets.ValueWidget:
-        """Keep a control where ``read()`` is, and hand what a reader moves it to to ``write``.
-
-        Args:
-            fit: lets the control offer what there is now; what is read is among it.
+        self, kind: Any, look: dict[str, Any], read: Read, write: Write, offers: Read = dict
+    ) -> Widget:
+        """A control that stands where ``read()`` is; what a reader moves it to goes to ``write``.
+        ``offers()`` are those of its attributes that follow the state; what is read is among them.
         """
+        control = kind(value=read(), **offers(), **look)
 
         def moved(change: Any) -> None:
             if not _same(change["new"], read()):
@@ -391,7 +303,8 @@ class View(ipywidgets.VBox):
 
         def show() -> None:
             control.unobserve(moved, "value")
-            fit(control)  # new options move it to the first of them
+            for name, offered in offers().items():  # new options move it to the first of them
+                setattr(control, name, offered)
             if not _same(control.value, read()):
                 control.value = read()
             control.observe(moved, "value")
@@ -400,75 +313,54 @@ class View(ipywidgets.VBox):
         self._shows.append(show)
         return control
 
-    def slider(
-        self,
-        name: str,
-        step: float,
-        text: str,
-        most: float | None = None,
-        fit: Callable[[Any], Any] = lambda control: None,
-        **look: Any,
-    ) -> ipywidgets.ValueWidget:
-        """A slider for a trait, from its lower bound to its upper one, or to ``most``.
-
+    def slider(self, name: str, step: float, text: str, ends: Any = None, **look: Any) -> Widget:
+        """A slider for a trait, from its lower bound to its upper one, or between ``ends()``.
         It stands on the step nearest to the trait, which keeps what is between: a browser would
-        go there by itself, and hand the kernel that for a reader's move.
-        """
+        go there by itself, and hand the kernel that for a reader's move."""
         model, trait = self.model, self.model.traits()[name]
+        ends = ends or (lambda: (trait.min, trait.max))
         kind = ipywidgets.IntSlider if isinstance(trait, traitlets.Int) else ipywidgets.FloatSlider
-        limits = {"min": trait.min, "max": trait.max if most is None else most, "step": step}
-        control = kind(trait.min, **limits, **_look(text, **look))
 
         def read() -> float:
-            value = getattr(model, name)
-            nearest = round(round(value / step) * step, 6)
-            return control.max if value > control.max - 1e-6 else nearest
+            value, (_, most) = getattr(model, name), ends()
+            return most if value > most - 1e-6 else round(round(value / step) * step, 6)
 
-        return self.bind(control, read, partial(model.move, name), fit)
+        def offers() -> dict[str, Any]:
+            return dict(zip(("min", "max"), ends(), strict=True))
+
+        look = _look(text, step=step, **look)
+        return self.bind(kind, look, read, partial(model.move, name), offers)
 
     def choice(
-        self,
-        name: str,
-        values: Sequence[Any] | Callable[[], Sequence[Any]],
-        text: str,
-        said: Callable[[Any], str] = "{:g}".format,
-        kind: type = ipywidgets.SelectionSlider,
-        **look: Any,
-    ) -> ipywidgets.ValueWidget:
-        """Some values for a trait, on a slider or in a menu; a value beside them joins them."""
+        self, name: str, values: Any, text: str, said: Any = "{:g}".format, **look: Any
+    ) -> Widget:
+        """Values for an attribute, or what ``values()`` gives, on a slider, or in a ``menu``.
+        A value beside them joins them. A menu may offer what cannot be chosen, as 'your own': the
+        attribute stays as it is."""
+        kind = ipywidgets.Dropdown if look.pop("menu", False) else ipywidgets.SelectionSlider
         read = partial(getattr, self.model, name)
 
-        def options() -> list[tuple[str, Any]]:
+        def offers() -> dict[str, Any]:
             offered, now = list(values() if callable(values) else values), read()
             offered = offered if now in offered else sorted([*offered, now])
-            return [(said(value), value) for value in offered]
+            return {"options": [(said(value), value) for value in offered]}
 
-        control = kind(options=options(), **_look(text, **look))
-        offer = partial(setattr, control, "options")
-        return self.bind(control, read, partial(self.model.move, name), lambda _: offer(options()))
+        return self.bind(kind, _look(text, **look), read, partial(self.model.move, name), offers)
 
-    def menu(
-        self, values: Sequence[Any], text: str, read: Callable[[], Any], write: Any, **look: Any
-    ) -> ipywidgets.ValueWidget:
-        """A menu that may name what cannot be chosen, as 'your own'."""
-        return self.bind(ipywidgets.Dropdown(options=values, **_look(text, **look)), read, write)
-
-    def checkbox(
-        self, text: str, margin: str, read: Callable[[], bool], write: Callable[[bool], Any]
-    ) -> ipywidgets.ValueWidget:
+    def checkbox(self, text: str, margin: str, read: Read, write: Write) -> Widget:
         """A small box to tick."""
         layout = {"width": "auto", "margin": margin}
-        box = ipywidgets.Checkbox(False, description=text, indent=False, layout=layout)
-        return self.bind(box, read, write)
+        look = {"description": text, "indent": False, "layout": layout}
+        return self.bind(ipywidgets.Checkbox, look, read, write)
 
-    def edge_menus(self, edges: Sequence[str], name: str = "arch") -> ipywidgets.VBox:
+    def edge_menus(self, name: str = "arch") -> ipywidgets.VBox:
         """A menu of operations for each edge of the cell ``model.name``; one can be lit up."""
-        look = _look("", width="276px", label="98px")
-        menus = [ipywidgets.Dropdown(options=OPERATIONS, value=0, **look) for _ in edges]
-        for place, (edge, menu) in enumerate(zip(edges, menus, strict=True)):
-            menu.description = edge
+        menus = []
+        for place, edge in enumerate(self.model.space.labels):
+            look = _look(edge, width="276px", label="98px", options=OPERATIONS)
             read = partial(lambda place: getattr(self.model, name)[place], place)
-            self.bind(menu, read, partial(self.model.choose, place))
+            write = partial(self.model.choose, place)
+            menus.append(self.bind(ipywidgets.Dropdown, look, read, write))
 
         def light_up() -> None:
             for place, menu in enumerate(menus):
@@ -477,26 +369,56 @@ class View(ipywidgets.VBox):
         self.shows(light_up, "edge")
         return ipywidgets.VBox(menus)
 
-    def reset_button(self, hint: str) -> ipywidgets.Button:
+    def button(self, text: str, press: Callable[[], Any], hint: str, style: str = "") -> Widget:
+        """A button that calls ``press``."""
+        button = ipywidgets.Button(description=text, tooltip=hint, button_style=style)
+        button.layout.width = "auto"
+        button.on_click(lambda _: press())
+        return button
+
+    def reset_button(self, hint: str) -> Widget:
         """A button that goes back to the beginning."""
-        return button("Reset", self.model.reset, hint)
+        return self.button("Reset", self.model.reset, hint)
 
 
 class PlayingView(View):
-    """A view of a state that goes on by itself, in the kernel's own event loop, between cells."""
+    """A view of a state that goes on by itself, in the kernel's own event loop, between cells.
+    The kernel has at least half of the time for clicks and cells: a slow machine ticks less often.
+    """
 
     START = "Play"
     THING = "film"
+    _task: asyncio.Task[None] | None = None
 
-    def play_button(self, hint: str) -> ipywidgets.Button:
+    def play_button(self, hint: str) -> Widget:
         """A button that says and does the opposite of what the state is at."""
-        self._clock = Clock(self._tick)
-        self._start = button(self.START, self._start_or_pause, hint, "primary")
+        self._start = self.button(self.START, self._start_or_pause, hint, "primary")
         self._start.layout.width = "76px"
         return self._start
 
     def _start_or_pause(self) -> None:
         (self.model.pause if self.model.running else self.model.run)()
+
+    def redraw(self) -> None:
+        """Bring controls, picture and words in line with the state, and see that it goes on."""
+        model = self.model
+        with model.lock:
+            self._start.description = "Pause" if model.running else self.START
+            super().redraw()
+            if model.busy and not self.keep_ticking():  # not in a notebook
+                model.halt()
+
+    def keep_ticking(self) -> bool:
+        """Tick from now on; False where no event loop is running, as outside of a notebook."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return False
+        task = self._task
+        # JupyterLab may handle clicks in a loop of their own, which a reload of the page can end.
+        if task is None or task.done() or task.get_loop() is not loop:
+            self._task = loop.create_task(_play(weakref.ref(self)))
+        return True
 
     def _tick(self, passed: float) -> bool:
         """Go on for a moment; whether there is more to do."""
@@ -513,20 +435,23 @@ class PlayingView(View):
         self.redraw()
         return model.busy
 
-    def redraw(self) -> None:
-        """Bring controls, picture and words in line with the state, and see that it goes on."""
-        model = self.model
-        with model.lock:
-            self._start.description = "Pause" if model.running else self.START
-            super().redraw()
-            if model.busy and not self._clock.start():  # not in a notebook
-                model.halt()
+
+async def _play(view: weakref.ref[PlayingView]) -> None:
+    """Tick as long as there is something to do; a view that nobody else holds can be forgotten."""
+    last = time.monotonic()
+    while True:
+        shown, began = view(), time.monotonic()
+        if shown is None or shown._task is not asyncio.current_task():
+            return
+        if not shown._tick(began - last):
+            return
+        del shown
+        last, took = began, time.monotonic() - began
+        await asyncio.sleep(max(PERIOD - took, took))
 
 
 def _same(a: Any, b: Any) -> bool:
-    if isinstance(a, float) and isinstance(b, float):
-        return math.isclose(a, b, abs_tol=1e-9)
-    return a == b
+    return a == b or (isinstance(a, float) and math.isclose(a, b, abs_tol=1e-9))
 
 
 def _look(text: str, width: str = "330px", label: str = "initial", **more: Any) -> dict[str, Any]:
@@ -534,30 +459,15 @@ def _look(text: str, width: str = "330px", label: str = "initial", **more: Any) 
     return {"description": text, "layout": layout, "style": style, **more}
 
 
-def row(*widgets: ipywidgets.Widget) -> ipywidgets.HBox:
+def row(*widgets: Widget) -> ipywidgets.HBox:
     """Widgets beside each other; on a narrow page they wrap, so it never scrolls sideways."""
     layout = {"flex_flow": "row wrap", "align_items": "flex-start", "max_width": "100%"}
     return ipywidgets.HBox(widgets, layout=layout)
 
 
-def column(*widgets: ipywidgets.Widget) -> ipywidgets.VBox:
+def column(*widgets: Widget) -> ipywidgets.VBox:
     """The picture of a cell above its words, beside menus."""
     return ipywidgets.VBox(widgets, layout={"max_width": "548px"})
-
-
-def button(text: str, action: Callable[[], Any], hint: str, kind: str = "") -> ipywidgets.Button:
-    """A button that calls ``action`` when it is pressed."""
-    made = ipywidgets.Button(description=text, tooltip=hint, button_style=kind)
-    made.layout.width = "auto"
-    made.on_click(lambda _: action())
-    return made
-
-
-def first_choices(scores: np.ndarray, truth: np.ndarray) -> str:
-    """How many of the architectures that a ranking puts first truly are among the best."""
-    k = max(1, round(TOP * len(truth)))
-    right = explain.precision_at(scores, truth, TOP) * k
-    return f"of the {k} it puts first, {right:.0f} are among the true first {k} of {len(truth)}"
 
 
 def pair(width: float, height: float, *ratios: float) -> tuple[Figure, Axes, Axes]:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import ipywidgets
 import traitlets
 from matplotlib.figure import Figure
 
 from nas_lab import plots
 from nas_lab.spaces import nasbench201
 from nas_lab.strategies.halving import Hyperband, Rung
-from nas_lab.widgets.base import MovingPicture, State, View, row
+from nas_lab.widgets.base import MovingPicture, State, View, Widget, row
 
 EPOCHS = (1, 2, 4, 8, 9, 16, 27, 32, 64, 81)
 """Lengths of a whole training to choose from: powers of 2 and of 3, which divide evenly."""
-ETAS = (2, 3, 4)
-"""One of so many goes on."""
-MOST = 7
-"""Brackets that there can be: as often can the longest training be halved, and once more."""
+ETAS = (2, 3, 4)  # one of so many goes on
+MOST = 7  # brackets that there can be: as often can the longest training be halved, and once more
 
 
 class BudgetState(State):
@@ -27,9 +24,6 @@ class BudgetState(State):
         eta: one of ``ETAS``.
         bracket: the one that is lit up, counted from 0, the boldest; the last one where there
             are not as many.
-
-    Raises:
-        traitlets.TraitError: a value that is not to choose from.
     """
 
     epochs = traitlets.Enum(EPOCHS, 27).tag(keep=True)
@@ -60,11 +54,10 @@ class BudgetState(State):
         started = sum(rungs[0].archs for rungs in brackets)
         finished = sum(rungs[-1].archs for rungs in brackets)
         total = sum(rung.cost for rungs in brackets for rung in rungs)
-        return (
-            f"{_count(len(brackets), 'bracket')}: {_count(started, 'architecture')} started, "
-            f"{finished} trained to the end, for {total:,} epochs. "
-            f"So many epochs are {total / self.epochs:.1f} whole trainings."
-        )
+        begun = f"{len(brackets)} bracket{'s' * (len(brackets) > 1)}: {started:,} architecture"
+        spent = f"{finished} trained to the end, for {total:,} epochs"
+        whole = f"So many epochs are {total / self.epochs:.1f} whole trainings."
+        return f"{begun}{'s' * (started > 1)} started, {spent}. {whole}"
 
     @property
     def details(self) -> list[str]:
@@ -73,10 +66,6 @@ class BudgetState(State):
         steps = ", then ".join(f"{rung.archs} to epoch {rung.epochs}" for rung in rungs)
         spent = sum(rung.cost for rung in rungs)
         return [f"Bracket {self.number} trains {steps}: {spent:,} epochs."]
-
-
-def _count(n: int, what: str) -> str:
-    return f"{n:,} {what}{'' if n == 1 else 's'}"
 
 
 class BudgetDivider(View):
@@ -89,8 +78,7 @@ class BudgetDivider(View):
         "(By keyboard: Tab to a slider, then the arrow keys.)"
     )
 
-    def build(self) -> list[ipywidgets.Widget]:
-        """Three sliders above words and brackets."""
+    def _build(self) -> list[Widget]:
         controls = row(
             self.choice("epochs", EPOCHS, "epochs"),
             self.choice("eta", ETAS, "eta"),
@@ -102,8 +90,7 @@ class BudgetDivider(View):
         self._picture = MovingPicture(figure, self._boxes, dpi=120)
         return [controls, self._words, self._picture]
 
-    def draw(self) -> None:
-        """Draw the brackets."""
+    def _draw(self) -> None:
         model = self.model
         self._boxes.update(model.brackets, model.number - 1)
         said = " ".join([model.words, *model.details])

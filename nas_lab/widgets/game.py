@@ -18,13 +18,11 @@ from nas_lab.history import Evaluation
 from nas_lab.plots import label
 from nas_lab.spaces import Arch
 from nas_lab.strategies import race
-from nas_lab.widgets.base import Architecture, Picture, View, Words, button, column, row, table
+from nas_lab.widgets.base import Picture, Tokens, View, Widget, Words, column, row, table
 from nas_lab.widgets.cell_builder import Cell
 
-PICKS = 10
-"""Trainings that the reader has, and each run of a search."""
-SKIPS: Arch = (1,) * 6
-"""Where the game begins: a cell that leaves everything to do."""
+PICKS = 10  # trainings that the reader has, and each run of a search
+SKIPS: Arch = (1,) * 6  # where the game begins: a cell that leaves everything to do
 
 SEEDS = {"RandomSearch": 200, "RegularizedEvolution": 200, "Reinforce": 40}
 """Runs of each strategy, by the name of its class. REINFORCE takes a hundred times as long."""
@@ -48,13 +46,9 @@ class GameState(Cell):
         arch: the cell that is clicked together: six tokens, or the text form.
         edge: the edge pointed at, by its place in ``arch``; None points at none.
         picks: the cells trained so far, ten at most. One that comes again counts again.
-
-    Raises:
-        TypeError, ValueError: ``arch`` or a pick is no cell, or there are more than ten picks.
-        traitlets.TraitError: ``edge`` is no edge.
     """
 
-    arch = Architecture(SKIPS).tag(keep=True)
+    arch = Tokens(SKIPS).tag(keep=True)
     picks = traitlets.Any(()).tag(keep=True)
 
     def __init__(self, table: Table | None = None, **settings: Any) -> None:
@@ -69,8 +63,6 @@ class GameState(Cell):
         if len(picks) > PICKS:
             raise ValueError(f"{len(picks)} picks: the game has {PICKS}")
         return picks
-
-    # ---- the picks ---------------------------------------------------------------------------
 
     @property
     def results(self) -> list[Evaluation]:
@@ -88,15 +80,11 @@ class GameState(Cell):
         return PICKS - len(self.picks)
 
     @property
-    def best(self) -> int:
-        """Place of the pick with the highest accuracy, the first of them."""
+    def best(self) -> tuple[int, float]:
+        """Place of the pick with the highest accuracy, the first of them; and its accuracy."""
         scores = [result.score for result in self.results]
-        return int(np.nan_to_num(scores, nan=-1).argmax())
-
-    @property
-    def best_score(self) -> float:
-        """Its accuracy."""
-        return self.results[self.best].score
+        place = int(np.nan_to_num(scores, nan=-1).argmax())
+        return place, scores[place]
 
     def choose(self, edge: int, token: int) -> None:
         """Give an edge another operation, and point at it."""
@@ -121,17 +109,14 @@ class GameState(Cell):
     def reset(self) -> None:
         """Start anew: no picks, and the first cell."""
         with self.hold_trait_notifications():
-            self.arch, self.edge, self.picks = SKIPS, None, []
+            self.update(arch=SKIPS, edge=None, picks=[])
             self.message = self._status
-
-    # ---- in words ----------------------------------------------------------------------------
 
     @property
     def known(self) -> int | None:
         """Place of the last pick with the tokens of the cell in the menus; None without one."""
-        return next(
-            (i for i in reversed(range(len(self.picks))) if self.picks[i] == self.arch), None
-        )
+        places = [place for place, arch in enumerate(self.picks) if arch == self.arch]
+        return places[-1] if places else None
 
     @property
     def _status(self) -> str:
@@ -143,10 +128,10 @@ class GameState(Cell):
         """Which pick was this cell already, if one was."""
         if self.known is not None:
             return f"You had this cell as pick {self.known + 1}: it counts each time."
-        canonical = [self.space.canonical(arch) for arch in self.picks]
-        if self.space.canonical(self.arch) not in canonical:
+        canonical, this = [*map(self.space.canonical, self.picks)], self.space.canonical(self.arch)
+        if this not in canonical:
             return ""
-        place = canonical.index(self.space.canonical(self.arch)) + 1
+        place = canonical.index(this) + 1
         return f"Pick {place} has the same canonical form, and so the same entry in the table."
 
     @property
@@ -154,26 +139,23 @@ class GameState(Cell):
         """How many picks are spent, and the best so far."""
         if not self.picks:
             return f"{PICKS} trainings to spend"
-        return (
-            f"{len(self.picks)} of {PICKS} trainings spent; "
-            f"your best so far: {self.best_score:.1%} (pick {self.best + 1})"
-        )
-
-    # ---- the end -----------------------------------------------------------------------------
+        place, score = self.best
+        spent = f"{len(self.picks)} of {PICKS} trainings spent"
+        return f"{spent}; your best so far: {score:.1%} (pick {place + 1})"
 
     @cached_property
     def rivals(self) -> dict[str, np.ndarray]:
         """Best validation accuracy of each run of each strategy, ten trials a run."""
-        return {name: self._bests(name) for name in SEEDS}
-
-    def _bests(self, name: str) -> np.ndarray:
-        make = partial(getattr(searching, name), **SETTINGS[name])
-        return race({name: make}, self.table, PICKS, SEEDS[name])[name].incumbent[:, -1]
+        bests = {}
+        for name, seeds in SEEDS.items():
+            make = partial(getattr(searching, name), **SETTINGS[name])
+            bests[name] = race({name: make}, self.table, PICKS, seeds)[name].incumbent[:, -1]
+        return bests
 
     @property
     def verdict(self) -> str:
         """Where the reader's best of ten stands among those of the searches."""
-        yours = self.best_score
+        _, yours = self.best
         *shares, last = (
             f"{100 * int((yours > bests).sum()) // len(bests)}% of {len(bests)} runs "
             f"of {label(name)}"  # rounded down: 100% are all of them
@@ -184,18 +166,15 @@ class GameState(Cell):
     @property
     def truth_words(self) -> str:
         """How far the reader's best is from the best of all, and its test accuracy."""
-        scores, yours = self.table.scores(), self.best_score
+        scores, (pick, yours) = self.table.scores(), self.best
         best, place = float(np.nanmax(scores)), 1 + int((scores > yours).sum())
-        return (
-            f"It is {100 * (best - yours):.1f} points below the best of the table "
-            f"({best:.1%}), number {place:,} of {len(scores):,} cells. On the test set, "
-            f"looked at once: {self.table.test(self.picks[self.best]):.1%}."
-        )
+        below = f"It is {100 * (best - yours):.1f} points below the best of the table ({best:.1%})"
+        tested = f"On the test set, looked at once: {self.table.test(self.picks[pick]):.1%}."
+        return f"{below}, number {place:,} of {len(scores):,} cells. {tested}"
 
 
 class PickTen(View):
     """A game: ten trainings for the reader, and for each run of random search and others.
-
     After the tenth pick the reader's best is placed among the bests of many runs, and tested once.
     """
 
@@ -207,30 +186,23 @@ class PickTen(View):
     )
     DRAWN = ("arch", "edge")
 
-    def build(self) -> list[ipywidgets.Widget]:
-        """Buttons above menus and cell, then the end of the game, then the picks."""
+    def _build(self) -> list[Widget]:
         model = self.model
         hint = "look its validation accuracy up in the table; that costs one of your trainings"
-        train = button("Train", model.train, hint, "primary")
+        train = self.button("Train", model.train, hint, "primary")
         self._cell, self._end, self._picks = Picture(), ipywidgets.HTML(), ipywidgets.HTML()
         self._verdict = Words()
         self.shows(lambda: setattr(train, "description", f"Train ({model.left} left)"), "left")
         self.shows(self._draw_end, "picks")
         self.shows(self._list_picks, "picks", "arch")
-        return [
-            row(train, self.reset_button("start anew with ten trainings")),
-            row(self.edge_menus(model.edges), column(self._cell, self._message, self._words)),
-            self._verdict,
-            self._end,
-            self._picks,
-        ]
+        buttons = row(train, self.reset_button("start anew with ten trainings"))
+        cell = row(self.edge_menus(), column(self._cell, self._message, self._words))
+        return [buttons, cell, self._verdict, self._end, self._picks]
 
-    def say(self) -> None:
-        """Say the size of the cell, and what is wrong with it."""
+    def _say(self) -> None:
         self._words.say(self.model.words, *self.model.details)
 
-    def draw(self) -> None:
-        """Draw the cell."""
+    def _draw(self) -> None:
         model, alt = self.model, f"Graph of the cell. {self.model.cell_words}"
         self._cell.draw(plots.architecture, model.space, model.arch, model.edge, alt)
 
@@ -244,7 +216,7 @@ class PickTen(View):
         self._verdict.say(model.verdict, model.truth_words, strong=True)
         figure = Figure(figsize=(8.6, 2.9), layout="constrained")
         best = float(np.nanmax(model.table.scores()))
-        ax = plots.bests(model.rivals, model.best_score, best, figure.subplots())
+        ax = plots.bests(model.rivals, model.best[1], best, figure.subplots())
         picture = plots.image_html(ax, f"Bests of {PICKS} trainings. {model.verdict}")
         self._end.value = f'{picture}<div class="nas-lab-words">{SETTINGS_WORDS}</div>'
 

@@ -3,44 +3,30 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
-import ipywidgets
 import numpy as np
 import traitlets
 from scipy.special import log_softmax
 
 from nas_lab import plots
 from nas_lab.estimation import Table
-from nas_lab.widgets.base import MovingPicture, Number, State, View, button, pair, row
+from nas_lab.widgets.base import MovingPicture, Number, State, View, Widget, pair, row
 
-RATE = 0.1
-"""Learning rate of the exact ascent."""
-MOST = 200
-"""Steps of it that the slider goes to."""
-DRAWN = 500
-"""Batches that are drawn to see where they point."""
-MANY = 100_000
-"""Larger numbers are not told."""
+RATE = 0.1  # learning rate of the exact ascent
+MOST = 200  # steps of it that the slider goes to
+DRAWN = 500  # batches that are drawn to see where they point
+MANY = 100_000  # larger numbers are not told
 
 
-@dataclass(frozen=True, eq=False)
-class Estimates:
-    """The gradient of J at one policy, and the estimates that batches give. All lengths are L2.
+class Estimates(NamedTuple):
+    """The gradient [D, K] of J in the logits of one policy w [D, K], and what batches estimate.
 
-    Attributes:
-        w: the policy, [D, K].
-        gradient: of J, with respect to the logits, [D, K]; exact.
-        reward: mean of R; exact.
-        accuracy: mean validation accuracy of what the policy draws; exact.
-        entropy: of the policy, in nats.
-        noise: root of the mean squared length of (estimate - gradient), for a batch of one and the
-            baseline that is set; exact.
-        least: the same with the mean reward as baseline.
-        cosines: between the gradient and the estimates of ``DRAWN`` batches.
-    """
+    Exact are the mean ``reward`` and ``accuracy``, the ``entropy`` in nats, and the ``noise``: root
+    of the mean squared L2 length of (estimate - gradient) for a batch of one and the baseline that
+    is set; ``least`` with the mean reward as baseline. ``cosines`` are those between the gradient
+    and the estimates of ``DRAWN`` batches."""
 
     w: np.ndarray
     gradient: np.ndarray
@@ -67,9 +53,6 @@ class GradientState(State):
         entropy: weight of the entropy in the reward.
         learnt: steps of exact gradient ascent (Adam, learning rate 0.1) behind the policy.
         draw: number of the draw of the batches.
-
-    Raises:
-        traitlets.TraitError: a number out of range.
     """
 
     baseline = Number(0.0, 0.0, 1.5).tag(keep=True)
@@ -93,8 +76,6 @@ class GradientState(State):
         """Draw other batches."""
         self.draw += 1
 
-    # ---- exact values, by enumeration --------------------------------------------------------
-
     @cached_property
     def _scores(self) -> np.ndarray:
         """Validation accuracy of every architecture, [size]."""
@@ -106,7 +87,7 @@ class GradientState(State):
         return np.stack([self.space.one_hot(arch).ravel() for arch in self.space])
 
     def _exact(self, logits: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Probabilities [size], E[score], H, and the gradients of both in the logits, [D K]."""
+        """w [D, K], p [size], E[score], H, and the gradients of both in the logits, [D K]."""
         log_w = log_softmax(logits, axis=1)
         w, p = np.exp(log_w), np.exp(self._one_hot @ log_w.ravel())
         accuracy = p @ self._scores
@@ -114,7 +95,7 @@ class GradientState(State):
         climb = (p * self._scores) @ self._one_hot - accuracy * w.ravel()
         entropies = -(w * log_w).sum(axis=1, keepdims=True)
         spread = -w * (log_w + entropies)  # dH/dlogit_k = -w_k (log w_k + H)
-        return p, accuracy, entropies.sum(), climb, spread.ravel()
+        return w, p, accuracy, entropies.sum(), climb, spread.ravel()
 
     def _ascend(self, entropy: float) -> np.ndarray:
         """Logits after 0, 1, ... ``MOST`` exact steps of Adam, [MOST + 1, D, K]."""
@@ -129,8 +110,6 @@ class GradientState(State):
             path.append(path[-1] + RATE * first / (1 - 0.9**step) / size)
         return np.stack(path)
 
-    # ---- estimates ---------------------------------------------------------------------------
-
     @property
     def estimates(self) -> Estimates:
         """What follows from the setting; computed once for each."""
@@ -139,9 +118,7 @@ class GradientState(State):
     def _estimate(
         self, baseline: float, batch: int, weight: float, learnt: int, draw: int
     ) -> Estimates:
-        logits = self._path(weight)[learnt]
-        p, accuracy, entropy, climb, spread = self._exact(logits)
-        w = np.exp(log_softmax(logits, axis=1))
+        w, p, accuracy, entropy, climb, spread = self._exact(self._path(weight)[learnt])
         flat, bonus = w.ravel(), weight * spread
         rewards, reward = self._scores + weight * entropy, float(accuracy + weight * entropy)
         squared = len(w) - 2 * self._one_hot @ flat + flat @ flat  # of grad log p
@@ -159,19 +136,17 @@ class GradientState(State):
         found = w, gradient.reshape(w.shape), reward, float(accuracy), float(entropy)
         return Estimates(*found, noise(baseline), noise(reward), cosines)
 
-    # ---- in words ----------------------------------------------------------------------------
-
     @property
     def words(self) -> str:
         """How noisy a step is, and what the best baseline would make of it."""
         found = self.estimates
         length = float(np.linalg.norm(found.gradient)) * math.sqrt(self.batch)
         downhill = (found.cosines < 0).mean()
+        now, least = (f"{_told(n / length, 1)} times as long" for n in (found.noise, found.least))
         return (
-            f"b = {self.baseline:.2f}, batch {self.batch}: the noise of a step is "
-            f"{_count(found.noise / length, 1)} times as long as the gradient, and {downhill:.0%} "
-            f"of the steps point downhill. With the mean reward {found.reward:.2f} as baseline, "
-            f"the noise is {_count(found.least / length, 1)} times as long"
+            f"b = {self.baseline:.2f}, batch {self.batch}: the noise of a step is {now} as the "
+            f"gradient, and {downhill:.0%} of the steps point downhill. With the mean reward "
+            f"{found.reward:.2f} as baseline, the noise is {least}"
         )
 
     @property
@@ -179,20 +154,20 @@ class GradientState(State):
         """How many architectures a step has to train, and what the policy draws."""
         found, size = self.estimates, self.space.size
         length = float(np.linalg.norm(found.gradient))
-        now, then = (
-            _count(max(1, math.ceil((noise / length) ** 2))) for noise in (found.noise, found.least)
-        )
+        needed = (math.ceil((noise / length) ** 2) for noise in (found.noise, found.least))
+        now, least = (_told(max(1, archs)) for archs in needed)
+        draws = f"draws cells of {found.accuracy:.1%} on average"
+        free = f"a free choice among {math.exp(found.entropy):,.0f} of {size:,} cells"
+        nats = f"{found.entropy:.1f} of {math.log(size):.1f} nats, that of {free}"
+        train = f"a step has to train {now} architectures; with that baseline {least}"
         return [
-            "for a noise no longer than the gradient, a step has to train "
-            f"{now} architectures; with that baseline {then}",
-            f"the policy after {self.learnt} exact steps draws cells of {found.accuracy:.1%} on "
-            f"average; its entropy is {found.entropy:.1f} of {math.log(size):.1f} nats, that of a "
-            f"free choice among {math.exp(found.entropy):,.0f} of {size:,} cells",
+            f"for a noise no longer than the gradient, {train}",
+            f"the policy after {self.learnt} exact steps {draws}; its entropy is {nats}",
         ]
 
 
-def _count(number: float, digits: int = 0) -> str:
-    """A number in words' length: where the gradient vanishes, it grows beyond all meaning."""
+def _told(number: float, digits: int = 0) -> str:
+    """Where the gradient vanishes, numbers grow beyond all meaning."""
     if number > MANY:
         return f"more than {MANY:,}"
     return f"{number:,.{digits if number < 100 else 0}f}"
@@ -208,8 +183,7 @@ class GradientSliders(View):
         "learn on: with entropy weight 0, and with 0.01. (By keyboard: Tab, arrow keys.)"
     )
 
-    def build(self) -> list[ipywidgets.Widget]:
-        """Sliders and buttons above words and charts."""
+    def _build(self) -> list[Widget]:
         model = self.model
         look: dict[str, Any] = {"width": "310px", "label": "108px"}
         mean = "put the baseline to the mean reward, which a moving average finds"
@@ -217,12 +191,12 @@ class GradientSliders(View):
         first = row(
             self.slider("baseline", 0.01, "baseline b", **look),
             self.choice("batch", (1, 2, 4, 8, 16, 32, 64), "batch m", **look),
-            button("Mean reward", model.take_mean, mean),
+            self.button("Mean reward", model.take_mean, mean),
         )
         second = row(
             self.slider("learnt", 10, "steps learnt", **look),
             self.choice("entropy", weights, "entropy weight", **look),
-            button("Draw again", model.draw_again, "other batches, same setting"),
+            self.button("Draw again", model.draw_again, "other batches, same setting"),
             self.reset_button("back to the first setting"),
         )
         figure, left, right = pair(9.2, 3.7, 1.2, 1)
@@ -233,8 +207,7 @@ class GradientSliders(View):
         self._picture = MovingPicture(figure, self._bars, self._w, dpi=120)
         return [first, second, self._words, self._picture]
 
-    def draw(self) -> None:
-        """Draw the directions of the steps, and the policy."""
+    def _draw(self) -> None:
         model = self.model
         self._bars.update(model.estimates.cosines)
         self._w.update(model.estimates.w)

@@ -6,10 +6,9 @@ import math
 import time
 import weakref
 from collections.abc import Iterable, Iterator
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import Any, ClassVar, NamedTuple
 
-import ipywidgets
 import numpy as np
 import traitlets
 
@@ -20,33 +19,17 @@ from nas_lab.history import Trial
 from nas_lab.plots import label
 from nas_lab.spaces import Arch
 from nas_lab.strategies import Strategy, search
-from nas_lab.widgets.base import (
-    MovingPicture,
-    Number,
-    Playing,
-    PlayingView,
-    Words,
-    button,
-    pair,
-    row,
-)
+from nas_lab.widgets.base import MovingPicture, Number, Playing, PlayingView, Widget, pair, row
 
-BUDGET = 0.05
-"""Seconds of searching between two pictures, so that a click never waits for long."""
-SHOWN = 0.9
-"""Share of the table's architectures whose accuracies have room in the picture."""
-
-POPULATION, TOURNAMENT = 10, 3
-"""Of evolution, as in NAS-Bench-201 (Dong & Yang 2020): a short race has no time for more."""
-PACE = 3
-"""Trials between two pictures of a running race."""
-DRAWN = 256
-"""Architectures over which the policy is averaged: a standard error of at most 0.03."""
-
+BUDGET = 0.05  # seconds of searching between two pictures, so that a click never waits for long
+SHOWN = 0.9  # share of the table's architectures whose accuracies have room in the picture
+EVOLUTION = {"population": 10, "sample": 3}
+"""As in NAS-Bench-201 (Dong & Yang 2020): a short race has no time for more."""
+PACE = 3  # trials between two pictures of a running race
+DRAWN = 256  # architectures over which the policy is averaged: a standard error of at most 0.03
 TICKED = ("RandomSearch", "RegularizedEvolution", "Reinforce")
 """What races unless told otherwise, by the names of the classes."""
-STRATEGIES = (*TICKED, "LocalSearch")
-"""What can race."""
+STRATEGIES = (*TICKED, "LocalSearch")  # what can race
 
 
 class Runner(NamedTuple):
@@ -58,10 +41,7 @@ class Runner(NamedTuple):
 
 
 class Policy(NamedTuple):
-    """What a controller would write: mean probabilities w [D, K], with its entropy in nats.
-
-    ``arch`` is what it wrote last; None before the first trial.
-    """
+    """Mean probabilities [D, K] of a controller, its entropy in nats, and what it wrote last."""
 
     w: np.ndarray
     entropy: float
@@ -82,9 +62,6 @@ class RaceState(Playing):
         trials: how many each of them has done.
         seed: of all strategies.
         end: after so many trials the race is over.
-
-    Raises:
-        ValueError, traitlets.TraitError: a strategy that is not known, or a number out of range.
     """
 
     strategies = traitlets.List(traitlets.Enum(STRATEGIES)).tag(keep=True)
@@ -97,11 +74,7 @@ class RaceState(Playing):
     changes = traitlets.Int(0).tag(doc="how often a search did a trial or began anew")
 
     def __init__(
-        self,
-        table: Table | None = None,
-        *,
-        strategies: Iterable[str] = TICKED,
-        **settings: Any,
+        self, table: Table | None = None, *, strategies: Iterable[str] = TICKED, **settings: Any
     ) -> None:
         self.table = table or Table.load()
         self._runners: dict[str, Runner] = {}
@@ -120,19 +93,16 @@ class RaceState(Playing):
             raise traitlets.TraitError(f"the race ends after {self.end} trials")
         return proposal["value"]
 
-    # ---- the searches ------------------------------------------------------------------------
+    def toggle(self, name: str, ticked: bool) -> None:
+        """Tick or untick a strategy."""
+        others = [other for other in self.strategies if other != name]
+        self.strategies = [*others, name] if ticked else others
 
     def runner(self, name: str) -> Runner:
-        """The search of a strategy; a new one when it has not begun.
-
-        As all have the same seed, evolution begins with random search's cells.
-        """
+        """The search of a strategy. With the same seed, evolution begins as random search does."""
         if name not in self._runners:
-            settings: dict[str, Any] = {}
-            if name == "RegularizedEvolution":
-                settings = {"population": POPULATION, "sample": TOURNAMENT}
-            if name == "Reinforce":
-                settings = {n: getattr(self, n) for n in ("learning_rate", "entropy", "batch")}
+            learner = {n: getattr(self, n) for n in ("learning_rate", "entropy", "batch")}
+            settings = {"RegularizedEvolution": EVOLUTION, "Reinforce": learner}.get(name, {})
             strategy = getattr(searching, name)(self.table.space, seed=self.seed, **settings)
             self._runners[name] = Runner(strategy, search(strategy, self.table, self.end), [])
         return self._runners[name]
@@ -141,11 +111,13 @@ class RaceState(Playing):
         """Validation accuracies of a strategy's trials, in their order."""
         return [trial.result.score for trial in self.runner(name).trials]
 
+    def _done(self, name: str) -> int:
+        return len(self.runner(name).trials)
+
     @property
     def missing(self) -> int:
         """Trials that the ticked strategies have still to do."""
-        done = (len(self.runner(name).trials) for name in self.strategies)
-        return sum(max(0, self.trials - trials) for trials in done)
+        return sum(max(0, self.trials - self._done(name)) for name in self.strategies)
 
     @property
     def busy(self) -> bool:
@@ -153,18 +125,11 @@ class RaceState(Playing):
         return self.running or self.missing > 0
 
     def catch_up(self, seconds: float = math.inf) -> bool:
-        """Do what is missing, the hindmost first; stop after about so many seconds.
-
-        Returns:
-            Whether nothing is missing any more.
-
-        Raises:
-            Exception: what a strategy or the table raised; that strategy begins anew.
-        """
+        """Do what is missing, the hindmost first, for about so long; whether all is done."""
         with self.lock:
             stop = time.monotonic() + seconds
             while self.missing and time.monotonic() < stop:
-                name = min(self.strategies, key=lambda n: len(self.runner(n).trials))
+                name = min(self.strategies, key=self._done)
                 try:
                     self.runner(name).trials.append(next(self.runner(name).going))
                 except Exception:
@@ -177,7 +142,7 @@ class RaceState(Playing):
     def _begin_anew(self, change: traitlets.Bunch) -> None:
         """Drop the searches that another setting makes wrong, or that are ahead."""
         if change["name"] == "trials":
-            self._drop(*(n for n, r in self._runners.items() if len(r.trials) > self.trials))
+            self._drop(*(name for name in self._runners if self._done(name) > self.trials))
         elif change["name"] == "seed":
             self._drop(*self._runners)
         else:
@@ -189,8 +154,6 @@ class RaceState(Playing):
             self._runners.pop(name, None)
         self.changes += len(names)
 
-    # ---- what can be done --------------------------------------------------------------------
-
     def step(self) -> None:
         """Pause, and let each ticked strategy do one trial more."""
         with self.hold_trait_notifications():
@@ -198,41 +161,16 @@ class RaceState(Playing):
             if self._can_go_on():
                 self.trials += 1
                 self.catch_up()
-                self.message = self._last_words
+                last = ((label(name), self.scores(name)[-1]) for name in self.strategies)
+                said = ", ".join(f"{name} {_percent(score)}" for name, score in last)
+                self.message = f"Trial {self.trials} alone: {said}."
 
     def run(self) -> None:
         """Go on by itself, as far as someone calls ``tick``; after the end, from the start."""
         if self.trials == self.end:
             self.reset()
         if self._can_go_on():
-            with self.hold_trait_notifications():
-                self.running, self.message = True, "Running."
-
-    def halt(self) -> None:
-        """Do at once what is missing, where no clock ticks."""
-        super().halt()
-        self.catch_up()
-
-    def reset(self) -> None:
-        """Go back to the start; settings, seed and ticks stay."""
-        with self.hold_trait_notifications():
-            self._drop(*self._runners)
-            self.running, self.trials = False, 0
-            self.message = "Back at the start."
-
-    def next_seed(self) -> None:
-        """Take the next seed: the race is run again, to where it is."""
-        with self.hold_trait_notifications():
-            self.seed += 1
-            self.message = f"The same race with seed {self.seed}. Does the same one win?"
-
-    def tick(self, passed: float, seconds: float = BUDGET) -> None:
-        """Catch up, and when it is running go on, for about so many seconds."""
-        with self.hold_trait_notifications():
-            if self.running and not self.missing:
-                self.trials = min(self.trials + PACE, self.end)
-            if self.catch_up(seconds) and self.running and self.trials == self.end:
-                self.running, self.message = False, f"The race is over: {self.end} trials."
+            self.update(running=True, message="Running.")
 
     def _can_go_on(self) -> bool:
         if not self.strategies:
@@ -241,7 +179,29 @@ class RaceState(Playing):
             self.message = f"The race is over: {self.end} trials. Reset, or take the next seed."
         return bool(self.strategies) and self.trials < self.end
 
-    # ---- what follows ------------------------------------------------------------------------
+    def halt(self) -> None:
+        """Do at once what is missing, where no event loop ticks."""
+        super().halt()
+        self.catch_up()
+
+    def reset(self) -> None:
+        """Go back to the start; settings, seed and ticks stay."""
+        with self.hold_trait_notifications():
+            self._drop(*self._runners)
+            self.update(running=False, trials=0, message="Back at the start.")
+
+    def next_seed(self) -> None:
+        """Take the next seed: the race is run again, to where it is."""
+        said = f"The same race with seed {self.seed + 1}. Does the same one win?"
+        self.update(seed=self.seed + 1, message=said)
+
+    def tick(self, passed: float, seconds: float = BUDGET) -> None:
+        """Catch up, and when it is running go on, for about so many seconds."""
+        with self.hold_trait_notifications():
+            if self.running and not self.missing:
+                self.trials = min(self.trials + PACE, self.end)
+            if self.catch_up(seconds) and self.running and self.trials == self.end:
+                self.update(running=False, message=f"The race is over: {self.end} trials.")
 
     @cached_property
     def best(self) -> float:
@@ -271,42 +231,27 @@ class RaceState(Playing):
         """How far the race is, and how good each strategy's best is, the best first."""
         if not self.strategies:
             return "no strategy is ticked"
-        bests = {name: _best(self.scores(name)) for name in self.strategies}
-        ranked = sorted(bests, key=lambda name: -np.nan_to_num(bests[name]))
-        said = ", ".join(f"{label(n)} {_percent(bests[n])}{self._behind(n)}" for n in ranked)
-        return f"after {self.trials} trials with seed {self.seed}: {said}"
+        bests = {name: np.fmax.reduce(self.scores(name) or [math.nan]) for name in self.strategies}
+        said = []
+        for name in sorted(bests, key=lambda name: -np.nan_to_num(bests[name])):
+            done = self._done(name)
+            behind = f" (catching up: trial {done})" if done < self.trials else ""
+            said.append(f"{label(name)} {_percent(bests[name])}{behind}")
+        return f"after {self.trials} trials with seed {self.seed}: {', '.join(said)}"
 
     @property
     def details(self) -> list[str]:
         """What the trials would have cost without a table, and how sure the controller is."""
         done = [trial for name in self.strategies for trial in self.runner(name).trials]
         minutes = sum(trial.result.cost for trial in done) / 60
-        paid = (
-            f"{len(done)} trainings, {minutes:.1f} minutes of one core by the table's record; "
-            f"the best of the table has {self.best:.1%}"
-        )
-        if self.policy is None:
+        paid = f"{len(done)} trainings, {minutes:.1f} minutes of one core by the table's record"
+        paid += f"; the best of the table has {self.best:.1%}"
+        policy, size = self.policy, self.table.space.size
+        if policy is None:
             return [paid, "tick REINFORCE to see its policy"]
-        size, nats = self.table.space.size, self.policy.entropy
-        sure = (
-            f"entropy of the policy {nats:.1f} of {math.log(size):.1f} nats, that of a "
-            f"free choice among {math.exp(nats):,.0f} of {size:,} cells"
-        )
-        return [paid, sure]
-
-    def _behind(self, name: str) -> str:
-        done = len(self.runner(name).trials)
-        return f" (catching up: trial {done})" if done < self.trials else ""
-
-    @property
-    def _last_words(self) -> str:
-        last = {name: self.scores(name)[-1] for name in self.strategies}
-        said = ", ".join(f"{label(name)} {_percent(score)}" for name, score in last.items())
-        return f"Trial {self.trials} alone: {said}."
-
-
-def _best(scores: list[float]) -> float:
-    return max((score for score in scores if not math.isnan(score)), default=math.nan)
+        nats = f"{policy.entropy:.1f} of {math.log(size):.1f} nats"
+        free = f"a free choice among {math.exp(policy.entropy):,.0f} of {size:,} cells"
+        return [paid, f"entropy of the policy {nats}, that of {free}"]
 
 
 def _percent(score: float) -> str:
@@ -315,11 +260,9 @@ def _percent(score: float) -> str:
 
 class LiveRace(PlayingView):
     """A race on a table: step, run, pause, reset, the next seed, and sliders for the controller.
-
     A strategy that is ticked in the middle, or a controller with other settings, catches up with
     the others. The race runs in the kernel's own event loop, between cells. A new one pauses those
-    before it.
-    """
+    before it."""
 
     State = RaceState
     HINT = (
@@ -329,20 +272,20 @@ class LiveRace(PlayingView):
     )
     START = "Run"
     THING = "race"
+    QUIET = "words"
     DRAWN = ("changes", "trials", "strategies")
     _before: ClassVar[weakref.WeakSet[LiveRace]] = weakref.WeakSet()
 
-    def build(self) -> list[ipywidgets.Widget]:
-        """Buttons, boxes and sliders above words and charts."""
+    def _build(self) -> list[Widget]:
         for other in list(self._before):
             other.model.pause()  # the same cell, run again, leaves no race that nobody sees
         self._before.add(self)
         model = self.model
         buttons = (
             self.play_button("let the race go on by itself"),
-            button("Step", model.step, "one trial more for each strategy"),
+            self.button("Step", model.step, "one trial more for each strategy"),
             self.reset_button("back to trial 0 with these settings and this seed"),
-            button("Next seed", model.next_seed, "the same race with other random numbers"),
+            self.button("Next seed", model.next_seed, "the same race with other random numbers"),
         )
         look: dict[str, Any] = {"width": "270px", "continuous_update": False}
         weights = (0.0, 0.001, 0.003, 0.01, 0.03, 0.1)
@@ -358,26 +301,17 @@ class LiveRace(PlayingView):
         self._lines = plots.RaceLines(left, STRATEGIES, model.end, model.best, low)
         self._w = plots.PolicyMatrix(right, model.table.space)
         self._picture = MovingPicture(figure, self._lines, self._w, dpi=120)
-        self._words = Words(aloud=False)
         boxes = [self._box(name) for name in STRATEGIES]
         return [row(*buttons, *boxes), row(*sliders), self._words, self._message, self._picture]
 
-    def _box(self, name: str) -> ipywidgets.ValueWidget:
-        model = self.model
+    def _box(self, name: str) -> Widget:
+        model, margin = self.model, "2px 2px 2px 16px"
+        toggle = partial(model.toggle, name)
+        return self.checkbox(label(name), margin, lambda: name in model.strategies, toggle)
 
-        def tick(ticked: bool) -> None:
-            others = [other for other in model.strategies if other != name]
-            model.strategies = [*others, name] if ticked else others
-
-        return self.checkbox(
-            label(name), "2px 2px 2px 16px", lambda: name in model.strategies, tick
-        )
-
-    def draw(self) -> None:
-        """Draw the lines of the strategies, and the policy."""
+    def _draw(self) -> None:
         model, policy = self.model, self.model.policy
         self._lines.update({name: model.scores(name) for name in model.strategies})
         self._w.update(*(policy.w, policy.arch) if policy else (None, None))
-        self._picture.draw(
-            f"Best accuracy by trials: {model.words}. The policy w: {model.details[-1]}."
-        )
+        said = f"{model.words}. The policy w: {model.details[-1]}."
+        self._picture.draw(f"Best accuracy by trials: {said}")

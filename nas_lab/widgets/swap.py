@@ -14,16 +14,7 @@ from nas_lab import explain, plots
 from nas_lab.estimation import Table
 from nas_lab.plots import label
 from nas_lab.spaces import Arch
-from nas_lab.widgets.base import (
-    Architecture,
-    MovingPicture,
-    Picture,
-    State,
-    View,
-    button,
-    column,
-    row,
-)
+from nas_lab.widgets.base import MovingPicture, Picture, State, Tokens, View, Widget, column, row
 
 FIRST: Arch = (3, 1, 3, 1, 0, 3)
 """Where it begins: three convolutions in a row, with skips beside them."""
@@ -37,12 +28,9 @@ class SwapState(State):
         arch: the cell before the swap: six tokens, or the text form.
         edge: which edge is swapped, by its place in ``arch``.
         token: its new operation.
-
-    Raises:
-        TypeError, ValueError: ``arch`` is no cell, before or after the swap.
     """
 
-    arch = Architecture(FIRST).tag(keep=True)
+    arch = Tokens(FIRST).tag(keep=True)
     edge = traitlets.Int(2, min=0).tag(keep=True)
     token = traitlets.Int(0, min=0).tag(keep=True)
 
@@ -52,13 +40,9 @@ class SwapState(State):
         super().__init__(**settings)
         _ = self.swap  # or an error, now
 
-    # ---- what a reader does ------------------------------------------------------------------
-
     def choose(self, edge: int, token: int) -> None:
         """Swap an operation of the cell as it is now."""
-        with self.hold_trait_notifications():
-            self.arch, self.edge, self.token = self.after, edge, token
-            self.message = ""
+        self.update(arch=self.after, edge=edge, token=token, message="")
 
     def improve(self) -> None:
         """Swap towards the nearest cell that is better by more than the noise."""
@@ -73,8 +57,6 @@ class SwapState(State):
         swaps = "one swap" if distance == 1 else f"the first of {distance} swaps"
         self.message = f"{swaps} towards a cell that is {100 * found.gain:.1f} points better"
 
-    # ---- what follows ------------------------------------------------------------------------
-
     @cached_property
     def anova(self) -> explain.Anova:
         """The scores of all cells, taken apart."""
@@ -83,11 +65,10 @@ class SwapState(State):
     @cached_property
     def noise(self) -> float:
         """Standard deviation of an accuracy over the seeds of a training; 0 where none is known."""
-        table, archs = self.table, map(tuple, self.table.archs.tolist())
-        repeated = [(arch, seeds) for arch in archs if len(seeds := table.seeds(arch)) > 1]
-        variances = [
-            np.var([table(arch, seed).score for seed in seeds], ddof=1) for arch, seeds in repeated
-        ]
+        table = self.table
+        repeated = [a for a in map(tuple, table.archs.tolist()) if len(table.seeds(a)) > 1]
+        scores = ([table(a, seed).score for seed in table.seeds(a)] for a in repeated)
+        variances = [np.var(each, ddof=1) for each in scores]
         return float(np.sqrt(np.mean(variances))) if variances else 0.0
 
     @property
@@ -100,44 +81,34 @@ class SwapState(State):
         """The cell after the swap."""
         return (*self.arch[: self.edge], self.token, *self.arch[self.edge + 1 :])
 
-    @cached_property
-    def edges(self) -> list[str]:
-        """What the six edges are called."""
-        return self.space.labels
-
     @property
     def parts(self) -> dict[str, float]:
         """The parts of the change by name, and the change; an edge does nothing with itself."""
-        swap = self.swap
-        pairs = dict(zip((f"with {edge}" for edge in self.edges), swap.pairs.tolist(), strict=True))
+        swap, names = self.swap, [f"with {edge}" for edge in self.space.labels]
+        pairs = dict(zip(names, swap.pairs.tolist(), strict=True))
         ends = {"several at once": swap.rest, "change": swap.change}
         return {"on average": swap.alone, **pairs, **ends}
 
     @property
     def words(self) -> str:
         """The swap and its effect."""
-        old, new = (
-            label(str(self.space.decisions[self.edge].options[arch[self.edge]]))
-            for arch in (self.arch, self.after)
-        )
+        name, options = self.space.labels[self.edge], self.space.decisions[self.edge].options
+        old, new = (label(str(options[arch[self.edge]])) for arch in (self.arch, self.after))
         if self.arch == self.after:
-            return f"{self.edges[self.edge]}: {new}, as before: nothing changes"
+            return f"{name}: {new}, as before: nothing changes"
         before, after = (self.table(arch).score for arch in (self.arch, self.after))
-        return (
-            f"{self.edges[self.edge]}: {old} becomes {new}: {before:.1%} becomes {after:.1%}, "
-            f"{100 * (after - before):+.1f} points"
-        )
+        change = f"{before:.1%} becomes {after:.1%}, {100 * (after - before):+.1f} points"
+        return f"{name}: {old} becomes {new}: {change}"
 
     @property
     def details(self) -> list[str]:
         """What the swap does on average, and what is due to the rest of this cell."""
         swap, strongest = self.swap, int(np.argmax(np.abs(self.swap.pairs)))
-        return [
-            f"over all cells this swap is worth {100 * swap.alone:+.1f} points; "
-            f"in this cell {100 * (swap.change - swap.alone):+.1f} are due to its other edges, "
-            f"most of all {100 * swap.pairs[strongest]:+.1f} with {self.edges[strongest]}. "
-            f"Another seed changes an accuracy by {100 * self.noise:.1f} (standard deviation)."
-        ]
+        alone = f"over all cells this swap is worth {100 * swap.alone:+.1f} points"
+        rest = f"in this cell {100 * (swap.change - swap.alone):+.1f} are due to its other edges"
+        most = f"most of all {100 * swap.pairs[strongest]:+.1f} with {self.space.labels[strongest]}"
+        noise = f"Another seed changes an accuracy by {100 * self.noise:.1f} (standard deviation)."
+        return [f"{alone}; {rest}, {most}. {noise}"]
 
 
 class SwapParts(View):
@@ -150,21 +121,18 @@ class SwapParts(View):
         "average and hurts here. (By keyboard: Space opens a menu.)"
     )
 
-    def build(self) -> list[ipywidgets.Widget]:
-        """Menus beside the cell, above the bars."""
-        model = self.model
+    def _build(self) -> list[Widget]:
         why = "swap towards the nearest cell that is better by more than the noise"
-        better = button("Nearest better cell", model.improve, why)
-        menus = self.edge_menus(model.edges, "after")
+        better = self.button("Nearest better cell", self.model.improve, why)
+        reset = self.reset_button("back to the first swap")
         figure = Figure(figsize=(7.6, 3.1), layout="constrained")
         title = "Why does the accuracy move? (points)"
-        self._parts = plots.PartBars(figure.subplots(), list(model.parts), title)
+        self._parts = plots.PartBars(figure.subplots(), list(self.model.parts), title)
         self._bars, self._cell = MovingPicture(figure, self._parts), Picture()
-        left = ipywidgets.VBox([menus, row(better, self.reset_button("back to the first swap"))])
+        left = ipywidgets.VBox([self.edge_menus("after"), row(better, reset)])
         return [row(left, column(self._cell, self._words, self._message)), self._bars]
 
-    def draw(self) -> None:
-        """Draw the cell after the swap, and the parts of the change."""
+    def _draw(self) -> None:
         model, alt = self.model, f"Graph of the cell after the swap. {self.model.words}"
         self._cell.draw(plots.architecture, model.space, model.after, model.edge, alt)
         self._parts.update(list(model.parts.values()))

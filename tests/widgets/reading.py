@@ -1,12 +1,11 @@
 """What tests do with any widget: find a control by what it says, press, and read all its words."""
 
 import asyncio
+import functools
 import html
 import re
 
 import ipywidgets
-
-from nas_lab.widgets import Picture
 
 
 def parts(widget):
@@ -50,10 +49,6 @@ def images(widget):
     return re.findall(r'src="([^"]*)"', " ".join(shown(widget)))
 
 
-def pictures(widget):
-    return [p.value for p in parts(widget) if isinstance(p, Picture)]
-
-
 def until(condition, seconds=300):
     """Let the event loop go on until something holds."""
 
@@ -62,3 +57,13 @@ def until(condition, seconds=300):
             await asyncio.sleep(0.001)
 
     return asyncio.wait_for(wait(), seconds)
+
+
+def in_loop(test):
+    """Run a coroutine that is a test."""
+
+    @functools.wraps(test)
+    def run(*args, **kwargs):
+        asyncio.run(test(*args, **kwargs))
+
+    return run

@@ -1,7 +1,5 @@
 """The live race without a browser: every state is what its settings say, by another route."""
 
-import asyncio
-import html
 import json
 import math
 import re
@@ -12,29 +10,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nas_lab.estimation import Table
-from nas_lab.history import Trial
 from nas_lab.strategies import LocalSearch, RandomSearch, RegularizedEvolution, Reinforce
 from nas_lab.widgets import LiveRace
 from nas_lab.widgets.race import DRAWN, PACE, STRATEGIES, TICKED, RaceState
 from tests.strategies.tables import SPACE, invented
-from tests.widgets.reading import find, press, until, words
+from tests.widgets.reading import find, in_loop, press, until, words
+from tests.widgets.walks import broken, by_hand
 
 TABLE = invented()
 BOTH = ("RandomSearch", "RegularizedEvolution")
-
-
-def asked_and_told(strategy, trials, seen=lambda: None):
-    """The scores of a strategy, by hand; ``seen`` is called before the last trial is told."""
-    scores = []
-    for i in range(trials):
-        (arch,) = strategy.ask(1)
-        result = TABLE(arch, 0)
-        scores.append(result.score)
-        if i == trials - 1:
-            seen()
-        strategy.tell([Trial(i, arch, result)])
-    return scores
 
 
 def test_a_race_is_each_strategy_by_itself():
@@ -47,13 +31,13 @@ def test_a_race_is_each_strategy_by_itself():
         "LocalSearch": LocalSearch(SPACE, seed=5),
     }
     for name, strategy in alone.items():
-        assert race.scores(name) == asked_and_told(strategy, 20)
+        assert race.scores(name) == by_hand(strategy, 20)
 
 
 def test_the_policy_is_the_one_that_wrote_the_last_cell():
     race = RaceState(TABLE, learning_rate=0.05, batch=3, trials=31)
     alone, seen = Reinforce(SPACE, seed=0, learning_rate=0.05, batch=3), []
-    asked_and_told(alone, 31, seen=lambda: seen.append(alone.w))
+    by_hand(alone, 31, seen=lambda: seen.append(alone.w))
     assert np.abs(race.policy.w - seen[0]).max() < 5 * math.sqrt(0.25 / DRAWN + 0.25 / 1000)
     assert race.policy.w.sum(axis=1) == pytest.approx(np.ones(6))
     assert race.policy.arch == race.runner("Reinforce").trials[-1].arch
@@ -81,11 +65,7 @@ def test_a_new_controller_chooses_freely():
 
 ACTIONS = st.lists(
     st.one_of(
-        st.just(("step",)),
-        st.just(("reset",)),
-        st.just(("next_seed",)),
-        st.just(("run",)),
-        st.just(("pause",)),
+        st.sampled_from([("step",), ("reset",), ("next_seed",), ("run",), ("pause",)]),
         st.tuples(st.just("tick"), st.just(0.0), st.sampled_from([0.0, 0.002, math.inf])),
         st.tuples(st.just("learning_rate"), st.sampled_from([0.01, 0.1])),
         st.tuples(st.just("batch"), st.sampled_from([1, 4])),
@@ -96,7 +76,7 @@ ACTIONS = st.lists(
 )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(ACTIONS)
 def test_whatever_was_done_a_state_repeats_itself(actions):
     race = RaceState(TABLE, trials=3, end=12)
@@ -117,33 +97,18 @@ def test_whatever_was_done_a_state_repeats_itself(actions):
         assert np.array_equal(again.policy.w, race.policy.w)
 
 
-def test_a_tick_goes_on_only_while_it_runs():
-    race = RaceState(TABLE, strategies=BOTH, trials=4)
+def test_a_tick_goes_on_only_while_it_runs_and_until_the_end():
+    race = RaceState(TABLE, strategies=BOTH, trials=4, end=10)
     race.tick(0, math.inf)
     assert race.trials == 4
     race.run()
-    race.tick(0, math.inf)
-    assert (race.trials, race.missing) == (4 + PACE, 0)
-    race.pause()
-    race.tick(0, math.inf)
-    assert race.trials == 4 + PACE
-
-
-def test_without_time_a_tick_only_says_what_is_to_be_done():
-    race = RaceState(TABLE, strategies=BOTH, trials=4)
-    race.run()
-    race.tick(0, 0)
-    assert race.trials == 4 + PACE
-    race.tick(0, 0)  # no further before all are there
+    race.tick(0, 0)  # without time it only says what is to be done
     assert (race.trials, race.missing) == (4 + PACE, 2 * PACE)
+    race.tick(0, 0)  # no further before all are there
     race.pause()
     assert race.busy
     race.tick(0, math.inf)
-    assert not race.busy
-
-
-def test_a_race_ends_and_begins_again():
-    race = RaceState(TABLE, strategies=BOTH, trials=9, end=10)
+    assert (race.trials, race.missing, race.busy) == (4 + PACE, 0, False)
     race.run()
     race.tick(0, math.inf)
     assert (race.running, race.trials) == (False, 10)
@@ -152,17 +117,6 @@ def test_a_race_ends_and_begins_again():
     assert race.trials == 10
     race.run()
     assert (race.running, race.trials) == (True, 0)
-
-
-def test_reset_keeps_settings_and_gives_the_same_race():
-    race = RaceState(TABLE, trials=12, batch=2, seed=3)
-    before = {name: race.scores(name) for name in TICKED}
-    race.reset()
-    assert race.as_dict() == RaceState(TABLE, trials=0, batch=2, seed=3).as_dict()
-    assert all(race.scores(name) == [] for name in TICKED)
-    for _ in range(12):
-        race.step()
-    assert {name: race.scores(name) for name in TICKED} == before
 
 
 def test_a_setting_touches_the_controller_alone():
@@ -181,23 +135,19 @@ def test_a_setting_touches_the_controller_alone():
     assert race.scores("Reinforce") == before
 
 
-def test_the_next_seed_is_another_race_for_all():
+def test_the_next_seed_is_another_race_for_all_and_who_comes_late_catches_up():
     race = RaceState(TABLE, trials=12)
-    before = [race.scores(name) for name in TICKED]
+    before = {name: race.scores(name) for name in TICKED}
     race.next_seed()
     race.catch_up()
-    for name, scores in zip(TICKED, before, strict=True):
+    for name in TICKED:
         assert len(race.scores(name)) == 12
-        assert race.scores(name) != scores
-
-
-def test_a_strategy_that_is_ticked_later_catches_up():
-    race = RaceState(TABLE, strategies=["RandomSearch"], trials=12)
-    race.strategies = ["RegularizedEvolution", "RandomSearch"]
-    assert race.strategies == list(BOTH)
-    assert race.missing == 12
-    race.catch_up()
-    assert race.scores("RegularizedEvolution") == RaceState(TABLE, trials=12).scores(BOTH[1])
+        assert race.scores(name) != before[name]
+    late = RaceState(TABLE, strategies=["RandomSearch"], trials=12)
+    late.strategies = ["RegularizedEvolution", "RandomSearch"]
+    assert (late.strategies, late.missing) == (list(BOTH), 12)
+    late.catch_up()
+    assert late.scores("RegularizedEvolution") == before["RegularizedEvolution"]
 
 
 def test_with_nothing_ticked_it_says_so():
@@ -220,8 +170,7 @@ def test_words_rank_the_bests():
     assert race.details[0].endswith(f"{max(TABLE.scores()):.1%}")
 
 
-def broken(**arrays):
-    return Table({**TABLE._arrays, **arrays}, TABLE.about)
+HOLES = broken(test_correct=np.full_like(TABLE._arrays["test_correct"], -1))
 
 
 def test_failed_trials_are_passed_over():
@@ -236,8 +185,7 @@ def test_failed_trials_are_passed_over():
 
 
 def test_a_table_with_holes_stops_the_race_and_says_where():
-    table = broken(test_correct=np.full_like(TABLE._arrays["test_correct"], -1))
-    race = RaceState(table, trials=0)
+    race = RaceState(HOLES, trials=0)
     for _ in range(2):  # and the second time it says the same
         with pytest.raises(ValueError, match="was trained with seeds"):
             race.step()
@@ -245,137 +193,82 @@ def test_a_table_with_holes_stops_the_race_and_says_where():
 
 # ---- the view -------------------------------------------------------------------------------
 
-LIGHT = ("RandomSearch", "RegularizedEvolution")
-
 
 @pytest.fixture
 def w():
-    return LiveRace(TABLE, strategies=LIGHT, trials=5)
+    return LiveRace(TABLE, strategies=BOTH, trials=5)
 
 
 def picture(w):
     return w._picture.value
 
 
-def test_untouched_it_stands_still_and_shows_a_race_already():
-    w = LiveRace(TABLE)
-    assert not w.model.busy
-    assert "after 30 trials with seed 0: " in words(w)
-    assert "entropy of the policy" in html.unescape(re.search('alt="([^"]*)"', picture(w))[1])
-    assert w.state["strategies"] == ["RandomSearch", "RegularizedEvolution", "Reinforce"]
-
-
-def test_run_goes_on_and_pause_stops(w):
-    async def main():
-        press(w, "Run")
-        assert "Running." in words(w)
-        await until(lambda: w.model.trials > 12)
+@in_loop
+async def test_run_goes_on_and_pause_stops(w):
+    press(w, "Run")
+    assert "Running." in words(w)
+    task = w._task
+    for _ in range(3):  # at once, it is one race
         press(w, "Pause")
-        assert "Paused." in words(w)
-        trials, shown = w.model.trials, picture(w)
-        assert w.state["trials"] == trials
-        await until(w._clock._task.done)
-        assert w.model.trials == trials
-        assert picture(w) == shown
-
-    asyncio.run(main())
-
-
-def test_run_pause_and_run_at_once_is_one_race(w):
-    async def main():
         press(w, "Run")
-        task = w._clock._task
-        for _ in range(3):
-            press(w, "Pause")
-            press(w, "Run")
-            w.model.run()
-        assert w._clock._task is task
-        await until(lambda: w.model.trials > 12)
-        press(w, "Pause")
-        assert [len(w.model.scores(name)) for name in LIGHT] == [w.model.trials] * 2
-
-    asyncio.run(main())
-
-
-def test_a_race_by_itself_is_the_same_as_by_steps(w):
-    async def main():
-        press(w, "Run")
-        await until(lambda: not w.model.running)
-
-    w.model.end = 20
-    asyncio.run(main())
-    assert w.state["trials"] == 20
-    stepped = LiveRace(TABLE, strategies=LIGHT, trials=5)
-    for _ in range(15):
-        press(stepped, "Step")
-    assert stepped._words.value == w._words.value
+        w.model.run()
+    assert w._task is task
+    await until(lambda: w.model.trials > 12)
+    press(w, "Pause")
+    assert "Paused." in words(w)
+    trials, shown = w.model.trials, picture(w)
+    assert w.state["trials"] == trials
+    await until(w._task.done)
+    assert (w.model.trials, picture(w)) == (trials, shown)
+    assert [len(w.model.scores(name)) for name in BOTH] == [trials] * 2
 
 
-def test_a_setting_that_is_changed_while_it_runs_catches_up():
+@in_loop
+async def test_a_setting_that_is_changed_catches_up_and_what_stood_stands_again():
     w = LiveRace(TABLE, trials=10)
 
-    async def main():
-        press(w, "Run")
-        find(w, "learning rate").value = 0.1
-        assert "catching up" in words(w)
-        await until(lambda: w.model.trials > 16)
-        press(w, "Pause")
-        await until(w._clock._task.done)
-        assert w.model.missing == 0
-
-    asyncio.run(main())
-
-
-def test_a_setting_that_is_changed_while_it_stands_catches_up_and_stands_again():
-    w = LiveRace(TABLE, trials=10)
-
-    async def main():
-        find(w, "batch").value = 1
-        await until(lambda: w.model.missing == 0)
-        await until(w._clock._task.done)
-        assert w.state["trials"] == 10
-
-    asyncio.run(main())
+    find(w, "batch").value = 1
+    await until(lambda: w.model.missing == 0)
+    await until(w._task.done)
+    assert w.state["trials"] == 10
+    press(w, "Run")
+    find(w, "learning rate").value = 0.1
+    assert "catching up" in words(w)
+    await until(lambda: w.model.trials > 16)
+    press(w, "Pause")
+    await until(w._task.done)
+    assert w.model.missing == 0
 
 
-def test_the_cell_run_again_pauses_the_race_before(w):
-    async def main():
-        press(w, "Run")
-        await until(lambda: w.model.trials > 5)
-        again = LiveRace(TABLE, strategies=LIGHT, trials=5)
-        trials = w.model.trials
-        assert not w.model.running
-        press(again, "Run")
-        await until(lambda: again.model.trials > 12)
-        assert w.model.trials == trials
-        assert w._clock._task.done()
-        press(again, "Pause")
-
-    asyncio.run(main())
+@in_loop
+async def test_the_cell_run_again_pauses_the_race_before(w):
+    press(w, "Run")
+    await until(lambda: w.model.trials > 5)
+    again = LiveRace(TABLE, strategies=BOTH, trials=5)
+    trials = w.model.trials
+    assert not w.model.running
+    press(again, "Run")
+    await until(lambda: again.model.trials > 12)
+    assert w.model.trials == trials
+    assert w._task.done()
+    press(again, "Pause")
 
 
-def test_a_failure_stops_the_race_and_is_said(w):
-    async def main():
-        press(w, "Run")
-        await until(lambda: w.model.trials > 5)
-        w.model.table = holes()
-        press(w, "Next seed")
-        await until(w._clock._task.done)
-        assert isinstance(w._clock._task.exception(), ValueError)
-        assert "The race stopped: ValueError: architecture" in words(w)
-        assert not w.model.running
-        w.model.table = TABLE
-        press(w, "Reset")
-        press(w, "Run")
-        await until(lambda: w.model.trials > 5)
-        press(w, "Pause")
-
-    asyncio.run(main())
-
-
-def holes():
-    missing = np.full_like(TABLE._arrays["test_correct"], -1)
-    return Table({**TABLE._arrays, "test_correct": missing}, TABLE.about)
+@in_loop
+async def test_a_failure_stops_the_race_and_is_said(w):
+    press(w, "Run")
+    await until(lambda: w.model.trials > 5)
+    w.model.table = HOLES
+    press(w, "Next seed")
+    await until(w._task.done)
+    assert isinstance(w._task.exception(), ValueError)
+    assert "The race stopped: ValueError: architecture" in words(w)
+    assert not w.model.running
+    w.model.table = TABLE
+    press(w, "Reset")
+    press(w, "Run")
+    await until(lambda: w.model.trials > 5)
+    press(w, "Pause")
 
 
 def test_without_an_event_loop_run_only_catches_up(w):

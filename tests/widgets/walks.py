@@ -3,9 +3,9 @@
 import numpy as np
 
 from nas_lab import spaces, widgets
-from nas_lab.history import Evaluation
-from nas_lab.widgets.fidelity import Fidelities
-from nas_lab.widgets.one_shot import Checkpoints, Rankings
+from nas_lab.estimation import Table
+from nas_lab.history import Evaluation, Trial
+from nas_lab.widgets.rankings import Checkpoints, Fidelities, Rankings
 from tests.strategies.tables import invented
 from tests.widgets.reading import find, press
 
@@ -21,7 +21,7 @@ def fidelities(seed=0):
     truth = rng.uniform(0.6, 0.9, N)
     share = np.outer(np.array(IMAGES) / IMAGES[-1], np.arange(1, EPOCHS + 1) / EPOCHS)
     noise = rng.normal(0, 0.02, (len(IMAGES), EPOCHS, N)) / share[:, :, None]
-    return Fidelities(IMAGES, truth + noise, share, truth)
+    return Fidelities(truth + noise, truth, IMAGES, share)
 
 
 def rankings(seed=0):
@@ -32,7 +32,7 @@ def rankings(seed=0):
     methods = {}
     for more, (name, seconds) in enumerate(SECONDS.items(), start=1):
         noise = rng.normal(0, 0.2 * more, (2, len(seconds), N))
-        methods[name] = Checkpoints(seconds, truth - 0.1 + noise / (1 + seconds[:, None]), truth)
+        methods[name] = Checkpoints(truth - 0.1 + noise / (1 + seconds[:, None]), truth, seconds)
     return Rankings(archs, truth, methods)
 
 
@@ -44,155 +44,162 @@ def film(steps=40, space=None, seed=0):
     return w / w.sum(axis=2, keepdims=True)
 
 
-def move(text, value):
-    """Put the control that is called so to a value."""
-    return lambda w: setattr(find(w, text), "value", value)
+def by_hand(strategy, trials, seen=lambda: None):
+    """The scores of a strategy; ``seen`` is called before the last trial is told."""
+    scores = []
+    for i in range(trials):
+        (arch,) = strategy.ask(1)
+        result = invented()(arch)
+        scores.append(result.score)
+        if i == trials - 1:
+            seen()
+        strategy.tell([Trial(i, arch, result)])
+    return scores
 
 
-def click(text):
-    return lambda w: press(w, text)
-
-
-def call(name, *values):
-    return lambda w: getattr(w.model, name)(*values)
-
-
-def give(name, value):
-    return lambda w: setattr(w.model, name, value)
-
-
-def catch_up(w):
-    w.model.catch_up()
+def broken(**arrays):
+    """The table with other numbers."""
+    return Table({**invented()._arrays, **arrays}, invented().about)
 
 
 def trained(arch, seed):
     return Evaluation((0.7 + sum(arch) / 100 + seed / 1000) if arch[0] != 4 else float("nan"), 1.5)
 
 
-RESET = click("Reset")
-TRAIN = click("Train")
+def catch_up(w):
+    w.model.catch_up()
+
+
+def do(w, move):
+    """Press a button, put a control to a value, set traits of the state, or call a function."""
+    if isinstance(move, str):
+        press(w, move)
+    elif isinstance(move, tuple):
+        find(w, move[0]).value = move[1]
+    elif isinstance(move, dict):
+        w.model.update(**move)
+    else:
+        move(w)
+
+
 DARTS = spaces.darts()
+STEPS, CELLS = film(1)[0], film(1, DARTS)[0]
+
+
+def player(steps=None, **state):
+    return widgets.AlphaPlayer(film() if steps is None else steps, table=invented(), **state)
+
+
+def player_of_darts(steps=None, **state):
+    return widgets.AlphaPlayer(film(3, DARTS) if steps is None else steps, space=DARTS, **state)
+
+
 # How each is made, and what a reader then does.
 WALKS = {
     "CellBuilder": (
         lambda **state: widgets.CellBuilder(**state, estimate=trained),
         [
-            move("1 → output", 4),
-            TRAIN,
-            TRAIN,
-            move("input → 1", 4),
-            TRAIN,
-            click("Random cell"),
-            move("cell", "a dead end: node 2 leads nowhere"),
-            move("cell", "broken: no path to the output"),
-            RESET,
+            ("1 → output", 4),
+            "Train",
+            "Train",
+            ("input → 1", 4),
+            "Train",
+            "Random cell",
+            ("cell", "a dead end: node 2 leads nowhere"),
+            ("cell", "broken: no path to the output"),
+            "Reset",
         ],
     ),
     "PickTen": (
         lambda **state: widgets.PickTen(invented(), **({"picks": [(1,) * 6] * 5} | state)),
         [
-            TRAIN,
-            move("input → 1", 3),
-            TRAIN,
-            move("input → 2", 3),
-            TRAIN,
-            give("arch", GOOD),
-            TRAIN,
-            RESET,
+            "Train",
+            ("input → 1", 3),
+            "Train",
+            ("input → 2", 3),
+            "Train",
+            {"arch": GOOD},
+            "Train",
+            "Reset",
         ],
     ),
     "LiveRace": (
         lambda **state: widgets.LiveRace(invented(), **({"trials": 12, "end": 40} | state)),
         [
-            click("Step"),
-            move("entropy weight", 0.1),
+            "Step",
+            ("entropy weight", 0.1),
             catch_up,
-            move("local search", True),
+            ("local search", True),
             catch_up,
-            click("Next seed"),
+            "Next seed",
             catch_up,
-            move("REINFORCE", False),
-            give("trials", 5),
-            call("run"),
-            call("tick", 0.0, float("inf")),
-            call("pause"),
-            RESET,
+            ("REINFORCE", False),
+            {"trials": 5},
+            lambda w: w.model.run(),
+            lambda w: w.model.tick(0.0, float("inf")),
+            lambda w: w.model.pause(),
+            "Reset",
         ],
     ),
     "GradientSliders": (
         lambda **state: widgets.GradientSliders(invented(), **state),
         [
-            move("baseline b", 0.5),
-            move("batch m", 16),
-            move("steps learnt", 60),
-            move("entropy weight", 0.01),
-            click("Mean reward"),
-            click("Draw again"),
-            RESET,
+            ("baseline b", 0.5),
+            ("batch m", 16),
+            ("steps learnt", 60),
+            ("entropy weight", 0.01),
+            "Mean reward",
+            "Draw again",
+            "Reset",
         ],
     ),
     "OneShotRanks": (
         lambda **state: widgets.OneShotRanks(**state, rankings=rankings()),
-        [move("trained for", 0), move("method", "hasty"), move("trained for", 1), RESET],
+        [("trained for", 0), ("method", "hasty"), ("trained for", 1), "Reset"],
     ),
     "BudgetDivider": (
         widgets.BudgetDivider,
-        [move("bracket", 4), move("epochs", 9), move("eta", 2), move("epochs", 81), RESET],
+        [("bracket", 4), ("epochs", 9), ("eta", 2), ("epochs", 81), "Reset"],
     ),
     "FidelitySlider": (
-        lambda epochs=1, images=100: widgets.FidelitySlider(
-            epochs, images, fidelities=fidelities()
-        ),
-        [move("epochs", 3), move("images", 400), RESET],
+        lambda **state: widgets.FidelitySlider(**{"images": 100, **state}, fidelities=fidelities()),
+        [("epochs", 3), ("images", 400), "Reset"],
     ),
     "SwapParts": (
         lambda **state: widgets.SwapParts(invented(), **state),
-        [
-            move("input → 1", 2),
-            click("Nearest better cell"),
-            move("2 → output", 4),
-            click("Nearest better cell"),
-            RESET,
-        ],
+        [("input → 1", 2), "Nearest better", ("2 → output", 4), "Nearest better", "Reset"],
     ),
     "CompoundScaling": (
         widgets.CompoundScaling,
         [
-            move("α depth", 1.5),
-            move("φ steps", 2.0),
-            move("keep α β² γ² = 2", True),
-            move("β width", 1.3),
-            move("scale", "wider only"),
-            move("base", "B0"),
-            move("scale", "a third each"),
-            RESET,
+            ("α depth", 1.5),
+            ("φ steps", 2.0),
+            ("keep α β² γ² = 2", True),
+            ("β width", 1.3),
+            ("scale", "wider only"),
+            ("base", "B0"),
+            ("scale", "a third each"),
+            "Reset",
         ],
     ),
     "EdgeDevices": (
         lambda **state: widgets.EdgeDevices(**state, table=invented()),
-        [move("beta", 3.0), move("device", "edge_tpu"), move("beta", 0.5), RESET],
+        [("beta", 3.0), ("device", "edge_tpu"), ("beta", 0.5), "Reset"],
     ),
     "AlphaPlayer": (
-        lambda steps=None, **state: widgets.AlphaPlayer(
-            film() if steps is None else steps, table=invented(), **state
-        ),
+        player,
         [
-            move("step", 7),
-            move("speed", 4.0),
-            call("run"),
-            call("append", film(1)[0]),
-            RESET,
-            give("speed", 1.5),
+            ("step", 7),
+            ("speed", 4.0),
+            lambda w: w.model.run(),
+            lambda w: w.model.append(STEPS),
+            "Reset",
+            {"speed": 1.5},
         ],
     ),
-    "AlphaPlayer of DARTS": (
-        lambda steps=None, **state: widgets.AlphaPlayer(
-            film(3, DARTS) if steps is None else steps, space=DARTS, **state
-        ),
-        [move("step", 1), call("append", film(1, DARTS)[0])],
-    ),
+    "AlphaPlayer of DARTS": (player_of_darts, [("step", 1), lambda w: w.model.append(CELLS)]),
     "TemperatureSlider": (
         lambda **state: widgets.TemperatureSlider(np.log(film()[-1]), **state),
-        [move("temperature tau", 0.1), give("tau", 0.3), RESET],
+        [("temperature tau", 0.1), {"tau": 0.3}, "Reset"],
     ),
 }
