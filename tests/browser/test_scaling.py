@@ -7,7 +7,7 @@ import pytest
 
 from nas_lab.widgets import ScalingState
 
-MOVES = 40
+MOVES = 20
 
 # Every new picture of the widget, and the last key, with when they were there.
 WATCH = """widget => {
