@@ -7,8 +7,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-# How long an example takes is a matter of what else the machine does.
-settings.register_profile("any load", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# How long an example takes is a matter of what else the machine does; what is slow has fewer.
+PATIENT = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("any load", max_examples=50, **PATIENT)
 settings.load_profile("any load")
 
 MISSING = {
