@@ -247,10 +247,9 @@ def _evaluate(study: optuna.Study, trial: optuna.Trial, train: Callable[..., Eva
 
 
 def _tell(study: optuna.Study, number: int, score: float) -> None:
-    failed = math.isnan(score)
-    state = optuna.trial.TrialState.FAIL if failed else None
+    state = optuna.trial.TrialState.FAIL if math.isnan(score) else None
     with quietly():
-        study.tell(number, None if failed else score, state=state)
+        study.tell(number, score if state is None else None, state=state)
 
 
 def _tokens(space: Space, params: dict[str, Any]) -> Arch:
