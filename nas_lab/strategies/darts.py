@@ -70,11 +70,9 @@ def first_order(train: Loss, val: Loss, alphas: Tensors, weights: Tensors, xi: f
 
 def second_order(train: Loss, val: Loss, alphas: Tensors, weights: Tensors, xi: float) -> Gradient:
     """grad_alpha L_val(w - xi grad_w L_train(w, alpha), alpha): eq. 6, by eq. 7 and 8.
-
     ``alphas`` are the parameters of the architecture, ``weights`` those of the network, which are
     moved for a while and are what they were at the end, also after an interrupt. ``xi`` is the rate
-    of the virtual step. Returns the loss after it, and the gradient in alpha.
-    """
+    of the virtual step. Returns the loss after it, and the gradient in alpha."""
     # The virtual step of eq. 6: w' = w - xi grad_w L_train(w, alpha).
     with moved(weights, gradient(train, weights).parts, -xi):
         ahead = gradient(val, [*alphas, *weights])
@@ -87,10 +85,8 @@ def mixed_product(
     train: Loss, alphas: Tensors, weights: Tensors, along: Tensors
 ) -> tuple[Tensor, ...]:
     """The Hessian grad_alpha grad_w L_train times a vector, by central differences (eq. 8).
-
     Weights are moved by ``DISTANCE`` in all. A ReLU that switches on the way is part of this
-    difference; the derivative, the limit for a distance of zero, does not see it.
-    """
+    difference; the derivative, the limit for a distance of zero, does not see it."""
     length = norm(along)
     if length == 0:
         return tuple(torch.zeros_like(alpha) for alpha in alphas)
@@ -397,9 +393,7 @@ class Darts(Learner):
 
     def arch(self, step: int = -1, *, keep_none: bool = False) -> Arch:
         """What the search would give if it ended after a step, an index into the log.
-
-        See ``strongest``. With an empty log all options are equal, and the first ones win.
-        """
+        See ``strongest``. With an empty log all options are equal, and the first ones win."""
         w = self.log[step].w if self.log else self.strengths()
         return strongest(self.space, w, keep_none=keep_none)
 

@@ -128,9 +128,7 @@ class MixedChain(nn.Module):
 
 class JointDarts(Darts):
     """No halves: alphas and weights move together on every batch of all training images.
-
-    For comparison; the paper tried it and found it to be worse.
-    """
+    For comparison; the paper tried it and found it to be worse."""
 
     def updates(self, progress: float) -> tuple[Gradient, Gradient]:
         """Alphas are parameters like others."""
@@ -151,11 +149,9 @@ class JointDarts(Darts):
 
 class GumbelDarts(Darts):
     """A sample instead of a mean: w = softmax((alpha + g) / temperature), g Gumbel noise.
-
     Every pass draws g anew. At temperature zero a row would be one-hot, an option drawn with its
-    probability softmax(alpha); so what the supernet learns with comes close to what is kept in
-    the end. Source: S. Xie et al., "SNAS", ICLR 2019, arXiv:1812.09926.
-    """
+    probability softmax(alpha); so what the supernet learns with comes close to what is kept in the
+    end. Source: S. Xie et al., "SNAS", ICLR 2019, arXiv:1812.09926."""
 
     first, last = 10.0, 0.1  # temperature at the beginning and at the end, on a straight line
 
@@ -171,12 +167,10 @@ class GumbelDarts(Darts):
 
 class HardGumbelDarts(GumbelDarts):
     """One option of each decision, with the gradient of the soft sample.
-
     Forward a row is one-hot, so only the drawn options run and a step is cheaper. Backward it is
-    the soft sample (the straight-through estimator), through the drawn options alone. Source:
-    X. Dong, Y. Yang, "Searching for a Robust Neural Architecture in Four GPU Hours" (GDAS), CVPR
-    2019, arXiv:1910.04465.
-    """
+    the soft sample (the straight-through estimator), through the drawn options alone. Source: X.
+    Dong, Y. Yang, "Searching for a Robust Neural Architecture in Four GPU Hours" (GDAS), CVPR 2019,
+    arXiv:1910.04465."""
 
     def mixture(self, moment: Moment) -> Tensor:
         """A hard sample."""
@@ -187,13 +181,11 @@ class HardGumbelDarts(GumbelDarts):
 
 class AuxiliarySkipDarts(Darts):
     """One more skip connection on every edge, which fades away.
-
-    In a network with skips others learn more easily, so a search comes to like skips for that
-    and not for what they compute. The added skip does this service, and the searched one is
-    judged on its own. Two skips are one with the sum of both weights: w of 'skip_connect' plus
-    beta. Beta falls from ``first`` to 0 in a straight line. Source: X. Chu et al., "DARTS-",
-    ICLR 2021, arXiv:2009.01027. (In a reduction cell both are the same 1x1 convolution.)
-    """
+    In a network with skips others learn more easily, so a search comes to like skips for that and
+    not for what they compute. The added skip does this service, and the searched one is judged on
+    its own. Two skips are one with the sum of both weights: w of 'skip_connect' plus beta. Beta
+    falls from ``first`` to 0 in a straight line. Source: X. Chu et al., "DARTS-", ICLR 2021,
+    arXiv:2009.01027. (In a reduction cell both are the same 1x1 convolution.)"""
 
     first = 1.0
 
@@ -206,12 +198,10 @@ class AuxiliarySkipDarts(Darts):
 
 class EdgeWeightDarts(Darts):
     """Edges into a node compete too: each row of w is multiplied by its edge's weight.
-
-    The weights are a softmax of the parameters ``beta`` [D] over the edges into a node. Source:
-    Y. Xu et al., "PC-DARTS", ICLR 2020, arXiv:1907.05737, section 3.3. An architecture is derived
-    from the products, as there. (The paper's other idea, to mix a part of the channels only, is
-    none of w, and not here.)
-    """
+    The weights are a softmax of the parameters ``beta`` [D] over the edges into a node. Source: Y.
+    Xu et al., "PC-DARTS", ICLR 2020, arXiv:1907.05737, section 3.3. An architecture is derived from
+    the products, as there. (The paper's other idea, to mix a part of the channels only, is none of
+    w, and not here.)"""
 
     def __init__(self, space: Space, *args: Any, **options: Any) -> None:
         super().__init__(space, *args, **options)
@@ -286,11 +276,9 @@ class LatencyAwareDarts(Darts):
 
 def too_many_skips(darts: Darts, limit: int = 2, steps: int = 20) -> bool:
     """Stop when a normal cell would keep so many skip connections: ``if rule(darts): break``.
-
     Source: H. Liang et al., "DARTS+", 2019, arXiv:1909.06035, criterion 1: two. It has to be so for
     some ``steps`` in a row, for single steps jump about while alphas are close to each other. On
-    ``nasbench201()`` its only cell counts.
-    """
+    ``nasbench201()`` its only cell counts."""
 
     def skips(step: int) -> int:
         chosen = darts.space.decode(darts.arch(step)).items()
@@ -336,11 +324,9 @@ class RisingCurvature:
 
 def curvature(darts: Darts) -> float:
     """Largest eigenvalue of the Hessian of L_val in alpha, in nats, as the search stands.
-
     L_val is the loss of one batch of the half of the images that alphas learn on, always the same,
     with the strengths as w. Architectures generalise worse where it is high (A. Zela et al., ICLR
-    2020, arXiv:1909.09656, section 4).
-    """
+    2020, arXiv:1909.09656, section 4)."""
     _, val = darts.halves()
     images, labels = val.images[: val.batch_size], val.labels[: val.batch_size]
 
@@ -356,11 +342,9 @@ TOLERANCE = 1e-3
 
 def top_eigenvalue(loss: Loss, parameter: Tensor) -> float:
     """Largest eigenvalue of the Hessian of a loss in one parameter, by Lanczos' method.
-
     The Hessian is not built. Its product with a vector v is the gradient of <gradient, v>, which
     costs about two backward passes; some twenty of them will do. The parameter has at least two
-    elements.
-    """
+    elements."""
     (slope,) = torch.autograd.grad(loss(), parameter, create_graph=True)
 
     def product(v: np.ndarray) -> np.ndarray:

@@ -22,7 +22,6 @@ MANY = 100_000  # larger numbers are not told
 
 class Estimates(NamedTuple):
     """The gradient [D, K] of J in the logits of one policy w [D, K], and what batches estimate.
-
     Exact are the mean ``reward`` and ``accuracy``, the ``entropy`` in nats, and the ``noise``: root
     of the mean squared L2 length of (estimate - gradient) for a batch of one and the baseline that
     is set; ``least`` with the mean reward as baseline. ``cosines`` are those between the gradient
