@@ -9,15 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nas_lab.build.networks import SCALED as ARCHS
-from nas_lab.estimation.scaling_grid import (
-    BASE,
-    Direction,
-    ScalingGrid,
-    best_by_dimensions,
-    direction_of,
-    grid_search,
-    path,
-)
+from nas_lab.estimation import ScalingGrid, scaling_grid
+from nas_lab.estimation.scaling_grid import BASE, Direction, best_by_dimensions, grid_search, path
 from nas_lab.scaling import budget, residual
 
 SEEDS = (0, 1, 2)
@@ -53,7 +46,7 @@ def test_a_dimension_without_a_share_stays():
 
 @given(st.sampled_from(ARCHS[1:]))
 def test_every_direction_is_on_the_constraint(arch):
-    direction = direction_of(arch)
+    direction = scaling_grid.direction_of(arch)
     assert sum(direction) == 1
     assert residual(*direction.coefficients) == pytest.approx(0)
     assert direction.dimensions == sum(n > 0 for n in arch)

@@ -11,14 +11,8 @@ import torch
 
 from nas_lab import nets, spaces
 from nas_lab.data import FashionMNIST
-from nas_lab.estimation import (
-    Evaluation,
-    TrainFromScratch,
-    fewer_channels,
-    fewer_epochs,
-    fewer_images,
-    lower_resolution,
-)
+from nas_lab.estimation import Evaluation, lower_resolution
+from nas_lab.estimation.training import TrainFromScratch, fewer_channels, fewer_epochs, fewer_images
 from nas_lab.spaces import Skeleton
 from nas_lab.training import Recipe, evaluate
 from tests.spaces.families import FAMILIES
