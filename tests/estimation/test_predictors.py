@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from nas_lab.estimation import ForestPredictor, NeuralPredictor, RidgePredictor
-from nas_lab.estimation.predictors import _noise
 from nas_lab.spaces import darts, mobile, nasbench201
 from nas_lab.strategies import RandomSearch, search
 from tests.spaces.families import FAMILIES
@@ -92,15 +91,6 @@ def test_options_never_seen_are_less_certain(make):
     unseen = [arch for arch in sample(1000, 3) if all(arch[::5])][:100]
     predictor = make(SPACE).fit(archs, Landscape(0.3, 0.02).trained(archs))
     assert predictor.predict(unseen)[1].mean() > 1.1 * predictor.predict(seen)[1].mean()
-
-
-def test_noise_of_a_case_worked_by_hand():
-    outputs = np.array([[1.0, 0.0, 5.0], [3.0, 9.0, 5.0], [8.0, 2.0, 5.0]])
-    unseen = np.array([[True, True, False], [True, False, False], [False, True, True]])
-    # The first is judged by 1 and 3: (2 - 4)^2 - 1 = 3. The second by 0 and 2: (1 - 4)^2 - 1 = 8.
-    # The third was left out by one network only.
-    assert _noise(outputs, np.array([4.0, 4.0, 0.0]), unseen) == (3 + 8) / 2
-    assert _noise(outputs, np.array([2.0, 1.0, 0.0]), unseen) == 0  # a spread that is too wide
 
 
 @every_predictor
