@@ -98,9 +98,11 @@ get_ipython().run_line_magic("reset", "-f")
 CLOSE = """async ([stays, code]) => {
     for (const panel of [...(window.jupyterapp?.shell.widgets("main") ?? [])]) {
         const session = panel.sessionContext;
-        if (panel.context?.path === stays)
-            await session.session?.kernel?.requestExecute({code, store_history: false}).done;
-        else await session?.shutdown();
+        const kernel = panel.context?.path === stays ? session.session?.kernel : null;
+        const late = new Promise(resolve => setTimeout(resolve, 60000, "late"));
+        const forgot = kernel?.requestExecute({code, store_history: false}).done;
+        const said = await Promise.race([forgot?.catch(() => "late") ?? "late", late]);
+        if (said === "late") await session?.shutdown();
         panel.dispose();
     }
 }"""
