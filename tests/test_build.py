@@ -41,6 +41,7 @@ SHORTCUTS = {"100 images": partial(fewer_images, images=100)}
 SHORTCUTS["1 epoch"] = partial(fewer_epochs, epochs=1)
 BASE = Base((Stage("conv", 2, stride=2), Stage("mbconv", 3, layers=2, expansion=2)), 8)
 SCALED = networks.TrainScaled(BASE, Recipe(epochs=2), batch_size=64, images=200)
+DIRECTIONS = ((0, 0, 0), (4, 0, 0), (0, 2, 2))
 ONE_SHOT = supernets.OneShotPlan(SHORT_ARCHS, (5, 10), SKELETON, DATA, seeds=(0, 3))
 METHODS = {name: supernets.TRAININGS[name] for name in ("uniform", "fair")}
 IMAGES = tuple(FashionMNIST(8, 16, images=images) for images in (200, 80))
@@ -67,9 +68,7 @@ TINY = {
     "fashion201": partial(networks.table, FULL, SOME),
     "fashion201_proxies": partial(networks.proxies, SKELETON, PROXY_DATA, SOME),
     "fashion201_shortcuts": partial(networks.shortcuts, FULL, SHORT_ARCHS, SHORTCUTS),
-    "scaling_grid": partial(
-        networks.scaling_grid, SCALED, ((0,) * 3, (4, 0, 0), (0, 2, 2)), (0, 1)
-    ),
+    "scaling_grid": partial(networks.scaling_grid, SCALED, DIRECTIONS, (0, 1)),
     "one_shot_runs": partial(supernets.one_shot_runs, ONE_SHOT, METHODS),
     "darts_runs": partial(supernets.darts_runs, DARTS, SEARCHES),
 }
@@ -163,9 +162,8 @@ def test_a_part_that_was_cut_off_or_lost_is_done_again(name, built, tmp_path):
 
 
 @each_kind
-def test_shards_share_the_work_the_last_one_writes_and_workers_change_nothing(
-    name, built, tmp_path
-):
+def test_shards_share_the_work_and_workers_change_nothing(name, built, tmp_path):
+    """The last shard writes."""
     job, parts, output = TINY[name](), tmp_path / "parts", tmp_path / "file.npz"
     assert not job.run(parts, output, shard=(2, 2))
     assert not output.exists()
