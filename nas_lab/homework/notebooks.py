@@ -1,15 +1,17 @@
 """A homework's notebook: made for students out of its master, and packed by them for hand-in."""
 
 import json
+import os
 import re
 import subprocess
 import sys
+import unicodedata
+from datetime import datetime
 from pathlib import Path
 
 from nas_lab import checks
+from nas_lab.homework.grading import hand_ins
 
-NOT_WRITTEN = "*Write here.*"
-"""What stands in the cell of the written answer when it is given out."""
 CODE_STUB = "return None  # your code"
 
 
@@ -45,7 +47,9 @@ def student_version(path: Path) -> str:
         ) from error
     notebook = nbformat.read(path, as_version=4)
     steps = [
-        preprocessors.ClearSolutions(code_stub={"python": CODE_STUB}, text_stub=NOT_WRITTEN),
+        preprocessors.ClearSolutions(
+            code_stub={"python": CODE_STUB}, text_stub=hand_ins.NOT_WRITTEN
+        ),
         preprocessors.ClearMarkScheme(),
         preprocessors.LockCells(lock_readonly_cells=False),
         preprocessors.ClearOutput(),
@@ -74,50 +78,118 @@ def drifted(homework: str) -> bool:
 RUN = """
 import json, sys
 from IPython.core.interactiveshell import InteractiveShell
+from nas_lab.homework import notebooks
+notebooks.pack = lambda *_, **__: None  # else it would pack itself without end
 shell = InteractiveShell.instance()
+shell.user_ns["pack"] = notebooks.pack
 for number, source in json.load(sys.stdin):
     result = shell.run_cell(source, silent=True)
     if not result.success:
         error = result.error_before_exec or result.error_in_exec
-        sys.exit(f"cell {number} failed: {type(error).__name__}: {error}")
+        sys.exit(" ".join(f"cell {number} failed: {type(error).__name__}: {error}".split()))
+checking = sys.modules.get("nas_lab.homework.checking")
+found = checking and sys.argv[1] and checking.progress(sys.argv[1])
+print("", found or "No question was checked.", sep="\\n", file=sys.__stdout__)
 """
 
 
-def pack(path: str | Path, student: str, seconds: float = 600) -> Path:
+class Packed(type(Path())):  # type: ignore[misc]
+    """The path of what was packed; a cell that ends in it shows what that holds."""
+
+    words = ""
+
+    def __repr__(self) -> str:
+        return self.words or super().__repr__()
+
+
+def pack(path: str | Path, student: str, seconds: float = 600) -> Packed:
     """Write ``hw1_your-name.ipynb``, without outputs, beside the notebook; hand that file in.
+    On Colab it holds what is in the browser, elsewhere what was saved.
 
     Args:
         path: of the notebook as you saved it, such as ``"hw1.ipynb"``.
         student: your name.
         seconds: how long the notebook may run, from top to bottom.
     """
-    source, name = Path(path), re.sub(r"[^\w-]+", "-", student).strip("-").lower()
-    if not name:
+    source, colab = Path(path).absolute(), "google.colab" in sys.modules
+    name = re.sub(r"[^\w-]+", "-", unicodedata.normalize("NFC", student)).strip("-").lower()
+    if name in ("", "your-name"):
         raise ValueError("pack('hw1.ipynb', student='Ada Lovelace') needs your name")
-    if not source.is_file():
-        raise FileNotFoundError(f"{source} is not there: save the notebook, and name its file")
-    notebook = json.loads(source.read_text("utf-8"))
-    _run(notebook, source.resolve().parent, seconds)
-    for cell in notebook["cells"]:
-        if cell["cell_type"] == "code":
-            cell.update(outputs=[], execution_count=None)
-    stem = re.sub(r" *\(\d+\)$", "", source.stem)
-    target = source.with_name(f"{stem}_{name}.ipynb")
-    target.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    if not colab and not source.is_file():
+        raise FileNotFoundError(f"{path} is not there: save the notebook, and name its file")
+    cells = list(map(_clean, hand_ins.listed(_from_colab() if colab else source.read_bytes())))
+    texts = [(cell["cell_type"] == "code", cell["source"]) for cell in cells]
+    named = re.search(r"hw[1-6]|capstone", f"{source.stem.lower()} {texts}")
+    homework = named[0] if named else ""
+    found = _run(texts, homework, source.parent, seconds)
+    target = Packed(source.with_name(f"{homework or source.stem}_{name}.ipynb"))
+    if target == source:  # which may be open in Jupyter
+        target = Packed(source.with_name(f"{name}_{homework}.ipynb"))
+    notebook = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 4}
+    target.write_text(json.dumps(notebook, indent=1) + "\n", "utf-8")
+    words = len(hand_ins.written_answer(texts).split())
+    target.words = "\n".join(
+        [
+            f"Packed {target.name}. {_age(source, colab)}",
+            found,
+            f"Written answer: {words} words." if words else "Warning: the written answer is empty.",
+        ]
+    )
     return target
 
 
-def _run(notebook: dict, folder: Path, seconds: float) -> None:
-    """Run all code cells but those that pack."""
-    code = [cell["cell_type"] == "code" and "".join(cell["source"]) for cell in notebook["cells"]]
-    cells = [(n, c) for n, c in enumerate(code, start=1) if c and not re.search(r"\bpack\(", c)]
-    command, text = [sys.executable, "-c", RUN], json.dumps(cells)
+def _from_colab() -> bytes:
+    """The notebook as it is in the browser: Colab keeps no file of it."""
+    try:
+        from google.colab import _message
+
+        reply = _message.blocking_request("get_ipynb", timeout_sec=60)
+        return json.dumps(reply["ipynb"]).encode()
+    except Exception as error:
+        raise RuntimeError(
+            "Colab does not give the notebook: choose File > Download > Download .ipynb, write "
+            "your name into the file's name, and hand that in"
+        ) from error
+
+
+def _clean(cell: dict) -> dict:
+    """A cell in nbformat 4 without outputs, as the grader reads it."""
+    kind = cell.get("cell_type")
+    kept = {
+        "cell_type": kind if kind in ("code", "raw") else "markdown",
+        "metadata": cell.get("metadata", {}),
+        "source": hand_ins.source_of(cell),
+    }
+    return kept | ({"outputs": [], "execution_count": None} if kind == "code" else {})
+
+
+def _age(source: Path, colab: bool) -> str:
+    """Say which state of the notebook was packed."""
+    if colab:
+        return "It holds what stands in your browser now; download it from Files, on the left."
+    saved = datetime.fromtimestamp(source.stat().st_mtime)
+    return f"It holds what was saved on {saved:%d %B at %H:%M:%S}; what you typed since is missing."
+
+
+def _run(texts: list[hand_ins.Cell], homework: str, folder: Path, seconds: float) -> str:
+    """Run all code cells, in a fresh process, and say what the checks in them found."""
+    cells = [(n, text) for n, (code, text) in enumerate(texts, start=1) if code]
+    command = [sys.executable, "-c", RUN, homework]
+    environment = os.environ | {"PYTHONIOENCODING": "utf-8"}  # some pipes know no check mark
     try:
         done = subprocess.run(
-            command, input=text, cwd=folder, capture_output=True, text=True, timeout=seconds
+            command,
+            input=json.dumps(cells),
+            cwd=folder,
+            capture_output=True,
+            timeout=seconds,
+            env=environment,
+            encoding="utf-8",
+            errors="replace",
         )
     except subprocess.TimeoutExpired:
         raise TimeoutError(f"the notebook ran longer than {seconds:.0f} s") from None
     if done.returncode:
         last = done.stderr.strip().splitlines()[-1:] or ["the process ended"]
         raise RuntimeError(f"not packed: {last[0]}")
+    return done.stdout.splitlines()[-1]

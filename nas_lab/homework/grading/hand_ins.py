@@ -19,8 +19,6 @@ from itertools import chain, combinations
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
-from nas_lab.homework.notebooks import NOT_WRITTEN
-
 MOST_BYTES = 20 << 20
 MOST_PARTS = 2_000_000  # lists, dicts and entries: each takes far more memory than its comma
 MOST_MEMBERS = 1_000  # of an archive
@@ -29,6 +27,7 @@ MOST_SOURCE = 200_000
 NOT_HANDED_IN = {"__MACOSX", ".ipynb_checkpoints"}  # put into an archive by a system or Jupyter
 CAUTION = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # no links, no waiting
 WRITTEN = "**Written answer"  # begins the cell for the written answer
+NOT_WRITTEN = "*Write here.*"  # what stands in that cell when it is given out
 OUTPUTS = re.compile(r'"outputs"\s*:\s*$')
 
 Cell: TypeAlias = tuple[bool, str]  # whether it is code, and its text
@@ -106,6 +105,11 @@ def _unzipped(raw: bytes) -> bytes:
 
 
 def cells(raw: bytes) -> list[Cell]:
+    """Of each cell of a notebook, whether it is code, and its text."""
+    return [(cell.get("cell_type") == "code", source_of(cell)) for cell in listed(raw)]
+
+
+def listed(raw: bytes) -> list[dict]:
     """The cells of a notebook in format 3 or 4, whatever else is wrong with it."""
     text = _without_outputs(raw.decode(json.detect_encoding(raw), "replace"))
     if sum(map(text.count, ",[{")) > MOST_PARTS:
@@ -118,7 +122,7 @@ def cells(raw: bytes) -> list[Cell]:
     found = [cell for place in places for cell in _listed(place, "cells") if type(cell) is dict]
     if not found:
         raise Unreadable("the file is no notebook: it has no cells")
-    return [(cell.get("cell_type") == "code", _source(cell)) for cell in found[:MOST_CELLS]]
+    return found[:MOST_CELLS]
 
 
 def _without_outputs(text: str) -> str:
@@ -145,7 +149,8 @@ def _listed(parent: Any, name: str) -> list:
     return found if isinstance(found, list) else []
 
 
-def _source(cell: dict) -> str:
+def source_of(cell: dict) -> str:
+    """The text of a cell; empty without one."""
     source = cell.get("source", cell.get("input", ""))
     if isinstance(source, list):
         source = "".join(line for line in source if isinstance(line, str))
