@@ -221,12 +221,10 @@ class View(ipywidgets.VBox):
     controls and pictures and returns them as rows, and ``_draw``, which draws the pictures anew."""
 
     State: ClassVar[Any]
-    HINT = ""
-    """What to do with it, and what to look for."""
+    HINT = ""  # what to do with it, and what to look for
     DRAWN: ClassVar[tuple[str, ...]] = ()
     """Attributes of the state that ``_draw`` depends on; none stands for all but the message."""
-    QUIET = ""
-    """Which of ``words`` and ``message`` changes too often to be read out."""
+    QUIET = ""  # which of ``words`` and ``message`` changes too often to be read out
     _build: Callable[[], Sequence[Widget]]
     _draw: Callable[[], None]
     model: Any

@@ -23,7 +23,7 @@ import traitlets
 from nas_lab import widgets
 from nas_lab.widgets import game
 from nas_lab.widgets.base import MovingPicture, Picture, View
-from tests.widgets.reading import find, images, lit, parts, press, shown, until, words
+from tests.widgets.reading import find, images, in_loop, lit, parts, press, shown, until, words
 from tests.widgets.walks import WALKS, catch_up, do
 
 RECORDED = Path(__file__).with_name("walks.json")
@@ -202,7 +202,6 @@ BAD = [
     ("CellBuilder", {"arch": (3,) * 5}, "has 6 tokens"),
     ("CellBuilder", {"arch": (5,) * 6}, "choose from 0 to 4"),
     ("CellBuilder", {"arch": "|none|"}, "none"),
-    ("CellBuilder", {"arch": 3}, "3"),
     ("CellBuilder", {"edge": -1}, "edge.*less than 0"),
     ("CellBuilder", {"edge": 6}, "edge.*greater than 5"),
     ("CellBuilder", {"skeleton": 8}, "must be a Skeleton or a dict"),
@@ -212,14 +211,10 @@ BAD = [
     ("PickTen", {"picks": [(1,) * 6] * 11}, "11 picks: the game has 10"),
     ("LiveRace", {"strategies": ["Darts"]}, "RandomSearch.*RegularizedEvolution.*Reinforce"),
     ("LiveRace", {"trials": 41}, "ends after 40"),
-    ("LiveRace", {"trials": -1}, "less than"),
     ("LiveRace", {"learning_rate": -0.1}, "a finite number of at least 0"),
-    ("LiveRace", {"learning_rate": math.inf}, "finite"),
     ("LiveRace", {"entropy": math.nan}, "entropy=nan: give a finite"),
-    ("LiveRace", {"batch": 0}, "less than"),
     ("LiveRace", {"seed": -1}, "less than"),
     ("GradientSliders", {"baseline": -0.1}, r"baseline=-0\.1: give 0 to 1\.5"),
-    ("GradientSliders", {"baseline": 2.0}, "give 0 to"),
     ("GradientSliders", {"batch": 0}, "less than 1"),
     ("GradientSliders", {"learnt": 201}, "greater than 200"),
     ("OneShotRanks", {"method": "lazy"}, "'lazy': choose of steady, hasty"),
@@ -239,7 +234,6 @@ BAD = [
     ("EdgeDevices", {"device": "toaster"}, "no device is called 'toaster'"),
     ("EdgeDevices", {"beta": math.inf}, "give 0 to 8"),
     ("AlphaPlayer", {"at": 0}, "steps go from 1 to 40"),
-    ("AlphaPlayer", {"at": -1}, "at"),
     ("AlphaPlayer", {"speed": 0}, "speed=0: give a finite number of at least 0.01"),
     ("AlphaPlayer", {"speed": math.inf}, "speed"),
     ("TemperatureSlider", {"tau": 0}, "tau=0: give a finite number of at least 0.001"),
@@ -260,11 +254,12 @@ def test_a_bad_value_is_explained_and_changes_nothing(name, setting, says):
         assert model.as_dict() == before
 
 
-@pytest.mark.parametrize("name", ["LiveRace", "AlphaPlayer"])
-def test_what_is_closed_while_it_runs_stops_and_can_be_forgotten(name):
+@pytest.mark.parametrize(("name", "start"), [("LiveRace", "Run"), ("AlphaPlayer", "Play")])
+@in_loop
+async def test_what_is_closed_while_it_runs_stops_and_can_be_forgotten(name, start):
     async def closed():
         w = WALKS[name][0]()
-        press(w, {"LiveRace": "Run", "AlphaPlayer": "Play"}[name])
+        press(w, start)
         before = w.state
         await until(lambda: w.state != before)
         w.close()
@@ -275,12 +270,9 @@ def test_what_is_closed_while_it_runs_stops_and_can_be_forgotten(name):
             part.close()
         return weakref.ref(w)
 
-    async def main():
-        gone = await closed()
-        gc.collect()
-        assert gone() is None
-
-    asyncio.run(main())
+    gone = await closed()
+    gc.collect()
+    assert gone() is None
 
 
 @pytest.mark.parametrize("view", VIEWS)

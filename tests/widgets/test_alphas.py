@@ -1,8 +1,7 @@
 """The player of alphas: a film that plays by time, grows, and knows what its argmax is worth."""
 
-import asyncio
 import re
-from dataclasses import dataclass
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -141,13 +140,6 @@ def alt(w):
     return re.search('alt="([^"]*)"', picture(w))[1]
 
 
-@dataclass
-class Step:
-    """What a search yields, as far as the player is concerned."""
-
-    w: np.ndarray
-
-
 @in_loop
 async def test_it_plays_to_the_end_and_pauses(player):
     said = AlphaState(film(), table=TABLE).words
@@ -182,23 +174,20 @@ def test_without_an_event_loop_it_does_not_play(player):
     assert player._start.description == "Play"
 
 
-def test_a_run_that_grows_is_drawn_now_and_then_and_its_last_step_in_the_end(monkeypatch):
+@in_loop
+async def test_a_run_that_grows_is_drawn_now_and_then_and_its_last_step_in_the_end(monkeypatch):
     player, drawn = AlphaPlayer(table=TABLE), []
     draw = player._picture.draw
     monkeypatch.setattr(
         player._picture, "draw", lambda alt: drawn.append(player.model.at) or draw(alt)
     )
-
-    async def main():
-        player._next = 0.0
-        for weights in film(60):
-            player.append(Step(weights))
-        assert player.model.steps == 60
-        assert 1 <= len(drawn) < 60  # most of the time goes to the run
-        await until(lambda: drawn[-1] == 60)
-        await until(player._task.done)
-
-    asyncio.run(main())
+    player._next = 0.0
+    for weights in film(60):
+        player.append(SimpleNamespace(w=weights))
+    assert player.model.steps == 60
+    assert 1 <= len(drawn) < 60  # most of the time goes to the run
+    await until(lambda: drawn[-1] == 60)
+    await until(player._task.done)
     whole = AlphaPlayer(film(60), table=TABLE)
     assert picture(player) == picture(whole)
     assert player._words.value == whole._words.value

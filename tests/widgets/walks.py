@@ -99,12 +99,7 @@ WALKS = {
     "CellBuilder": (
         lambda **state: widgets.CellBuilder(**state, estimate=trained),
         [
-            ("1 → output", 4),
-            "Train",
-            "Train",
-            ("input → 1", 4),
-            "Train",
-            "Random cell",
+            *(("1 → output", 4), "Train", "Train", ("input → 1", 4), "Train", "Random cell"),
             ("cell", "a dead end: node 2 leads nowhere"),
             ("cell", "broken: no path to the output"),
             "Reset",
@@ -113,28 +108,15 @@ WALKS = {
     "PickTen": (
         lambda **state: widgets.PickTen(invented(), **({"picks": [(1,) * 6] * 5} | state)),
         [
-            "Train",
-            ("input → 1", 3),
-            "Train",
-            ("input → 2", 3),
-            "Train",
-            {"arch": GOOD},
-            "Train",
-            "Reset",
+            *("Train", ("input → 1", 3), "Train", ("input → 2", 3), "Train"),
+            *({"arch": GOOD}, "Train", "Reset"),
         ],
     ),
     "LiveRace": (
         lambda **state: widgets.LiveRace(invented(), **({"trials": 12, "end": 40} | state)),
         [
-            "Step",
-            ("entropy weight", 0.1),
-            catch_up,
-            ("local search", True),
-            catch_up,
-            "Next seed",
-            catch_up,
-            ("REINFORCE", False),
-            {"trials": 5},
+            *("Step", ("entropy weight", 0.1), catch_up, ("local search", True), catch_up),
+            *("Next seed", catch_up, ("REINFORCE", False), {"trials": 5}),
             lambda w: w.model.run(),
             lambda w: w.model.tick(0.0, float("inf")),
             lambda w: w.model.pause(),
@@ -144,13 +126,8 @@ WALKS = {
     "GradientSliders": (
         lambda **state: widgets.GradientSliders(invented(), **state),
         [
-            ("baseline b", 0.5),
-            ("batch m", 16),
-            ("steps learnt", 60),
-            ("entropy weight", 0.01),
-            "Mean reward",
-            "Draw again",
-            "Reset",
+            *(("baseline b", 0.5), ("batch m", 16), ("steps learnt", 60), ("entropy weight", 0.01)),
+            *("Mean reward", "Draw again", "Reset"),
         ],
     ),
     "OneShotRanks": (
@@ -172,14 +149,8 @@ WALKS = {
     "CompoundScaling": (
         widgets.CompoundScaling,
         [
-            ("α depth", 1.5),
-            ("φ steps", 2.0),
-            ("keep α β² γ² = 2", True),
-            ("β width", 1.3),
-            ("scale", "wider only"),
-            ("base", "B0"),
-            ("scale", "a third each"),
-            "Reset",
+            *(("α depth", 1.5), ("φ steps", 2.0), ("keep α β² γ² = 2", True), ("β width", 1.3)),
+            *(("scale", "wider only"), ("base", "B0"), ("scale", "a third each"), "Reset"),
         ],
     ),
     "EdgeDevices": (
