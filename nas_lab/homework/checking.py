@@ -2,8 +2,11 @@
 
 import copy
 import html
+import signal
+import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,10 +20,12 @@ from nas_lab.homework.question import Question, earned, in_words, trial
 PUBLIC_SEEDS = range(20)
 PUBLIC_TRIALS = range(6)
 """The same for an open question, whose cases take longer."""
+SECONDS = 10
+"""For a case; an answer that takes longer is stopped, and a search after six times as long."""
 QUESTIONS: dict[str, Question] = {**lessons.QUESTIONS, **homeworks.QUESTIONS}
 
 _right: dict[str, bool] = {}
-"""What ``check`` last found out about each question, for ``progress``."""
+"""What ``check`` last found out about each question that is answered, for ``progress``."""
 
 
 @dataclass(frozen=True)
@@ -66,12 +71,14 @@ def check(name: str, answer: Callable[..., Any]) -> Report:
         raise ValueError(f"there is no question {name!r}; there are: {', '.join(QUESTIONS)}")
     if not callable(answer):
         raise TypeError(
-            f"check({name!r}, ...) takes the function itself, not {answer!r}: "
+            f"check({name!r}, ...) takes the function itself, not {_short(answer)}: "
             "write its name without parentheses"
         )
     question = QUESTIONS[name]
     report = _compare(question, answer) if question.reference else _search(question, answer)
-    _right[name] = bool(report)
+    _right.pop(name, None)
+    if report.answered:
+        _right[name] = bool(report)
     if name in homeworks.QUESTIONS:
         report = replace(report, progress=progress(name.split(".")[0]))
     return report
@@ -80,9 +87,12 @@ def check(name: str, answer: Callable[..., Any]) -> Report:
 def _search(question: Question, answer: Callable[..., Any]) -> Report:
     """Put a search to work on the public cases, and say how good it is."""
     try:
-        results = [trial(question, answer, seed) for seed in PUBLIC_TRIALS]
-    except Exception as error:  # whatever a student's function raises belongs in the report
-        raised = f"{_name(answer)}(query, ...) {_raised(error)}"
+        results = []
+        for seed in PUBLIC_TRIALS:
+            with _at_most(6 * SECONDS):
+                results.append(trial(question, answer, seed))
+    except (Exception, SystemExit, EndlessError) as error:  # whatever an answer raises is reported
+        raised = f"{_name(answer)}(query, ...) {_raised(answer, error)}"
         return Report(question.name, 0, question.points, found=raised)
     points = earned(question.points, results)
     return Report(
@@ -96,16 +106,22 @@ def _search(question: Question, answer: Callable[..., Any]) -> Report:
 
 
 def _compare(question: Question, answer: Callable[..., Any]) -> Report:
-    """Put an answer to work on the public cases, and say what is wrong with the first wrong one."""
+    """Put an answer to work on the public cases, and say what is wrong with the shortest that is.
+    Where it was stopped, no further case is tried."""
     cases = [question.draw(np.random.default_rng(seed)) for seed in PUBLIC_SEEDS]
-    found = [_outcome(question, answer, inputs) for inputs in cases]
+    found: list[tuple[Plain, str]] = []
+    for inputs in cases:
+        found.append(_outcome(question, answer, inputs))
+        if found[-1][1].startswith(STOPPED):
+            break
     wrong = [n for n, (_, words) in enumerate(found) if words]
+    wrong.sort(key=lambda n: (not found[n][1].startswith(STOPPED), len(repr(cases[n]))))
     return Report(
         question.name,
-        passed=len(cases) - len(wrong),
+        passed=len(found) - len(wrong),
         cases=len(cases),
         problem=_problem(question, answer, cases, found, wrong[0]) if wrong else "",
-        answered=any(got is not None or words.startswith("raised") for got, words in found),
+        answered=any(got is not None or words.startswith(FAILED) for got, words in found),
     )
 
 
@@ -113,18 +129,19 @@ def _outcome(question: Question, answer: Callable[..., Any], inputs: list) -> tu
     """What an answer gives in one case, and how it differs from what is right, in words."""
     expected = question.normal(question.drive(question.reference, *copy.deepcopy(inputs)))
     try:
-        got = question.normal(question.drive(answer, *copy.deepcopy(inputs)))
-    except Exception as error:  # whatever a student's function raises belongs in the report
-        return None, _raised(error)
+        with _at_most(SECONDS):
+            got = question.normal(question.drive(answer, *copy.deepcopy(inputs)))
+    except (Exception, SystemExit, EndlessError) as error:  # whatever an answer raises is reported
+        return None, _raised(answer, error)
     unlike = difference(got, expected)
     return got, f"returned {_short(got)}: {unlike}." if unlike else ""
 
 
-def _problem(question: Question, answer: Callable, cases: list, found: list, first: int) -> str:
+def _problem(question: Question, answer: Callable, cases: list, found: list, case: int) -> str:
     """A wrong case, with the hint of the mistake that explains all of them."""
-    words, inputs = found[first][1], ", ".join(map(_short, cases[first]))
+    words, inputs = found[case][1], ", ".join(map(_short, cases[case]))
     problem = f"{_name(answer)}({_short(inputs, 400, str)}) {words}"
-    if words.startswith("raised"):
+    if words.startswith(FAILED):
         return problem
     hint = explained(question, [got for got, _ in found], cases)
     if not hint and not words.endswith("expected."):  # of another kind or length
@@ -139,23 +156,66 @@ def progress(homework: str) -> str:
         raise ValueError(f"there is no homework {homework!r}; there are: {known}")
     whole = homeworks.HOMEWORKS[homework]
     right = [question for question in whole.questions if _right.get(question.name)]
-    words = {True: "✓", False: "✗", None: "–"}
+    words = {True: "✓", False: "✗", None: "not answered yet"}
     marks = [f"{q.name.split('.')[1]} {words[_right.get(q.name)]}" for q in whole.questions]
     return (
         f"{homework} so far: {len(right)} of {len(whole.questions)} questions, "
-        f"{sum(q.points for q in right)} of {whole.points} points ({' '.join(marks)})"
+        f"{sum(q.points for q in right)} of {whole.points} points ({', '.join(marks)})"
     )
 
 
+class EndlessError(BaseException):
+    """An answer took too long; its own ``except Exception`` doesn't catch this."""
+
+
+@contextmanager
+def _at_most(seconds: float) -> Iterator[None]:
+    """Stop the block after so long by ``EndlessError``, where signals can: not on Windows, and in
+    the main thread alone."""
+
+    def stop(*_: Any) -> None:
+        raise EndlessError(f"it took more than {seconds:g} s; does a loop run for ever?")
+
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGALRM"):
+        yield
+        return
+    before, timer = (
+        signal.signal(signal.SIGALRM, stop),
+        signal.setitimer(signal.ITIMER_REAL, seconds, 1),
+    )
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, *timer)
+        signal.signal(signal.SIGALRM, before)
+
+
+STOPPED = "was stopped"
+FAILED = "raised", STOPPED
+"""What is said of an answer that returned nothing begins with one of these."""
+
+
+def _raised(answer: Callable[..., Any], error: BaseException) -> str:
+    """Say what an answer raised, and in which of the student's own lines, if in any."""
+    own = _tried(lambda: getattr(answer, "__wrapped__", answer).__globals__)
+    frames = traceback.walk_tb(error.__traceback__)
+    lines = [line for frame, line in frames if frame.f_globals is own]
+    what = STOPPED if isinstance(error, EndlessError) else f"raised {type(error).__name__}"
+    return f"{what}{f' in line {lines[-1]}' if lines else ''}: {_short(error, 500, str)}"
+
+
 def _name(answer: Callable[..., Any]) -> str:
-    return getattr(answer, "__name__", "your function")
-
-
-def _raised(error: Exception) -> str:
-    line = traceback.extract_tb(error.__traceback__)[-1].lineno
-    return f"raised {type(error).__name__} in line {line}: {error}"
+    return _tried(lambda: str(answer.__name__), "your function")
 
 
 def _short(value: Any, most: int = 120, form: Callable[[Any], str] = repr) -> str:
-    text = form(value)
+    text = _tried(lambda: form(value), "something that cannot be shown")
     return text if len(text) <= most else f"{text[:most]}..."
+
+
+def _tried(form: Callable[[], Any], otherwise: Any = None) -> Any:
+    """What a student made may raise whenever it is shown, and a whole number may be too long."""
+    try:
+        return form()
+    except Exception:
+        return otherwise

@@ -16,7 +16,7 @@ KINDS = {
     str: "a text (str)",
     list: "a list",
     dict: "a dict",
-    type(None): "None (is a return missing?)",
+    type(None): "None",
 }
 
 
@@ -25,7 +25,8 @@ def difference(got: Plain, expected: Plain, where: str = "the result") -> str | 
     Types are strict: ``True`` is not 1, and ``3.0`` is not 3. Returns None when they agree."""
     if type(got) is not type(expected):
         a, b = (KINDS.get(type(v), f"of type {type(v).__name__}") for v in (got, expected))
-        return f"{where} is {a}; {b} was expected"
+        missing = " (is a return missing?)" if got is None else ""
+        return f"{where} is {a}{missing}; {b} was expected"
     if isinstance(expected, list):
         if len(got) != len(expected):
             return f"{where} has length {len(got)}; length {len(expected)} was expected"

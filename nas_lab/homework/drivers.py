@@ -21,7 +21,8 @@ def call(answer: Callable[..., Any], *inputs: Plain) -> Plain:
 
 
 def plain(value: Any) -> Plain:
-    """Numpy's and torch's numbers and arrays, and tuples, as plain numbers and lists."""
+    """Numpy's and torch's numbers and arrays, and tuples, as plain numbers and lists; of anything
+    else, TypeError says what to return in its place."""
     torch = sys.modules.get("torch")  # what is a tensor has loaded it
     if isinstance(value, np.generic | np.ndarray) or (torch and isinstance(value, torch.Tensor)):
         value = value.tolist()
@@ -32,7 +33,10 @@ def plain(value: Any) -> Plain:
             if not isinstance(key, str):
                 raise TypeError(f"the keys of a dict must be texts, not {key!r}")
         return {key: plain(entry) for key, entry in value.items()}
-    return value
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    form = "list(...)" if hasattr(value, "__iter__") else "float(...) or int(...)"
+    raise TypeError(f"the result holds a {type(value).__name__}: return {form} of it")
 
 
 def _tensor(values: Plain) -> Any:
@@ -46,6 +50,19 @@ def _tensor(values: Plain) -> Any:
 def with_tensors(answer: Callable[..., Any], *inputs: Plain) -> Plain:
     """Call an answer with lists as tensors."""
     return plain(answer(*(_tensor(x) if isinstance(x, list) else x for x in inputs)))
+
+
+def without_autograd(answer: Callable[..., Any], *inputs: Plain) -> Plain:
+    """Call an answer while torch takes no gradients, for what is to be worked out on paper."""
+    import torch
+
+    with torch.no_grad():
+        try:
+            return plain(answer(*inputs))
+        except RuntimeError as error:
+            if "does not require grad" not in str(error):
+                raise
+            raise RuntimeError("autograd is switched off here: write the gradient down") from error
 
 
 def loss_and_gradient(

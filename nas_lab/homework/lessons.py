@@ -64,7 +64,7 @@ def _draw_rankings(rng: np.random.Generator) -> list[Plain]:
     """Two lists without ties that agree more or less."""
     n = rng.integers(2, 13)
     truth = rng.permutation(n) / n
-    estimate = truth * rng.choice([-1, 1]) + rng.permutation(n) * rng.choice([1e-4, 0.3])
+    estimate = truth * rng.choice([-1, 1]) + rng.permutation(n) * rng.choice([1e-4, 0.31])
     return [np.round(estimate, 6), truth]
 
 
@@ -131,8 +131,10 @@ def _baselines(rewards: list[float], decay: float) -> list[float]:
 
 
 def _draw_search(rng: np.random.Generator) -> list[Plain]:
-    """Scores of some trials, None where one failed, and the best that there is."""
+    """Scores of some trials, None where one failed, and the best that there is. Networks that
+    learned nothing have the score 0.0."""
     scores = np.round(rng.uniform(0.5, 0.9, rng.integers(1, 10)), 3)
+    scores[: rng.choice([0, 0, 2])] = 0
     failed = rng.random(len(scores)) < 0.2
     failed[rng.integers(len(scores))] = False  # at least one has a score
     return [[None if lost else s for s, lost in zip(scores, failed, strict=True)], 0.9]
@@ -141,7 +143,7 @@ def _draw_search(rng: np.random.Generator) -> list[Plain]:
 @question("03.q3", _draw_search)
 @hints(
     "regret belongs to the best score so far, the incumbent, and never rises. A failed trial "
-    "leaves the incumbent as it is; before the first score there is none."
+    "leaves the incumbent as it is, and 0.0 is a score. Before the first score there is none."
 )
 def _regrets(scores: list[float | None], best: float) -> list[float | None]:
     incumbents = np.fmax.accumulate(np.array(scores, dtype=float))
@@ -330,7 +332,7 @@ def _draw_mixture(rng: np.random.Generator) -> list[Plain]:
 @question("07.q3", _draw_mixture)
 @hints(
     "each row of alpha becomes probabilities by its own softmax. An option costs its seconds as "
-    "often as it is chosen."
+    "often as it is chosen; base is t_0, what the rest of the network takes."
 )
 def _expected(alpha: list[list[float]], seconds: list[list[float]], base: float) -> float:
     return base + np.sum(softmax(alpha, axis=1) * seconds)
@@ -389,7 +391,7 @@ def _leaked(train: list[list[int]], test: list[list[int]]) -> int:
     return sum(image in train for image in test)
 
 
-@question("09.q2", lambda rng: _draw_bracket(rng)[1:])
+@question("09.q2", lambda rng: _draw_bracket(rng)[1:] if rng.random() < 0.8 else [243, 3])
 @hints(
     "s runs from its largest value down to 0; in bracket s, n is (s_max + 1) eta^s / (s + 1), "
     "rounded up, and r is R / eta^s. Beware of math.log: its rounding makes s_max wrong for some R."

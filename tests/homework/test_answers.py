@@ -117,6 +117,15 @@ def loss_by_distribution(logits, archs, rewards, baseline):
     return -torch.dot(rewards - baseline, log_p).reshape(1) / len(archs)
 
 
+def step_by_differences(logits, archs, rewards, baseline, rate):
+    """Central differences of the loss, entry by entry."""
+    theta = torch.tensor(logits).double()
+    given = torch.tensor(archs), torch.tensor(rewards).double(), baseline
+    entries = torch.eye(theta.numel(), dtype=torch.float64).reshape(-1, *theta.shape) * 1e-5
+    ends = [[loss_by_distribution(theta + s * e, *given) for e in entries] for s in (1, -1)]
+    return theta - rate * ((torch.cat(ends[0]) - torch.cat(ends[1])) / 2e-5).reshape(theta.shape)
+
+
 def step_by_autograd(logits, archs, rewards, baseline, rate):
     theta = torch.tensor(logits).double().requires_grad_()
     given = torch.tensor(archs), torch.tensor(rewards).double(), baseline
@@ -249,7 +258,7 @@ RIGHT = [
     ("hw3.q3", advantages_by_differences),
     ("hw3.q4", loss_by_distribution),
     ("hw3.q5", lambda logits: entropy(softmax(logits, axis=1), axis=1).sum()),
-    ("hw3.q6", step_by_autograd),
+    ("hw3.q6", step_by_differences),
     ("hw4.q1", lambda uniforms, options: np.floor(np.multiply(uniforms, options)).astype(int)),
     ("hw4.q2", edge_by_places),
     ("hw4.q3", lambda orders: [[order[i] for order in orders] for i in range(len(orders[0]))]),
@@ -282,6 +291,19 @@ def test_right_answers_written_differently_are_right(name, answer):
     sheet = Sheet.draw(QUESTIONS[name], b"a secret of this test")
     got = [sheet.question.drive(answer, *json.loads(case)) for case in sheet.inputs]
     assert all(sheet.agrees(json.loads(json.dumps(got))))
+
+
+def test_a_step_without_autograd_is_without_autograd():
+    assert "autograd is switched off here" in repr(check("hw3.q6", step_by_autograd))
+
+
+def test_a_logarithm_that_is_rounded_is_found_out():
+    """math.log(243, 3) is 4.999999999999999."""
+
+    def with_log(epochs, eta):
+        return bill_by_recursion(epochs, eta)[-1 - int(math.log(epochs, eta)) :].tolist()
+
+    assert not check("hw2.q8", with_log)
 
 
 def test_every_question_has_another_right_answer():

@@ -50,7 +50,7 @@ def regrets(scores, best):
     found, incumbent = [], None
     for score in scores:
         incumbent = score if incumbent is None else max(incumbent, score or 0)
-        found.append(incumbent and best - incumbent)
+        found.append(None if incumbent is None else best - incumbent)
     return found
 
 
@@ -205,6 +205,14 @@ def failure_is_zero(scores, best):
     return best - np.maximum.accumulate([0.0 if s is None else s for s in scores])
 
 
+def a_zero_is_a_failure(scores, best):
+    return regrets([score or None for score in scores], best)
+
+
+def with_log(R, eta):
+    return brackets(R, eta)[-1 - int(math.log(R, eta)) :]
+
+
 def against_the_others(archs, scores, decision, option):
     has = np.array(archs)[:, decision] == option
     return np.mean(scores, where=has) - (np.mean(scores, where=~has) if not has.all() else 0)
@@ -236,6 +244,7 @@ WRONG = [
     ("03.q2", lambda rewards, decay: baselines(rewards, 1 - decay)),
     ("03.q3", lambda scores, best: [None if s is None else best - s for s in scores]),
     ("03.q3", failure_is_zero),
+    ("03.q3", a_zero_is_a_failure),
     ("04.q1", lambda paths, options: np.array(paths).T.tolist()),
     ("04.q1", lambda paths, options: [np.bincount(column) for column in np.transpose(paths)]),
     ("04.q2", lambda m, v, n: [np.average(m, weights=n), np.average(v, weights=n)]),
@@ -281,6 +290,7 @@ WRONG = [
     ("09.q1", lambda train, test: sum(image in test for image in train)),
     ("09.q1", lambda train, test: len({*map(tuple, train)} & {*map(tuple, test)})),
     ("09.q2", lambda R, eta: brackets(R, eta)[::-1]),
+    ("09.q2", with_log),
     ("09.q2", lambda R, eta: [[n, r * eta] for n, r in brackets(R, eta)]),
     ("09.q2", lambda R, eta: [[R // r, r] for _, r in brackets(R, eta)]),
     ("09.q3", lambda n, batch, workers, seconds: math.ceil(n / workers) * seconds),
@@ -306,3 +316,9 @@ def test_usual_mistakes_are_told_apart(name, wrong):
     assert report.answered
     assert f"{wrong.__name__}(" in report.problem
     assert ("was expected" in report.problem) != (QUESTIONS[name].hint in report.problem)
+
+
+def test_rankings_have_no_ties():
+    for seed in range(300):
+        for numbers in QUESTIONS["02.q1"].draw(np.random.default_rng(seed)):
+            assert np.min(np.diff(np.sort(numbers))) > 1e-5

@@ -117,7 +117,8 @@ def _draw_curves(rng: np.random.Generator) -> list[Plain]:
 
 @question("hw2.q5", _draw_curves, points=3)
 @hints(
-    "in each rung the survivors go on from where they stopped. Which epochs are new?",
+    "entry 0: the best of each rung by their scores at its end go on; the place is that in "
+    "`curves`. Entry 1: survivors go on from where they stopped. Which epochs are new?",
     lambda curves, eta: _successive_halving(curves, eta, again=True),
     "look at the epochs: a survivor goes on where it stopped and is not trained anew.",
     lambda curves, eta: _successive_halving(curves, eta, best=-1),
@@ -126,6 +127,8 @@ def _draw_curves(rng: np.random.Generator) -> list[Plain]:
     "who leads after one epoch need not survive the later rungs.",
     lambda curves, eta: [np.argmax(curves, 0)[-1], _successive_halving(curves, eta)[1]],
     "the end of a curve is only known for who was trained that far.",
+    lambda curves, eta: [0, _successive_halving(curves, eta)[1]],
+    "look at the place: it is the one in `curves`, not the one among the survivors.",
 )
 def _successive_halving(curves: Plain, eta: int, best: int = 1, again: bool = False) -> list[int]:
     """The chosen curve and the epochs spent; ``best`` -1 keeps the worse, ``again`` starts anew."""
@@ -188,7 +191,9 @@ def _noise_and_spread(scores: Plain, ddof: int = 1) -> list[float]:
 
 
 def _draw_hyperband(rng: np.random.Generator) -> list[Plain]:
-    """A length of a whole training, not always a power of eta."""
+    """A length of a whole training, not always a power of eta; math.log(243, 3) is below 5."""
+    if rng.random() < 0.2:
+        return [243, 3]
     eta = int(rng.integers(2, 5))
     return [rng.choice([eta ** int(rng.integers(1, 5)), int(rng.integers(4, 90))]), eta]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import entr, softmax
 
-from nas_lab.homework.drivers import Plain, loss_and_gradient, with_tensors
+from nas_lab.homework.drivers import Plain, loss_and_gradient, with_tensors, without_autograd
 from nas_lab.homework.question import as_floats, hints, question
 
 if TYPE_CHECKING:
@@ -145,6 +145,7 @@ def _entropy(logits: Plain, axis: int = -1) -> float:
     "hw3.q6",
     lambda rng: [*_draw_batch(rng), rng.choice([0.1, 0.5, 1.0])],
     points=3,
+    drive=without_autograd,
     normal=as_floats,
 )
 @hints(
