@@ -268,6 +268,8 @@ def round_filters(channels: int, width: float, divisor: int = 8) -> int:
     """Channels times ``width``, as a multiple of ``divisor``: ``round_filters`` of the reference.
     The nearest multiple, but at least one, and the next one where that would lose more than 10%."""
     wanted = channels * width
+    if not 0 < wanted < math.inf:
+        raise ValueError(f"channels={channels}, width={width}: give finite numbers above 0")
     rounded = max(divisor, int(wanted + divisor / 2) // divisor * divisor)
     return rounded + divisor if rounded < 0.9 * wanted else rounded
 

@@ -102,6 +102,12 @@ def test_channels_are_multiples_and_lose_no_more_than_a_tenth(channels, width, d
     assert max(divisor, 0.9 * channels * width) <= rounded < channels * width + divisor
 
 
+@pytest.mark.parametrize("width", [math.nan, math.inf, -1.0])
+def test_a_width_that_is_none_is_refused(width):
+    with pytest.raises(ValueError, match="give finite numbers above 0"):
+        round_filters(32, width)
+
+
 def test_b2_is_the_compound_of_b0_at_phi_1_and_b0_at_0():
     """Its published depth and width, 1.2 and 1.1, are the rule's; its 260 pixels are not quite."""
     assert compound(B0, 224, 1, *COEFFICIENTS) == (EFFICIENTNETS["b2"].stages, 258)

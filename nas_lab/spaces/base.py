@@ -72,6 +72,7 @@ class Space:
 
     name: str
     decisions: tuple[Decision, ...]
+    rule = ""  # which answers go together, in words, where some exclude others
 
     @property
     def labels(self) -> list[str]:
@@ -137,7 +138,7 @@ class Space:
             if token not in self.allowed(tokens[:i]):
                 raise ValueError(
                     f"token {i} ({decision.name}={decision.options[token]}) is excluded by the "
-                    f"tokens before it in {self.name}: {tokens[:i]}"
+                    f"tokens before it in {self.name}: {self.rule or tokens[:i]}"
                 )
         return tokens
 

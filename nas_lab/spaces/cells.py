@@ -227,6 +227,7 @@ class Darts(Space):
 
     # States 0 to 5 of the normal cell, 6 to 11 of the reduction cell.
     edges = EDGES_DARTS + tuple((source + 6, node + 6) for source, node in EDGES_DARTS)
+    rule = "each node reads exactly two earlier states, two different ones, and neither by 'none'"
     # Two inputs and two of 7 operations for each node, two cells: 1.08e18.
     size = math.prod(math.comb(node, 2) * 7**2 for node in range(2, 6)) ** 2
 

@@ -162,7 +162,8 @@ def open_study(
 ) -> optuna.Study:
     """A study that maximises, in memory or in a journal, to which every step is written at once.
     The sampler is one of Optuna's, or a ``StrategySampler``. Without a pruner all trainings go to
-    the end. Where the path of the journal exists, its study is continued."""
+    the end. Where the path of the journal exists, its study is continued, and by a sampler with the
+    same seed as if it had never stopped."""
     with quietly():
         storage = None
         if path is not None:
@@ -179,7 +180,22 @@ def open_study(
         )
     if isinstance(sampler, StrategySampler):
         sampler.catch_up(study)
+    else:
+        _draw_again(study, sampler, space)
     return study
+
+
+def _draw_again(study: optuna.Study, sampler: Any, space: Space) -> None:
+    """Let a sampler propose what the study holds, so that its random numbers go on from there."""
+    with quietly():
+        before = optuna.create_study(direction="maximize", sampler=sampler)
+        for held in study.get_trials(deepcopy=False):
+            trial = before.ask(distributions(space))
+            for epoch, score in held.intermediate_values.items():
+                trial.report(score, epoch)
+            if held.state.is_finished():
+                complete = held.state == optuna.trial.TrialState.COMPLETE
+                before.tell(trial, held.values if complete else None, state=held.state)
 
 
 def run_study(

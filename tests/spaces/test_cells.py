@@ -178,6 +178,13 @@ def test_a_third_input_is_refused_with_the_reason():
         DARTS.check(arch)
 
 
+@pytest.mark.parametrize("pair", ["sep_conv_3x3~1", "none~0"])
+def test_a_genotype_with_an_input_twice_or_none_is_told_what_it_needs(pair):
+    text = DARTS.to_string(DARTS_V2).replace("sep_conv_3x3~0", pair, 1)
+    with pytest.raises(ValueError, match="reads exactly two earlier states, two different ones"):
+        DARTS.from_string(text)
+
+
 def test_published_darts_genotype_has_its_published_size():
     """Liu et al. 2019, table 1: 3.3 million; the authors' code prints 3.349342."""
     cost = DARTS.cost(DARTS_V2, Skeleton(channels=36, cells=20))

@@ -137,6 +137,28 @@ def test_a_finished_study_is_read_and_not_run_again(tmp_path):
     assert run(by_tokens) == run(None)
 
 
+@pytest.mark.parametrize("pruned", [False, True])
+@pytest.mark.parametrize("name", ["RandomSampler", "TPESampler"])
+def test_a_seeded_sampler_goes_on_where_it_stopped(tmp_path, name, pruned):
+    """Also when the trial of a killed process is still to be ended."""
+
+    def run(trials, path=None, estimate=by_tokens):
+        sampler, pruner = getattr(optuna.samplers, name)(seed=1), optuna.pruners.MedianPruner(2)
+        study = open_study(SPACE, sampler, pruner=pruner if pruned else None, path=path)
+        return results(run_study(study, SPACE, estimate, trials))
+
+    def dying(*_, **__):
+        raise KilledError
+
+    for trials in (5, 14):
+        run(trials, tmp_path / "a.journal")
+    with pytest.raises(KilledError):
+        run(16, tmp_path / "a.journal", dying)
+    whole = run(24)
+    assert run(24, tmp_path / "a.journal") == whole
+    assert len(set(whole)) > 15
+
+
 def test_pruned_trials_end_early_and_are_told_with_their_last_score():
     study = open_study(SPACE, StrategySampler(evolution()), pruner=optuna.pruners.MedianPruner(2))
     done = list(run_study(study, SPACE, by_tokens, 20))
