@@ -37,8 +37,8 @@ LONGEST = [
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers():
-    """One process more than cores: many tests wait, for a page or until a hand-in's time is up."""
-    return os.cpu_count() + 1
+    """Two processes more than cores: many tests wait, for a page or until a hand-in's time is up."""
+    return os.cpu_count() + 2
 
 
 def pytest_collection_modifyitems(items):

@@ -189,6 +189,6 @@ def test_a_late_cell_of_a_notebook_is_told_what_to_run(tmp_path, monkeypatch):
         client(notebook, path.parent).execute()
     traceback, hint = notebook.cells[1].outputs
     assert traceback.output_type == "error"
-    maker = next(cell for cell in cells.values() if "\ndarts = " in cell.source)
+    maker = next(cell for cell in cells.values() if "\ndarts = " in f"\n{cell.source}")
     assert hint.data["text/markdown"].startswith("`darts` ")
     assert f"\n    {maker.source.splitlines()[0]}\n" in hint.data["text/markdown"]

@@ -301,7 +301,7 @@ class Lab:
         """Run all cells and wait until all have run, or one has failed."""
         self.choose("Run", "Run All Cells")
         patience = PATIENCE_OF_A_NOTEBOOK * 1000
-        self.page.wait_for_function(FINISHED, timeout=patience, polling=100)
+        self.page.wait_for_function(FINISHED, timeout=patience, polling=500)
         waiting = self.page.get_by_text("Loading widget")
         if waiting.count():
             waiting.first.wait_for(state="detached")

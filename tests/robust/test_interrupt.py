@@ -90,7 +90,7 @@ def test_an_interrupt_leaves_the_notebook_usable(kernel):
 # One of those with the most long cells; python -m tools.interrupts does it with all.
 def test_a_notebook_goes_on_after_each_long_cell_was_stopped(monkeypatch, tmp_path):
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
-    notebook = run(ROOT / "notebooks" / "04_one_shot.ipynb")
+    notebook = run(ROOT / "notebooks" / "04_one_shot.ipynb", seconds=1)
     assert len(stopped(notebook)) >= 3
     assert list(problems(notebook)) == []
 
