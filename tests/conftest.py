@@ -37,7 +37,7 @@ LONGEST = [
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers():
-    """Two processes more than cores: many tests wait, for a page or until a hand-in's time is up."""
+    """Two processes more than cores: many tests wait, for a page or for the end of a time."""
     return os.cpu_count() + 2
 
 
