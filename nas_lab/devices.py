@@ -11,7 +11,7 @@ overhead. A network's latency is the sum of its kernels' counts times the kernel
 bandwidths and powers; the overhead of an operation and the share of the peak that software reaches
 are derived from measurements of others or estimated. So a latency from here is right to within a
 small factor; what is meant to hold is the order of networks on one device, and the distance
-between devices. Peaks count multiply-adds, half of the operations of data sheets.
+between devices of one runtime. Peaks count multiply-adds, half of the operations of data sheets.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from importlib import resources
 from typing import Any, NamedTuple
@@ -31,15 +31,16 @@ import numpy as np
 from nas_lab.spaces import Arch, Network, Op, Skeleton, Space
 
 NUMBERS = ("float", "int")  # types of a device's figures
+EAGER = "eager PyTorch"  # the runtime that runs each operation by itself
 
 
 @dataclass(frozen=True)
 class Device:
     """One device, with the software that runs networks on it.
     Channels are rounded up to whole ``lanes``: 16 channels on a 64 x 64 array leave 15/16 of it
-    idle. ``compiled``: as a whole, see ``kernels``; otherwise each operation runs by itself, as in
-    PyTorch. In ``sources``, 'derived' is computed from data sheets; an 'estimate' was published by
-    nobody, and the text says what it leans on."""
+    idle. The overhead belongs to the ``runtime`` and not to the chip: see ``under``. In
+    ``sources``, 'derived' is computed from data sheets; an 'estimate' was published by nobody, and
+    the text says what it leans on; 'from memory' was not looked up again."""
 
     name: str  # its key in ``DEVICES``
     title: str  # what to call it in a figure
@@ -55,11 +56,12 @@ class Device:
     power: float  # watts at work, of the chip or of the whole board, as ``sources`` says
     idle: float  # watts while it waits, as it does during overheads
     memory: float  # bytes of memory for weights and activations
-    compiled: bool
+    runtime: str  # ``EAGER``, or one that compiles a network as a whole, see ``kernels``
     lanes: tuple[int, int] = (1, 1)  # inputs and outputs of a convolution taken at a time
     width: int = 1  # outputs computed at a time that keep all units busy; fewer use their share
     slow: tuple[tuple[str, float], ...] = ()  # shares of ``vector`` or ``peak``, by kind
     calls: tuple[tuple[str, float], ...] = ()  # how many times ``overhead``, by kind
+    other_runtimes: tuple[tuple[str, float], ...] = ()  # that it is known with: their overheads
     sources: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
@@ -76,6 +78,19 @@ class Device:
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def compiled(self) -> bool:
+        """Whether the runtime compiles a network as a whole."""
+        return self.runtime != EAGER
+
+    def under(self, runtime: str) -> Device:
+        """The same device with one of the runtimes that it is known with."""
+        known = {self.runtime: self.overhead, **dict(self.other_runtimes)}
+        if runtime not in known:
+            raise ValueError(f"{self.name} is known with {' and '.join(known)}, not {runtime!r}")
+        others = tuple((name, known[name]) for name in known if name != runtime)
+        return replace(self, runtime=runtime, overhead=known[runtime], other_runtimes=others)
 
 
 def _read(name: str, figures: dict[str, Any]) -> Device:

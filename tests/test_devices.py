@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nas_lab import devices
-from nas_lab.devices import DEVICES, Device, kernels, reachable, roofline
+from nas_lab.devices import DEVICES, EAGER, Device, kernels, reachable, roofline
 from nas_lab.spaces import Network, Skeleton, nasbench201
 from tests.spaces.families import FAMILIES, SKELETON
 
@@ -19,9 +19,9 @@ SPACE, SEEDS = nasbench201(), st.integers(0, 2**32)
 
 FIGURES = {"peak": 1000.0, "efficiency": 0.5, "vector": 100.0, "bandwidth": 10.0, "on_chip": 1000}
 FIGURES |= {"on_chip_bandwidth": 40.0, "overhead": 2.0, "element": 2, "power": 3.0, "idle": 1.0}
-FIGURES |= {"memory": 500, "compiled": False}
+FIGURES |= {"memory": 500, "runtime": EAGER}
 TOY = Device("toy", "Toy", "toy", **FIGURES)
-COMPILED = replace(TOY, compiled=True)
+COMPILED = replace(TOY, runtime="a compiler")
 
 
 # ---- what is run -------------------------------------------------------------------------------
@@ -203,7 +203,7 @@ def test_a_better_device_is_not_slower(space, seed):
     for name, value in {**better, "overhead": 1.0, "element": 1}.items():
         assert seconds(**{name: value}) <= slowest
     # A folded bias can be what no longer fits on the chip, so here all fits.
-    assert seconds(compiled=True, on_chip=1e9) <= seconds(on_chip=1e9) * (1 + 1e-9)
+    assert seconds(runtime="a compiler", on_chip=1e9) <= seconds(on_chip=1e9) * (1 + 1e-9)
     assert seconds(lanes=(3, 5)) >= slowest * (1 - 1e-9)
 
 
@@ -255,7 +255,7 @@ def test_bad_arguments_are_explained(call):
 @pytest.mark.parametrize("device", DEVICES.values(), ids=DEVICES.keys())
 def test_every_figure_has_a_source(device):
     """A name, a year and a link; or how it is derived or what an estimate leans on."""
-    sources, words = dict(device.sources), {"name", "title", "kind", "compiled", "sources"}
+    sources, words = dict(device.sources), {"name", "title", "kind", "runtime", "sources"}
     given = {f.name for f in fields(device) if getattr(device, f.name) != f.default}
     assert given - words == set(sources)
     for figure, text in sources.items():
@@ -271,3 +271,15 @@ def test_the_catalogue_spans_the_kinds_of_the_lecture():
     assert "microcontroller" in kinds
     assert all(name == device.name for name, device in DEVICES.items())
     assert str(DEVICES["v100"]) == "Tesla V100"
+
+
+def test_a_device_is_quicker_compiled_and_keeps_the_rest():
+    v100 = DEVICES["v100"]
+    graph = v100.under("CUDA graph")
+    assert graph.compiled
+    assert not v100.compiled
+    seconds = [devices.latency(SPACE, (3,) * 6, SKELETON, device) for device in (graph, v100)]
+    assert seconds[0] < seconds[1]
+    assert graph.under(EAGER) == v100
+    with pytest.raises(ValueError, match="v100 is known with eager PyTorch and CUDA graph, not 3"):
+        v100.under(3)

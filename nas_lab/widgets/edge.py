@@ -92,7 +92,7 @@ class EdgeState(State):
 
     @property
     def details(self) -> list[str]:
-        """Where it is on the front, what the front's ends are, and what takes longest."""
+        """Where it is on the front, what the front's ends are, the runtime, what takes longest."""
         known, profile = self.landscape, self.profile
         both = known.front[[0, -1]]
         ends = [f"{known.accuracies[i]:.1%} in {duration(known.seconds[i])}" for i in both]
@@ -102,7 +102,7 @@ class EdgeState(State):
         slowest = f"{duration(first.seconds)} or {first.seconds / profile.seconds:.0%}"
         return [
             f"{point}, which reaches from {ends[0]} to {ends[1]}; {slider}",
-            f"slowest: {part_label(first)}, {slowest}",
+            f"runs by {known.device.runtime}; slowest: {part_label(first)}, {slowest}",
         ]
 
 

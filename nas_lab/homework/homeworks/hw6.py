@@ -152,7 +152,7 @@ def _pareto_front(points: Plain) -> list[int]:
 def _draw_objective(rng: np.random.Generator) -> list[Plain]:
     n = rng.integers(3, 9)
     losses = np.round(rng.uniform(0.2, 0.9, size=n), 3)
-    latencies = np.round(np.exp(rng.uniform(1.2, 5, size=n)), 2)
+    latencies = np.round(np.exp(rng.uniform(3, 7, size=n)), 1)  # microseconds
     return [losses, latencies, rng.choice([0.1, 0.3, 0.6, 1.0, 2.0])]
 
 
@@ -162,7 +162,7 @@ def _with_smallest(scores: np.ndarray) -> list:
 
 @question("hw6.q6", _draw_objective, points=3)
 @hints(
-    "the logarithm of the latency in milliseconds, then the power, then times the loss. Which "
+    "the logarithm of the latency in microseconds, then the power, then times the loss. Which "
     "network has the smallest value?",
     lambda losses, latencies, beta: _with_smallest(losses * np.log(latencies) * beta),
     "look at the power: it is taken of the logarithm, not inside it.",
