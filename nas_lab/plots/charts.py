@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
@@ -284,25 +284,4 @@ def workers(
     ax.set_yticks(range(rows), [f"worker {row + 1}" for row in range(rows)])
     ax.set(xlim=(0, end * 1.01), ylim=(rows - 0.4, -0.6))
     ax.grid(visible=False, axis="y")
-    return ax
-
-
-def minutes(machine: Mapping[str, float], human: Mapping[str, float], *, title: str) -> Axes:
-    """Draw minutes by step on a logarithmic axis: a dot for the machine, a square for a human."""
-    steps = list(dict.fromkeys([*human, *machine]))
-    ax = chart(None, title, "minutes (log scale)", "", 1.4 + 0.33 * len(steps))
-    for step in machine.keys() & human.keys():
-        both, row = [machine[step], human[step]], steps.index(step)
-        ax.plot(both, [row, row], color=theme.MUTED, lw=1, zorder=1)
-    for name, spent, hue, mark in (
-        ("machine, measured here", machine, "#277AB3", "o"),
-        ("human, an estimate", human, theme.ORANGE, "s"),
-    ):
-        rows = [steps.index(step) for step in spent]
-        ax.plot(list(spent.values()), rows, mark, color=hue, ms=8, label=name, zorder=2)
-    ax.set_xscale("log")
-    ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    ax.set_yticks(range(len(steps)), steps)
-    ax.set_ylim(len(steps) - 0.5, -0.5)
-    legend(ax, loc="best", frameon=True, framealpha=0.9)
     return ax

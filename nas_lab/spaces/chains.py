@@ -257,7 +257,8 @@ class Mobile(Space):
         """The image, every block in a row, and the output."""
         blocks = []
         for stage in layers(self, arch):
-            text = "{block} {kernel}x{kernel}, x{expansion}".format(**stage)
+            sign = "÷" if stage["block"] == "resnet" else "×"  # the middle is narrower, or wider
+            text = "{block} {kernel}x{kernel}, {}{expansion}".format(sign, **stage)
             blocks += [(text, stage["block"])] * stage["depth"]
         return path_graph(self.to_string(arch), blocks)
 

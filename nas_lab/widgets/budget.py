@@ -55,8 +55,8 @@ class BudgetState(State):
         finished = sum(rungs[-1].archs for rungs in brackets)
         total = sum(rung.cost for rungs in brackets for rung in rungs)
         begun = f"{len(brackets)} bracket{'s' * (len(brackets) > 1)}: {started:,} architecture"
-        spent = f"{finished} trained to the end, for {total:,} epochs"
-        whole = f"So many epochs are {total / self.epochs:.1f} whole trainings."
+        spent = f"{finished} trained to the end, for {total:,} epoch{'s' * (total > 1)}"
+        whole = f"In whole trainings that is {total / self.epochs:.1f}."
         return f"{begun}{'s' * (started > 1)} started, {spent}. {whole}"
 
     @property
@@ -65,7 +65,7 @@ class BudgetState(State):
         rungs = self.brackets[self.number - 1]
         steps = ", then ".join(f"{rung.archs} to epoch {rung.epochs}" for rung in rungs)
         spent = sum(rung.cost for rung in rungs)
-        return [f"Bracket {self.number} trains {steps}: {spent:,} epochs."]
+        return [f"Bracket {self.number} trains {steps}: {spent:,} epoch{'s' * (spent > 1)}."]
 
 
 class BudgetDivider(View):

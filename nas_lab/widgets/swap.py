@@ -96,8 +96,9 @@ class SwapState(State):
         old, new = (label(str(options[arch[self.edge]])) for arch in (self.arch, self.after))
         if self.arch == self.after:
             return f"{name}: {new}, as before: nothing changes"
-        before, after = (self.table(arch).score for arch in (self.arch, self.after))
-        change = f"{before:.1%} becomes {after:.1%}, {100 * (after - before):+.1f} points"
+        scores = (self.table(arch).score for arch in (self.arch, self.after))
+        before, after = (round(100 * score, 2) for score in scores)  # as shown, so they add up
+        change = f"{before:.2f}% becomes {after:.2f}%, {after - before:+.2f} points"
         return f"{name}: {old} becomes {new}: {change}"
 
     @property

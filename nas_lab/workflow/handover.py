@@ -7,6 +7,7 @@ Needs ``pip install nas-lab[edge]``. M. Mitchell et al., "Model Cards for Model 
 from __future__ import annotations
 
 import math
+import re
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -117,7 +118,8 @@ def spread_of_test(accuracy: float, images: int) -> float:
 
 @dataclass(frozen=True)
 class ModelCard:
-    """Lines under headings, as markdown; purpose, data and limits are never empty."""
+    """Lines under headings, as markdown; purpose, data and limits are never empty. All texts are
+    shown as they are given: a cell's ``~`` or ``*`` formats nothing."""
 
     name: str
     purpose: str  # what the model is for, in a sentence
@@ -139,19 +141,24 @@ class ModelCard:
     def markdown(self) -> str:
         """The card."""
         seeds = {name: str(value).strip("()[]") for name, value in self.seeds.items()}
-        lines = [f"# {self.name}", "", self.purpose, *_listed("Data", self.data)]
+        lines = [f"# {_plain(self.name)}", "", _plain(self.purpose), *_listed("Data", self.data)]
         lines += [*_table("Results", self.results), *_table("How it was found", self.search)]
         lines += [*_table("Architecture and training", self.settings)]
         lines += [*_listed("Limits", self.limits), *_table("Seeds", seeds)]
         return "\n".join(lines) + "\n"
 
 
+def _plain(text: str) -> str:
+    """The text on one line, with a backslash before all that markdown or HTML would read."""
+    text = re.sub(r"[\\`*_~|<>&$#\[\]]", r"\\\g<0>", " ".join(text.split()))
+    return re.sub(r"^(\d+(?=[.)]\s)|(?=[-+=]))", r"\1\\", text)  # no list, no rule
+
+
 def _listed(heading: str, lines: Sequence[str]) -> list[str]:
-    return ["", f"## {heading}", "", *(f"- {line}" for line in lines)]
+    return ["", f"## {heading}", "", *(f"- {_plain(line)}" for line in lines)]
 
 
 def _table(heading: str, rows: Mapping[str, str]) -> list[str]:
-    """A table in which no text ends a field; nothing where there are no rows."""
-    texts = (text.replace("|", "\\|").replace("\n", " ") for text in rows.values())
-    lines = [f"| {name} | {text} |" for name, text in zip(rows, texts, strict=True)]
+    """A table; nothing where there are no rows."""
+    lines = [f"| {_plain(name)} | {_plain(text)} |" for name, text in rows.items()]
     return ["", f"## {heading}", "", "| | |", "|---|---|", *lines] if lines else []

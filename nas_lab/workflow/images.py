@@ -269,8 +269,8 @@ def check_data(splits: Splits) -> tuple[Finding, ...]:
 def _shapes(splits: Splits) -> Finding:
     parts = ", ".join(f"{len(part):,} for {name}" for name, part in splits.parts.items())
     height, width, channels = splits.train.pixels.shape[1:]
-    size = f"{height} x {width} pixels, {channels} channel(s), {len(splits.train.classes)} classes"
-    return Finding("shapes", True, f"{size}; images: {parts}")
+    size = f"{height} x {width} x {channels}, {len(splits.train.classes)} classes"
+    return Finding("shapes", True, f"{size}; {parts}")
 
 
 def _balance(splits: Splits) -> Finding:

@@ -145,12 +145,3 @@ def test_trials_are_in_the_row_of_their_worker():
     colours = [tuple(c.get_facecolor()[0]) for c in ax.collections]
     assert colours[0] == colours[1] != colours[2]
     assert {"0", "1", "2", "killed"} == {text.strip() for text in texts(ax)}
-
-
-def test_minutes_are_at_their_steps():
-    ax = plots.minutes({"search": 3.0}, {"ask": 60.0, "search": 5.0}, title="?")
-    assert said(ax.get_yticklabels()) == ["ask", "search"]
-    dots = [line for line in ax.lines if line.get_marker() in "os"]
-    points = {tuple(point) for dot in dots for point in dot.get_xydata().tolist()}
-    assert points == {(3.0, 1.0), (60.0, 0.0), (5.0, 1.0)}
-    assert ax.get_xscale() == "log"

@@ -1,8 +1,12 @@
 """The winner leaves: trained again, tested once, the same outside of torch, with a card."""
 
+import html
+import re
+
 import numpy as np
 import pytest
 import torch
+from nbconvert.filters import markdown2html
 
 from nas_lab.history import Evaluation, Trial
 from nas_lab.training import evaluate
@@ -101,9 +105,26 @@ def test_a_card_says_what_it_was_told():
     assert text.startswith("# Net\n\nTells sides apart.\n\n## Data\n\n- 90 images\n\n## Results\n")
     assert text.count("\n\n| | |\n|---|---|\n") == 3
     assert "| test | 80 % |" in text
-    assert r"| cell | \|a~0\|+\|b~0\| |" in text
+    assert r"| cell | \|a\~0\|+\|b\~0\| |" in text
     assert text.endswith("| search | 0 |\n| training | 1, 2 |\n")
     assert "How it was found" not in text
+
+
+HOSTILE = ["~~a~~ b~0|c~1", "*x* _y_ `z` $k$ [l](m)", "<b>w</b> &amp; \\", "# h", "- i", "3. j"]
+
+
+def test_a_card_shows_every_text_as_it_is():
+    card = ModelCard(
+        name="a_b_c ~d~ <i>", purpose=HOSTILE[0], data=HOSTILE, results={"a|b": HOSTILE[0]},
+        search={"*n*": HOSTILE[1]}, settings={"$s$": HOSTILE[2]}, limits=HOSTILE, seeds={"s": 0},
+    )  # fmt: skip
+    shown = markdown2html(card.markdown)
+    for tag in ("<del", "<em", "<strong", "<code", "<b>", "<i>", '<a href="m', "<ol", "<hr"):
+        assert tag not in shown
+    words = html.unescape(re.sub(r"<[^>]+>", "", shown))
+    for text in (*HOSTILE, "a_b_c ~d~ <i>", "a|b", "*n*", "$s$"):
+        assert text in words
+    assert shown.count("<li>") == 2 * len(HOSTILE)
 
 
 @pytest.mark.parametrize("what", ["purpose", "data", "limits"])
