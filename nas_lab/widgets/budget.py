@@ -56,7 +56,7 @@ class BudgetState(State):
         total = sum(rung.cost for rungs in brackets for rung in rungs)
         begun = f"{len(brackets)} bracket{'s' * (len(brackets) > 1)}: {started:,} architecture"
         spent = f"{finished} trained to the end, for {total:,} epoch{'s' * (total > 1)}"
-        whole = f"In whole trainings that is {total / self.epochs:.1f}."
+        whole = f"That is as much as {total / self.epochs:.1f} whole trainings."
         return f"{begun}{'s' * (started > 1)} started, {spent}. {whole}"
 
     @property
