@@ -115,7 +115,8 @@ def _compare(question: Question, answer: Callable[..., Any]) -> Report:
         if found[-1][1].startswith(STOPPED):
             break
     wrong = [n for n, (_, words) in enumerate(found) if words]
-    wrong.sort(key=lambda n: (not found[n][1].startswith(STOPPED), len(repr(cases[n]))))
+    wrong.sort(key=lambda n: (len(repr(cases[n])), repr(cases[n])))
+    wrong.sort(key=lambda n: not found[n][1].startswith(STOPPED))
     return Report(
         question.name,
         passed=len(found) - len(wrong),
@@ -156,11 +157,13 @@ def progress(homework: str) -> str:
         raise ValueError(f"there is no homework {homework!r}; there are: {known}")
     whole = homeworks.HOMEWORKS[homework]
     right = [question for question in whole.questions if _right.get(question.name)]
-    words = {True: "✓", False: "✗", None: "not answered yet"}
-    marks = [f"{q.name.split('.')[1]} {words[_right.get(q.name)]}" for q in whole.questions]
+    short = {q.name.split(".")[1]: _right.get(q.name) for q in whole.questions}
+    marks = " ".join(f"{q} {'✓' if mark else '✗'}" for q, mark in short.items() if mark is not None)
+    idle = ", ".join(q for q, mark in short.items() if mark is None)
+    told = "; ".join(filter(None, [marks, idle and f"not answered yet: {idle}"]))
     return (
         f"{homework} so far: {len(right)} of {len(whole.questions)} questions, "
-        f"{sum(q.points for q in right)} of {whole.points} points ({', '.join(marks)})"
+        f"{sum(q.points for q in right)} of {whole.points} points ({told})"
     )
 
 
@@ -209,7 +212,10 @@ def _name(answer: Callable[..., Any]) -> str:
 
 
 def _short(value: Any, most: int = 120, form: Callable[[Any], str] = repr) -> str:
-    text = _tried(lambda: form(value), "something that cannot be shown")
+    hidden = "something that cannot be shown"
+    if isinstance(value, int):
+        hidden = "a number with too many digits to be shown"
+    text = _tried(lambda: form(value), hidden)
     return text if len(text) <= most else f"{text[:most]}..."
 
 

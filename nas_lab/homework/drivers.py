@@ -56,7 +56,7 @@ def without_autograd(answer: Callable[..., Any], *inputs: Plain) -> Plain:
     """Call an answer while torch takes no gradients, for what is to be worked out on paper."""
     import torch
 
-    with torch.no_grad():
+    with torch.inference_mode():
         try:
             return plain(answer(*inputs))
         except RuntimeError as error:

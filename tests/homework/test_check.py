@@ -115,9 +115,9 @@ def test_a_right_value_of_a_kind_that_is_no_plain_data_is_explained(form, words)
 
 
 def test_a_number_of_many_digits_is_a_wrong_answer():
-    assert "cannot be shown: the result should have another value" in repr(
-        check("hw1.q1", lambda n, k: k ** (n**k))
-    )
+    assert not check("hw1.q1", lambda n, k: k ** (n**k))
+    report = check("hw1.q1", lambda n, k: 10**5000)
+    assert "a number with too many digits to be shown: the result should have" in report.problem
 
 
 class Nameless(list):
@@ -183,7 +183,7 @@ def test_the_shortest_wrong_case_is_shown():
 
 def test_what_is_not_answered_is_not_wrong():
     check("hw1.q2", lambda text: None)
-    assert "q2 not answered yet" in progress("hw1")
+    assert "q2" in progress("hw1").partition("not answered yet")[2]
     check("hw1.q2", lambda text: 1)
     assert "q2 ✗" in progress("hw1")
 
