@@ -45,7 +45,7 @@ class RankCorrelation(NamedTuple):
     k: int  # how many count as the top
 
     def __str__(self) -> str:
-        names = ("tau", "rho", f"precision at the top {self.k} of {self.n}")
+        names = ("tau", "rho", f"precision at {self.k} of {self.n}")
         return ", ".join(
             f"{name} = {value:.2f}" + (f" [{low:.2f}, {high:.2f}]" if low == low else "")
             for name, value, (low, high) in zip(names, self[:3], self[3:6], strict=True)

@@ -275,9 +275,9 @@ def test_it_reads_as_a_sentence():
     intervals = ((0.6, 0.66), (0.75, 0.85), (0.4, 0.6))
     found = explain.RankCorrelation(0.631, 0.8, 0.5, *intervals, n=100, k=10)
     said = "tau = 0.63 [0.60, 0.66], rho = 0.80 [0.75, 0.85], "
-    assert str(found) == said + "precision at the top 10 of 100 = 0.50 [0.40, 0.60]"
+    assert str(found) == said + "precision at 10 of 100 = 0.50 [0.40, 0.60]"
     known = rank_correlation(range(50), range(50), top=0.2, resamples=0)
-    assert str(known) == "tau = 1.00, rho = 1.00, precision at the top 10 of 50 = 1.00"
+    assert str(known) == "tau = 1.00, rho = 1.00, precision at 10 of 50 = 1.00"
 
 
 def test_equal_and_infinite_scores():
