@@ -1,5 +1,6 @@
 """One thread for each test process, the longest first, and at the end what was not tested."""
 
+import gc
 import os
 from collections import Counter
 
@@ -63,6 +64,21 @@ def pytest_collection_modifyitems(items):
         dealt += short[:fill]
         del short[:fill]
     items[:] = dealt + short
+
+
+@pytest.fixture
+def tensors():
+    """Count the tensors alive that are newer than the test: a process holds many others."""
+    import torch
+
+    def count():
+        gc.collect()
+        return sum(issubclass(type(thing), torch.Tensor) for thing in gc.get_objects())
+
+    gc.collect()
+    gc.freeze()
+    yield count
+    gc.unfreeze()
 
 
 def not_tested(reasons):

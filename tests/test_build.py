@@ -32,7 +32,7 @@ ROOT = Path(__file__).parents[1]
 SPACE = nasbench201()
 ARCHS = list(networks.ARCHS)
 SKELETON = Skeleton(channels=2, cells=1, stages=1, stem_stride=2, resolution=8, in_channels=1)
-DATA = FashionMNIST(8, 64, images=200)
+DATA = FashionMNIST(8, 100, images=200)
 FULL = TrainFromScratch(SPACE, SKELETON, DATA, Recipe(epochs=2))
 SHORT_ARCHS = tuple(ARCHS[100:103])
 SOME = {0: ARCHS[100:103], 1: ARCHS[101:103]}
@@ -40,7 +40,7 @@ PROXY_DATA = FashionMNIST(8, 16, images=160)
 SHORTCUTS = {"100 images": partial(fewer_images, images=100)}
 SHORTCUTS["1 epoch"] = partial(fewer_epochs, epochs=1)
 BASE = Base((Stage("conv", 2, stride=2), Stage("mbconv", 3, layers=2, expansion=2)), 8)
-SCALED = networks.TrainScaled(BASE, Recipe(epochs=2), batch_size=64, images=200)
+SCALED = networks.TrainScaled(BASE, Recipe(epochs=2), batch_size=100, images=200)
 DIRECTIONS = ((0, 0, 0), (4, 0, 0), (0, 2, 2))
 ONE_SHOT = supernets.OneShotPlan(SHORT_ARCHS, (5, 10), SKELETON, DATA, seeds=(0, 3))
 METHODS = {name: supernets.TRAININGS[name] for name in ("uniform", "fair")}
@@ -131,7 +131,7 @@ for name in sys.argv[2:]:
 
 
 def test_killed_and_resumed_a_job_comes_to_the_same_end(built, tmp_path):
-    names = ["scaling_grid", "one_shot_runs", "darts_runs"]
+    names = ["fashion201", "one_shot_runs", "darts_runs"]
     command = [sys.executable, "-W", "error", "-c", KILLED, str(tmp_path), *names]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -335,7 +335,7 @@ def test_the_grid_holds_what_its_trainings_gave(built):
     row, seed = 2, 1
     stages, resolution = grid.network(row)
     net = nets.EfficientNet(stages, in_channels=1, classes=10, dropout=0, drop_depth=0, seed=seed)
-    data = FashionMNIST(resolution, 64, images=200)
+    data = FashionMNIST(resolution, 100, images=200)
     curve = train(net, data, Recipe(epochs=2), seed=seed, device="cpu", num_threads=1)
     assert [grid.scores(epoch)[seed, row] for epoch in (0, 1)] == list(curve.val_accuracy)
     assert grid._arrays["train_loss"][seed, row] == pytest.approx(curve.train_loss, rel=1e-3)

@@ -66,18 +66,9 @@ def test_effects_add_up_to_scores_and_shares_to_the_variance(seed):
         assert not group or found.shares[group] == pytest.approx((effect**2).mean() / scores.var())
     assert sum(found.shares.values()) == pytest.approx(1)
     assert found.importance().sum() == pytest.approx(1)
+    assert explain.main_effects(SPACE, ARCHS, scores) == pytest.approx(found.main)
     np.testing.assert_array_equal(found.pair(0, 2), found.effects[0, 2])
     np.testing.assert_array_equal(found.pair(2, 0), found.effects[0, 2].T)
-
-
-@given(SEEDS)
-@settings(max_examples=25)
-def test_main_effects_are_conditional_means(seed):
-    scores = random_scores(seed)
-    expected = np.zeros((4, 4))
-    for d, k in zip(*np.nonzero(SPACE.mask), strict=True):
-        expected[d, k] = scores[ARCHS[:, d] == k].mean() - scores.mean()
-    assert explain.main_effects(SPACE, ARCHS, scores) == pytest.approx(expected)
 
 
 @given(SEEDS, st.integers(0, len(ARCHS) - 1))
@@ -287,11 +278,6 @@ def test_equal_and_infinite_scores():
     scores = [-math.inf, 0, math.inf]
     assert kendall(scores, [1, 2, 3]) == precision_at(scores, [1, 2, 3]) == 1
     assert rank_correlation(scores, [3, 2, 1], resamples=0).rho == pytest.approx(-1)
-
-
-def test_draws_that_hold_one_architecture_only_are_left_out():
-    found = [rank_correlation([1, 2], [2, 3], resamples=1, seed=seed) for seed in range(20)]
-    assert {str(each.tau_interval) for each in found} == {"(nan, nan)", "(1.0, 1.0)"}
 
 
 @pytest.mark.parametrize("measure", [rank_correlation, kendall, precision_at])

@@ -153,12 +153,6 @@ def test_vs_code_names_the_file_and_a_terminal_has_no_cells(shell, lesson, monke
     assert "Of two" in displayed(shell, "print(x)")[0]
 
 
-def test_loading_twice_says_it_once_and_unloading_ends_it(shell, lesson):
-    assert len(displayed(listening(shell), "print(x)")) == 1
-    order.unload_ipython_extension(shell)
-    assert displayed(shell, "print(x)") == []
-
-
 def test_set_up_adds_the_line_once_and_leaves_what_is_there(tmp_path):
     for script in ("tools/setup.sh", "binder/postBuild"):
         assert '"$python" tools/hints.py' in (ROOT / script).read_text("utf-8")

@@ -16,6 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import nas_lab
+from tests.conftest import ELSEWHERE, not_tested
 from tools import links
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -69,18 +70,10 @@ def test_readme_names_commands_and_notebooks_and_git_keeps_line_ends_and_binary_
 # ---- commands ------------------------------------------------------------------------------------
 
 
-def test_the_end_of_a_test_run_says_what_was_not_tested(tmp_path):
+def test_the_end_of_a_test_run_says_what_was_not_tested():
     """As seen where bubblewrap and chromium are missing: a line each, with the command."""
-    (tmp_path / "test_some.py").write_text(
-        "import pytest\n"
-        "@pytest.mark.parametrize('n', range(3))\n"
-        "def test_box(n):\n    pytest.skip('bubblewrap is not there or does not work')\n"
-        "def test_page():\n    pytest.skip('no chromium is on the path')\n"
-        "def test_lecture():\n    pytest.skip('tests/browser/test_notebooks.py runs it')\n"
-    )
-    options = ["-p", "tests.conftest", "-c", os.devnull, f"--rootdir={tmp_path}", str(tmp_path)]
-    said = run(sys.executable, "-m", "pytest", *options)
-    first, second = (line for line in said if line.startswith("not tested"))
+    boxes = ["bubblewrap is not there or does not work"] * 3
+    first, second = not_tested(["no chromium is on the path", *boxes, ELSEWHERE])
     assert re.match(r"not tested, 3 times: .*apt-get install bubblewrap", first)
     assert re.match(r"not tested, 1 times: .*apt-get install chromium", second)
 

@@ -102,7 +102,7 @@ def test_sliders_and_boxes_by_keyboard(lab, race):
     lab.screenshot("race-evolution-alone", race)
 
 
-def test_cells_run_while_it_runs_and_run_again_leave_one_race(lab, race):
+def test_cells_run_while_it_runs_run_again_leave_one_race_and_a_restart_is_survived(lab, race):
     button(race, "Run").click()
     wait_for_trials(lab, race, 18)
     first = int(re.search(r"\(True, (\d+)\)", lab.tell())[1])
@@ -116,11 +116,8 @@ def test_cells_run_while_it_runs_and_run_again_leave_one_race(lab, race):
     wait_for_trials(lab, race, 24)
     pause(lab, race)
     assert lab.tell().startswith(first.removesuffix("(False, 12)]"))  # the first did not go on
-
-
-def test_it_survives_a_restart_of_the_kernel(lab, race):
     button(race, "Run").click()
-    wait_for_trials(lab, race, 18)
+    wait_for_trials(lab, race, trials(race) + 1)
     lab.choose("Kernel", "Restart Kernel…")
     lab.page.get_by_role("button", name="Confirm Kernel Restart").click()
     lab.page.wait_for_function(RESTARTED)

@@ -1,7 +1,5 @@
 """The stored results give back what was written into them, and refuse what is damaged."""
 
-import pickle
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -162,8 +160,3 @@ def test_seeds_that_were_not_trained_are_told(loaded):
 def test_what_is_no_architecture_is_explained(loaded, wrong, message):
     with pytest.raises((ValueError, TypeError), match=message):
         loaded(wrong)
-
-
-def test_a_table_goes_to_workers(loaded):
-    again = pickle.loads(pickle.dumps(loaded))
-    assert again(ARCHS[17], 0) == loaded(ARCHS[17], 0)

@@ -135,11 +135,6 @@ def test_several_seeds_are_drawn_as_mean_and_interval():
     assert heights.min() == pytest.approx((best.mean(0) - half).min(), rel=1e-3)
 
 
-def test_the_legend_is_in_the_order_of_the_lines():
-    ax = plots.incumbent({"low": [0.1, 0.2], "high": [0.1, 0.9], "middle": [0.5, 0.5]})
-    assert said(ax.get_legend().get_texts()) == ["high", "middle", "low"]
-
-
 def test_medians_are_thick_and_each_seed_is_a_thin_line():
     names = {"title": "?", "xlabel": "steps", "ylabel": "accuracy"}
     values = np.array([[0.1, 0.4, 0.2], [0.3, 0.2, 0.8]])

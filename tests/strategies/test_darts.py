@@ -3,7 +3,6 @@
 import itertools
 import math
 from functools import partial
-from unittest import mock
 
 import numpy as np
 import pytest
@@ -22,7 +21,6 @@ from nas_lab.strategies.darts import (
     first_order,
     gradient,
     mixed_product,
-    moved,
     norm,
     second_order,
     strongest,
@@ -34,28 +32,6 @@ EXAMPLES = settings(max_examples=25, deadline=None)
 # ---- gradients ---------------------------------------------------------------------------------
 
 
-def problem(seed):
-    """Two candidates mixed in a network of two dense layers, on data of its own: all in float64."""
-    generator = torch.Generator().manual_seed(seed)
-
-    def draw(*shape):
-        return torch.randn(*shape, generator=generator, dtype=torch.float64)
-
-    alphas = [draw(3).requires_grad_(), draw(2, 2).requires_grad_()]
-    weights = [(0.3 * draw(*shape)).requires_grad_() for shape in ((4, 5), (5, 3), (3,))]
-    data = [(draw(7, 4), draw(7, 3)) for _ in range(2)]
-
-    def loss(batch, alphas, weights):
-        x, y = batch
-        a, b = alphas[0].softmax(0), alphas[1].softmax(1)
-        hidden = x @ weights[0]
-        hidden = a[0] * hidden.tanh() + a[1] * hidden.square() + a[2] * hidden
-        out = b[0, 0] * hidden @ weights[1] + b[1, 1] * (hidden @ weights[1]).sin() + weights[2]
-        return (out - y).square().mean()
-
-    return loss, data, alphas, weights
-
-
 def slopes(loss, weights):
     return torch.autograd.grad(loss, weights, create_graph=True, materialize_grads=True)
 
@@ -65,34 +41,6 @@ def distance(ours, exact):
     return norm([a - b for a, b in zip(ours, exact, strict=True)]) / norm(exact)
 
 
-@EXAMPLES
-@given(seed=st.integers(0, 10_000), xi=st.sampled_from([0.0, 0.001, 0.025, 0.1]))
-def test_the_gradients_are_those_of_automatic_differentiation(seed, xi):
-    """Through the step in second order; of the validation loss alone in first order."""
-    loss, (train, val), alphas, weights = problem(seed)
-    losses = [partial(loss, batch, alphas, weights) for batch in (train, val)]
-    pairs = zip(weights, slopes(losses[0](), weights), strict=True)
-    value = loss(val, alphas, [w - xi * slope for w, slope in pairs])
-    exact = torch.autograd.grad(value, alphas)
-    with mock.patch.object(module, "DISTANCE", 1e-4):  # nearer to the limit than in a search
-        ours = second_order(*losses, alphas, weights, xi)
-    assert ours.loss == pytest.approx(value.item())
-    assert distance(ours.parts, exact) < 1e-3
-    first = first_order(*losses, alphas, weights, xi)
-    assert distance(first.parts, torch.autograd.grad(losses[1](), alphas)) < 1e-9
-
-
-@EXAMPLES
-@given(seed=st.integers(0, 10_000))
-def test_the_mixed_product_is_a_hessian_times_a_vector(seed):
-    loss, (train, _), alphas, weights = problem(seed)
-    along = [torch.linspace(-1, 2, w.numel(), dtype=w.dtype).view_as(w) for w in weights]
-    pairs = zip(slopes(loss(train, alphas, weights), weights), along, strict=True)
-    exact = torch.autograd.grad(sum((slope * v).sum() for slope, v in pairs), alphas)
-    ours = mixed_product(partial(loss, train, alphas, weights), alphas, weights, along)
-    assert norm([a - b for a, b in zip(ours, exact, strict=True)]) < 1e-3 * norm(exact) + 1e-9
-
-
 @pytest.mark.parametrize(
     ("space", "skeleton"),
     [
@@ -100,13 +48,13 @@ def test_the_mixed_product_is_a_hessian_times_a_vector(seed):
         (darts(), Skeleton(4, 3, resolution=8, in_channels=1)),
     ],
 )
-def test_on_a_supernet_too(monkeypatch, space, skeleton):
-    """The exact one by double backward, through `torch.func.functional_call`.
+def test_the_gradients_are_those_of_automatic_differentiation(monkeypatch, space, skeleton):
+    """Through the step in second order; of the validation loss alone in first order.
 
     The distance is so short that no ReLU switches.
     """
     generator, net = torch.Generator().manual_seed(0), supernet(space, skeleton).double()
-    named, xi = dict(net.named_parameters()), 0.025
+    named = dict(net.named_parameters())
     weights = list(named.values())
 
     def draw(*shape):
@@ -119,28 +67,19 @@ def test_on_a_supernet_too(monkeypatch, space, skeleton):
 
     train, val = draw(6, *skeleton.image), draw(6, *skeleton.image)
     alpha = draw(*space.mask.shape).requires_grad_()
-    pairs = zip(weights, slopes(loss(train, weights), weights), strict=True)
-    exact = torch.autograd.grad(loss(val, [w - xi * slope for w, slope in pairs]), alpha)
     before = [weight.detach().clone() for weight in weights]
     monkeypatch.setattr(module, "DISTANCE", 1e-5)
     losses = [partial(loss, batch, weights) for batch in (train, val)]
-    assert distance(second_order(*losses, [alpha], weights, xi).parts, exact) < 1e-6
-    first = first_order(*losses, [alpha], weights, xi).parts
-    assert distance(first, exact) > 1e-3, "so that the test above says something"
-    assert equal(before, weights)
-
-
-def test_weights_come_back_to_the_last_bit_after_an_error():
-    weights = [torch.linspace(0, 1, 5), torch.linspace(2, 3, 6).view(2, 3)]
-    before = [weight.clone() for weight in weights]
-
-    def move():
-        with moved(weights, [torch.full_like(weight, 0.1) for weight in weights], 0.3):
-            assert not torch.equal(weights[0], before[0])
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        move()
+    first = first_order(*losses, [alpha], weights, 0.1)
+    assert distance(first.parts, torch.autograd.grad(losses[1](), alpha)) < 1e-9
+    for xi in (0.025, 0.1):
+        pairs = zip(weights, slopes(losses[0](), weights), strict=True)
+        value = loss(val, [w - xi * slope for w, slope in pairs])
+        exact = torch.autograd.grad(value, alpha)
+        ours = second_order(*losses, [alpha], weights, xi)
+        assert ours.loss == pytest.approx(value.item())
+        assert distance(ours.parts, exact) < 1e-6
+        assert distance(first.parts, exact) > 1e-3, "so that the test above says something"
     assert equal(before, weights)
 
 
@@ -236,12 +175,6 @@ def test_w_is_the_softmax_of_alpha_after_each_step(name):
     assert np.array_equal(found.strengths(), found.w[-1])
 
 
-def test_the_darts_cell_is_searched_too():
-    found = Darts(darts(), Skeleton(4, 3, resolution=8, in_channels=1), DATA, schedule=SHORT)
-    assert found.fit(steps=2).alphas.shape == (2, 28, 8)
-    assert found.arch() in darts()
-
-
 def test_alphas_and_weights_learn_on_halves_that_share_no_image():
     found = search()
     seen = []
@@ -276,12 +209,6 @@ def test_the_defaults_are_those_of_the_paper():
     assert (adam["lr"], adam["betas"], adam["weight_decay"]) == (3e-4, (0.5, 0.999), 1e-3)
     (sgd,) = schedule.weight_optimiser([torch.zeros(1)]).param_groups
     assert (sgd["lr"], sgd["momentum"], sgd["weight_decay"]) == (0.025, 0.9, 3e-4)
-
-
-def test_a_search_that_diverges_says_what_to_try():
-    wild = Schedule(weight_rate=1e30, clip=math.inf)
-    with pytest.raises(FloatingPointError, match="lower rate"):
-        search(schedule=wild).fit(steps=50)
 
 
 def test_the_architecture_of_an_earlier_step_can_be_asked_for():

@@ -14,7 +14,6 @@ from scipy.special import softmax
 from torch import nn
 from torch.nn import functional
 
-from nas_lab.data import FashionMNIST
 from nas_lab.spaces import DARTS_V2, Skeleton, darts, mlp, nasbench201
 from nas_lab.strategies import Darts, LatencyAwareDarts
 from nas_lab.strategies import darts_variants as module
@@ -231,15 +230,6 @@ def test_a_seed_of_a_chain_repeats_and_another_differs():
     for bad in ("layers", "channels"):
         with pytest.raises(ValueError, match=bad):
             MixedChain(**{bad: 0})
-
-
-def test_a_choice_for_the_task_is_found():
-    """After the first convolution alone, with nothing to add, a skip learns less than another."""
-    candidates = {"skip": CANDIDATES["skip"], "conv_3x3": CANDIDATES["conv_3x3"]}
-    with mock.patch.object(module, "CANDIDATES", candidates):
-        net = MixedChain(layers=1, channels=8)
-    train(net, FashionMNIST(8, 32, images=2000), Recipe(epochs=3))
-    assert net.choices == ["conv_3x3"]
 
 
 # ---- curvature ---------------------------------------------------------------------------------

@@ -48,14 +48,6 @@ def test_the_same_history_with_any_workers(name):
         assert list(run) == alone
 
 
-def test_the_same_history_with_processes(tmp_path):
-    history = History(tmp_path / "run.jsonl", SPACE)
-    with ProcessPoolExecutor(2, **SPAWN) as pool:
-        run = search(strategy("halving"), in_odd_order, 40, batch=6, executor=pool, history=history)
-        assert list(run) == list(search(strategy("halving"), by_tokens, 40, batch=6))
-    assert history.trials == History(tmp_path / "run.jsonl", SPACE).trials
-
-
 @every_strategy
 def test_stopping_early_and_resuming_changes_nothing(name, tmp_path):
     complete = list(search(strategy(name), by_tokens, 30, batch=4))
@@ -151,26 +143,6 @@ def test_the_seed_reaches_the_estimate():
         for seed in (0, 1)
     )
     assert one != other
-
-
-def test_a_strategy_with_nothing_left_ends_the_search():
-    class Once(RandomSearch):
-        def ask(self, n):
-            return super().ask(n) if not hasattr(self, "asked") else []
-
-        def tell(self, trials):
-            self.asked = True
-
-    assert len(list(search(Once(SPACE), estimates.by_tokens, 10, batch=4))) == 4
-
-
-def test_trials_are_counted_on_where_less_is_proposed_than_asked_for():
-    class Few(RandomSearch):
-        def ask(self, n):
-            return super().ask(1 + n // 2)
-
-    trials = list(search(Few(SPACE), estimates.by_tokens, 10, batch=4))
-    assert [t.id for t in trials] == list(range(10))
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """Optuna and our strategies, each as a guest of the other; and studies that were interrupted."""
 
-import logging
 import math
 from dataclasses import replace
 
@@ -75,18 +74,6 @@ def test_a_space_that_excludes_answers_is_refused():
         OptunaSearch(darts())
 
 
-def test_nothing_is_said_and_nothing_is_changed(caplog):
-    logger = logging.getLogger("optuna")
-    before = logger.level
-    logger.addHandler(caplog.handler)
-    try:
-        list(search(OptunaSearch(SPACE, seed=0), estimates.by_tokens, 3))
-    finally:
-        logger.removeHandler(caplog.handler)
-    assert caplog.records == []
-    assert logger.level == before
-
-
 # ---- our strategies in Optuna's study
 
 
@@ -125,16 +112,6 @@ def test_killed_in_the_middle_and_begun_again(tmp_path, when, pruned):
         run(dying, torn)
     assert run(honest, torn) == run(by_tokens)
     assert len(calls) == 12
-
-
-def test_a_finished_study_is_read_and_not_run_again(tmp_path):
-    sampler = optuna.samplers.TPESampler(seed=0)
-
-    def run(estimate):
-        study = open_study(SPACE, sampler, path=tmp_path / "a.journal")
-        return list(run_study(study, SPACE, estimate, 6))
-
-    assert run(by_tokens) == run(None)
 
 
 @pytest.mark.parametrize("pruned", [False, True])
