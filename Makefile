@@ -59,7 +59,7 @@ clean: ## remove build products and caches, keep .venv
 	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	find . -path ./.venv -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.venv/.lab: requirements.txt pyproject.toml
+.venv/.lab: requirements.txt pyproject.toml binder/overrides.json tools/hints.py
 	PYTHON='$(PYTHON)' sh tools/setup.sh lab
 
 .venv/.dev: .venv/.lab

@@ -158,6 +158,8 @@ def test_set_up_adds_the_line_once_and_leaves_what_is_there(tmp_path):
         assert '"$python" tools/hints.py' in (ROOT / script).read_text("utf-8")
     path = tmp_path / "etc" / "ipython" / "ipython_config.py"
     hints.add(tmp_path)
+    settings = tmp_path / "share" / "jupyter" / "lab" / "settings" / "overrides.json"
+    assert settings.read_text() == (ROOT / "binder" / "overrides.json").read_text()
     assert path.read_text() == hints.LINE
     path.write_text("c.InteractiveShell.colors = 'nocolor'")
     for _ in range(2):

@@ -127,21 +127,30 @@ def _half_on(trials: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.nda
 
 
 class TruthLine:
-    """The true accuracy of the architecture of every step, with a cursor, up to ``best``."""
+    """The true accuracy of the architecture of every step, with a cursor, up to ``best``.
+    What is below ``low`` has triangles on the floor, and words that say so."""
 
     def __init__(self, ax: Axes, steps: int, best: float, low: float) -> None:
         _reach(ax, steps, best, low, 0.16)
         ax.yaxis.set_major_locator(MaxNLocator(4))
         self._low = low
         self._line = ax.plot([], [], color="#8A3F78", lw=1.8, drawstyle="steps-pre")[0]
+        self._below = ax.plot([], [], "v", color=theme.RED, ms=4.5, clip_on=False)[0]
+        look: dict[str, Any] = {"color": theme.RED, "fontsize": TEXT - 1, "ha": "right"}
+        place = {"transform": ax.transAxes, "va": "bottom"}
+        self._said = write(ax, 1, 1.03, f"▼ below {low:.0%}", **look, **place)
         self._cursor = ax.axvline(0, color=INK, lw=1.0)
         self._dot = ax.plot([], [], "o", color=INK, ms=5.5, clip_on=False)[0]
-        self.moving = [self._line, self._cursor, self._dot]
+        self.moving = [self._line, self._below, self._said, self._cursor, self._dot]
 
     def update(self, accuracies: np.ndarray, at: int = 0) -> None:
         """Show true accuracies [T] after steps 1 to T, and a cursor at step ``at``."""
         shown = np.fmax(accuracies, self._low)
-        self._line.set_data(np.arange(1, len(shown) + 1), shown)
+        steps = np.arange(1, len(shown) + 1)
+        self._line.set_data(steps, shown)
+        low = shown > np.asarray(accuracies, dtype=float)
+        self._below.set_data(steps[low], shown[low])
+        self._said.set_visible(low.any())
         there = 1 <= at <= len(shown)
         self._cursor.set(visible=there, xdata=[at, at])
         self._dot.set_data([at] * there, shown[at - 1 : at] if there else [])

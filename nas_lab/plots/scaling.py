@@ -131,22 +131,21 @@ _POWERS = tuple(2**n for n in range(10))
 class BudgetLines:
     """Multiply-adds, parameters and activations over the base network's, against 2^phi.
     The axes are logarithmic, up to a phi of ``most`` and to ``highest`` times the base network's
-    cost; a mark beyond stays at the edge. A grey line is 2^phi itself."""
+    cost. A grey line is 2^phi itself."""
 
-    def __init__(self, ax: Axes, most: float, highest: float = 32.0) -> None:
-        self._highest = highest
+    def __init__(self, ax: Axes, most: float, highest: float) -> None:
         ax.set_xscale("log", base=2)
         ax.set_yscale("log", base=2)
         for axis, end in ((ax.xaxis, 2.0**most), (ax.yaxis, highest)):
             fixed_ticks(axis, [p for p in _POWERS if p <= end], "{:g}×".format)
-        ax.set(xlim=(0.93, 1.08 * 2.0**most), ylim=(0.85, highest))
+        ax.set(xlim=(0.85, 1.18 * 2.0**most), ylim=(0.75, highest))
         ax.plot([1, 2.0**most], [1, 2.0**most], color=theme.MUTED, lw=1.2, label="$2^φ$")
         self._lines = [ax.plot([], [], label=n, **look)[0] for n, (_, look) in _COSTS.items()]
         self._marks = [
             ax.plot([], [], mark, ms=9, color=look["color"], mec="white", mew=1.2)[0]
             for mark, look in _COSTS.values()
         ]
-        legend(ax, loc="upper left", frameon=True, framealpha=0.9)
+        legend(ax, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
         self.moving = [*self._lines, *self._marks]
 
     def update(self, phi: np.ndarray, times: np.ndarray) -> None:
@@ -157,7 +156,7 @@ class BudgetLines:
     def point_at(self, phi: float, times: Sequence[float]) -> None:
         """Put the marks to one network: its phi, and its three costs over the base network's."""
         for mark, cost in zip(self._marks, times, strict=True):
-            mark.set_data([2.0**phi], [min(cost, 0.97 * self._highest)])
+            mark.set_data([2.0**phi], [cost])
 
 
 # ---- how accurate they are -------------------------------------------------------------------

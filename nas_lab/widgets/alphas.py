@@ -226,8 +226,10 @@ class AlphaPlayer(PlayingView):
         return [controls, self._picture, self._words, self._message]
 
     def append(self, step: Any) -> None:
-        """Add one step more; pictures take turns with the run, which gets most of the time."""
+        """Add one step more; pictures take turns with the run, which gets most of the time.
+        It can be moved and played when the cell is through."""
         self._growing = True
+        self.freeze(self.keep_ticking())
         try:
             self.model.append(step)
         finally:
@@ -249,6 +251,10 @@ class AlphaPlayer(PlayingView):
         """The picture of a step."""
         self._show(step)
         return self._picture.image()
+
+    def _tick(self, passed: float) -> bool:
+        self.freeze(False)
+        return super()._tick(passed)
 
     def redraw(self) -> None:
         """Bring all in line with the state; while a run grows, only when that leaves time."""

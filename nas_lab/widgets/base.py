@@ -27,6 +27,7 @@ from PIL import Image
 from nas_lab import plots
 from nas_lab.spaces import Arch, Space
 
+FROZEN = "nas-lab-frozen"  # class of a view while the kernel is busy with it
 POINTED = "nas-lab-pointed"  # class of a control or a row of a table that is lit up
 
 STYLE = f"""<style>
@@ -38,6 +39,10 @@ STYLE = f"""<style>
   white-space: nowrap; }}
 .nas-lab-table th:last-child, .nas-lab-table td:last-child {{ text-align: left;
   white-space: normal; }}
+.widget-hslider .widget-readout {{ pointer-events: none; -webkit-user-modify: read-only; }}
+.{FROZEN} :is(button, select, input, .widget-hslider) {{ opacity: 0.5; pointer-events: none; }}
+.jupyter-widgets-disconnected.nas-lab-hint .nas-lab-words::after {{ display: block;
+  font-weight: bold; content: "This is how it was saved: run its cell to move it."; }}
 .nas-lab-heading {{ margin: 8px 0 0; font-size: inherit; }}
 .nas-lab-table tr.{POINTED} td {{ background: {plots.HIGHLIGHT}; color: #222222; }}
 </style>"""
@@ -251,8 +256,9 @@ class View(ipywidgets.VBox):
         self._shows: list[Callable[[], None]] = []
         self._words = Words(aloud=self.QUIET != "words")
         self._message = Words(aloud=self.QUIET != "message")
-        style = ipywidgets.HTML(STYLE, layout={"display": "none"})
-        self.children = (style, Words(self.HINT), *self._build())
+        style, hint = ipywidgets.HTML(STYLE, layout={"display": "none"}), Words(self.HINT)
+        hint.add_class("nas-lab-hint")
+        self.children = (style, hint, *self._build())
         self.shows(self._say)
         self.shows(self._draw, *self.DRAWN)
         self.shows(lambda: self._message.say(self.model.message), "message")
@@ -367,12 +373,26 @@ class View(ipywidgets.VBox):
         self.shows(light_up, "edge")
         return ipywidgets.VBox(menus)
 
-    def button(self, text: str, press: Callable[[], Any], hint: str, style: str = "") -> Widget:
-        """A button that calls ``press``."""
+    def button(
+        self, text: str, press: Callable[[], Any], hint: str, style: str = "", slow: bool = False
+    ) -> Widget:
+        """A button that calls ``press``; while that is ``slow``, the mouse moves nothing."""
         button = ipywidgets.Button(description=text, tooltip=hint, button_style=style)
         button.layout.width = "auto"
-        button.on_click(lambda _: press())
+
+        def pressed(_: Any) -> None:
+            self.freeze(slow)
+            try:
+                press()
+            finally:
+                self.freeze(False)
+
+        button.on_click(pressed)
         return button
+
+    def freeze(self, frozen: bool) -> None:
+        """Whether the mouse moves nothing: what a busy kernel is told, it does when it is late."""
+        (self.add_class if frozen else self.remove_class)(FROZEN)
 
     def reset_button(self, hint: str) -> Widget:
         """A button that goes back to the beginning."""

@@ -247,11 +247,11 @@ class CellBuilder(View):
 
     def _build(self) -> list[ipywidgets.Widget]:
         model, names = self.model, ["", *PRESETS]
-        look: dict[str, Any] = {"menu": True, "width": "450px", "label": "98px"}
+        look: dict[str, Any] = {"menu": True, "width": "480px", "label": "98px"}
         train = "on 10,000 images; pressed again, with the next seed"
         controls = row(
             self.choice("preset", names, "cell", lambda name: name or "your own", **look),
-            self.button("Train one epoch", model.train, train, "primary"),
+            self.button("Train one epoch", model.train, train, "primary", slow=True),
             self.button("Random cell", model.randomize, "draw one of the 15,625 cells"),
             self.reset_button("back to the first cell; your cells are kept"),
         )

@@ -133,7 +133,7 @@ class EdgeDevices(View):
         """Figure, front and bars of the device, laid out when it is first chosen."""
         known = self.model.landscape
         figure, left, right = pair(9.2, 3.7, 1, 1)
-        title = f"{DEVICES[device].title}: which network?"
+        title = DEVICES[device].title
         front = plots.FrontChart(left, known.seconds, known.accuracies, known.front, title)
         return figure, front, plots.TimeBars(right)
 

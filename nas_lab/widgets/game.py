@@ -45,7 +45,7 @@ class GameState(Cell):
         table: what evaluates; None takes the one that comes with the kit.
         arch: the cell that is clicked together: six tokens, or the text form.
         edge: the edge pointed at, by its place in ``arch``; None points at none.
-        picks: the cells trained so far, ten at most. One that comes again counts again.
+        picks: the cells trained so far, ten at most. One that comes again later counts again.
     """
 
     arch = Tokens(SKIPS).tag(keep=True)
@@ -97,6 +97,9 @@ class GameState(Cell):
         if not self.left:
             self.message = f"Your {PICKS} trainings are spent. Reset starts anew."
             return
+        if self.known is not None and self.known == len(self.picks) - 1:  # a double click
+            self.message = self._duplicate_note
+            return
         result, note = self.table(self.arch), self._duplicate_note
         if self.left == 1:  # the searches take a moment, the first time
             self.message = f"The searches take their turn, with {PICKS} trials each …"
@@ -127,7 +130,9 @@ class GameState(Cell):
     def _duplicate_note(self) -> str:
         """Which pick was this cell already, if one was."""
         if self.known is not None:
-            return f"You had this cell as pick {self.known + 1}: it counts each time."
+            last = self.known == len(self.picks) - 1
+            then = "change an edge first" if last else "it counts each time"
+            return f"You had this cell as pick {self.known + 1}: {then}."
         canonical, this = [*map(self.space.canonical, self.picks)], self.space.canonical(self.arch)
         if this not in canonical:
             return ""

@@ -17,6 +17,7 @@ from nas_lab.widgets.base import MovingPicture, Number, State, View, Widget, pai
 RATE = 0.1  # learning rate of the exact ascent
 MOST = 200  # steps of it that the slider goes to
 DRAWN = 500  # batches that are drawn to see where they point
+HIGHEST = 11.0  # baseline: no reward is higher, an accuracy and at most log(15,625) nats
 MANY = 100_000  # larger numbers are not told
 
 
@@ -54,7 +55,7 @@ class GradientState(State):
         draw: number of the draw of the batches.
     """
 
-    baseline = Number(0.0, 0.0, 1.5).tag(keep=True)
+    baseline = Number(0.0, 0.0, HIGHEST).tag(keep=True)
     batch = traitlets.Int(4, min=1, max=64).tag(keep=True)
     entropy = Number(0.0, 0.0, 1.0).tag(keep=True)
     learnt = traitlets.Int(20, min=0, max=MOST).tag(keep=True)
@@ -188,7 +189,9 @@ class GradientSliders(View):
         mean = "put the baseline to the mean reward, which a moving average finds"
         weights = (0.0, 0.001, 0.003, 0.01, 0.03, 0.1)
         first = row(
-            self.slider("baseline", 0.01, "baseline b", **look),
+            self.slider(
+                "baseline", 0.01, "baseline b", lambda: (0, max(2.0, model.baseline)), **look
+            ),
             self.choice("batch", (1, 2, 4, 8, 16, 32, 64), "batch m", **look),
             self.button("Mean reward", model.take_mean, mean),
         )

@@ -198,6 +198,8 @@ class RaceState(Playing):
     def tick(self, passed: float, seconds: float = BUDGET) -> None:
         """Catch up, and when it is running go on, for about so many seconds."""
         with self.hold_trait_notifications():
+            if self.running and not self.strategies:
+                self.update(running=False, message="Tick a strategy first.")
             if self.running and not self.missing:
                 self.trials = min(self.trials + PACE, self.end)
             if self.catch_up(seconds) and self.running and self.trials == self.end:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Mapping
 from functools import lru_cache, partial
 from typing import Any
@@ -22,6 +23,7 @@ MOST = {"alpha": TOTAL, "beta": TOTAL**0.5, "gamma": TOTAL**0.5, "phi": 3.0}
 UP = "; scaling up makes nothing smaller"
 LETTERS = {"alpha": "α", "beta": "β", "gamma": "γ"}
 OWN = "your own"
+HIGHEST = (16, 64, 256, 1024)  # times the base network's cost that the lines have room for
 PHIS = np.linspace(0.0, MOST["phi"], 31)
 METHODS: Mapping[str, Coefficients] = {
     "the paper's": Coefficients(scaling.ALPHA, scaling.BETA, scaling.GAMMA),
@@ -196,17 +198,8 @@ class CompoundScaling(View):
         )
         phi = self.slider("phi", 0.1, "φ steps", **look, readout_format=".1f")
         self.shows(self._say, "message")
-        figure = Figure(figsize=(9.2, 4.0))
-        left = figure.add_axes((0.0, 0.02, 0.58, 0.96))
-        right = figure.add_axes((0.655, 0.14, 0.335, 0.77))
-        left.set_axis_off()
-        left.set(xlim=(0, 0.58 * 9.2), ylim=(0, 0.96 * 4.0))
-        plots.box_key(left, (0.05, 3.7))
-        plots.chart(right, "Does the cost follow $2^φ$?", "$2^φ$", "times the base network's cost")
-        self._before = plots.StageBoxes(left, (0.1, 2.3), "before")
-        self._boxes = plots.StageBoxes(left, (0.1, 0.05), "scaled")
-        self._costs = plots.BudgetLines(right, MOST["phi"])
-        self._picture = MovingPicture(figure, self._before, self._boxes, self._costs)
+        self._chart = lru_cache(maxsize=None)(_make_chart)
+        self._picture = MovingPicture(*self._chart(HIGHEST[0]))
         return [controls, row(alpha, beta), row(gamma, phi), self._words, self._picture]
 
     def _say(self) -> None:
@@ -216,17 +209,35 @@ class CompoundScaling(View):
 
     def _draw(self) -> None:
         model = self.model
-        scale = _scale(model.before, model.rows)
-        self._before.update(model.before, scale)
-        self._boxes.update(model.rows, scale)
-        self._costs.update(PHIS, model.curve)
-        self._costs.point_at(model.phi, model.times)
+        scale, curve = _scale(model.before, model.rows), model.curve
+        figure, *drawings = self._chart(next(high for high in HIGHEST if curve.max() < 0.8 * high))
+        if figure is not self._picture.figure:
+            self._picture.lay_out(figure, *drawings)
+        before, boxes, costs = self._drawn = drawings
+        before.update(model.before, scale)
+        boxes.update(model.rows, scale)
+        costs.update(PHIS, curve)
+        costs.point_at(model.phi, model.times)
         said = ". ".join((model.words, *model.details))
         self._picture.draw(f"The network before and after, to one scale. {said}.")
 
 
 def _scale(before: tuple[Row, ...], after: tuple[Row, ...]) -> np.ndarray:
-    """One scale for both networks, smaller step by step until both have room, in inches."""
-    scale = plots.box_scale(before, 2.9, 0.95)
-    steps = (0.8**step * scale for step in range(12))
-    return next(s for s in steps if np.all(np.array(plots.size_of(after, s)) <= (5.0, 1.85)))
+    """One scale for both networks, each side smaller step by step until both have room."""
+    scale, room = plots.box_scale(before, 2.9, 0.95), plots.box_scale(after, 5.0, 1.85)
+    steps = np.ceil(np.log(np.maximum(1, scale / room)) / math.log(1.1))
+    return scale / 1.1**steps
+
+
+def _make_chart(highest: float) -> tuple[Any, ...]:
+    """Figure, both networks and the lines of costs, with room for so many times the base's."""
+    figure = Figure(figsize=(9.2, 4.0))
+    left = figure.add_axes((0.0, 0.02, 0.58, 0.96))
+    right = figure.add_axes((0.655, 0.29, 0.335, 0.63))
+    left.set_axis_off()
+    left.set(xlim=(0, 0.58 * 9.2), ylim=(0, 0.96 * 4.0))
+    plots.box_key(left, (0.05, 3.7))
+    plots.chart(right, "Does the cost follow $2^φ$?", "$2^φ$", "times the base network's cost")
+    before = plots.StageBoxes(left, (0.1, 2.3), "before")
+    after = plots.StageBoxes(left, (0.1, 0.05), "scaled")
+    return figure, before, after, plots.BudgetLines(right, MOST["phi"], highest)

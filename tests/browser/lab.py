@@ -55,10 +55,11 @@ OUTSIDE = re.compile(r"^(https?|wss?)://(?!127\.0\.0\.1[:/])")
 SHOWN = "shown.ipynb"
 """The notebook of all that is shown for a moment: its kernel stays, and with it what is loaded."""
 
-# All cells are in the page, also those out of sight; nothing asks for news.
-SETTINGS = {
-    "notebook-extension/tracker": {"windowingMode": "none", "recordTiming": False},
-    "apputils-extension/notification": {"checkForUpdates": False, "fetchNews": "false"},
+# As set-up has it; and all cells are in the page, also those out of sight.
+SETTINGS = json.loads((ROOT / "binder" / "overrides.json").read_text())
+SETTINGS["@jupyterlab/notebook-extension:tracker"] = {
+    "windowingMode": "none",
+    "recordTiming": False,
 }
 
 # What the page knows of the notebook in front, more exactly than it shows it. It is asked for again
@@ -106,6 +107,7 @@ CLOSE = """async ([stays, code]) => {
         panel.dispose();
     }
 }"""
+SAVE = "window.jupyterapp.commands.execute('docmanager:save')"
 THEME = """name => window.jupyterapp.commands.execute("apputils:change-theme", {theme: name})"""
 THEMED = """name => document.body.dataset.jpThemeName === name"""
 
@@ -234,7 +236,7 @@ class Server(Process):
         kernel = {"argv": argv, "display_name": "Python 3", "language": "python"}
         write_json(self._folder / "data/kernels/python3/kernel.json", kernel)
         for name, values in SETTINGS.items():
-            path = self._folder / f"settings/@jupyterlab/{name}.jupyterlab-settings"
+            path = self._folder / f"settings/{name.replace(':', '/')}.jupyterlab-settings"
             write_json(path, values)
 
 

@@ -1,14 +1,18 @@
 """Whether a picture can be read: where its texts are, and which arrows run through them."""
 
+import io
 import itertools
 import math
 
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
+import pytest
 from matplotlib.patches import FancyArrowPatch
+from matplotlib.text import Text
 
 from nas_lab.history import Evaluation, History, Trial
+from nas_lab.plots.theme import PAGE
 from nas_lab.spaces import nasbench201
 
 
@@ -55,6 +59,22 @@ def overlaps(boxes):
         for a, b in itertools.combinations(boxes, 2)
         if a.x0 < b.x1 and b.x0 < a.x1 and a.y0 < b.y1 and b.y0 < a.y1
     ]
+
+
+def covered(figure):
+    """Pairs of texts that cover each other, of all that a picture of the figure draws."""
+    drawn, draw = {}, Text.draw
+
+    def spy(text, renderer, *args, **options):
+        draw(text, renderer, *args, **options)
+        if text.get_visible() and text.get_text().strip():
+            drawn[text] = text.get_window_extent(renderer).padded(-1.5)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Text, "draw", spy)
+        figure.savefig(io.BytesIO(), dpi=PAGE)
+    said = {id(box): text.get_text() for text, box in drawn.items()}
+    return [(said[id(a)], said[id(b)]) for a, b in overlaps(drawn.values())]
 
 
 def courses(ax):

@@ -68,12 +68,14 @@ def test_long_lines_are_thinned_and_keep_their_ends(steps, ax):
 def test_the_true_line_is_at_the_accuracy_and_below_its_range_at_the_floor(ax):
     truth = plots.TruthLine(ax, 10, best=0.9, low=0.5)
     truth.update(np.array([0.1, 0.6, math.nan, 0.8]), 4)
-    shown, cursor, dot = truth.moving
+    shown, below, note, cursor, dot = truth.moving
     assert shown.get_xydata().tolist() == [[1, 0.5], [2, 0.6], [3, 0.5], [4, 0.8]]
     assert dot.get_xydata().tolist() == [[4, 0.8]]
+    assert below.get_xydata().tolist() == [[1, 0.5]]
+    assert (note.get_text(), note.get_visible()) == ("▼ below 50%", True)
     assert list(cursor.get_xdata()) == [4, 4]
     truth.update(np.array([]), 0)
-    assert not cursor.get_visible()
+    assert [part.get_visible() for part in (cursor, note)] == [False, False]
     assert len(dot.get_xdata()) == 0
     assert ax.get_xlim() == (0, 10)
 

@@ -71,7 +71,7 @@ def test_networks_have_room_and_one_scale(all_factors, base):
 
 
 def test_lines_and_marks_of_costs(ax):
-    lines = plots.BudgetLines(ax, most=3)
+    lines = plots.BudgetLines(ax, most=3, highest=128)
     phi = np.array([0.0, 1.0, 3.0])
     times = np.array([[1, 1, 1], [2.5, 1.5, 2], [100, 4, 5]])
     lines.update(phi, times)
@@ -81,7 +81,7 @@ def test_lines_and_marks_of_costs(ax):
     assert [line.get_ydata().tolist() for line in (macs, params, activations)] == times.T.tolist()
     low, high = ax.get_ylim()
     assert all(low < mark.get_ydata()[0] < high for mark in marks)
-    assert [mark.get_ydata()[0] for mark in marks[1:]] == [4, 5]
+    assert [mark.get_ydata()[0] for mark in marks] == [100, 4, 5]
     named = said(ax.get_legend().get_texts())
     assert named[1:] == ["multiply-adds", "parameters", "activations"]
 

@@ -23,6 +23,7 @@ import traitlets
 from nas_lab import widgets
 from nas_lab.widgets import game
 from nas_lab.widgets.base import MovingPicture, Picture, View
+from tests.plots.readable import covered
 from tests.widgets.reading import find, images, in_loop, lit, parts, press, shown, until, words
 from tests.widgets.walks import WALKS, catch_up, do
 
@@ -30,8 +31,8 @@ RECORDED = Path(__file__).with_name("walks.json")
 VIEWS = [getattr(widgets, name) for name in sorted({name.split()[0] for name in WALKS})]
 # Where Reset is no way back to the very beginning: trials are kept, or it begins at step 1.
 ONE_WAY = {"CellBuilder", "PickTen", "LiveRace", "AlphaPlayer", "AlphaPlayer of DARTS"}
-# What lays a figure out anew: another device, and a longer run.
-LAID_OUT = {"EdgeDevices", "AlphaPlayer", "AlphaPlayer of DARTS"}
+# What lays a figure out anew: another device, a higher cost, and a longer run.
+LAID_OUT = {"EdgeDevices", "CompoundScaling", "AlphaPlayer", "AlphaPlayer of DARTS"}
 HOSTILE = "<img src=x onerror=alert(1)>"
 every_widget = pytest.mark.parametrize("name", WALKS)
 
@@ -176,6 +177,17 @@ def test_all_that_a_control_offers_is_taken_and_comes_back_from_the_state(name):
     assert controls(again) == controls(w)
 
 
+@every_widget
+def test_no_text_of_a_picture_covers_another_at_the_ends_of_a_control(name):
+    w = WALKS[name][0]()
+    pictures = [p for p in parts(w) if hasattr(p, "_moving")]
+    for text, _ in controls(w):
+        every = [v for _, v in find(w, text).options] if text in ("device", "method") else None
+        for value in every or offered(find(w, text)):
+            find(w, text).value = value
+            assert [covered(p.figure) for p in pictures] == [[]] * len(pictures)
+
+
 @pytest.mark.parametrize(
     ("name", "trait", "text", "value"),
     [
@@ -214,7 +226,8 @@ BAD = [
     ("LiveRace", {"learning_rate": -0.1}, "a finite number of at least 0"),
     ("LiveRace", {"entropy": math.nan}, "entropy=nan: give a finite"),
     ("LiveRace", {"seed": -1}, "less than"),
-    ("GradientSliders", {"baseline": -0.1}, r"baseline=-0\.1: give 0 to 1\.5"),
+    ("GradientSliders", {"baseline": -0.1}, r"baseline=-0\.1: give 0 to 11"),
+    ("GradientSliders", {"baseline": 12.0}, "give 0 to"),
     ("GradientSliders", {"batch": 0}, "less than 1"),
     ("GradientSliders", {"learnt": 201}, "greater than 200"),
     ("OneShotRanks", {"method": "lazy"}, "'lazy': choose of steady, hasty"),

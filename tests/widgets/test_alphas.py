@@ -186,7 +186,9 @@ async def test_a_run_that_grows_is_drawn_now_and_then_and_its_last_step_in_the_e
         player.append(SimpleNamespace(w=weights))
     assert player.model.steps == 60
     assert 1 <= len(drawn) < 60  # most of the time goes to the run
+    assert "nas-lab-frozen" in player._dom_classes
     await until(lambda: drawn[-1] == 60)
+    assert "nas-lab-frozen" not in player._dom_classes
     await until(player._task.done)
     whole = AlphaPlayer(film(60), table=TABLE)
     assert picture(player) == picture(whole)

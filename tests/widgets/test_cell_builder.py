@@ -263,6 +263,8 @@ def test_training_is_shown_and_listed_best_first(w):
 
 def test_while_it_trains_the_widget_says_so(w):
     heard = []
-    w.model.estimate = lambda arch, seed: heard.append(words(w)) or Evaluation(0.5)
+    w.model.estimate = lambda *a: heard.append((words(w), w._dom_classes)) or Evaluation(0.5)
     press(w, "Train one epoch")
-    assert "Training with seed 0 …" in heard[0]
+    assert "Training with seed 0 …" in heard[0][0]
+    assert "nas-lab-frozen" in heard[0][1]  # clicks would wait, and train again
+    assert w._dom_classes == ()

@@ -11,8 +11,9 @@ from scipy import stats
 
 from nas_lab import plots
 from nas_lab.strategies import FactorisedController, Reinforce
-from nas_lab.widgets.gradient import MOST, GradientState
+from nas_lab.widgets.gradient import MOST, GradientSliders, GradientState
 from tests.strategies.tables import SPACE, invented
+from tests.widgets.reading import find, press
 
 TABLE = invented()
 SETTINGS = [
@@ -86,11 +87,12 @@ def test_the_mean_reward_as_baseline_lowers_the_noise():
     np.testing.assert_array_equal(made.estimates.w, without.w)
 
 
-def test_a_larger_batch_points_better_and_leaves_the_gradient_alone():
-    one, many = (state(batch=m, baseline=0.6).estimates for m in (1, 64))
-    np.testing.assert_array_equal(one.gradient, many.gradient)
-    assert one.noise == many.noise
-    assert many.cosines.mean() > one.cosines.mean()
+def test_any_mean_reward_has_room_on_the_slider():
+    w = GradientSliders(TABLE, entropy=0.1, learnt=0)
+    press(w, "Mean reward")
+    reward = w.model.estimates.reward
+    assert find(w, "baseline b").value == pytest.approx(reward, abs=0.005)
+    assert reward > 1.5
 
 
 def test_exact_steps_climb_and_entropy_holds_back():

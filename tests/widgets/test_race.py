@@ -156,6 +156,10 @@ def test_with_nothing_ticked_it_says_so():
         act()
         assert (race.running, race.trials) == (False, 5)
         assert race.message == "Tick a strategy first."
+    for end in (5, 300):  # unticked while it runs
+        race.update(end=end, running=True, message="")
+        race.tick(0)
+        assert (race.running, race.message) == (False, "Tick a strategy first.")
     assert race.words.startswith("no strategy is ticked")
     assert race.details[1] == "tick REINFORCE to see its policy"
 
@@ -214,23 +218,6 @@ async def test_run_goes_on_and_pause_stops(w):
     await until(w._task.done)
     assert (w.model.trials, picture(w)) == (trials, shown)
     assert [len(w.model.scores(name)) for name in BOTH] == [trials] * 2
-
-
-@in_loop
-async def test_a_setting_that_is_changed_catches_up_and_what_stood_stands_again():
-    w = LiveRace(TABLE, trials=10)
-
-    find(w, "batch").value = 1
-    await until(lambda: w.model.missing == 0)
-    await until(w._task.done)
-    assert w.state["trials"] == 10
-    press(w, "Run")
-    find(w, "learning rate").value = 0.1
-    assert "catching up" in words(w)
-    await until(lambda: w.model.trials > 16)
-    press(w, "Pause")
-    await until(w._task.done)
-    assert w.model.missing == 0
 
 
 @in_loop

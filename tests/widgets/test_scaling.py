@@ -160,10 +160,13 @@ def test_the_largest_networks_have_room(base, at_most):
     most = {"alpha": 2.0, "beta": 2**0.5, "gamma": 2**0.5}
     least = dict.fromkeys(most, 1.0)
     w = CompoundScaling(base, **(least | {name: most[name] for name in at_most}), phi=3)
-    (before, _, _), (after, _, name) = w._before.moving, w._boxes.moving
+    figure, (before, _, _), (after, _, name) = w._picture.figure, *(d.moving for d in w._drawn[:2])
     renderer = w._picture._canvas.get_renderer()
     boxes = [corner for path in after.get_paths() for corner in path.vertices]
     lowest = min(corner[1] for path in before.get_paths() for corner in path.vertices)
     assert max(y for _, y in boxes) < lowest
     assert max(x for x, _ in boxes) < after.axes.get_xlim()[1]
+    assert max(x for x, _ in boxes) > 2.9  # and fill it, or its height
+    lines = figure.axes[1].dataLim
+    assert figure.axes[1].viewLim.fully_contains(lines.x1, lines.y1)
     assert name.get_window_extent(renderer).y1 < after.axes.transData.transform((0, lowest))[1]

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from nas_lab import devices, plots, widgets
-from nas_lab.devices import DEVICES
 from nas_lab.estimation import OneShotRuns, ShortcutTable
 from nas_lab.widgets.edge import HIGHEST
 from nas_lab.widgets.swap import FIRST
@@ -89,15 +88,6 @@ def test_words_of_a_device_say_what_the_profile_does():
     slowest = max(part.seconds for part in parts)
     assert f"{slowest / state.profile.seconds:.0%}" in state.details[1]
     assert {"stem: conv 3×3", "classifier: dense"} <= {*map(plots.part_label, parts)}
-
-
-def test_latencies_are_counted_once_for_each_device(monkeypatch):
-    state, counted, count = widgets.EdgeState("v100", table=TABLE), [], devices.latencies
-    monkeypatch.setattr(devices, "latencies", lambda *a: counted.append(a[-1]) or count(*a))
-    for device in ("v100", "edge_tpu", "v100", "edge_tpu"):
-        state.device = device
-        state.landscape.chosen(0.5)
-    assert counted == [DEVICES["v100"], DEVICES["edge_tpu"]]
 
 
 # ---- rankings -----------------------------------------------------------------------------------
@@ -240,12 +230,3 @@ def test_weights_are_a_softmax_with_the_argmax_of_alpha(tau):
     expected = torch.softmax(torch.from_numpy(ALPHA) / tau, dim=1)
     np.testing.assert_allclose(state.w, expected.numpy(), atol=1e-12)
     assert state.arch == tuple(ALPHA.argmax(axis=1).tolist())
-
-
-def test_cold_is_a_choice_and_hot_is_even():
-    cold, hot = (widgets.TemperatureState(ALPHA, tau).w for tau in (1e-3, 1e6))
-    np.testing.assert_allclose(cold, np.eye(5)[ALPHA.argmax(1)], atol=1e-6)
-    np.testing.assert_allclose(hot, 0.2, atol=1e-5)
-    assert widgets.TemperatureState(np.zeros((6, 5)), 2).words == (
-        "tau = 2: the largest weight of a row is 0.20 on average, the entropy 1.61 of 1.61 nats"
-    )

@@ -106,7 +106,7 @@ WALKS = {
         ],
     ),
     "PickTen": (
-        lambda **state: widgets.PickTen(invented(), **({"picks": [(1,) * 6] * 5} | state)),
+        lambda **state: widgets.PickTen(invented(), **({"picks": [(0,) * 6] * 5} | state)),
         [
             *("Train", ("input → 1", 3), "Train", ("input → 2", 3), "Train"),
             *({"arch": GOOD}, "Train", "Reset"),
