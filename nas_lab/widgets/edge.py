@@ -102,7 +102,7 @@ class EdgeState(State):
         slowest = f"{duration(first.seconds)} or {first.seconds / profile.seconds:.0%}"
         return [
             f"{point}, which reaches from {ends[0]} to {ends[1]}; {slider}",
-            f"runs by {known.device.runtime}; slowest: {part_label(first)}, {slowest}",
+            f"runs by {DEVICES[self.device].runtime}; slowest: {part_label(first)}, {slowest}",
         ]
 
 
