@@ -87,10 +87,8 @@ def check(name: str, answer: Callable[..., Any]) -> Report:
 def _search(question: Question, answer: Callable[..., Any]) -> Report:
     """Put a search to work on the public cases, and say how good it is."""
     try:
-        results = []
-        for seed in PUBLIC_TRIALS:
-            with _at_most(6 * SECONDS):
-                results.append(trial(question, answer, seed))
+        limited = _at_most(6 * SECONDS)(answer)
+        results = [trial(question, limited, seed) for seed in PUBLIC_TRIALS]
     except (Exception, SystemExit, EndlessError) as error:  # whatever an answer raises is reported
         raised = f"{_name(answer)}(query, ...) {_raised(answer, error)}"
         return Report(question.name, 0, question.points, found=raised)
