@@ -12,7 +12,8 @@ import pytest
 from nas_lab.homework import notebooks
 from nas_lab.homework.__main__ import main
 from nas_lab.homework.grading import batch, boxes, hand_ins, report
-from nas_lab.homework.grading.grade import read_secret
+from nas_lab.homework.grading.grade import Exam, read_secret
+from nas_lab.homework.homeworks import HOMEWORKS
 from tests.homework.classes import by_student, changed, grade, hand_in, needs_box
 from tests.hostile.notebooks import HONEST
 
@@ -231,6 +232,42 @@ def test_a_damaged_archive_is_unreadable_wherever_the_damage_is(tmp_path, method
             hand_ins.content(path)
             read += 1  # a date, for example
     assert read < len(whole) / 2
+
+
+LEAK = """seen = []
+def number_of_cells(nodes, operations):
+    seen.append((nodes, operations))
+    raise {raised}"""
+
+
+@needs_box
+def test_what_an_answer_raises_tells_no_hidden_input(tmp_path):
+    raised = {
+        "text": "ValueError(f'CANARY {seen}')",
+        "type": "type(f'CANARY {seen}', (Exception,), {})",
+        "late": "KeyError('public' if len(seen) < 6 else 'CANARY')",
+        "same": "KeyError('public')",
+    }
+    files = {
+        f"{name}_hw1.ipynb": changed(MASTER, hw1_q1=LEAK.replace("{raised}", words))
+        for name, words in raised.items()
+    }
+    rows = by_student(grade(tmp_path, "hw1", files), "hw1.q1")
+    assert "CANARY" in rows["text"]["notes"]  # the table is the instructor's
+    pages = {name: (tmp_path / "pages" / f"{name}.html").read_text() for name in raised}
+    assert "ValueError in line 4" in pages["text"]
+    assert "KeyError in line 4: &#x27;public&#x27;" in pages["same"]
+    assert not [name for name, page in pages.items() if name != "text" and "CANARY" in page]
+    first = pages["text"].split("CANARY")[1:]
+    assert [words.count("(") for words in first] == [1]  # the first public case, and no other
+
+
+def test_each_file_meets_its_own_cases_and_a_secret_the_same():
+    exam, other = (Exam.draw(HOMEWORKS["hw1"], secret * 8) for secret in (b"ab", b"cd"))
+    drawn = [("ann", b"1"), ("ann", b"2"), ("bob", b"1")]
+    found = [str(exam.attempt(*file)[0].inputs) for file in drawn]
+    assert len({*found, str(other.attempt(*drawn[0])[0].inputs)}) == 4
+    assert found == [str(exam.attempt(*file)[0].inputs) for file in drawn]
 
 
 @needs_box

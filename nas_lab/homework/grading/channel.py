@@ -168,6 +168,11 @@ class Call:
     cases: list[list[Plain]]
     budget: QueryBudget | None = None  # replies to the queries of a search, and counts them
     outcome: list[dict] | Trouble | None = None
+    first: Call | None = None  # the public cases of hidden ones
+
+    def hidden(self) -> bool:
+        """Whether the inputs are. No public case comes after one whose inputs are."""
+        return bool(self.first or self.budget)
 
     def make(self, channel: Channel, seconds: float) -> None:
         """Get the outcome, and raise it when it is a ``Trouble``."""
@@ -245,7 +250,10 @@ class Run:
                     # A cell may need what a later one defines, when cells were moved.
                     self.failed = self._run(channel, [n for n in failed if n >= self.given])
                     for call in left:
-                        call.make(channel, self._seconds())
+                        if call.first and isinstance(call.first.outcome, Trouble):
+                            call.outcome = call.first.outcome
+                        else:
+                            call.make(channel, self._seconds())
 
     def _run(self, channel: Channel, places: Iterable[int]) -> dict[int, str]:
         """Run cells, and return what those that failed have raised."""

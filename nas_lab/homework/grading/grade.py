@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import builtins
 import hashlib
 import hmac
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +31,10 @@ from nas_lab.homework.question import (
 )
 
 HIDDEN_CASES = 40
+PUBLIC_CASES = 5  # are run first: a student may read what an answer raises in them
 LEAST_SECRET = 16
 NOT_THERE = "there is no such function"
+OTHER = "an error of its own kind"
 
 
 @dataclass(frozen=True)
@@ -41,8 +45,9 @@ class Mark:
     points: int
     of: int
     status: str  # right, wrong, scored, missing, raised, timed out, ended, memory or tampered
-    words: str = ""  # for the student
+    words: str = ""  # for the instructor
     results: Sequence[Result] = ()  # of each hidden case of an open question
+    page: str = ""  # for the student
 
 
 @dataclass(frozen=True)
@@ -122,8 +127,10 @@ class Sheet:
         return f"{self.question.name}{self.inputs}{self.expected}"
 
     def calls(self) -> list[Call]:
-        """What to ask of a sandbox."""
-        return [Call(self.question, list(map(json.loads, self.inputs)))]
+        """What to ask of a sandbox: public cases, and after them the hidden ones."""
+        public = [self.question.draw(np.random.default_rng(seed)) for seed in range(PUBLIC_CASES)]
+        first = Call(self.question, public)
+        return [first, Call(self.question, list(map(json.loads, self.inputs)), first=first)]
 
     def agrees(self, got: list[Plain]) -> list[bool]:
         """Whether each result is what the reference gives."""
@@ -132,19 +139,23 @@ class Sheet:
 
     def mark(self, calls: Sequence[Call]) -> Mark:
         """Compare what the answer gave with what was expected."""
-        status, words = self._verdict(calls[0].outcome)
+        public, hidden = (call.outcome for call in calls)
+        status, words, error = self._verdict(hidden)
         name, of = self.question.name, self.question.points
-        return Mark(name, of if status == "right" else 0, of, status, words)
+        known = [] if isinstance(public, Trouble) else _errors(public or [])
+        page = "; ".join(filter(None, [words, error and for_student(error, known)]))
+        words = "; ".join(filter(None, [words, error]))
+        return Mark(name, of if status == "right" else 0, of, status, words, page=page)
 
-    def _verdict(self, cases: list[dict] | Trouble | None) -> tuple[str, str]:
+    def _verdict(self, cases: list[dict] | Trouble | None) -> tuple[str, str, str]:
+        """Status, words, and the first error."""
         if isinstance(cases, Trouble):
-            return cases.kind, str(cases)
+            return cases.kind, str(cases), ""
         if not cases:
-            return "missing", f"there is no {self.question.answer}()"
-        got = [case.get("value") for case in cases]
-        errors = [short(case["error"]) for case in cases if "error" in case]
+            return "missing", f"there is no {self.question.answer}()", ""
+        got, errors = [case.get("value") for case in cases], _errors(cases)
         if not errors and all(value is None for value in got):
-            return "missing", "the function returns None"
+            return "missing", "the function returns None", ""
         agree, hint = 0, ""
         try:
             agree = sum(self.agrees(got))
@@ -154,10 +165,24 @@ class Sheet:
             agree = 0
         found = f"{agree} of {len(got)} hidden cases agree"
         if errors:
-            return "raised", f"{found}; {errors[0]}"
+            return "raised", found, errors[0]
         if agree < len(got):
-            return "wrong", f"{found}. Hint: {hint or self.question.hint}"
-        return "right", ""
+            return "wrong", f"{found}. Hint: {hint or self.question.hint}", ""
+        return "right", "", ""
+
+
+def _errors(cases: list[dict]) -> list[str]:
+    return [short(case["error"]) for case in cases if "error" in case]
+
+
+def for_student(error: str, public: Collection[str], other: str = OTHER) -> str:
+    """What a page may say of an error in a hidden case: its type and line, or the whole text of
+    the ``public`` case that raised the same. What an answer raises may be the hidden inputs."""
+    found = re.match(r"(\w+)( in line [0-9]{1,6})?(?=: |:?$)", error)
+    kind = getattr(builtins, found[1], None) if found else None
+    if not (found and isinstance(kind, type) and issubclass(kind, BaseException)):
+        return error if error in public else other
+    return next((words for words in public if words.startswith(found[0])), found[0])
 
 
 @dataclass(frozen=True)
@@ -186,15 +211,21 @@ class OpenSheet:
     def mark(self, calls: Sequence[Call]) -> Mark:
         """Score what the searches found; ``missing`` when nobody searched."""
         question, results = self.question, [_result(call.budget, call.outcome) for call in calls]
-        points, status, words = earned(question.points, results), "scored", in_words(results)
+        points, status, hint = earned(question.points, results), "scored", ""
         idle = {NOT_THERE, self.tasks[0].result(None, 0).problem}
+        known = idle | {str(call.outcome) for call in calls}
+        shown = [
+            replace(r, problem=r.problem and for_student(r.problem, known, "nothing that counts"))
+            for r in results
+        ]
         if points == question.points:
             status = "right"
         elif all(result.problem in idle for result in results):
             status = "missing"
         else:
-            words += f". Hint: {question.hint}"
-        return Mark(question.name, points, question.points, status, words, results)
+            hint = f". Hint: {question.hint}"
+        words, page = in_words(results) + hint, in_words(shown) + hint
+        return Mark(question.name, points, question.points, status, words, results, page)
 
 
 def _result(budget: Any, outcome: list[dict] | Trouble | None) -> Result:
@@ -213,12 +244,20 @@ class Exam:
 
     homework: Homework
     sheets: tuple[Sheet | OpenSheet, ...]
+    secret: bytes = field(repr=False)
 
     @classmethod
     def draw(cls, homework: Homework, secret: bytes) -> Exam:
         """Draw the cases of all questions."""
         kinds = [(Sheet if q.reference else OpenSheet, q) for q in homework.questions]
-        return cls(homework, tuple(kind.draw(question, secret) for kind, question in kinds))
+        return cls(homework, tuple(kind.draw(question, secret) for kind, question in kinds), secret)
+
+    def attempt(self, student: str, raw: bytes) -> list[Sheet | OpenSheet]:
+        """Cases for one file of one student, so that another file meets others. Open questions
+        keep theirs: the places of a leaderboard go by the same cases."""
+        text = student.encode("utf-8", "backslashreplace") + b"/" + hashlib.sha256(raw).digest()
+        own = hmac.new(self.secret, text, hashlib.sha256).digest()
+        return [s.draw(s.question, own) if isinstance(s, Sheet) else s for s in self.sheets]
 
 
 # ---- one hand-in
@@ -235,11 +274,12 @@ def grade(
 ) -> Grade:
     """Run a notebook, given by its bytes, in a sandbox and compare what its answers give."""
     cells = hand_ins.cells(raw)
-    calls = [sheet.calls() for sheet in exam.sheets]
-    every = [call for own in calls for call in own]
+    sheets = exam.attempt(student, raw)
+    calls = [sheet.calls() for sheet in sheets]
+    every = sorted((call for own in calls for call in own), key=Call.hidden)
     run = Run(every, template.own(cells), limits, len(template.setup))
     run.finish(box)
-    marks = [sheet.mark(own) for sheet, own in zip(exam.sheets, calls, strict=True)]
+    marks = [sheet.mark(own) for sheet, own in zip(sheets, calls, strict=True)]
     troubles = {mark.status for mark in marks} | run.troubles
     status = "partly" if run.notes or troubles - {"right", "wrong", "scored"} else "graded"
     status = next((worst for worst in ("tampered", "timed out") if worst in troubles), status)

@@ -94,7 +94,7 @@ def page_name(student: str) -> str:
 
 def _row(mark: Mark) -> str:
     sign, words = STATUS[mark.status]
-    words += f": {mark.words}" if mark.words else ""
+    words += f": {mark.page}" if mark.page else ""
     return (
         f'<tr><th scope="row">{html.escape(mark.question)}</th>'
         f"<td>{sign} {mark.points} of {mark.of}</td><td>{html.escape(words)}</td></tr>"
