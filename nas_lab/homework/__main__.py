@@ -26,7 +26,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     release = commands.add_parser("release", help="make the students' notebook out of its master")
     grade = commands.add_parser("grade", help="grade a folder of hand-ins with hidden cases")
-    similar = commands.add_parser("similarity", help="pairs that share more than the template")
+    similar = commands.add_parser("similarity", help="groups that share more than the template")
     for command, run in ((release, _release), (grade, _grade), (similar, _similarity)):
         command.add_argument("homework", choices=sorted(HOMEWORKS))
         command.set_defaults(run=run)
@@ -43,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     grade.add_argument("--wall", type=_positive, default=120, help="seconds for a hand-in")
     grade.add_argument("--memory", type=_bytes, default=2 << 30, help="of a hand-in, such as 2G")
     grade.add_argument("--due", type=_time, help="later ones get a note, such as 2026-11-30T23:59")
+    grade.add_argument("--roster", type=Path, help="table with id, and name, email or login")
     grade.add_argument("--written", type=Path, help="table with student and points given by hand")
     boxes = ["auto", "bubblewrap", "docker", "podman", "plain"]
     grade.add_argument("--box", default="auto", choices=boxes)
@@ -66,15 +67,19 @@ def _release(options: argparse.Namespace) -> int:
 def _grade(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from nas_lab.homework.grading import batch, boxes, grade, hand_ins, report
+    from nas_lab.homework.grading import batch, boxes, grade, owners, report
     from nas_lab.runtime import cpu_count
 
     secret = grade.read_secret(options.secret_file)
     _keep_apart(options)
-    by_hand = report.read_marks(options.written) if options.written else {}
-    found = hand_ins.find(options.submissions, options.homework)
+    homework = HOMEWORKS[options.homework]
+    marks = report.read_marks(options.written, homework.written) if options.written else {}
+    roster = owners.read_roster(options.roster) if options.roster else None
+    found = owners.find(options.submissions, options.homework, roster)
+    by_hand = found.of_students(marks, roster)
+    print(*found.notes, sep="\n")
     whole = batch.Batch(
-        grade.Exam.draw(HOMEWORKS[options.homework], secret),
+        grade.Exam.draw(homework, secret),
         _template(options),
         boxes.choose(options.box, options.image),
         boxes.Limits(options.cell_timeout, options.wall, options.memory),
@@ -83,14 +88,18 @@ def _grade(options: argparse.Namespace) -> int:
     )
     grades: list = []
     try:
-        run = whole.run(found, options.jobs or cpu_count())
-        for graded in tqdm(run, total=len(found), unit="hand-in"):
+        run = whole.run(found.files, options.jobs or cpu_count())
+        for graded in tqdm(run, total=len(found.files), unit="hand-in"):
             grades.append(graded)
     finally:
-        totals = report.write_grades(options.csv, grades, by_hand)
-        print(f"{len(grades)} graded in a {whole.box.name} box: {options.csv}, {totals}")
+        partial = options.csv.with_suffix(f".partial{options.csv.suffix}")
+        table = options.csv if len(grades) == len(found.files) else partial
+        partial.unlink(missing_ok=True)
+        written = report.write_grades(table, grades, by_hand, homework.written)
         if report.ranked(grades):
-            print(*report.write_leaderboard(options.csv, grades), sep=", ")
+            written += report.write_leaderboard(table, grades)
+        words = f"{len(grades)} graded in a {whole.box.name} box:"
+        print(*found.notes, " ".join(map(str, [words, *written])), sep="\n")
     return 0
 
 
@@ -108,20 +117,20 @@ def _keep_apart(options: argparse.Namespace) -> None:
 
 
 def _similarity(options: argparse.Namespace) -> int:
-    from nas_lab.homework.grading import hand_ins, report
+    from nas_lab.homework.grading import hand_ins, owners, report
 
     template, code = _template(options), {}
-    for student, files in hand_ins.find(options.submissions, options.homework).items():
+    for student, files in owners.find(options.submissions, options.homework).files.items():
         try:
             cells = hand_ins.cells(hand_ins.content(files[-1].path))
         except hand_ins.Unreadable as error:
             print(f"{student}: {error}", file=sys.stderr)
             continue
         code[student] = template.own(cells)
-    pairs = hand_ins.similar(code, sorted(template.given), options.least)
-    rows = [[one, other, f"{share:.2f}", pieces] for one, other, share, pieces in pairs]
-    report.write_table(options.csv, ["first", "second", "share", "pieces"], rows)
-    print(f"{len(pairs)} pairs of {len(code)} hand-ins: {options.csv}")
+    groups = hand_ins.similar(code, sorted(template.given), options.least)
+    rows = [[group, student, f"{share:.2f}"] for group, student, share in groups]
+    report.write_table(options.csv, ["group", "student", "share"], rows)
+    print(f"{len(groups)} of {len(code)} hand-ins share much with another: {options.csv}")
     return 0
 
 

@@ -4,16 +4,20 @@ import io
 import json
 import os
 import re
+import tempfile
 import zipfile
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 
 from nas_lab.homework import notebooks
 from nas_lab.homework.__main__ import main
 from nas_lab.homework.grading import batch, boxes, hand_ins, report
-from nas_lab.homework.grading.grade import Exam, read_secret
+from nas_lab.homework.grading.grade import Exam, Grade, Mark, read_secret
+from nas_lab.homework.grading.owners import HandIn
 from nas_lab.homework.homeworks import HOMEWORKS
+from nas_lab.homework.question import Result
 from tests.homework.classes import by_student, changed, grade, hand_in, needs_box
 from tests.hostile.notebooks import HONEST
 
@@ -133,6 +137,7 @@ def test_a_second_run_reads_what_the_first_one_found(graded, monkeypatch):
     assert {s: row["points"] for s, row in by_student(again).items()} == expected
     lines = (folder / "grades.totals.csv").read_text().splitlines()
     assert lines[0] == "student,points,of,status"
+    assert "whole,16.5,17,graded" in lines
     assert len(lines) == 1 + len(expected)
 
 
@@ -142,15 +147,6 @@ def test_another_secret_runs_all_again_and_gives_the_same_points_to_the_right(gr
     assert by_student(rows)["ann"]["points"] == str(FULL)
     keys = [{p.name for p in (f / "pages" / ".grades").iterdir()} for f in (graded[0], tmp_path)]
     assert not keys[0] & keys[1]
-
-
-def test_names_of_students(tmp_path):
-    stems = {"ada_hw1": "ada", "HW1_bea": "bea", "cyd hw1 (2)": "cyd", "dan-HW1 - Copy": "dan"}
-    stems |= {"eve_123_hw1-4": "eve_123", "fay": "fay", "hw1": "hw1"}
-    for stem in stems:
-        (tmp_path / f"{stem}.ipynb").touch()
-    found = hand_ins.find(tmp_path, "hw1")
-    assert {files[0].path.stem: student for student, files in found.items()} == stems
 
 
 def test_pages_have_names_that_are_safe_and_their_own():
@@ -165,7 +161,7 @@ def test_pages_have_names_that_are_safe_and_their_own():
     [
         (lambda folder: read_secret(folder / "short"), "fewer than 16"),
         (lambda folder: read_secret(folder / "none"), "token_hex"),
-        (lambda folder: report.read_marks(folder / "marks.csv"), "student and points"),
+        (lambda folder: report.read_marks(folder / "marks.csv", 3), "student and points"),
         (lambda folder: boxes.choose("castle"), "install bubblewrap"),
     ],
 )
@@ -214,9 +210,19 @@ def test_copies_are_found_whatever_their_names(tmp_path):
     hand_in(tmp_path, {f"{name}_hw1.ipynb": content for name, content in files.items()})
     table = tmp_path / "pairs.csv"
     assert main(["similarity", "hw1", str(tmp_path / "in"), "--csv", str(table)]) == 0
-    head, pair = table.read_text().splitlines()
-    assert head == "first,second,share,pieces"
-    assert pair.startswith("ann,bob,1.00,")
+    assert table.read_text().splitlines() == ["group,student,share", "1,ann,1.00", "1,bob,1.00"]
+
+
+def test_copies_are_groups_however_many_copy_and_in_any_alphabet():
+    def code(number, name="x"):
+        lines = [f"def f{n}({name}): return {name} ** {n} + {number} * {name}" for n in range(9)]
+        return ["\n".join(lines)]
+
+    class_of = {f"honest{n}": code(f"len([{n}, {n}, {n}])") for n in range(4)}
+    copies = {"ann": code(1), "bob": code(1), "cyd": code(1), "eve": code(1, "длина")}
+    near = {"fay": [*code(1), "print('an own line')"]}
+    found = hand_ins.similar({**class_of, **copies, **near}, [])
+    assert [s for group, s, _ in found if group == found[0][0]] == sorted([*copies, *near])
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA])
@@ -281,3 +287,72 @@ def test_an_error_of_the_grader_itself_is_for_the_instructor_alone(tmp_path, mon
     page = (tmp_path / "pages" / "ann.html").read_text()
     assert "ask your instructor" in page
     assert "all hidden inputs" not in page
+
+
+SLOW = [f"import time\nslow{n} = 1\ntime.sleep(1.5)" for n in range(8)]
+CUT = f"{HONEST}\nwhile True:\n    pass"
+
+
+@needs_box
+def test_answers_that_exist_when_time_runs_out_are_asked(tmp_path):
+    skip = {"cell_type": "code", "source": "1 / 0", "metadata": {"tags": ["skip-grading"]}}
+    files = {
+        "ann_hw1.ipynb": MASTER | {"cells": [*CELLS, *with_cells(MASTER, *SLOW)["cells"]]},
+        "bob_hw1.ipynb": changed(MASTER, hw1_q1=CUT),
+        "cyd_hw1.ipynb": MASTER | {"cells": [skip, *CELLS]},
+    }
+    options = ["--wall", "12", "--cell-timeout", "3"]
+    rows = by_student(grade(tmp_path, "hw1", files, *options))
+    assert {s: row["points"] for s, row in rows.items()} == dict.fromkeys(rows, str(FULL))
+    assert [rows[s]["status"] for s in ("ann", "bob", "cyd")] == [
+        "timed out",
+        "timed out",
+        "graded",
+    ]
+    assert "the whole notebook took too long" in rows["ann"]["notes"]
+    assert "cut: the cell that begins with 'def number" in rows["bob"]["notes"]
+
+
+@needs_box
+def test_a_damaged_grade_is_graded_anew_and_an_interrupt_leaves_partial_tables(
+    tmp_path, monkeypatch
+):
+    files = {"ann_hw1.ipynb": MASTER, "bob_hw1.ipynb": RELEASED}
+    before = by_student(grade(tmp_path, "hw1", files))
+    for path in (tmp_path / "pages" / ".grades").iterdir():
+        path.write_text(path.read_text().replace('"points": 1', '"points": 7'))
+    assert by_student(grade(tmp_path, "hw1", files)) == before
+    (tmp_path / "grades.csv").unlink()
+    monkeypatch.setattr(batch.Batch, "run", lambda *_: (1 / 0 for _ in "x"))
+    with pytest.raises(ZeroDivisionError):
+        grade(tmp_path, "hw1", files)
+    assert {path.name for path in tmp_path.glob("*.csv")} == {
+        *("grades.totals.csv", "grades.partial.csv", "grades.partial.totals.csv")
+    }
+
+
+def test_a_search_that_lost_by_time_is_tried_again_alone_and_only_that_is_kept(
+    tmp_path, monkeypatch
+):
+    (tmp_path / "x").write_bytes(b"x")
+    lost = Mark("capstone.q1", 0, 20, "scored", "", (Result(0, 0, 1, 0, "it took too long"),))
+    grades = [
+        Grade("", "", status, [replace(lost, points=points)])
+        for status, points in [("timed out", 0), ("timed out", 3)]
+    ]
+    monkeypatch.setattr(batch, "grade", lambda *_: grades.pop(0))
+    exam = Exam.draw(HOMEWORKS["hw1"], b"a secret of this test")
+    limits = boxes.Limits()
+    for _ in range(2):
+        run = batch.Batch(
+            exam, hand_ins.Template((), frozenset()), boxes.Bubblewrap(), limits, tmp_path / "pages"
+        ).run({"ann": [HandIn("x", tmp_path / "x", 0)]}, 2)
+        assert [grade.points for grade in run] == [3]
+
+
+def test_folders_of_a_killed_grader_are_removed(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    for name in ("nas-lab-box-999999999-x", f"nas-lab-box-{os.getpid()}-x", "other"):
+        (tmp_path / name / "nas_lab").mkdir(parents=True)
+    boxes.remove_left_behind()
+    assert {path.name for path in tmp_path.iterdir()} == {f"nas-lab-box-{os.getpid()}-x", "other"}

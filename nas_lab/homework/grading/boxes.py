@@ -30,6 +30,7 @@ import psutil
 
 from nas_lab.homework import drivers
 
+PREFIX = "nas-lab-box-"  # of the folders that a box needs
 SCRATCH_BYTES = 64 << 20  # what a hand-in may write to its empty folder
 SECRET_FOLDERS = ("homework", "notebooks", "datasets", "tests", "build", ".git")
 ENVIRONMENT = {"HOME": "/tmp", "LANG": "C.UTF-8", "PATH": "/usr/bin:/bin", "MPLBACKEND": "Agg"}
@@ -63,10 +64,22 @@ class Limits:
         return json.dumps({**asdict(self), "file_bytes": SCRATCH_BYTES // 4, "uid": uid})
 
 
+def _folder() -> tempfile.TemporaryDirectory:
+    return tempfile.TemporaryDirectory(prefix=f"{PREFIX}{os.getpid()}-")
+
+
+def remove_left_behind() -> None:
+    """Remove the folders of graders that were killed."""
+    for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*-*"):
+        owner = path.name.removeprefix(PREFIX).partition("-")[0]
+        if owner.isdecimal() and not psutil.pid_exists(int(owner)):
+            shutil.rmtree(path, ignore_errors=True)
+
+
 @contextmanager
 def copied_runner() -> Iterator[Path]:
     """A folder with the runner and the drivers, which hold no answers."""
-    with tempfile.TemporaryDirectory() as name:
+    with _folder() as name:
         folder = Path(name)
         shutil.copy(Path(__file__).with_name("runner.py"), folder)
         lent = folder / "nas_lab" / "homework"
@@ -217,7 +230,7 @@ class Plain:
         found = [process.info for process in psutil.process_iter(["uids", "num_threads"])]
         mine = [i["num_threads"] or 0 for i in found if i["uids"] and i["uids"][1] == os.geteuid()]
         own = replace(limits, processes=limits.processes + sum(mine))
-        with copied_runner() as lent, tempfile.TemporaryDirectory() as scratch, _ending_orphans():
+        with copied_runner() as lent, _folder() as scratch, _ending_orphans():
             command = [sys.executable, str(lent / "runner.py"), own.for_runner()]
             with _running(command, scratch) as process:
                 yield process

@@ -20,6 +20,7 @@ import psutil
 
 from nas_lab.homework.drivers import Plain
 from nas_lab.homework.grading.boxes import Box, Limits
+from nas_lab.homework.grading.hand_ins import escaped
 from nas_lab.homework.question import QueryBudget, Question
 
 MOST_BYTES = 8 << 20  # of one reply: 40 cases of the runner's longest value
@@ -27,6 +28,9 @@ MOST_DIGITS = 400  # of a whole number in a reply
 CHECK_SECONDS = 0.25  # how often processes, their memory and their time are checked
 CPU_FACTOR = 1.2  # a request may compute so many times its seconds, all processes together
 LEAST_FREE = 256 << 20  # below so many free bytes of the machine, a sandbox that grows is ended
+GRACE_SECONDS = 1  # for a cell to stop when its time is up, before its sandbox is ended
+CELLS_SHARE = 0.75  # of a hand-in's time: then the answers that exist are asked
+AGAIN_SECONDS = 2  # for a cell that ran too long, when it runs again in a fresh sandbox
 START_SECONDS = 60  # for Python and the libraries that the drivers need
 MOST_CHARACTERS = 600  # of what a hand-in says
 MOST_NOTES = 12
@@ -156,7 +160,8 @@ def decoded(line: bytes) -> Any:
 
 def short(words: object) -> str:
     """What a hand-in says, which may be anything, as a short text."""
-    return words[:MOST_CHARACTERS] if isinstance(words, str) else "an error that is no text"
+    text = words if isinstance(words, str) else "an error that is no text"
+    return escaped(" ".join(text[:MOST_CHARACTERS].split()))[:MOST_CHARACTERS]
 
 
 @dataclass
@@ -207,18 +212,21 @@ class Run:
     ) -> None:
         self.calls, self.cells, self.limits, self.given = calls, cells, limits, given
         self.left_out: dict[int, Trouble] = {}
+        self.late: dict[int, Trouble] = {}
         self.failed: dict[int, str] = {}
 
     @property
     def troubles(self) -> set[str]:
         """Of all kinds that there were."""
-        found = [*self.left_out.values(), *(call.outcome for call in self.calls)]
+        found = [*self.left_out.values(), *self.late.values()]
+        found += [*(call.outcome for call in self.calls if call.hidden())]
         return {trouble.kind for trouble in found if isinstance(trouble, Trouble)}
 
     @property
     def notes(self) -> list[str]:
         """Which cells were left out, and which failed."""
         left_out = [f"left out: {self._cell(n)}, because {t}" for n, t in self.left_out.items()]
+        left_out += [f"cut: {self._cell(n)}, because {t}" for n, t in self.late.items()]
         failed = [f"{self._cell(n)} failed: {words}" for n, words in self.failed.items()]
         more = len(failed) - MOST_NOTES
         rest = [f"{more} more cells failed"] if more > 0 else []
@@ -233,7 +241,8 @@ class Run:
 
     def finish(self, box: Box) -> None:
         """Get the outcome of every call."""
-        self.deadline = time.monotonic() + self.limits.wall_seconds
+        start, whole = time.monotonic(), self.limits.wall_seconds
+        self.deadline, self.cells_until = start + whole, start + CELLS_SHARE * whole
         while left := [call for call in self.calls if call.outcome is None]:
             if time.monotonic() >= self.deadline:
                 for call in left:
@@ -249,11 +258,13 @@ class Run:
                     failed = self._run(channel, range(len(self.cells)))
                     # A cell may need what a later one defines, when cells were moved.
                     self.failed = self._run(channel, [n for n in failed if n >= self.given])
+                    self.cells_until = self.deadline  # of cells that run again
                     for call in left:
-                        if call.first and isinstance(call.first.outcome, Trouble):
-                            call.outcome = call.first.outcome
+                        first = call.first.outcome if call.first else None
+                        if isinstance(first, Trouble) and first.kind != "tampered":
+                            call.outcome = first
                         else:
-                            call.make(channel, self._seconds())
+                            call.make(channel, self._seconds(self.deadline))
 
     def _run(self, channel: Channel, places: Iterable[int]) -> dict[int, str]:
         """Run cells, and return what those that failed have raised."""
@@ -261,16 +272,22 @@ class Run:
         for place in places:
             if place in self.left_out:
                 continue
-            message = {"do": "run", "cell": place, "source": self.cells[place]}
-            seconds = self._seconds() if place >= self.given else START_SECONDS
+            seconds = self._seconds(self.cells_until) if place >= self.given else START_SECONDS
+            seconds = min(seconds, AGAIN_SECONDS) if place in self.late else seconds
+            if seconds <= 0:
+                self.late[place] = Trouble("timed out", "the whole notebook took too long")
+                continue
+            message = {"do": "run", "cell": place, "source": self.cells[place], "seconds": seconds}
             try:
-                error = channel.request(message, seconds).get("error")
+                reply = channel.request(message, seconds + GRACE_SECONDS)
             except Trouble as trouble:
                 self.left_out[place] = trouble
                 raise
-            if error:
-                failed[place] = short(error)
+            if reply.get("late"):
+                self.late[place] = Trouble("timed out", "it took too long")
+            elif reply.get("error"):
+                failed[place] = short(reply["error"])
         return failed
 
-    def _seconds(self) -> float:
-        return min(self.limits.cell_seconds, max(0.0, self.deadline - time.monotonic()))
+    def _seconds(self, deadline: float) -> float:
+        return min(self.limits.cell_seconds, max(0.0, deadline - time.monotonic()))

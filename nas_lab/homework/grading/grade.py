@@ -179,10 +179,9 @@ def for_student(error: str, public: Collection[str], other: str = OTHER) -> str:
     """What a page may say of an error in a hidden case: its type and line, or the whole text of
     the ``public`` case that raised the same. What an answer raises may be the hidden inputs."""
     found = re.match(r"(\w+)( in line [0-9]{1,6})?(?=: |:?$)", error)
-    kind = getattr(builtins, found[1], None) if found else None
-    if not (found and isinstance(kind, type) and issubclass(kind, BaseException)):
-        return error if error in public else other
-    return next((words for words in public if words.startswith(found[0])), found[0])
+    head, kind = (found[0], getattr(builtins, found[1], None)) if found else (error, None)
+    plain = isinstance(kind, type) and issubclass(kind, BaseException)
+    return next((words for words in public if words.startswith(head)), head if plain else other)
 
 
 @dataclass(frozen=True)
@@ -213,7 +212,7 @@ class OpenSheet:
         question, results = self.question, [_result(call.budget, call.outcome) for call in calls]
         points, status, hint = earned(question.points, results), "scored", ""
         idle = {NOT_THERE, self.tasks[0].result(None, 0).problem}
-        known = idle | {str(call.outcome) for call in calls}
+        known = idle | {str(c.outcome) for c in calls if isinstance(c.outcome, Trouble)}
         shown = [
             replace(r, problem=r.problem and for_student(r.problem, known, "nothing that counts"))
             for r in results

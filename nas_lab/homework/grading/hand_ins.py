@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, combinations
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 MOST_BYTES = 20 << 20
 MOST_PARTS = 2_000_000  # lists, dicts and entries: each takes far more memory than its comma
@@ -26,6 +26,7 @@ MOST_CELLS = 1_000
 MOST_SOURCE = 200_000
 NOT_HANDED_IN = {"__MACOSX", ".ipynb_checkpoints"}  # put into an archive by a system or Jupyter
 CAUTION = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # no links, no waiting
+SKIPPED = "skip-grading"  # a tag of cells that are not to run
 WRITTEN = "**Written answer"  # begins the cell for the written answer
 NOT_WRITTEN = "*Write here.*"  # what stands in that cell when it is given out
 OUTPUTS = re.compile(r'"outputs"\s*:\s*$')
@@ -37,37 +38,11 @@ class Unreadable(Exception):
     """A hand-in that is no notebook; the message says why, for the student."""
 
 
-class HandIn(NamedTuple):
-    """A file in the folder of submissions, last changed ``when``, in seconds since 1970."""
-
-    name: str
-    path: Path
-    when: float
-
-
-def find(folder: Path, homework: str) -> dict[str, list[HandIn]]:
-    """The files of each student, last the one to grade: the latest notebook, if there is one.
-    The folder holds ``student/anything.ipynb`` or ``student_hw1.ipynb``."""
-    if not folder.is_dir():
-        raise NotADirectoryError(f"{folder} is no folder: name the one that holds the hand-ins")
-    found = defaultdict(list)
-    for place, inner, names in os.walk(folder):
-        inner[:] = [n for n in inner if not n.startswith((".", "__"))]
-        linked = [n for n in inner if Path(place, n).is_symlink()]
-        for path in [Path(place, n) for n in [*names, *linked] if not n.startswith(".")]:
-            # A name that is no UTF-8 is written with escapes, here and nowhere else.
-            inside = os.fsencode(path.relative_to(folder)).decode("utf-8", "backslashreplace")
-            *above, name = Path(inside).parts
-            # ``ada_hw1 (2)`` and ``hw1_ada`` are ada's.
-            stem = re.sub(r" *(\(\d+\)|- ?[Cc]opy.*)$", "", Path(name).stem)
-            words = re.split(rf"[ _.-]*{homework}[ _.-]*", stem, flags=re.I)
-            student = above[0] if above else next(filter(None, words), stem)
-            found[student].append(HandIn(name, path, path.lstat().st_mtime))
-
-    def age(hand_in: HandIn) -> tuple[bool, float, str]:
-        return hand_in.path.suffix in (".ipynb", ".zip"), hand_in.when, str(hand_in.path)
-
-    return {student: sorted(found[student], key=age) for student in sorted(found)}
+def escaped(text: str) -> str:
+    """A text in which nothing steers a terminal or turns the line around."""
+    return "".join(
+        c if c.isprintable() or c == " " else c.encode("unicode_escape").decode() for c in text
+    )
 
 
 def content(path: Path) -> bytes:
@@ -92,7 +67,7 @@ def _unzipped(raw: bytes) -> bytes:
         raise Unreadable("the archive holds far too many files; hand in one notebook")
     try:
         archive = zipfile.ZipFile(io.BytesIO(raw))
-        notebooks = [n for n in archive.namelist() if n.endswith(".ipynb")]
+        notebooks = [n for n in archive.namelist() if n.lower().endswith(".ipynb")]
         names = [n for n in notebooks if not NOT_HANDED_IN & set(n.split("/"))]
         found = archive.open(names[0]).read(MOST_BYTES + 1) if len(names) == 1 else b""
     except Exception:  # an archive that an enemy made raises whatever there is
@@ -105,8 +80,9 @@ def _unzipped(raw: bytes) -> bytes:
 
 
 def cells(raw: bytes) -> list[Cell]:
-    """Of each cell of a notebook, whether it is code, and its text."""
-    return [(cell.get("cell_type") == "code", source_of(cell)) for cell in listed(raw)]
+    """Of each cell of a notebook that is not to be skipped, whether it is code, and its text."""
+    kept = [c for c in listed(raw) if SKIPPED not in _listed(c.get("metadata"), "tags")]
+    return [(cell.get("cell_type") == "code", source_of(cell)) for cell in kept]
 
 
 def listed(raw: bytes) -> list[dict]:
@@ -196,34 +172,46 @@ def normal(source: str) -> str:
     return "\n".join(line.rstrip() for line in source.splitlines() if line.strip())
 
 
-# ---- pairs that share more than what was given out
+# ---- groups that share more than what was given out
 
 WINDOW = 12  # tokens in a row that count as one piece
-COMMON = 0.2  # pieces that more than this share of all hand-ins have are what everybody writes
+COMMON = 0.2  # pieces in more than this share of all versions are what everybody writes
+NEAR = 0.9  # of the pieces of two hand-ins: then they are copies, however common the pieces are
 TOKEN = re.compile(
-    r"#[^\n]*|(?P<name>[A-Za-z_]\w*)|(?P<text>\"[^\"\n]*\"|'[^'\n]*'|[\"'])"
+    r"#[^\n]*|(?P<name>[^\W\d]\w*)|(?P<text>\"[^\"\n]*\"|'[^'\n]*'|[\"'])"
     r"|(?P<sign>\d[\w.]*|[^\s\w])"
 )
 
 
 def similar(
     code: Mapping[str, Sequence[str]], given: Sequence[str], least: float = 0.5
-) -> list[tuple[str, str, float, int]]:
-    """Pairs of students that share at least ``least`` of the shorter one's own pieces.
-    Names are not looked at, nor comments and spaces, so renaming hides nothing. ``code`` are the
-    sources of cells by student, ``given`` those that were given out. With a pair come that share
-    and the number of pieces; the closest pair is the first."""
-    template = _pieces(given)
-    own = {student: _pieces(sources) - template for student, sources in code.items()}
-    holders, most = Counter(chain.from_iterable(own.values())), max(2, COMMON * len(own))
-    rare = {s: {piece for piece in own[s] if holders[piece] <= most} for s in sorted(own)}
-    pairs = []
-    for a, b in combinations(rare, 2):
-        shared = len(rare[a] & rare[b])
-        if shared >= WINDOW:
-            pairs.append((a, b, shared / min(len(rare[a]), len(rare[b])), shared))
-    close = [pair for pair in pairs if pair[2] >= least]
-    return sorted(close, key=lambda pair: (-pair[2], -pair[3]))
+) -> list[tuple[int, str, float]]:
+    """Groups of students, each of whom shares at least ``least`` of the shorter one's own pieces
+    with another. Names are not looked at, nor comments and spaces, so renaming hides nothing.
+    ``code`` are the sources of cells by student, ``given`` those that were given out. A row has
+    the group's number, the student, and the largest share with another one."""
+    import networkx as nx
+
+    template, versions = _pieces(given), defaultdict(list)
+    for student in sorted(code):
+        versions[frozenset(_pieces(code[student]) - template)].append(student)
+    # Equal hand-ins are one version: else what many copy would pass for what everybody writes.
+    holders, most = Counter(chain.from_iterable(versions)), max(2, COMMON * len(versions))
+    rare = {own: {piece for piece in own if holders[piece] <= most} for own in versions}
+    graph = nx.Graph()
+    for own, (first, *others) in versions.items():
+        if len(own) >= WINDOW:
+            graph.add_edges_from(((first, other) for other in others), share=1.0)
+    for a, b in combinations(versions, 2):
+        shared, whole = len(rare[a] & rare[b]), min(len(rare[a]), len(rare[b]))
+        if len(a & b) >= NEAR * len(a | b):
+            shared, whole = len(a & b), len(a | b)
+        if shared >= max(WINDOW, least * whole):
+            graph.add_edge(versions[a][0], versions[b][0], share=shared / whole)
+    shares = {s: max(link["share"] for link in graph[s].values()) for s in graph}
+    groups = sorted(nx.connected_components(graph), key=lambda group: -max(map(shares.get, group)))
+    numbered = enumerate(groups, start=1)
+    return [(number, s, shares[s]) for number, group in numbered for s in sorted(group)]
 
 
 def _pieces(sources: Sequence[str]) -> set[int]:

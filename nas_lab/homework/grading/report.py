@@ -6,15 +6,16 @@ import csv
 import hashlib
 import html
 import re
-import unicodedata
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from nas_lab.homework.grading.grade import Grade, Mark
+from nas_lab.homework.grading.hand_ins import escaped
 from nas_lab.homework.question import Homework, normalized_score
 
 STATUS = {  # of a mark: its sign, and its words
@@ -28,6 +29,8 @@ STATUS = {  # of a mark: its sign, and its words
     "memory": ("✗", "took too much memory"),
     "tampered": ("✗", "sent a forged reply"),
 }
+
+FORMULA = re.compile(r"((?:^|[;,|])[\s\"']*)(?=[=+\-@＝＋－＠])")
 
 PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -86,9 +89,9 @@ def write_page(grade: Grade, homework: Homework, folder: Path) -> None:
 def page_name(student: str) -> str:
     """A file's name for a student, safe on every system, and one for each name."""
     plain = re.sub(r"[^A-Za-z0-9-]+", "-", student).strip("-")[:60]
-    if plain == student:
+    if plain == student and not re.search(r"-[0-9a-f]{16}$", plain):
         return f"{plain}.html"
-    code = hashlib.sha256(student.encode("utf-8", "backslashreplace")).hexdigest()[:8]
+    code = hashlib.sha256(student.encode("utf-8", "backslashreplace")).hexdigest()[:16]
     return f"{plain}-{code}.html"
 
 
@@ -104,23 +107,25 @@ def _row(mark: Mark) -> str:
 # ---- tables
 
 
-def write_grades(path: Path, grades: Sequence[Grade], by_hand: Mapping[str, float]) -> Path:
+def write_grades(
+    path: Path, grades: Sequence[Grade], by_hand: Mapping[str, float], most: int
+) -> tuple[Path, ...]:
     """Write a row for each student and question, and a table of totals beside it.
-    ``by_hand`` are points for the written answers, by student."""
+    ``by_hand`` are points for the written answers, by student, of ``most``."""
     rows, totals = [], []
     for grade in sorted(grades, key=lambda grade: grade.student):
         student, more = grade.student, by_hand.get(grade.student, 0)
-        points = f"{grade.points + more:g}"
+        points, of = f"{grade.points + more:g}", grade.of + (most if by_hand else 0)
         rows += [[student, m.question, m.points, m.of, m.status, m.words] for m in grade.marks]
         if student in by_hand:
-            rows.append([student, "written", f"{more:g}", "", "by hand", ""])
+            rows.append([student, "written", f"{more:g}", most, "by hand", ""])
         notes = "; ".join([*grade.notes, *grade.private])
-        rows.append([student, "total", points, grade.of, grade.status, notes])
-        totals.append([student, points, grade.of, grade.status])
+        rows.append([student, "total", points, of, grade.status, notes])
+        totals.append([student, points, of, grade.status])
     write_table(path, ["student", "question", "points", "of", "status", "notes"], rows)
     beside = path.with_suffix(f".totals{path.suffix}")
     write_table(beside, ["student", "points", "of", "status"], totals)
-    return beside
+    return path, beside
 
 
 def write_table(path: Path, head: list[str], rows: Sequence[list]) -> None:
@@ -131,21 +136,31 @@ def write_table(path: Path, head: list[str], rows: Sequence[list]) -> None:
 
 
 def _cell(value: object) -> object:
-    """A text that no spreadsheet takes for a formula."""
+    """A text that no spreadsheet takes for a formula, whatever it takes for a separator."""
     if not isinstance(value, str):
         return value
-    text = " ".join(value.split())
-    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
+    return FORMULA.sub(r"\1'", escaped(" ".join(value.split())))
 
 
-def read_marks(path: Path) -> dict[str, float]:
-    """Points given by hand: a table with the columns student and points."""
+def read_marks(path: Path, most: float) -> dict[str, float]:
+    """Points given by hand, up to ``most``: a table with the columns student and points."""
     with path.open(newline="", encoding="utf-8-sig") as file:
         rows = list(csv.DictReader(file))
-    try:
-        return {row["student"]: float(row["points"]) for row in rows if row["points"].strip()}
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"{path} needs the columns student and points") from error
+    if not rows or not {"student", "points"} <= rows[0].keys():
+        raise ValueError(f"{path} needs the columns student and points")
+    found: dict[str, float] = {}
+    for number, row in enumerate(rows, start=2):
+        student, text = row["student"], row["points"]
+        if text is not None and not text.strip():
+            continue
+        with suppress(TypeError, ValueError):
+            if None not in row and student not in found and 0 <= float(text) <= most:
+                found[student] = float(text)
+                continue
+        raise ValueError(
+            f"{path}, row {number}: write each student once, a comma, and points from 0 to {most:g}"
+        )
+    return found
 
 
 # ---- the leaderboard
@@ -212,7 +227,7 @@ def _draw(places: Sequence[Place], path: Path) -> None:
     for x, name in [(0, "random search"), (1, "the best")]:
         axes.axvline(x, color="0.4", linewidth=1, zorder=1)
         axes.text(x, 1.01, name, ha="center", va="bottom", transform=axes.get_xaxis_transform())
-    labels = [f"{place.number}  {_printable(place.student)}" for place in shown]
+    labels = [f"{place.number}  {escaped(place.student)[:MOST_LETTERS]}" for place in shown]
     axes.set_yticks(range(len(shown)), labels, parse_math=False)
     words = "normalized score: from random search to the best network within the limit"
     axes.set(xlim=(-1.05, 1.12), ylim=(len(shown) - 0.4, -0.6), xlabel=words)
@@ -220,9 +235,3 @@ def _draw(places: Sequence[Place], path: Path) -> None:
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="y", color="0.92", zorder=0)
     figure.savefig(path, dpi=150)
-
-
-def _printable(name: str) -> str:
-    """A name without what breaks lines or turns them round, and not too long."""
-    kept = "".join(c if unicodedata.category(c)[0] != "C" else "?" for c in name)
-    return kept if len(kept) <= MOST_LETTERS else kept[: MOST_LETTERS - 1] + "…"

@@ -18,6 +18,7 @@ import json
 import linecache
 import os
 import random
+import signal
 import sys
 import types
 from collections.abc import Callable
@@ -79,7 +80,14 @@ class Runner:
         name, before = f"<cell {place}>", dict(self.names)
         try:
             linecache.cache[name] = (len(source), None, source.splitlines(True), name)
-            execute(source, name, self.names)
+            signal.signal(signal.SIGALRM, _time_is_up)
+            try:
+                signal.setitimer(signal.ITIMER_REAL, request["seconds"])
+                execute(source, name, self.names)
+            finally:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+        except _TimeUp:
+            return {"late": True}  # the names that it has bound stay
         except BaseException as error:
             return {"error": in_words(error, name)}
         finally:
@@ -112,6 +120,14 @@ class Runner:
             return reply["value"]
 
         return ask
+
+
+class _TimeUp(BaseException):
+    """A cell runs too long."""
+
+
+def _time_is_up(*_: Any) -> None:
+    raise _TimeUp
 
 
 def _case(drive: Callable, answer: Any, inputs: list) -> dict:
