@@ -73,11 +73,11 @@ def _grade(options: argparse.Namespace) -> int:
     secret = grade.read_secret(options.secret_file)
     _keep_apart(options)
     homework = HOMEWORKS[options.homework]
-    marks = report.read_marks(options.written, homework.written) if options.written else {}
+    marks = owners.read_marks(options.written, homework.written) if options.written else {}
     roster = owners.read_roster(options.roster) if options.roster else None
-    found = owners.find(options.submissions, options.homework, roster)
-    by_hand = found.of_students(marks, roster)
-    print(*found.notes, sep="\n")
+    found, notes = owners.find(options.submissions, options.homework, roster)
+    by_hand, others = owners.sorted_out(marks, found, roster)
+    print(*notes, *others, sep="\n")
     whole = batch.Batch(
         grade.Exam.draw(homework, secret),
         _template(options),
@@ -88,18 +88,18 @@ def _grade(options: argparse.Namespace) -> int:
     )
     grades: list = []
     try:
-        run = whole.run(found.files, options.jobs or cpu_count())
-        for graded in tqdm(run, total=len(found.files), unit="hand-in"):
+        run = whole.run(found, options.jobs or cpu_count())
+        for graded in tqdm(run, total=len(found), unit="hand-in"):
             grades.append(graded)
     finally:
         partial = options.csv.with_suffix(f".partial{options.csv.suffix}")
-        table = options.csv if len(grades) == len(found.files) else partial
+        table = options.csv if len(grades) == len(found) else partial
         partial.unlink(missing_ok=True)
         written = report.write_grades(table, grades, by_hand, homework.written)
         if report.ranked(grades):
             written += report.write_leaderboard(table, grades)
         words = f"{len(grades)} graded in a {whole.box.name} box:"
-        print(*found.notes, " ".join(map(str, [words, *written])), sep="\n")
+        print(*notes, *others, " ".join(map(str, [words, *written])), sep="\n")
     return 0
 
 
@@ -120,7 +120,7 @@ def _similarity(options: argparse.Namespace) -> int:
     from nas_lab.homework.grading import hand_ins, owners, report
 
     template, code = _template(options), {}
-    for student, files in owners.find(options.submissions, options.homework).files.items():
+    for student, files in owners.find(options.submissions, options.homework)[0].items():
         try:
             cells = hand_ins.cells(hand_ins.content(files[-1].path))
         except hand_ins.Unreadable as error:

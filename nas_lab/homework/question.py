@@ -24,18 +24,14 @@ def as_floats(value: Plain) -> Plain:
 class Question:
     """One exercise."""
 
-    name: str
-    """``01.q1`` in a lesson, ``hw1.q1`` in a homework."""
+    name: str  # ``01.q1`` in a lesson, ``hw1.q1`` in a homework
     draw: Callable[[np.random.Generator], Any]
     """Makes the arguments of one call, as plain data; for an open question a ``Task``."""
-    answer: str
-    """The name of the function that a homework asks for."""
-    hint: str = ""
-    """What to look at when an answer differs; never the solution."""
+    answer: str  # the name of the function that a homework asks for
+    hint: str = ""  # what to look at when an answer differs; never the solution
     mistakes: Mapping[str, Callable[..., Plain]] = field(default_factory=dict)
     """Usual wrong answers by their hints; an answer that does the same gets that hint."""
-    reference: Callable[..., Plain] | None = None
-    """A correct answer; None for an open question."""
+    reference: Callable[..., Plain] | None = None  # a correct answer; None for an open question
     points: int = 0
     drive: Callable[..., Plain] = call
     """Of ``drivers``: ``drive(answer, *inputs)``, or for an open question with ``ask`` between."""
@@ -43,8 +39,7 @@ class Question:
     """Brings results into the form that is compared, such as ``as_floats``."""
 
 
-QUESTIONS: dict[str, Question] = {}
-"""Every question that was declared, by name."""
+QUESTIONS: dict[str, Question] = {}  # every question that was declared, by name
 
 
 def question(
@@ -95,26 +90,19 @@ class Homework:
 
 # ---- open questions: what an answer finds is scored
 
-VALID_SHARE = 0.25
-"""Share of the points for networks within the limit, however good they are."""
-FULL_POINTS_AT = 0.4
-"""Mean normalized score that earns all points."""
+VALID_SHARE = 0.25  # share of the points for networks within the limit, however good they are
+FULL_POINTS_AT = 0.4  # mean normalized score that earns all points
 
 
 @dataclass(frozen=True)
 class Result:
     """What a search found in one case."""
 
-    score: float
-    """Of what was found; 0 when nothing that counts was found."""
-    low: float
-    """What random search with the same budget reaches on average."""
-    high: float
-    """The best that there is."""
-    asked: int = 0
-    """How many queries it took."""
-    problem: str = ""
-    """Why nothing counts, in words; empty when something does."""
+    score: float  # of what was found; 0 when nothing that counts was found
+    low: float  # what random search with the same budget reaches on average
+    high: float  # the best that there is
+    asked: int = 0  # how many queries it took
+    problem: str = ""  # why nothing counts, in words; empty when something does
 
     @property
     def normalized_score(self) -> float:

@@ -13,9 +13,8 @@ import pytest
 
 from nas_lab.homework import notebooks
 from nas_lab.homework.__main__ import main
-from nas_lab.homework.grading import batch, boxes, hand_ins, report
+from nas_lab.homework.grading import batch, boxes, hand_ins, owners, report
 from nas_lab.homework.grading.grade import Exam, Grade, Mark, read_secret
-from nas_lab.homework.grading.owners import HandIn
 from nas_lab.homework.homeworks import HOMEWORKS
 from nas_lab.homework.question import Result
 from tests.homework.classes import by_student, changed, grade, hand_in, needs_box
@@ -161,7 +160,7 @@ def test_pages_have_names_that_are_safe_and_their_own():
     [
         (lambda folder: read_secret(folder / "short"), "fewer than 16"),
         (lambda folder: read_secret(folder / "none"), "token_hex"),
-        (lambda folder: report.read_marks(folder / "marks.csv", 3), "student and points"),
+        (lambda folder: owners.read_marks(folder / "marks.csv", 3), "student and points"),
         (lambda folder: boxes.choose("castle"), "install bubblewrap"),
     ],
 )
@@ -346,7 +345,7 @@ def test_a_search_that_lost_by_time_is_tried_again_alone_and_only_that_is_kept(
     for _ in range(2):
         run = batch.Batch(
             exam, hand_ins.Template((), frozenset()), boxes.Bubblewrap(), limits, tmp_path / "pages"
-        ).run({"ann": [HandIn("x", tmp_path / "x", 0)]}, 2)
+        ).run({"ann": [owners.HandIn("x", tmp_path / "x", 0)]}, 2)
         assert [grade.points for grade in run] == [3]
 
 

@@ -40,9 +40,7 @@ class Unreadable(Exception):
 
 def escaped(text: str) -> str:
     """A text in which nothing steers a terminal or turns the line around."""
-    return "".join(
-        c if c.isprintable() or c == " " else c.encode("unicode_escape").decode() for c in text
-    )
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def content(path: Path) -> bytes:

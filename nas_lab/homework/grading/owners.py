@@ -11,7 +11,8 @@ import os
 import re
 import unicodedata
 from collections import defaultdict
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -54,44 +55,25 @@ def folded(name: str) -> str:
     return unicodedata.normalize("NFKC", clean(name)).casefold()
 
 
-@dataclass
-class Found:
-    """What lies in a folder of submissions."""
-
-    files: dict[str, list[HandIn]] = field(default_factory=dict)
-    """Of each student, last the one to grade."""
-    notes: list[str] = field(default_factory=list)
-    """Which names are doubtful, who is missing, and what is left out."""
-
-    def of_students(self, marks: dict[str, float], roster: Roster | None) -> dict[str, float]:
-        """Points given by hand, under the names that students have here; others get a note."""
-        names, result = {folded(student): student for student in self.files}, {}
-        for name, points in marks.items():
-            rows = match(roster, name) if roster else [name]
-            student = names.get(folded(rows[0])) if len(rows) == 1 else None
-            if student is None or student in result:
-                self.notes.append(f"doubtful: {clean(name)} has points, and is not one student")
-            else:
-                result[student] = points
-        return result
-
-
-def find(folder: Path, homework: str, roster: Roster | None = None) -> Found:
-    """The files of each student, last the one to grade: the latest notebook, if there is one.
-    The folder holds ``student/anything.ipynb``, ``student_hw1.ipynb``, or what Moodle, Canvas,
-    Google Classroom or nbgrader write."""
+def find(
+    folder: Path, homework: str, roster: Roster | None = None
+) -> tuple[dict[str, list[HandIn]], list[str]]:
+    """The files of each student, last the one to grade: the latest notebook, if there is one; and
+    notes on who is missing, which names are doubtful, and what is left out. The folder holds
+    ``student/anything.ipynb``, ``student_hw1.ipynb``, or what Moodle, Canvas, Google Classroom or
+    nbgrader write."""
     if not folder.is_dir():
         raise NotADirectoryError(f"{folder} is no folder: name the one that holds the hand-ins")
-    result, named, owners = Found(), defaultdict(list), defaultdict(list)
+    result, notes, named, owners = {}, [], defaultdict(list), defaultdict(list)
     this, others = _word(homework), _word("|".join(HOMEWORKS.keys() - {homework}))
     for path in _files(folder):
         # A name that is no UTF-8 is written with escapes, here and nowhere else.
         inside = os.fsencode(path.relative_to(folder)).decode("utf-8", "backslashreplace")
         parts = list(map(clean, Path(inside).parts))
         if any(part.startswith(".") for part in parts):
-            result.notes.append(f"left out: {clean(inside)}, for its name begins with a dot")
+            notes.append(f"left out: {clean(inside)}, for its name begins with a dot")
         elif any(others.search(part) and not this.search(part) for part in parts):
-            result.notes.append(f"left out: {clean(inside)}, of another homework")
+            notes.append(f"left out: {clean(inside)}, of another homework")
         else:
             *above, name = parts[parts[0].lower() == homework :] or parts
             named[_student(above, name, this)].append(HandIn(name, path, path.lstat().st_mtime))
@@ -101,16 +83,16 @@ def find(folder: Path, homework: str, roster: Roster | None = None) -> Found:
             owners[rows[0]].append(student)
         else:
             words = f"is {' or '.join(rows)}" if rows else "is not in the roster"
-            result.notes.append(f"doubtful: {student} {words}, and is not graded")
+            notes.append(f"doubtful: {student} {words}, and is not graded")
         if not roster and folded(student) == homework:
-            result.notes.append(f"doubtful: {student} names no student")
+            notes.append(f"doubtful: {student} names no student")
     for owner, students in sorted(owners.items()):
         files = [each for student in students for each in named[student]]
-        result.files[owner if roster else students[0]] = sorted(files, key=_age)
+        result[owner if roster else students[0]] = sorted(files, key=_age)
         if len(students) > 1 and not roster:
-            result.notes.append(f"doubtful: {', '.join(students)} are taken for one name")
-    result.notes += [f"missing: {row}" for row in roster or () if row not in result.files]
-    return result
+            notes.append(f"doubtful: {', '.join(students)} are taken for one name")
+    notes += [f"missing: {row}" for row in roster or () if row not in result]
+    return result, notes
 
 
 def _files(folder: Path) -> list[Path]:
@@ -145,19 +127,58 @@ def _age(hand_in: HandIn) -> tuple[bool, float, int, str]:
     return notebook, hand_in.when, max(copies, default=0), str(hand_in.path)
 
 
-def read_roster(path: Path) -> Roster:
-    """Read a table with the column id, and some of name, email and login."""
+def _table(path: Path, *wanted: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """The rows of a table by the names of their columns; before each, where it is, in words."""
     lines = path.read_text("utf-8-sig").splitlines()
     rows = list(csv.reader(lines, delimiter=";" if ";" in "".join(lines[:1]) else ","))
     columns = [re.sub(r"\W", "", column.lower()) for column in rows[0]] if rows else []
-    roster: Roster = {}
+    if not set(wanted) <= set(columns):
+        raise ValueError(f"{path} needs the columns {' and '.join(wanted)}")
     for number, row in enumerate(rows[1:], start=2):
-        cells = dict(zip(columns, row, strict=False))
-        name = clean(cells.get("id", ""))
+        if row and len(row) != len(columns):
+            raise ValueError(f"{path}, row {number} has {len(row)} fields, not {len(columns)}")
+        if row:
+            yield f"{path}, row {number}", dict(zip(columns, row, strict=True))
+
+
+def read_roster(path: Path) -> Roster:
+    """Read a table with the column id, and some of name, email and login."""
+    roster: Roster = {}
+    for where, row in _table(path, "id"):
+        name = clean(row["id"])
         if not name or folded(name) in map(folded, roster):
-            raise ValueError(f"{path}, row {number}: every student needs an id of their own")
-        roster[name] = {form for column in COLUMNS for form in _forms(cells.get(column, ""))}
+            raise ValueError(f"{where}: every student needs an id of their own")
+        roster[name] = {form for column in COLUMNS for form in _forms(row.get(column, ""))}
     return roster
+
+
+def read_marks(path: Path, most: float) -> dict[str, float]:
+    """Points given by hand, up to ``most``: a table with the columns student and points."""
+    found: dict[str, float] = {}
+    for where, row in _table(path, "student", "points"):
+        with suppress(ValueError):
+            if not row["points"].strip():
+                continue
+            if row["student"] not in found and 0 <= float(row["points"]) <= most:
+                found[row["student"]] = float(row["points"])
+                continue
+        raise ValueError(f"{where}: give each student once from 0 to {most:g} points")
+    return found
+
+
+def sorted_out(
+    marks: dict[str, float], students: Iterable[str], roster: Roster | None
+) -> tuple[dict[str, float], list[str]]:
+    """Points given by hand, under the names that students have here; and notes on the others."""
+    names, result, notes = {folded(student): student for student in students}, {}, []
+    for name, points in marks.items():
+        rows = match(roster, name) if roster else [name]
+        student = names.get(folded(rows[0])) if len(rows) == 1 else None
+        if student is None or student in result:
+            notes.append(f"doubtful: {clean(name)} has points, and is not one student")
+        else:
+            result[student] = points
+    return result, notes
 
 
 def match(roster: Roster, student: str) -> list[str]:

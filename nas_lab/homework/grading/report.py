@@ -8,7 +8,6 @@ import html
 import re
 import warnings
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -140,27 +139,6 @@ def _cell(value: object) -> object:
     if not isinstance(value, str):
         return value
     return FORMULA.sub(r"\1'", escaped(" ".join(value.split())))
-
-
-def read_marks(path: Path, most: float) -> dict[str, float]:
-    """Points given by hand, up to ``most``: a table with the columns student and points."""
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = list(csv.DictReader(file))
-    if not rows or not {"student", "points"} <= rows[0].keys():
-        raise ValueError(f"{path} needs the columns student and points")
-    found: dict[str, float] = {}
-    for number, row in enumerate(rows, start=2):
-        student, text = row["student"], row["points"]
-        if text is not None and not text.strip():
-            continue
-        with suppress(TypeError, ValueError):
-            if None not in row and student not in found and 0 <= float(text) <= most:
-                found[student] = float(text)
-                continue
-        raise ValueError(
-            f"{path}, row {number}: write each student once, a comma, and points from 0 to {most:g}"
-        )
-    return found
 
 
 # ---- the leaderboard

@@ -80,13 +80,13 @@ class Runner:
         name, before = f"<cell {place}>", dict(self.names)
         try:
             linecache.cache[name] = (len(source), None, source.splitlines(True), name)
-            signal.signal(signal.SIGALRM, _time_is_up)
+            signal.signal(signal.SIGALRM, signal.default_int_handler)
             try:
                 signal.setitimer(signal.ITIMER_REAL, request["seconds"])
                 execute(source, name, self.names)
             finally:
                 signal.setitimer(signal.ITIMER_REAL, 0)
-        except _TimeUp:
+        except KeyboardInterrupt:
             return {"late": True}  # the names that it has bound stay
         except BaseException as error:
             return {"error": in_words(error, name)}
@@ -120,14 +120,6 @@ class Runner:
             return reply["value"]
 
         return ask
-
-
-class _TimeUp(BaseException):
-    """A cell runs too long."""
-
-
-def _time_is_up(*_: Any) -> None:
-    raise _TimeUp
 
 
 def _case(drive: Callable, answer: Any, inputs: list) -> dict:

@@ -19,8 +19,7 @@ from nas_lab.estimation import Table
 from nas_lab.homework.drivers import Plain, search
 from nas_lab.homework.question import QUESTIONS, Question, Result
 
-SHARE = (0.15, 0.5)
-"""Of all networks, how many are within the limit: between these."""
+SHARE = (0.15, 0.5)  # of all networks, how many are within the limit: between these
 FASTER = 2.0
 """A figure of the drawn device is up to this many times that of the catalogue, or less by it."""
 
@@ -38,13 +37,11 @@ def _spellings() -> np.ndarray:
 class HiddenTask:
     """One case: shuffled tokens, a device and a limit."""
 
-    edges: tuple[int, ...]
-    """Place, in the table's order, of each decision that the search sees."""
+    edges: tuple[int, ...]  # place, in the table's order, of each decision that the search sees
     operations: tuple[tuple[int, ...], ...]
     """For each decision, the table's token of each token that the search sees."""
     device: Device
-    share: float
-    """Of all architectures that are within the limit."""
+    share: float  # of all architectures that are within the limit
     seed: int
     budget: int = 60
 
