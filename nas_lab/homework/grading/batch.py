@@ -15,7 +15,7 @@ from pathlib import Path
 from nas_lab.homework.grading import boxes, report
 from nas_lab.homework.grading.boxes import Box, Limits
 from nas_lab.homework.grading.grade import Exam, Grade, Mark, grade
-from nas_lab.homework.grading.hand_ins import Template, Unreadable, cells, content, normal
+from nas_lab.homework.grading.hand_ins import Template, Unreadable, content
 from nas_lab.homework.grading.owners import HandIn
 
 ENGINE = "3"  # changes when a hand-in may get another grade; older results are then not used
@@ -39,12 +39,10 @@ class Batch:
         A search that lost by time is tried again at the end, alone."""
         boxes.remove_left_behind()
         (self.folder / ".grades").mkdir(parents=True, exist_ok=True)
-        codes = {student: self._code(files[-1]) for student, files in found.items()}
         jobs, slow = jobs if self.box.isolated else 1, []  # plain: one by one
         with ThreadPoolExecutor(jobs) as pool:
             futures = [
-                pool.submit(self._grade, name, files, codes, alone=jobs == 1)
-                for name, files in found.items()
+                pool.submit(self._grade, name, files, jobs == 1) for name, files in found.items()
             ]
             try:
                 for future in as_completed(futures):
@@ -55,24 +53,13 @@ class Batch:
                         yield graded
             finally:
                 pool.shutdown(wait=False, cancel_futures=True)
-        yield from (self._grade(name, found[name], codes, alone=True) for name in sorted(slow))
+        yield from (self._grade(name, found[name], True) for name in sorted(slow))
 
     def _may_be_unlucky(self, grade: Grade) -> bool:
         """Whether it lost by time, in searches that may be slow and honest."""
         return grade.status == "timed out" and any(mark.results for mark in grade.marks)
 
-    def _code(self, hand_in: HandIn) -> str:
-        """A hash of the student's own code; empty when there is none."""
-        try:
-            own = self.template.own(cells(content(hand_in.path)))[len(self.template.setup) :]
-        except Exception:  # grading says so
-            return ""
-        text = "\n".join(map(normal, own))
-        return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest() if text else ""
-
-    def _grade(
-        self, student: str, files: Sequence[HandIn], codes: Mapping[str, str], *, alone: bool
-    ) -> Grade:
+    def _grade(self, student: str, files: Sequence[HandIn], alone: bool) -> Grade:
         """Grade the last of a student's files, and write the page."""
         (*others, last), notes = files, []
         if self.due and last.when > self.due.timestamp():
@@ -81,15 +68,12 @@ class Batch:
             names = ", ".join(other.name for other in others[-MOST_NAMES:])
             names += f" and {len(others) - MOST_NAMES} more" if len(others) > MOST_NAMES else ""
             notes.append(f"the latest of {len(files)} files; not graded: {names}")
-        own = codes[student]
-        twins = [other for other, code in codes.items() if own == code and other != student]
-        private = [f"same code as {', '.join(twins)}"] if own and twins else []
         try:
             found = self._graded(content(last.path), student, last.name, alone)
-            found = replace(found, notes=[*found.notes, *notes], private=private)
+            found = replace(found, notes=[*found.notes, *notes])
         except Exception as error:  # one bad hand-in must not stop the others
             why = str(error) if isinstance(error, Unreadable) else FAILED
-            private += [] if isinstance(error, Unreadable) else [f"the grader failed: {error!r}"]
+            private = [] if isinstance(error, Unreadable) else [f"the grader failed: {error!r}"]
             questions = [sheet.question for sheet in self.exam.sheets]
             marks = [Mark(question.name, 0, question.points, "missing") for question in questions]
             found = Grade(student, last.name, "unreadable", marks, [why, *notes], "", private)
