@@ -333,10 +333,7 @@ def test_a_search_that_lost_by_time_is_tried_again_alone_and_only_that_is_kept(
 ):
     (tmp_path / "x").write_bytes(b"x")
     lost = Mark("capstone.q1", 0, 20, "scored", "", (Result(0, 0, 1, 0, "it took too long"),))
-    grades = [
-        Grade("", "", status, [replace(lost, points=points)])
-        for status, points in [("timed out", 0), ("timed out", 3)]
-    ]
+    grades = [Grade("ann", "x", "timed out", [replace(lost, points=n)]) for n in (0, 3)]
     monkeypatch.setattr(batch, "grade", lambda *_: grades.pop(0))
     exam = Exam.draw(HOMEWORKS["hw1"], b"a secret of this test")
     limits = boxes.Limits()

@@ -218,8 +218,8 @@ class Run:
     @property
     def troubles(self) -> set[str]:
         """Of all kinds that there were."""
-        found = [*self.left_out.values(), *self.late.values()]
-        found += [*(call.outcome for call in self.calls if call.hidden())]
+        outcomes = [call.outcome for call in self.calls if call.hidden()]
+        found = [*self.left_out.values(), *self.late.values(), *outcomes]
         return {trouble.kind for trouble in found if isinstance(trouble, Trouble)}
 
     @property

@@ -207,7 +207,9 @@ def similar(
         if shared >= max(WINDOW, least * whole):
             graph.add_edge(versions[a][0], versions[b][0], share=shared / whole)
     shares = {s: max(link["share"] for link in graph[s].values()) for s in graph}
-    groups = sorted(nx.connected_components(graph), key=lambda group: -max(map(shares.get, group)))
+    groups = sorted(
+        nx.connected_components(graph), key=lambda group: -max(shares[s] for s in group)
+    )
     numbered = enumerate(groups, start=1)
     return [(number, s, shares[s]) for number, group in numbered for s in sorted(group)]
 

@@ -85,11 +85,9 @@ class Runner:
                 signal.setitimer(signal.ITIMER_REAL, request["seconds"])
                 execute(source, name, self.names)
             finally:
-                signal.setitimer(signal.ITIMER_REAL, 0)
-        except KeyboardInterrupt:
-            return {"late": True}  # the names that it has bound stay
-        except BaseException as error:
-            return {"error": in_words(error, name)}
+                left, _ = signal.setitimer(signal.ITIMER_REAL, 0)
+        except BaseException as error:  # when its time is up, the names that it has bound stay
+            return {"error": in_words(error, name), "late": not left}
         finally:
             # A failed cell that runs once more leaves the names that a later cell has bound.
             later = [n for n, cell in self.bound_by.items() if cell > place and n in before]
