@@ -15,7 +15,8 @@ from _report import report
 from nas_lab.homework import notebooks
 from nas_lab.homework.grading import batch, boxes
 from nas_lab.homework.grading.grade import Exam
-from nas_lab.homework.grading.hand_ins import Template, find
+from nas_lab.homework.grading.hand_ins import Template
+from nas_lab.homework.grading.owners import find
 from nas_lab.homework.homeworks import HOMEWORKS
 from nas_lab.runtime import cpu_count
 
@@ -97,7 +98,7 @@ def grading(number: int) -> list[dict]:
         template = Template.load(notebooks.released("hw1"))
         whole = batch.Batch(questions, template, kind, boxes.Limits(), Path(folder, "pages"))
         began = time.perf_counter()
-        run = whole.run(find(submissions, "hw1"), jobs)
+        run = whole.run(find(submissions, "hw1")[0], jobs)
         for done, grade in enumerate(run, start=1):
             assert grade.points == worth(int(grade.student.removeprefix("student"))), grade
             if done % max(1, number // 3) == 0:

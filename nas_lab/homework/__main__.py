@@ -77,7 +77,8 @@ def _grade(options: argparse.Namespace) -> int:
     roster = owners.read_roster(options.roster) if options.roster else None
     found, notes = owners.find(options.submissions, options.homework, roster)
     by_hand, others = owners.sorted_out(marks, found, roster)
-    print(*notes, *others, sep="\n")
+    notes += others
+    print("".join(f"{note}\n" for note in notes), end="")
     whole = batch.Batch(
         grade.Exam.draw(homework, secret),
         _template(options),
@@ -99,7 +100,7 @@ def _grade(options: argparse.Namespace) -> int:
         if report.ranked(grades):
             written += report.write_leaderboard(table, grades)
         words = f"{len(grades)} graded in a {whole.box.name} box:"
-        print(*notes, *others, " ".join(map(str, [words, *written])), sep="\n")
+        print(*notes, " ".join(map(str, [words, *written])), sep="\n")
     return 0
 
 

@@ -286,28 +286,32 @@ def test_an_error_of_the_grader_itself_is_for_the_instructor_alone(tmp_path, mon
     assert "all hidden inputs" not in page
 
 
-SLOW = [f"import time\nslow{n} = 1\ntime.sleep(1.5)" for n in range(8)]
+SLOW = [f"import time\nslow{n} = 1\ntime.sleep(2.5)" for n in range(8)]
 CUT = f"{HONEST}\nwhile True:\n    pass"
+ENDS = "import os\ndef cell_macs(*given):\n    os._exit(1)"
 
 
 @needs_box
 def test_answers_that_exist_when_time_runs_out_are_asked(tmp_path):
     skip = {"cell_type": "code", "source": "1 / 0", "metadata": {"tags": ["skip-grading"]}}
-    files = {
+    slow = {
         "ann_hw1.ipynb": MASTER | {"cells": [*CELLS, *with_cells(MASTER, *SLOW)["cells"]]},
-        "bob_hw1.ipynb": changed(MASTER, hw1_q1=CUT),
-        "cyd_hw1.ipynb": MASTER | {"cells": [skip, *CELLS]},
+        "bob_hw1.ipynb": MASTER | {"cells": [skip, *CELLS]},
     }
-    options = ["--wall", "12", "--cell-timeout", "3"]
-    rows = by_student(grade(tmp_path, "hw1", files, *options))
-    assert {s: row["points"] for s, row in rows.items()} == dict.fromkeys(rows, str(FULL))
-    assert [rows[s]["status"] for s in ("ann", "bob", "cyd")] == [
-        "timed out",
-        "timed out",
-        "graded",
-    ]
+    cut = {
+        "cyd_hw1.ipynb": changed(MASTER, hw1_q1=CUT),
+        "dan_hw1.ipynb": changed(MASTER, hw1_q1=CUT, hw1_q6=ENDS),  # in two sandboxes
+    }
+    rows = by_student(grade(tmp_path / "1", "hw1", slow, "--wall", "20"))
+    rows |= by_student(grade(tmp_path / "2", "hw1", cut, "--cell-timeout", "3"))
+    assert {s: (int(row["points"]), row["status"]) for s, row in rows.items()} == {
+        "ann": (FULL, "timed out"),
+        "bob": (FULL, "graded"),
+        "cyd": (FULL, "timed out"),
+        "dan": (FULL - 3, "timed out"),
+    }
     assert "the whole notebook took too long" in rows["ann"]["notes"]
-    assert "cut: the cell that begins with 'def number" in rows["bob"]["notes"]
+    assert "cut: the cell that begins with 'def number" in rows["cyd"]["notes"]
 
 
 @needs_box
