@@ -38,7 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     release.add_argument("--check", action="store_true", help="only say whether it has drifted")
     grade.add_argument("--secret-file", type=Path, required=True)
     grade.add_argument("--feedback", type=Path, required=True, help="folder for the pages")
-    grade.add_argument("--jobs", type=_at_least_one, help="at once (default: one for each core)")
+    grade.add_argument("--jobs", type=int, help="at once (default: one for each core)")
     grade.add_argument("--cell-timeout", type=_positive, default=20, help="seconds for a cell")
     grade.add_argument("--wall", type=_positive, default=120, help="seconds for a hand-in")
     grade.add_argument("--memory", type=_bytes, default=2 << 30, help="of a hand-in, such as 2G")
@@ -139,13 +139,6 @@ def _template(options: argparse.Namespace) -> Template:
     from nas_lab.homework import notebooks
 
     return Template.load(options.template or notebooks.released(options.homework))
-
-
-def _at_least_one(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return number
 
 
 def _positive(text: str) -> float:

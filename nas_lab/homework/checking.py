@@ -18,7 +18,8 @@ from nas_lab.homework.drivers import Plain
 from nas_lab.homework.question import Question, earned, in_words, trial
 
 PUBLIC_SEEDS = range(20)
-PUBLIC_TRIALS = range(6)  # the same for an open question, whose cases take longer
+PUBLIC_TRIALS = range(6)
+"""The same for an open question, whose cases take longer."""
 SECONDS = 10
 """For a case; an answer that takes longer is stopped, and a search after six times as long."""
 QUESTIONS: dict[str, Question] = {**lessons.QUESTIONS, **homeworks.QUESTIONS}
@@ -32,12 +33,17 @@ class Report:
     """What ``check`` found out: shown at the end of a cell, in words."""
 
     name: str
-    passed: int  # how many of the public ``cases`` agree
+    passed: int
+    """How many of the public ``cases`` agree."""
     cases: int
-    problem: str = ""  # the first case that does not agree, in words
-    answered: bool = True  # whether the function returned anything at all
-    progress: str = ""  # of the homework that the question belongs to, in words
-    found: str = ""  # what was found, when the number of cases does not tell it
+    problem: str = ""
+    """The first case that does not agree, in words."""
+    answered: bool = True
+    """Whether the function returned anything at all."""
+    progress: str = ""
+    """Of the homework that the question belongs to, in words."""
+    found: str = ""
+    """What was found, when the number of cases does not tell it."""
 
     def __bool__(self) -> bool:
         return self.passed == self.cases

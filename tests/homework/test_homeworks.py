@@ -82,12 +82,12 @@ def test_the_box_agrees(name):
     exam = Exam.draw(HOMEWORKS[name], SECRETS[0])
     template = Template.load(notebooks.released(name))
     box, limits = boxes.Bubblewrap(), boxes.Limits(cell_seconds=120, wall_seconds=600)
-    full = grade(notebooks.master(name).read_bytes(), exam, template, box, limits)
+    full = grade(notebooks.master(name).read_bytes(), exam, template, box, limits, "", "")
     assert (full.points, full.status, full.notes) == (full.of, "graded", [])
     assert full.written
     if name != "hw1":
         return
-    none = grade(notebooks.released(name).read_bytes(), exam, template, box, limits)
+    none = grade(notebooks.released(name).read_bytes(), exam, template, box, limits, "", "")
     assert (none.points, none.status, none.notes) == (0, "partly", [])
     assert none.written == ""
     assert {mark.status for mark in none.marks} == {"missing"}

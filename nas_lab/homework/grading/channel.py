@@ -181,14 +181,9 @@ class Call:
 
     def make(self, channel: Channel, seconds: float) -> None:
         """Get the outcome, and raise it when it is a ``Trouble``."""
-        message = {
-            "do": "call",
-            "question": self.question.name,
-            "answer": self.question.answer,
-            "drive": self.question.drive.__name__,
-            "cases": self.cases,
-            "asks": self.budget is not None,
-        }
+        asked = self.question
+        message = {"do": "call", "cases": self.cases, "asks": self.budget is not None}
+        message |= {"question": asked.name, "answer": asked.answer, "drive": asked.drive.__name__}
         try:
             reply = channel.request(message, seconds, self.budget.reply if self.budget else None)
             found = [] if reply.get("missing") is True else reply.get("cases")
@@ -225,12 +220,11 @@ class Run:
     @property
     def notes(self) -> list[str]:
         """Which cells were left out, and which failed."""
-        left_out = [f"left out: {self._cell(n)}, because {t}" for n, t in self.left_out.items()]
-        left_out += [f"cut: {self._cell(n)}, because {t}" for n, t in self.late.items()]
-        failed = [f"{self._cell(n)} failed: {words}" for n, words in self.failed.items()]
-        more = len(failed) - MOST_NOTES
-        rest = [f"{more} more cells failed"] if more > 0 else []
-        return [*left_out, *failed[:MOST_NOTES], *rest]
+        notes = [f"left out: {self._cell(n)}, because {t}" for n, t in self.left_out.items()]
+        notes += [f"cut: {self._cell(n)}, because {t}" for n, t in self.late.items()]
+        notes += [f"{self._cell(n)} failed: {words}" for n, words in self.failed.items()]
+        more = len(notes) - MOST_NOTES
+        return [*notes[:MOST_NOTES], f"and {more} more cells"] if more > 0 else notes
 
     def _cell(self, place: int) -> str:
         """A cell as the student knows it: by its first line."""

@@ -263,13 +263,7 @@ class Exam:
 
 
 def grade(
-    raw: bytes,
-    exam: Exam,
-    template: Template,
-    box: Box,
-    limits: Limits,
-    student: str = "",
-    file: str = "",
+    raw: bytes, exam: Exam, template: Template, box: Box, limits: Limits, student: str, file: str
 ) -> Grade:
     """Run a notebook, given by its bytes, in a sandbox and compare what its answers give."""
     cells = hand_ins.cells(raw)

@@ -12,7 +12,6 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -156,13 +155,11 @@ def read_marks(path: Path, most: float) -> dict[str, float]:
     """Points given by hand, up to ``most``: a table with the columns student and points."""
     found: dict[str, float] = {}
     for where, row in _table(path, "student", "points"):
-        with suppress(ValueError):
-            if not row["points"].strip():
-                continue
-            if row["student"] not in found and 0 <= float(row["points"]) <= most:
-                found[row["student"]] = float(row["points"])
-                continue
-        raise ValueError(f"{where}: give each student once from 0 to {most:g} points")
+        student, text = row["student"], row["points"].strip()
+        number = re.fullmatch(r"[0-9]+([.][0-9]*)?", text or "0")
+        if not number or float(number[0]) > most or student in found:
+            raise ValueError(f"{where}: give each student once from 0 to {most:g} points")
+        found |= {student: float(text)} if text else {}
     return found
 
 

@@ -9,6 +9,7 @@ import re
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from string import Template
 from typing import NamedTuple
 
 import numpy as np
@@ -31,48 +32,13 @@ STATUS = {  # of a mark: its sign, and its words
 
 FORMULA = re.compile(r"((?:^|[;,|])[\s\"']*)(?=[=+\-@＝＋－＠])")
 
-PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>{title}</title>
-<style>
-:root {{ color-scheme: light dark; }}
-body {{ font: 1.05rem/1.5 system-ui, sans-serif; max-width: 48rem; margin: 2rem auto;
-        padding: 0 1rem; }}
-table {{ border-collapse: collapse; width: 100%; }}
-th, td {{ text-align: left; vertical-align: top; padding: .5rem; border-bottom: 1px solid #888; }}
-td:nth-child(2) {{ white-space: nowrap; }}
-pre {{ white-space: pre-wrap; border-left: 4px solid #888; padding-left: 1rem; }}
-</style>
-</head>
-<body>
-<main>
-<h1>{title}</h1>
-<p><strong>{points} of {of} points</strong> for the answers that a machine can check
-(file: {file}).</p>
-{notes}
-<table>
-<thead><tr><th scope="col">question</th><th scope="col">points</th><th scope="col">found</th></tr>
-</thead>
-<tbody>
-{rows}
-</tbody>
-</table>
-<h2>Your written answer</h2>
-{written}
-</main>
-</body>
-</html>
-"""
+PAGE = Template(Path(__file__).with_name("page.html").read_text("utf-8"))
 
 
 def write_page(grade: Grade, homework: Homework, folder: Path) -> None:
     """Write a student's page; whatever comes from the hand-in is shown as text."""
     notes = "".join(f"<li>{html.escape(note)}</li>" for note in grade.notes)
-    page = PAGE.format(
+    page = PAGE.substitute(
         title=html.escape(f"{homework.title}: {grade.student}"),
         file=html.escape(grade.file),
         points=grade.points,
