@@ -2,8 +2,7 @@
 
 Each is a way to start ``runner.py`` in a process of its own that sees Python, its libraries,
 an empty folder, and nothing else: no network, no other hand-in, no secret, no reference. In plain
-mode the process sees what you see; then only the protocol protects the grades.
-"""
+mode the process sees what you see; then only the protocol protects the grades."""
 
 from __future__ import annotations
 

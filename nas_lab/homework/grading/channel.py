@@ -1,7 +1,6 @@
 """Talk to a sandbox: a line of JSON there, a line back, and a limit on everything.
 
-A ``Run`` takes one hand-in through as many sandboxes as it breaks.
-"""
+A ``Run`` takes one hand-in through as many sandboxes as it breaks."""
 
 from __future__ import annotations
 

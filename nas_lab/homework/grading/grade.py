@@ -82,9 +82,6 @@ class Grade:
         return cls(**{**data, "marks": marks})
 
 
-# ---- hidden cases, and what answers earn in them
-
-
 def read_secret(path: Path) -> bytes:
     """Read a secret, and refuse one that is too short."""
     if not path.is_file():
@@ -142,7 +139,8 @@ class Sheet:
         public, hidden = (call.outcome for call in calls)
         status, words, error = self._verdict(hidden)
         name, of = self.question.name, self.question.points
-        known = [] if isinstance(public, Trouble) else _errors(public or [])
+        cases = [] if isinstance(public, Trouble) else public or []
+        known = [short(case["error"]) for case in cases if "error" in case]
         page = "; ".join(filter(None, [words, error and for_student(error, known)]))
         words = "; ".join(filter(None, [words, error]))
         return Mark(name, of if status == "right" else 0, of, status, words, page=page)
@@ -153,7 +151,8 @@ class Sheet:
             return cases.kind, str(cases), ""
         if not cases:
             return "missing", f"there is no {self.question.answer}()", ""
-        got, errors = [case.get("value") for case in cases], _errors(cases)
+        got = [case.get("value") for case in cases]
+        errors = [short(case["error"]) for case in cases if "error" in case]
         if not errors and all(value is None for value in got):
             return "missing", "the function returns None", ""
         agree, hint = 0, ""
@@ -169,10 +168,6 @@ class Sheet:
         if agree < len(got):
             return "wrong", f"{found}. Hint: {hint or self.question.hint}", ""
         return "right", "", ""
-
-
-def _errors(cases: list[dict]) -> list[str]:
-    return [short(case["error"]) for case in cases if "error" in case]
 
 
 def for_student(error: str, public: Collection[str], other: str = OTHER) -> str:
@@ -257,9 +252,6 @@ class Exam:
         text = student.encode("utf-8", "backslashreplace") + b"/" + hashlib.sha256(raw).digest()
         own = hmac.new(self.secret, text, hashlib.sha256).digest()
         return [s.draw(s.question, own) if isinstance(s, Sheet) else s for s in self.sheets]
-
-
-# ---- one hand-in
 
 
 def grade(

@@ -1,7 +1,6 @@
 """Read hand-ins: files that somebody else wrote, and that may be anything; and compare them.
 
-Of a notebook's cells, those of the template, which was given out, are not the student's own.
-"""
+Of a notebook's cells, those of the template, which was given out, are not the student's own."""
 
 from __future__ import annotations
 
@@ -169,8 +168,6 @@ def normal(source: str) -> str:
     """A source without the spaces and empty lines that editors add."""
     return "\n".join(line.rstrip() for line in source.splitlines() if line.strip())
 
-
-# ---- groups that share more than what was given out
 
 WINDOW = 12  # tokens in a row that count as one piece
 COMMON = 0.2  # pieces in more than this share of all versions are what everybody writes

@@ -1,8 +1,7 @@
 """Whose is a hand-in? Names of files and folders, as students and learning platforms write them.
 
 Names are compared in one normal form. A roster knows who there is; without one, names stand for
-people. What is in doubt is listed and never guessed.
-"""
+people. What is in doubt is listed and never guessed."""
 
 from __future__ import annotations
 
@@ -31,8 +30,7 @@ CANVAS = re.compile(r"^([^\W_]+)_(?:LATE_)?(\d{2,})_\d{2,}_.+$")
 COLUMNS = ("id", "name", "email", "login")  # of a roster
 
 
-Roster: TypeAlias = dict[str, set[str]]
-"""By id, how the name of a student may be written."""
+Roster: TypeAlias = dict[str, set[str]]  # by id, how the name of a student may be written
 
 
 class HandIn(NamedTuple):

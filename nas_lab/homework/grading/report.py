@@ -69,9 +69,6 @@ def _row(mark: Mark) -> str:
     )
 
 
-# ---- tables
-
-
 def write_grades(
     path: Path, grades: Sequence[Grade], by_hand: Mapping[str, float], most: int
 ) -> tuple[Path, ...]:
@@ -106,8 +103,6 @@ def _cell(value: object) -> object:
         return value
     return FORMULA.sub(r"\1'", escaped(" ".join(value.split())))
 
-
-# ---- the leaderboard
 
 MOST_SHOWN = 40  # places in the picture; the table has all
 MOST_LETTERS = 24

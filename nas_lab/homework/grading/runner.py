@@ -4,8 +4,7 @@ This file is copied into the box and started there as a script. A hand-in shares
 it can forge whatever is written here. That earns nothing: a reply is right only when it holds
 what the reference gives for inputs that were drawn with a secret, and the references stay outside.
 
-A request and a reply are each one line of JSON. A reply repeats the request's nonce.
-"""
+A request and a reply are each one line of JSON. A reply repeats the request's nonce."""
 
 from __future__ import annotations
 
