@@ -168,12 +168,6 @@ async def test_it_plays_to_the_end_and_pauses(player):
     assert player._start.description == "Play"
 
 
-def test_without_an_event_loop_it_does_not_play(player):
-    press(player, "Play")
-    assert not player.model.running
-    assert player._start.description == "Play"
-
-
 @in_loop
 async def test_a_run_that_grows_is_drawn_now_and_then_and_its_last_step_in_the_end(monkeypatch):
     player, drawn = AlphaPlayer(table=TABLE), []

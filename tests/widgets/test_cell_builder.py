@@ -2,7 +2,6 @@
 
 import json
 import math
-import re
 from unittest.mock import Mock
 
 import numpy as np
@@ -14,7 +13,7 @@ from nas_lab import spaces
 from nas_lab.history import Evaluation
 from nas_lab.widgets import CellBuilder
 from nas_lab.widgets.cell_builder import PRESETS, RESIDUAL, SKELETON, CellState
-from tests.widgets.reading import find, press, shown, words
+from tests.widgets.reading import find, press, words
 
 SPACE = spaces.nasbench201()
 CELLS = st.tuples(*[st.integers(0, 4)] * 6)
@@ -236,29 +235,6 @@ def test_your_own_is_what_a_cell_is_and_no_choice(w):
         assert (menu.value, menu.label) == (preset, preset or "your own")
         menu.value = ""
         assert (menu.value, w.state["arch"]) == (preset, cell)
-
-
-def test_what_is_explained_later_stands_under_a_heading_of_its_own(w):
-    press(w, "Train one epoch")
-    page = re.sub('alt="[^"]*"', "", " ".join(shown(w)))
-    first, later = re.sub("<[^>]+>", " ", page).split("The same cell as tokens")
-    assert re.search(r"\b(tokens?|canonical|w)\b|\|", first) is None
-    for word in ("tokens: (3, 0, 3, 1, 0, 1)", "text form: ", "canonical form: ", " w : "):
-        assert word in later
-    assert "conv 3×3, none, conv 3×3, skip, none, skip" in first
-
-
-def test_training_is_shown_and_listed_best_first(w):
-    press(w, "Train one epoch")
-    assert "After one epoch with seed 0: validation accuracy 8.0%, 1.5 s" in words(w)
-    find(w, "input → 1").value = 4
-    assert "not trained yet" in words(w)
-    press(w, "Train one epoch")
-    table = words(w).split("Your cells so far")[1]
-    assert re.findall(r"[\d.]+%", table) == ["9.0%", "8.0%"]
-    find(w, "input → 1").value = 3
-    assert "trained: validation accuracy 8.0% (1 seed)" in words(w)
-    assert [entry["accuracy"] for entry in w.state["tried"]] == [0.08, 0.09]
 
 
 def test_while_it_trains_the_widget_says_so(w):
