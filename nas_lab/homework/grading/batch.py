@@ -41,9 +41,7 @@ class Batch:
         (self.folder / ".grades").mkdir(parents=True, exist_ok=True)
         jobs, slow = jobs if self.box.isolated else 1, []  # plain: one by one
         with ThreadPoolExecutor(jobs) as pool:
-            futures = [
-                pool.submit(self._grade, name, files, jobs == 1) for name, files in found.items()
-            ]
+            futures = [pool.submit(self._grade, *each, jobs == 1) for each in found.items()]
             try:
                 for future in as_completed(futures):
                     graded = future.result()
