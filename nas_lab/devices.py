@@ -114,8 +114,6 @@ def find(device: Device | str) -> Device:
     return DEVICES[device]
 
 
-# ---- kernels: what a device runs ---------------------------------------------------------------
-
 FREE = ("image", "flatten")  # kinds that do no work
 TAKES_RELU = ("conv", "linear", "add", "norm")  # whose result passes a ReLU on its way to memory
 
@@ -202,9 +200,6 @@ def _kernel(op: Op, shapes: Sequence[tuple[int, ...]]) -> Kernel:
     return Kernel(kind, launches, op.macs, operations, read, written, weights, outputs, channels)
 
 
-# ---- roofline: how long that takes -------------------------------------------------------------
-
-
 class Timed(NamedTuple):
     """A kernel on a device: what it is run for, its seconds and its energy."""
 
@@ -239,9 +234,6 @@ def roofline(kernel: Kernel, device: Device) -> tuple[float, float, float]:
 
 def _joules(device: Device, waiting: float, computing: float, moving: float) -> float:
     return device.idle * waiting + device.power * max(computing, moving)
-
-
-# ---- networks ----------------------------------------------------------------------------------
 
 
 class Profile(NamedTuple):

@@ -54,9 +54,6 @@ def units_of(estimate: Estimator, archs: Mapping[int, Sequence[Arch]]) -> list[T
     ]
 
 
-# ---- what is written down of a training ----------------------------------------------------------
-
-
 def record(
     net: nn.Module, data: FashionMNIST, recipe: Recipe, arch: Arch, seed: int, **sizes: float
 ) -> Evaluation:
@@ -126,9 +123,6 @@ def recipe_of(estimate: TrainFromScratch) -> dict[str, Any]:
     }
 
 
-# ---- the table -----------------------------------------------------------------------------------
-
-
 def table(estimate: TrainFromScratch = ESTIMATE, archs: Mapping[int, Sequence[Arch]] = PLAN) -> Job:
     """``fashion201.npz``: every canonical architecture, trained."""
     units = units_of(partial(recorded, estimate), archs)
@@ -147,8 +141,6 @@ def assemble_table(units: Units, folder: Path, recipe: Values) -> Arrays:
         **arrays_of(placed(units, folder, ROWS), shape, recipe),
     }
 
-
-# ---- zero-cost proxies ---------------------------------------------------------------------------
 
 NAMES = ("params", "flops", *PROXIES)
 
@@ -204,8 +196,6 @@ def assemble_proxies(units: Units, folder: Path, recipe: Values) -> Arrays:
     return {"archs": np.array(ARCHS, dtype=np.int8), "seconds": seconds, **arrays}
 
 
-# ---- shortcuts -----------------------------------------------------------------------------------
-
 Shortcut = Callable[[TrainFromScratch], TrainFromScratch]
 
 SHORTCUTS: dict[str, Shortcut] = {
@@ -243,8 +233,6 @@ def assemble_shortcuts(units: Units, folder: Path, recipe: Values) -> Arrays:
     arrays = arrays_of(placed(units, folder), (len(units), len(archs)), recipe)
     return {"archs": archs, **{name: arrays[name] for name in ("val_correct", "thread_seconds")}}
 
-
-# ---- a small network, scaled in every direction --------------------------------------------------
 
 _DIRECTIONS = [
     d for d in itertools.product(range(grid.STEPS + 1), repeat=3) if sum(d) == grid.STEPS

@@ -24,7 +24,6 @@ from nas_lab.strategies import darts_variants as variants
 from nas_lab.strategies.darts import SHORT, Darts
 from nas_lab.strategies.one_shot import Distinct, Fair, OneShot, Sampler, Uniform
 
-# ---- supernets trained with several methods, and their rankings on the way -----------------------
 # Evaluations are kept like the trials of a search, in histories, one for each method and seed. A
 # training itself is not kept: a build that was stopped trains the interrupted run anew, which
 # gives the same weights, and goes on evaluating where it was.
@@ -153,8 +152,6 @@ def assemble_rankings(runs: Sequence[OneShotRun], folder: Path, recipe: Values) 
         "seconds": np.array(trained, dtype=np.float32).reshape(shape)[..., 0],
     }
 
-
-# ---- searches by gradient with several methods, and what they chose ------------------------------
 
 ALL_AND_FEW = tuple(FashionMNIST(SKELETON.resolution, 64, images=n) for n in (10_000, 1_000))
 

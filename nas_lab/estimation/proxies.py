@@ -63,7 +63,6 @@ class Batch:
         return cls(images, labels, seed)
 
 
-# ---- saliency: how much the loss or the output hangs on each weight ------------------------------
 # Lee et al. (2019), Wang et al. (2020) and Tanaka et al. (2020) ask which weights of an untrained
 # network can be pruned, and give each a number, its saliency. Abdelfattah et al. (2021,
 # arXiv:2101.08134) sum it over all weights and rank networks by the sum.
@@ -139,7 +138,6 @@ def fisher(net: nn.Module, batch: Batch) -> float:
     return _total(channel.square().mean(0).sum() / 2 for channel in channels)
 
 
-# ---- kernels: how differently a network treats the images of a batch -----------------------------
 # If two images look alike to a network before training, training has to pull them apart. Both
 # proxies compare all pairs of images in a matrix [B, B] and read one number off its eigenvalues.
 
@@ -242,8 +240,6 @@ def zen(net: nn.Module, batch: Batch) -> float:
     change = before - features[-1]
     return _log(float(change.flatten(1).norm(dim=1).mean())) + sum(log_sigma)
 
-
-# ---- as estimates --------------------------------------------------------------------------------
 
 Proxy = Callable[[nn.Module, Batch], float]
 

@@ -162,9 +162,6 @@ class ScalingGrid(ArchArchive):
         return {tuple(arch): i for i, arch in enumerate(self.archs.tolist())}
 
 
-# ---- what the study asks -------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, eq=False)
 class Choice:
     """The network of a row of the grid, its multiply-adds over the base's, and its trainings.

@@ -29,9 +29,6 @@ TRAINED = ("val_correct", "test_correct", "train_loss", "thread_seconds")
 REMEDY = "restore it with 'git checkout -- datasets', or reinstall nas-lab"
 
 
-# ---- the file: an NPZ without pickle, with JSON about it and a checksum over all -----------------
-
-
 def write(path: Path, arrays: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> None:
     """Write arrays and what is known of them (plain values), whole or not at all."""
     text = json.dumps({**about, "sha256": checksum(arrays, about)}, sort_keys=True)

@@ -88,8 +88,6 @@ class Homework:
         return sum(question.points for question in self.questions)
 
 
-# ---- open questions: what an answer finds is scored
-
 VALID_SHARE = 0.25  # share of the points for networks within the limit, however good they are
 FULL_POINTS_AT = 0.4  # mean normalized score that earns all points
 

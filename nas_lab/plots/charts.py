@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from nas_lab.strategies.halving import Rung
     from nas_lab.workflow.cluster import Interval
 
-# ---- accuracy against cost -------------------------------------------------------------------
-
 
 def cost_accuracy(trials: History | Sequence[Trial], ax: Axes | None = None) -> Axes:
     """Draw accuracy against the metric ``macs``: a point for a trial, the Pareto front as steps."""
@@ -89,8 +87,6 @@ class FrontChart:
         """Put the ring around one network."""
         self._ring.set_data(self._points[[place]].T)
 
-
-# ---- bars ------------------------------------------------------------------------------------
 
 _PARTS = 7
 _WAITING, _COMPUTING, _MOVING = "#B8B8B8", theme.BLUE, theme.ORANGE
@@ -210,8 +206,6 @@ class CosineBars:
 def _box(left: float, right: float, low: float, high: float) -> list[tuple[float, float]]:
     return [(left, low), (right, low), (right, high), (left, high)]
 
-
-# ---- budgets and workers ---------------------------------------------------------------------
 
 _DEPTHS = ("#BFDCEF", "#86BBDD", "#4C97C6", "#277AB3", "#0B5C97", "#003A63", "#001F38")
 _TURNS = ("#277AB3", theme.ORANGE, theme.GREEN, theme.RED, "#691D6A", theme.MUTED)

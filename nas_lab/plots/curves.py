@@ -20,8 +20,6 @@ from nas_lab.plots import theme
 from nas_lab.plots.theme import INK, TEXT, chart, color, label, legend, line_look, percent, write
 from nas_lab.spaces.base import Space
 
-# ---- weights of operations -------------------------------------------------------------------
-
 _MOST = 240  # points of a line: more are not seen
 _THIN = 0.72  # lines of small multiples are thinner than elsewhere by this factor
 
@@ -105,9 +103,6 @@ def weight_limits(w: np.ndarray) -> tuple[float, float]:
 def _thinned(steps: int) -> np.ndarray:
     """Places of at most ``_MOST`` of so many steps, the first and the last among them."""
     return np.unique(np.linspace(0, max(0, steps - 1), min(steps, _MOST)).round().astype(int))
-
-
-# ---- accuracies ------------------------------------------------------------------------------
 
 
 def _reach(ax: Axes, end: int, best: float, low: float, room: float) -> None:

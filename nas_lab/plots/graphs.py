@@ -33,8 +33,6 @@ Point = tuple[float, float]
 Box = tuple[float, float, float, float]
 Edge = tuple[int, int]
 
-# ---- drawing ---------------------------------------------------------------------------------
-
 _BOX, _CIRCLE = (0.68, 0.36), (0.38, 0.38)
 
 
@@ -111,8 +109,6 @@ def _rounded(points: Sequence[Point], radius: float = 0.07) -> Path:
         codes += [Path.LINETO, Path.CURVE3, Path.CURVE3]
     return Path([*vertices, given[-1]], [*codes, Path.LINETO])
 
-
-# ---- nodes in a row, with arcs between them ---------------------------------------------------
 
 _POINTS = 32
 
@@ -192,8 +188,6 @@ def _cell_201(graph: networkx.DiGraph, *, low: bool = False) -> _Graph:
     return drawn
 
 
-# ---- the cells of DARTS ----------------------------------------------------------------------
-
 _INPUT = (0.84, 0.52)
 _RADIUS = _CIRCLE[0] / 2
 _FIRST, _PITCH = 1.56, 1.62  # left side of the first node's operations; from one node to the next
@@ -253,8 +247,6 @@ def _course_darts(source: int, node: int, side: int) -> tuple[list[Point], Point
     course = [*start, (turn, level), (turn, place), (left + 2 * _NAME, place), rim]
     return course, (left + _NAME, place)
 
-
-# ---- chains of layers ------------------------------------------------------------------------
 
 _LAYER, _STEP, _PER_ROW = (0.8, 0.46), 0.93, 10
 
@@ -317,9 +309,6 @@ def _port(end: int, ends: Sequence[int]) -> float:
     return 0.34 - min(0.09, 0.32 / len(ends)) * ends.index(end)
 
 
-# ---- pictures --------------------------------------------------------------------------------
-
-
 def architecture(
     space: Space, arch: Arch, ax: Axes | None = None, highlight: int | None = None
 ) -> Axes:
@@ -364,8 +353,6 @@ def cells(space: Space, archs: Sequence[Arch], titles: Sequence[str]) -> Figure:
         _draw(graph, figure.add_axes((0, y / total, 1, height / total)))
     return figure
 
-
-# ---- mixtures --------------------------------------------------------------------------------
 
 _PALE = 0.72  # how much of its colour an edge loses that the derived architecture leaves out
 

@@ -15,8 +15,6 @@ from nas_lab.plots.theme import TEXT, chart, color, label, legend, line_look, pe
 if TYPE_CHECKING:
     from nas_lab.explain import RankCorrelation
 
-# ---- ranks -----------------------------------------------------------------------------------
-
 _KINDS = {
     "best, and chosen": (theme.GREEN, "o"),
     "best, but missed": (theme.RED, "^"),
@@ -130,9 +128,6 @@ class RankingOverTime:
         """Put the ring around one checkpoint of one method, at its first seed."""
         seconds, tau = self._curves[name]
         self._ring.set_data([seconds[checkpoint]], [tau[0, checkpoint]])
-
-
-# ---- rows of dots ----------------------------------------------------------------------------
 
 
 def correlations(

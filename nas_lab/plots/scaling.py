@@ -24,8 +24,6 @@ _GAP = 0.07  # inches between two stages
 _LIGHTER, _DARKER = 0.55, 0.72
 _BESIDE, _HIGHEST = 1.75, 5.0  # inches for the names beside networks, and for all networks together
 
-# ---- networks as boxes -----------------------------------------------------------------------
-
 
 def _sides(table: Sequence[Row], scale: Any = 1) -> np.ndarray:
     """Layers, pixels and channels of each stage, [3, S], by the scale in inches."""
@@ -118,8 +116,6 @@ def box_key(ax: Axes, corner: tuple[float, float]) -> None:
         text = ax.annotate(square, (1, 0.5), xycoords=text, color=hue, **look)
 
 
-# ---- what they cost --------------------------------------------------------------------------
-
 _COSTS: dict[str, tuple[str, dict[str, Any]]] = {  # mark and line
     "multiply-adds": ("o", {"color": theme.BLUE, "ls": "-", "lw": 2.4}),
     "parameters": ("s", {"color": theme.ORANGE, "ls": (0, (5, 2)), "lw": 2.2}),
@@ -158,8 +154,6 @@ class BudgetLines:
         for mark, cost in zip(self._marks, times, strict=True):
             mark.set_data([2.0**phi], [cost])
 
-
-# ---- how accurate they are -------------------------------------------------------------------
 
 _CORNERS = np.array(((0.0, 0.0), (1.0, 0.0), (0.5, 0.75**0.5)))
 """Where in a triangle all is spent on depth, on width, on resolution."""

@@ -33,8 +33,6 @@ TAG = {"boxstyle": "round,pad=0.25", "facecolor": HIGHLIGHT, "edgecolor": "none"
 BLUE, RED, ORANGE, GREEN, PALE = "#004C85", "#BD4400", "#E48E00", "#009F72", "#A9B4BE"
 """What has no name: the point, the best or the baseline, others, hits, and the crowd."""
 
-# ---- colours, styles and names ---------------------------------------------------------------
-
 _DASHED, _DOTTED, _CHAIN = (0, (5, 2)), (0, (1, 1.6)), (0, (6, 1.5, 1, 1.5))
 _SHORT, _FINE = (0, (3, 1)), (0, (1, 1))
 _LOOKS: dict[str, tuple[str, Any, float, str]] = {  # colour, line style, line width, label
@@ -105,9 +103,6 @@ def text_on(background: Any) -> str:
     return "#FFFFFF" if 0.2126 * red + 0.7152 * green + 0.0722 * blue < 0.213 else INK
 
 
-# ---- words and numbers -----------------------------------------------------------------------
-
-
 def quantity(number: float) -> str:
     """A number to read aloud: 7.81 million, 969 thousand, 4,096."""
     rounded = float(f"{number:.3g}")
@@ -131,8 +126,6 @@ def duration(seconds: float) -> str:
     """Seconds to read: 132 µs, 1.32 ms, 2.1 s."""
     return EngFormatter("s")(float(f"{seconds:.3g}"))
 
-
-# ---- axes ------------------------------------------------------------------------------------
 
 TEXT = 10.5  # points of text in a picture: 14 pixels on the page, as the text around it
 WIDEST = 9.3  # inches that fit a laptop's notebook column
@@ -217,8 +210,6 @@ def ring(ax: Axes, size: float = 13) -> Line2D:
     """A ring that is put around the point of interest."""
     return ax.plot([], [], "o", ms=size, mfc="none", mec=INK, mew=2, zorder=5)[0]
 
-
-# ---- pictures on the page --------------------------------------------------------------------
 
 PAGE = 96  # pixels of the page in an inch
 DPI = 192  # pixels of the picture in an inch: two for one of the page, so it is sharp on any screen

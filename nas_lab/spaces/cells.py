@@ -99,8 +99,6 @@ def read_form(form: str, operations: Sequence[str], text: str) -> tuple[str, ...
     return found.groups()
 
 
-# ---- NAS-Bench-201 -----------------------------------------------------------------------------
-
 OPERATIONS_201 = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 EDGES_201 = tuple((source, node) for node in (1, 2, 3) for source in range(node))
 NODES_201 = ("input", "1", "2", "output")
@@ -205,8 +203,6 @@ def nasbench201() -> NasBench201:
     decisions = (Decision(f"edge_{a}{b}", OPERATIONS_201) for a, b in EDGES_201)
     return NasBench201("nasbench201", tuple(decisions))
 
-
-# ---- DARTS -------------------------------------------------------------------------------------
 
 WITHOUT_CONVOLUTION = ("none", "max_pool_3x3", "avg_pool_3x3", "skip_connect")
 CONVOLUTIONS_DARTS = ("sep_conv_3x3", "sep_conv_5x5", "dil_conv_3x3", "dil_conv_5x5")

@@ -242,8 +242,6 @@ def split(
     return Splits(*(images.take(rng.permutation(rows)) for rows in parts))
 
 
-# ---- checks
-
 UNEVEN = 3.0  # so many times as many images in one class as in another are worth a word
 FEW = 20  # training images of a class below which a score is luck
 NEIGHBOURS = 5  # of the label hint; all of them have to agree
