@@ -210,15 +210,6 @@ def test_reseeding_starts_another_order_and_validation_keeps_its_own():
     assert torch.equal(before, torch.get_rng_state())  # the global generator is left alone
 
 
-def test_a_loader_can_be_read_twice_at_once():
-    loader = FashionMNIST(4).train_dataloader()
-    one, two = iter(loader), iter(loader)
-    assert not torch.equal(next(one)[1], next(two)[1])
-    fresh = FashionMNIST(4).train_dataloader()
-    next(iter(fresh))
-    assert torch.equal(torch.cat([y for _, y in two]), labels_of(fresh)[128:])
-
-
 # ---- arguments -----------------------------------------------------------------------------
 
 

@@ -185,10 +185,6 @@ def test_the_whole_is_the_sum_of_its_kernels_and_of_its_parts(space, seed, devic
     assert all(0 < part.waiting <= part.seconds for part in found)
 
 
-def test_of_no_architecture_there_is_no_latency():
-    assert devices.latencies(SPACE, [], SKELETON, "v100").shape == (0,)
-
-
 @every_family
 @given(seed=SEEDS)
 @settings(max_examples=6, deadline=None)

@@ -255,7 +255,7 @@ def size(arch):
 
 # In JupyterLab's command mode a closed menu never sees the arrow keys: the notebook takes them to
 # move between cells. Space opens the menu, and then they arrive.
-def test_a_cell_is_clicked_together_and_trained_by_keyboard(lab, widget):
+def test_a_cell_is_clicked_together_trained_and_filled_by_presets(lab, widget):
     w = widget(BUILDER)
     w.get_by_text(size(ARCH)).wait_for()
     w.get_by_text("canonical form: |").wait_for()
@@ -276,6 +276,19 @@ def test_a_cell_is_clicked_together_and_trained_by_keyboard(lab, widget):
     row = w.get_by_role("row").nth(1).inner_text()
     assert "avg pool, conv 3×3, conv 3×3, skip, none, skip" in row
     lab.screenshot("cell-builder-trained", w)
+    cell = w.get_by_label("cell", exact=True)
+    cell.select_option("only skips")
+    w.get_by_text(size((1,) * 6)).wait_for()
+    cell.select_option("your own")
+    lab.page.wait_for_function("e => e.value === 'only skips'", arg=cell.element_handle())
+    cell.select_option("broken: no path to the output")
+    w.get_by_text("No path leads from input to output").wait_for()
+    assert w.get_by_label("2 → output", exact=True).input_value() == "none: no edge"
+    button(w, "Random cell").click()
+    w.get_by_text("No path leads from input to output").wait_for(state="detached")
+    assert cell.input_value() == "your own"
+    button(w, "Reset").click()
+    w.get_by_text(size(ARCH)).wait_for()
 
 
 def test_train_and_its_result_are_in_sight_on_a_small_laptop(lab, widget):

@@ -1,12 +1,10 @@
 """Films play by themselves, show every picture, and are no larger than 2 MB."""
 
 import base64
-import collections.abc
 import io
 import re
 import shutil
 import subprocess
-import weakref
 
 import numpy as np
 import pytest
@@ -67,24 +65,6 @@ def test_a_film_that_is_too_large_loses_every_second_picture(tmp_path, monkeypat
     monkeypatch.setattr(films, "LIMIT", 100)
     with pytest.raises(ValueError, match="make pictures smaller"):
         plots.save_film(noise, tmp_path / f"film.{suffix}")
-
-
-def test_pictures_that_are_drawn_on_demand_are_not_kept(tmp_path):
-    drawn = []
-
-    class Drawn(collections.abc.Sequence):
-        def __len__(self):
-            return 20
-
-        def __getitem__(self, place):
-            picture = pictures(20)[place]
-            drawn.append(weakref.ref(picture))
-            assert sum(each() is not None for each in drawn) <= 4  # three make the palette
-            return picture
-
-    path = plots.save_film(Drawn(), tmp_path / "film.gif")
-    with Image.open(path) as film:
-        assert film.n_frames == 20
 
 
 def test_what_makes_no_film_is_said(tmp_path, monkeypatch):

@@ -105,16 +105,6 @@ def test_a_new_controller_leaves_all_open(space):
     np.testing.assert_allclose(deepen, deepen[0, 0], rtol=1e-5)
 
 
-def test_the_lstm_reads_in_both_directions():
-    """Another last layer changes what is decided on the first, and the other way round."""
-    controller = opinionated(PLAIN)
-    arch = (1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0)
-    before, _ = policy(controller, arch)
-    last, first = (*arch[:7], 1, *arch[8:]), (*arch[:3], 1, *arch[4:])
-    assert policy(controller, last)[0][0] != before[0]
-    assert policy(controller, first)[0][1] != before[1]
-
-
 def test_the_estimate_is_unbiased(data):
     """Its expectation over all growths is the gradient of J by autograd, baseline or not."""
     eas, possible = make(data, entropy=0.3), growths(PLAIN, TWO)
