@@ -129,8 +129,8 @@ def test_a_row_trained_again_comes_out_within_the_noise():
     assert again.metrics["loss_4"] < again.metrics["loss_1"]
 
 
-@pytest.mark.parametrize("name", ["1250 images", "8x8 pixels"])
-def test_a_shortcut_trained_again_comes_out_within_the_noise(name):
+def test_a_shortcut_trained_again_comes_out_within_the_noise():
+    name = "1250 images"
     truth = [TABLE(tuple(arch), 0).score for arch in SHORTCUTS.archs.tolist()]
     lost = np.array(truth) - SHORTCUTS.scores(name)
     arch = tuple(SHORTCUTS.archs[11].tolist())

@@ -27,8 +27,6 @@ from nas_lab.strategies.darts import (
 )
 from tests.strategies.test_learners import DATA, SKELETON, SPACE, equal, make, weights
 
-EXAMPLES = settings(max_examples=25, deadline=None)
-
 # ---- gradients ---------------------------------------------------------------------------------
 
 
