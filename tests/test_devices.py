@@ -212,14 +212,6 @@ def test_what_leads_nowhere_costs_nothing_once_compiled():
     assert in_vain > without
 
 
-def test_equal_places_of_cells_are_one_part():
-    skeleton = Skeleton(channels=4, cells=3, stages=2, resolution=8, in_channels=1)
-    profile = devices.profile(SPACE, (3, 0, 0, 0, 2, 0), skeleton, "raspberry_pi_4")
-    count = {part.name: len(part.kernels) for part in devices.parts(profile.kernels)}
-    assert count["edge_01.conv"] == count["edge_13.conv"] == 6
-    assert count["stem.conv"] == count["classifier.linear"] == 1
-
-
 def test_memory_bound_says_what_the_slowest_does():
     profile = devices.profile(SPACE, (3, 0, 0, 0, 1, 0), Skeleton(), "raspberry_pi_4")
     bound = {part.name: part.memory_bound for part in devices.parts(profile.kernels)}

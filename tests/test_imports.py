@@ -82,22 +82,6 @@ def test_imports_point_one_way(layer, name, path):
     assert "build" not in others, f"{name} imports build: what reads a result needs no builder"
 
 
-@pytest.mark.parametrize(
-    ("source", "module", "expected"),
-    [
-        ("import nas_lab.plots", "nas_lab.explain", {"plots"}),
-        ("from nas_lab import plots as p, spaces", "nas_lab.explain", {"plots", "spaces"}),
-        ("def f():\n from ..plots import draw", "nas_lab.nets.modules", {"plots"}),
-        ("from . import plots", "nas_lab.explain", {"plots"}),
-        ("from ..plots import draw", "nas_lab.nets.__init__", {"plots"}),
-        ("import numpy.plots", "nas_lab.explain", set()),
-    ],
-)
-def test_every_form_of_import_is_seen(source, module, expected):
-    is_package = module.endswith("__init__")
-    assert parts(imported(source, module.removesuffix(".__init__"), is_package)) == expected
-
-
 def test_no_imports_go_in_a_circle():
     """Which file of the package imports which, anywhere in it; a package's face is its folder."""
     files = {name.removesuffix(".__init__"): path for _, name, path in MODULES}

@@ -173,13 +173,6 @@ def test_a_kept_coefficient_stays_and_the_others_give_way(name, share, one, othe
     assert residual(*moved) == pytest.approx(0, abs=1e-9)
 
 
-def test_projection_by_hand():
-    """Depth alone is too much: x = (ln 4, 0, 0) is cut to (ln 2, 0, 0), not to a width below 1."""
-    assert project(4, 1, 1) == pytest.approx((2, 1, 1))
-    assert project(1, 1, 1) == pytest.approx((2 ** (1 / 9), 2 ** (2 / 9), 2 ** (2 / 9)))
-    assert project(2, 1.3, 1.3, keep="alpha") == pytest.approx((2, 1, 1))
-
-
 # ---- published against rule ----------------------------------------------------------------------
 
 

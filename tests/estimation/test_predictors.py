@@ -84,15 +84,6 @@ def test_the_standard_deviation_covers_the_scores_of_trainings(make, n):
     assert 0.85 < np.mean(inside) < 0.995
 
 
-@pytest.mark.parametrize("make", [KINDS[0], KINDS[1], KINDS[3]], ids=[*NAMES[:2], NAMES[3]])
-def test_options_never_seen_are_less_certain(make):
-    alike = [arch for arch in sample(4000, 1) if not any(arch[::5])]
-    archs, seen = alike[:-50], alike[-50:]
-    unseen = [arch for arch in sample(1000, 3) if all(arch[::5])][:100]
-    predictor = make(SPACE).fit(archs, Landscape(0.3, 0.02).trained(archs))
-    assert predictor.predict(unseen)[1].mean() > 1.1 * predictor.predict(seen)[1].mean()
-
-
 @every_predictor
 def test_what_is_fitted_once_gives_the_same_in_every_form(make):
     """As rows, as estimates of a search, from lists and arrays, fitted anew, and pickled."""

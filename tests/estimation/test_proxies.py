@@ -142,24 +142,6 @@ def test_a_row_without_variance_correlates_with_nothing():
     torch.testing.assert_close(proxies.correlation(rows), expected)
 
 
-CODES = nn.Sequential(nn.Flatten(), nn.ReLU(), nn.Linear(2, 3))
-"""A ReLU layer that reads the images as they are."""
-
-
-def test_naswot_by_hand():
-    """Codes 10, 01 and 11 give K = [[2, 0, 1], [0, 2, 1], [1, 1, 2]], of determinant 4.
-
-    Where two images share a code it is the lowest, and so it is without ReLUs.
-    """
-    differ, shared = (
-        Batch(torch.tensor([first, [0.0, 3.0], [2.0, 1.0]]), torch.tensor([0, 1, 2]))
-        for first in ([0.5, -1.0], [0.0, 1.0])
-    )
-    assert proxies.naswot(CODES, differ) == pytest.approx(math.log(4))
-    without = nn.Sequential(nn.Flatten(), nn.Linear(2, 3))
-    assert proxies.naswot(CODES, shared) == proxies.naswot(without, differ) == LOWEST
-
-
 @pytest.mark.parametrize("seed", range(3))
 def test_naswot_against_explicit_hamming_distances(seed):
     net, batch = prepared(seed=seed)

@@ -2,7 +2,6 @@
 
 import math
 import pickle
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -39,14 +38,6 @@ def test_the_score_is_the_trained_networks_accuracy():
         "epochs": 2,
     }
     assert result.score != ESTIMATE(CELL, 0).score
-
-
-def test_workers_give_the_same_scores():
-    archs = [SPACE.sample(np.random.default_rng(i)) for i in range(3)]
-    alone = [ESTIMATE(arch, seed).score for seed, arch in enumerate(archs)]
-    assert len(pickle.dumps(ESTIMATE)) < 20_000  # without the images
-    with ThreadPoolExecutor(2) as pool:  # processes are in test_build.py
-        assert [found.score for found in pool.map(ESTIMATE, archs, range(3))] == alone
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -72,14 +72,6 @@ def test_images_for_the_statistics_are_drawn_by_the_seed_without_repeats(small):
     assert whole_ == train
 
 
-def test_none_takes_all_validation_images(small):
-    part, whole, same = (
-        SharedWeights(small, DATA, calibration=64, validation=count)((3,) * 6, 0)
-        for count in (2_000, None, 4_000)
-    )
-    assert same.metrics == whole.metrics != part.metrics
-
-
 def test_it_is_read_never_changed_and_says_the_same_in_another_process(net):
     before = {name: value.clone() for name, value in net.state_dict().items()}
     modes = [module.training for module in net.modules()]

@@ -1,4 +1,4 @@
-"""EfficientNets against torchvision's, and against what their stages say they cost."""
+"""EfficientNets against torchvision's: the same weights give the same outputs, and seeds decide."""
 
 import copy
 import pickle
@@ -8,15 +8,12 @@ import d2l.torch as d2l
 import pytest
 import torch
 import torchvision
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional
-from torch.utils.flop_counter import FlopCounterMode
 
 from nas_lab.data import FashionMNIST
 from nas_lab.nets import EfficientNet, efficientnet
-from nas_lab.scaling import EFFICIENTNETS, Budget, Stage, budget
+from nas_lab.scaling import EFFICIENTNETS, Stage
 
 SMALL = (
     Stage("conv", 8, stride=2),
@@ -126,33 +123,6 @@ def test_every_variant_is_built_as_torchvisions(name):
         k: v.shape for k, v in ours.state_dict().items()
     }
     assert settings_of(ours) == pytest.approx(settings_of(theirs))
-
-
-SIZES = {
-    "channels": st.integers(1, 12),
-    "layers": st.integers(1, 3),
-    "kernel": st.sampled_from([1, 3, 5]),
-    "stride": st.integers(1, 3),
-}
-stages = st.builds(Stage, st.just("mbconv"), expansion=st.integers(1, 4), **SIZES)
-stages |= st.builds(Stage, st.just("conv"), **SIZES)
-
-
-@settings(max_examples=30, deadline=None)
-@given(st.lists(stages, min_size=1, max_size=3), st.integers(27, 40), st.integers(1, 3))
-def test_any_stages_cost_what_torch_counts(listed, resolution, in_channels):
-    activations = []
-    with torch.device("meta"), torch.no_grad():
-        net = EfficientNet(listed, classes=7, in_channels=in_channels).eval()
-        for module in net.modules():
-            if isinstance(module, nn.Conv2d):
-                module.register_forward_hook(lambda _, x, y: activations.append(y.numel()))
-        with FlopCounterMode(display=False) as counter:
-            logits = net(torch.empty(1, in_channels, resolution, resolution))
-    assert logits.shape == (1, 7)
-    assert budget(listed, resolution, in_channels=in_channels, classes=7) == Budget(
-        sum(p.numel() for p in net.parameters()), counter.get_total_flops() // 2, sum(activations)
-    )
 
 
 # ---- parameters ----------------------------------------------------------------------------------

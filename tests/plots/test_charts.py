@@ -69,15 +69,6 @@ def test_what_cannot_be_drawn_is_said():
     assert plt.get_fignums() == []
 
 
-@settings(max_examples=25, deadline=None)
-@given(st.floats(1, 1e9), st.floats(1, 4).map(lambda power: 10**power))
-def test_a_cost_axis_has_at_least_two_labels(low, factor):
-    ax = plots.cost_accuracy(history([0.5, 0.6], [low, low * factor]))
-    lower, upper = ax.get_xlim()
-    assert factor < 1.05 or sum(lower <= x <= upper for x in ax.get_xticks()) >= 2
-    plt.close("all")
-
-
 # ---- fronts and bars -------------------------------------------------------------------------
 
 

@@ -117,14 +117,6 @@ def test_an_incumbent_curve_is_that_of_the_history():
         plots.incumbent({"mine": []})
 
 
-def test_single_trials_are_dots_behind_the_line_and_above_the_legend():
-    ax = plots.incumbent({"mine": history([0.5, 0.4, math.nan, 0.7])})
-    (dots,) = (one for one in ax.lines if one.get_marker() == "o")
-    np.testing.assert_array_equal(dots.get_ydata(), [0.5, 0.4, math.nan, 0.7])
-    ax.figure.draw_without_rendering()
-    assert ax.transData.transform((1, 0.4))[1] > ax.get_legend().get_window_extent().y1
-
-
 def test_several_seeds_are_drawn_as_mean_and_interval():
     scores = np.random.default_rng(0).random((30, 20))
     ax = plots.incumbent({"RandomSearch": scores})

@@ -113,16 +113,6 @@ def test_every_space_is_drawn_within_the_page(space):
         assert draw(space, sample(space, 1)).figure.get_figwidth() <= theme.WIDEST + 0.1
 
 
-@pytest.mark.parametrize("space", [CELL, DARTS, spaces.conv_chain(8)], ids=lambda s: s.name)
-def test_in_a_small_axes_the_text_shrinks_and_stays_readable(space):
-    figure = Figure(figsize=(6, 3))
-    ax = figure.subplots(1, 2)[1]
-    plots.architecture(space, sample(space, 2), ax)
-    assert max(text.get_fontsize() for text in ax.texts) < theme.TEXT
-    figure.canvas = matplotlib.backends.backend_agg.FigureCanvasAgg(figure)
-    assert overlaps(frames(ax)) == []
-
-
 # ---- what is drawn ---------------------------------------------------------------------------
 
 

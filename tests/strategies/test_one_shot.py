@@ -67,14 +67,6 @@ def test_fair_refuses_a_space_with_excluded_combinations():
         Fair(spaces.darts())
 
 
-@pytest.mark.parametrize("sampler", [Uniform, Distinct, Fair])
-def test_a_step_depends_on_its_generator_alone(sampler):
-    one, other = (sampler(LITTLE) for _ in range(2))
-    one(np.random.default_rng(5))
-    first, *again = (draw(np.random.default_rng(7)) for draw in (one, other, one))
-    assert again == [first, first]
-
-
 # ---- a step ----------------------------------------------------------------------------------
 
 

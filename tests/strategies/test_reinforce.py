@@ -1,6 +1,5 @@
 """REINFORCE estimates the policy gradient: checked against autograd over all architectures."""
 
-import itertools
 import math
 from functools import partial
 
@@ -84,18 +83,6 @@ def test_a_baseline_lowers_the_variance(space, make):
 
     mean = probabilities(learner.controller) @ scores
     assert variance(mean) < 0.2 * variance(0.0)
-
-
-@every_controller
-def test_without_a_baseline_the_first_step_points_the_same_way(make):
-    """Expectation over all pairs of architectures: half of the exact gradient, for B = 2."""
-    space = mlp(layers=(1, 2), hidden=(4, 8))
-    learner, scores = strategy(space, make, entropy=0.0), scores_of(space)
-    assert math.isnan(learner.baseline)
-    p = probabilities(learner.controller)
-    pairs = itertools.product(zip(space, scores, p, strict=True), repeat=2)
-    mean = sum(p1 * p2 * estimate(learner, [a, b], [s, t]) for (a, s, p1), (b, t, p2) in pairs)
-    np.testing.assert_allclose(mean, exact_gradient(learner, scores) / 2, atol=1e-5)
 
 
 def test_rewards_and_baseline_worked_by_hand():
