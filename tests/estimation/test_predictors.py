@@ -106,14 +106,6 @@ def test_what_is_fitted_once_gives_the_same_in_every_form(make):
     assert before == after
 
 
-@pytest.mark.parametrize("make", [ForestPredictor, NeuralPredictor])
-def test_another_seed_predicts_otherwise(make):
-    archs = sample(30)
-    scores = Landscape(0, 0.01).trained(archs)
-    one, other = (make(SPACE, seed=seed).fit(archs, scores).predict(archs)[0] for seed in (0, 1))
-    assert (one != other).any()
-
-
 @every_predictor
 def test_equal_scores_are_predicted_as_they_are(make):
     mean, std = make(SPACE).fit(sample(10), np.full(10, 0.7)).predict(sample(50, 1))

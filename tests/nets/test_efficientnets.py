@@ -4,14 +4,12 @@ import copy
 import pickle
 import re
 
-import d2l.torch as d2l
 import pytest
 import torch
 import torchvision
 from torch import nn
 from torch.nn import functional
 
-from nas_lab.data import FashionMNIST
 from nas_lab.nets import EfficientNet, efficientnet
 from nas_lab.scaling import EFFICIENTNETS, Stage
 
@@ -149,14 +147,6 @@ def test_initial_spread_is_the_references():
 
 
 # ---- use -----------------------------------------------------------------------------------------
-
-
-def test_the_loop_of_the_book_trains_it():
-    net, data = small(), FashionMNIST(8, 64, images=64)
-    net.board.display = False
-    before = copy.deepcopy(net.state_dict())
-    d2l.Trainer(max_epochs=1).fit(net, data)
-    assert any(not torch.equal(v, before[k]) for k, v in net.state_dict().items())
 
 
 def test_it_pickles_and_takes_any_size():

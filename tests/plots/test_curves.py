@@ -47,13 +47,6 @@ def test_what_has_no_lines_is_refused():
         plots.alphas(spaces.mlp(), np.ones((2, *spaces.mlp().mask.shape)), title="?")
 
 
-def test_weights_have_a_round_upper_end_and_raw_alphas_an_axis_of_their_own():
-    for high, top in ((0.2, 0.3), (0.295, 0.5), (0.48, 0.5), (0.6, 1.0), (1.0, 1.0)):
-        assert plots.weight_limits(np.array([0.1, high])) == (0, top)
-    low, high = plots.weight_limits(np.array([-1.5, 2.0]))
-    assert low < -1.5 < 2.0 < high
-
-
 @pytest.mark.parametrize("steps", [0, 1, 2, 240, 241, 5000])
 def test_long_lines_are_thinned_and_keep_their_ends(steps, ax):
     plots.AlphaLines([ax], CELL, steps=steps).update(np.zeros((steps, 6, 5)))
