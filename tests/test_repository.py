@@ -92,7 +92,8 @@ def test_make_help_lists_every_target_and_is_the_default():
 @needs_make
 def test_set_up_runs_again_only_when_a_requirement_file_changed(tmp_path):
     folder = tmp_path / "a clone"
-    (folder / "tools").mkdir(parents=True)
+    for name in ("tools", "binder"):
+        (folder / name).mkdir(parents=True)
     shutil.copy(ROOT / "Makefile", folder)
     script = 'mkdir -p .venv && touch ".venv/.$1" && echo "ran $1"'
     (folder / "tools" / "setup.sh").write_text(script)
@@ -101,7 +102,8 @@ def test_set_up_runs_again_only_when_a_requirement_file_changed(tmp_path):
         said = run("make", "--silent", ".venv/.dev", cwd=folder)
         return [line for line in said if line.startswith("ran")]
 
-    required = [folder / name for name in ("requirements.txt", "pyproject.toml")]
+    names = ("requirements.txt", "pyproject.toml", "binder/overrides.json", "tools/hints.py")
+    required = [folder / name for name in names]
     for path in required:
         path.touch()
     assert set_up() == ["ran lab", "ran dev"]

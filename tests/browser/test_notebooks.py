@@ -6,9 +6,8 @@ import pytest
 from nbformat.v4 import new_markdown_cell
 
 import nas_lab
-from tests.browser.lab import ROOT
+from tests.browser.lab import IN_BROWSER
 
-NOTEBOOKS = sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
 SLIDER = """
 import ipywidgets as widgets
 slider = widgets.IntSlider(value=3, min=0, max=10, description="layers")
@@ -21,12 +20,12 @@ widgets.VBox([slider, text])
 """
 
 
-@pytest.mark.parametrize("name", NOTEBOOKS)
+@pytest.mark.parametrize("name", IN_BROWSER)
 def test_run_all_leaves_no_error(lab, name):
-    lab.open(name)
+    lab.open(f"{name}.ipynb")
     lab.run_all()
     assert lab.errors() == []
-    lab.screenshot(name.removesuffix(".ipynb"))
+    lab.screenshot(name)
 
 
 def test_a_slider_obeys_the_keyboard(lab, show):

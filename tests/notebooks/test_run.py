@@ -6,7 +6,7 @@ import nbformat
 import pytest
 from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
-from tests.browser.lab import find_browser
+from tests.browser.lab import IN_BROWSER, find_browser
 from tools.notebooks import ROOT, SECONDS_A_CELL, broken_links, cell_problems, client
 
 NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
@@ -18,8 +18,8 @@ def run(notebook, folder, seconds=SECONDS_A_CELL):
 
 
 def skip_if_the_browser_runs_it(path):
-    """Where there is a browser it runs each lecture notebook: once is enough."""
-    if find_browser() and path.parent.name == "notebooks":
+    """Where there is a browser it runs some of them: once is enough."""
+    if find_browser() and path.stem in IN_BROWSER:
         pytest.skip("tests/browser/test_notebooks.py runs it")
 
 
