@@ -128,7 +128,8 @@ WRONG = [
     struct.pack(">4Bi", 0, 0, 9, 1, 3) + b"abc",  # another type
     b"",
 ]
-PACKED = [*map(gzip.compress, WRONG), b"no gzip at all", gzip.compress(bytes(9))[:-6], b""]
+PACKED = [gzip.compress(wrong, mtime=0) for wrong in WRONG]
+PACKED += [b"no gzip at all", gzip.compress(bytes(9), mtime=0)[:-6], b""]
 
 
 @pytest.mark.parametrize(
