@@ -9,9 +9,7 @@ from __future__ import annotations
 import time
 import timeit
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from multiprocessing import get_context
 
 import numpy as np
 from _report import report
@@ -30,7 +28,7 @@ from nas_lab.strategies import (
     race,
 )
 
-ROUNDS, TRIALS, SEEDS, WORKERS = 5, 300, 100, 2
+ROUNDS, TRIALS, SEEDS = 5, 300, 100
 RESULTS = [Evaluation(score) for score in np.random.default_rng(0).random(TRIALS)]
 STRATEGIES: dict[str, Callable[..., Strategy]] = {
     "random search": RandomSearch,
@@ -83,13 +81,12 @@ def races() -> list[dict]:
     rows = []
     for name in (*RACERS, "all three"):
         names = RACERS if name == "all three" else (name,)
-        with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as pool:
-            began = time.perf_counter()
-            race({n: STRATEGIES[n] for n in names}, table, TRIALS, SEEDS, executor=pool)
-            seconds = time.perf_counter() - began
+        began = time.perf_counter()
+        race({n: STRATEGIES[n] for n in names}, table, TRIALS, SEEDS)
+        seconds = time.perf_counter() - began
         rows.append(
             {
-                f"{SEEDS} seeds x {TRIALS} trials, {WORKERS} workers": name,
+                f"{SEEDS} seeds x {TRIALS} trials": name,
                 "s": seconds,
                 "times the look-ups": seconds / (len(names) * look_up),
             }

@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
-import numpy as np
-
 
 def whole_number(name: str, value: object, least: int = 1) -> int:
     """Return `value` as an int; a bool is no whole number."""
@@ -104,8 +102,10 @@ def dataset(name: str) -> Path:
     return path
 
 
-def save_arrays(file: IO[bytes], arrays: Mapping[str, np.ndarray]) -> None:
+def save_arrays(file: IO[bytes], arrays: Mapping[str, Any]) -> None:
     """Write arrays into one NPZ, compressed and without pickle."""
+    import numpy as np  # not on import: spaces do without it
+
     # An older numpy takes savez_compressed's keyword allow_pickle=False for one more array.
     if objects := [name for name, array in arrays.items() if np.asarray(array).dtype.hasobject]:
         raise ValueError(f"{', '.join(objects)}: arrays of Python objects are not written")

@@ -13,7 +13,7 @@ import argparse
 import gzip
 import sys
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -85,9 +85,7 @@ class ImageModule(d2l.DataModule):
     """Images in memory as a d2l data module: `_split(name)` gives a split's images and labels."""
 
     images: int | None = None
-
-    def _split(self, split: str) -> tuple[torch.Tensor, torch.Tensor]:
-        raise NotImplementedError
+    _split: Callable[[str], tuple[torch.Tensor, torch.Tensor]]
 
     def train_dataloader(self) -> Loader:
         """Return the training images as a `Loader`, in a new order every time it is iterated."""

@@ -15,7 +15,7 @@ import math
 import operator
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import count
 from numbers import Real
@@ -187,8 +187,7 @@ def project(alpha: float, beta: float, gamma: float, *, keep: str | None = None)
     return Coefficients(**{**given, **dict(zip(logs, nearest, strict=True))})
 
 
-@dataclass(frozen=True)
-class Budget:
+class Budget(NamedTuple):
     """What a network, or a part of it, costs."""
 
     params: int = 0  # trainable parameters
@@ -199,11 +198,11 @@ class Budget:
     """Numbers that the convolutions put out for one image (I. Radosavovic et al., "Designing
     Network Design Spaces", CVPR 2020, section 4, defines them so)."""
 
-    def __add__(self, other: Budget) -> Budget:
-        return Budget(*map(operator.add, astuple(self), astuple(other)))
+    def __add__(self, other: Budget) -> Budget:  # type: ignore[override]
+        return Budget(*map(operator.add, self, other))
 
-    def __rmul__(self, times: int) -> Budget:
-        return Budget(*(times * count for count in astuple(self)))
+    def __rmul__(self, times: int) -> Budget:  # type: ignore[override]
+        return Budget(*(times * count for count in self))
 
 
 class Row(NamedTuple):

@@ -122,12 +122,14 @@ def test_light_modules_leave_heavy_libraries_unloaded():
     """All imports one after the other in one fresh interpreter."""
     statements = [*(f"import nas_lab.{name}" for name in LIGHT), TABLE]
     report = ["import sys, nas_lab", "print('nas_lab.checks' in sys.modules)"]
+    report += ["import nas_lab.spaces", "print('numpy.linalg' in sys.modules)"]
     for statement in statements:
         report += [statement, f"print(*(set({HEAVY}) & set(sys.modules)))"]
     done = subprocess.run([sys.executable, "-c", "\n".join(report)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    first, *loaded = done.stdout.splitlines()
+    first, numpy, *loaded = done.stdout.splitlines()
     assert first == "False"  # submodules load on first use
+    assert numpy == "False"  # and numpy, for spaces
     assert dict(zip(statements, loaded, strict=True)) == dict.fromkeys(statements, "")
 
 

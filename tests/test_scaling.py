@@ -1,7 +1,6 @@
 """Stages are counted as torch counts torchvision's networks, and scaled as the paper says."""
 
 import math
-from dataclasses import astuple
 
 import numpy as np
 import pytest
@@ -117,7 +116,7 @@ def test_b2_is_the_compound_of_b0_at_phi_1_and_b0_at_0():
 @given(st.floats(0, 6), st.floats(0, 6), coefficients, coefficients, coefficients)
 def test_more_phi_never_costs_less(phi, more, alpha, beta, gamma):
     nets = (compound(B0, 64, p, alpha, beta, gamma, divisor=1) for p in sorted([phi, more]))
-    small, large = (astuple(budget(*net)) for net in nets)
+    small, large = (budget(*net) for net in nets)
     assert all(less <= more for less, more in zip(small, large, strict=True))
 
 

@@ -180,10 +180,8 @@ def _at_most(seconds: float) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGALRM"):
         yield
         return
-    before, timer = (
-        signal.signal(signal.SIGALRM, stop),
-        signal.setitimer(signal.ITIMER_REAL, seconds, 1),
-    )
+    before = signal.signal(signal.SIGALRM, stop)
+    timer = signal.setitimer(signal.ITIMER_REAL, seconds, 1)
     try:
         yield
     finally:
@@ -192,7 +190,7 @@ def _at_most(seconds: float) -> Iterator[None]:
 
 
 STOPPED = "was stopped"
-FAILED = "raised", STOPPED
+FAILED = ("raised", STOPPED)
 """What is said of an answer that returned nothing begins with one of these."""
 
 

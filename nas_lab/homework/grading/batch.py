@@ -39,7 +39,8 @@ class Batch:
         A search that lost by time is tried again at the end, alone."""
         boxes.remove_left_behind()
         (self.folder / ".grades").mkdir(parents=True, exist_ok=True)
-        jobs, slow = jobs if self.box.isolated else 1, []  # plain: one by one
+        jobs = jobs if self.box.isolated else 1
+        slow: list[str] = []
         with ThreadPoolExecutor(jobs) as pool:
             futures = [pool.submit(self._grade, *each, jobs == 1) for each in found.items()]
             try:
