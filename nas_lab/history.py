@@ -11,12 +11,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import BrokenExecutor, Executor, Future, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, SupportsFloat
+from typing import TYPE_CHECKING, Any, SupportsFloat
 
-import numpy as np
+import lazy_loader
 
 from nas_lab.checks import whole_number
 from nas_lab.spaces.base import Arch, Space
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = lazy_loader.load("numpy")
 
 FORMAT = "nas_lab.history/1"
 

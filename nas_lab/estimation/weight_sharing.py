@@ -66,7 +66,12 @@ class SharedWeights:
     def _network(self, arch: Arch, seed: int) -> Callable[[torch.Tensor], torch.Tensor]:
         """The architecture with its statistics: from images to logits."""
         w = self.net.one_hot(arch)
-        return partial(nets.calibrated(self.net, [(self._training_images(seed), w)]), w=w)
+        passes = [(self._training_images(seed), w)]
+        return partial(nets.calibrated(self.net, passes, self._twin), w=w)
+
+    @cached_property
+    def _twin(self) -> nets.Supernet:
+        return nets.calibrated(self.net, [])  # a copy takes longer than an evaluation
 
     def _training_images(self, seed: int) -> torch.Tensor:
         images = self.data.train_dataloader().images

@@ -84,10 +84,14 @@ class Supernet(nn.Module):
 
 
 @torch.no_grad()
-def calibrated(net: Supernet, passes: Iterable[tuple[Tensor, Tensor]]) -> Supernet:
-    """A copy in evaluation mode, whose normalisations have the mean statistics of some passes.
-    A pass is images and a one-hot w. With one it evaluates as a network that stands alone does."""
-    net = copy.deepcopy(net).train()
+def calibrated(
+    net: Supernet, passes: Iterable[tuple[Tensor, Tensor]], twin: Supernet | None = None
+) -> Supernet:
+    """A twin in evaluation mode, whose normalisations have the mean statistics of some passes.
+    A pass is images and a one-hot w. With one it evaluates as a network that stands alone does.
+    The twin shares the weights of ``net``; an earlier one may be given, to be used again."""
+    net = twin or copy.deepcopy(net, {id(weight): weight for weight in net.parameters()})
+    net.train()
     for module in net.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.track_running_stats, module.momentum = True, None  # a cumulative average
