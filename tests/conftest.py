@@ -29,9 +29,10 @@ ELSEWHERE = "tests/browser/test_notebooks.py runs it"
 
 
 LONGEST = [
+    "tests/browser/",
     *("tests/hostile/test_attacks", "tests/hostile/test_capstone"),
-    *(f"[{n:02}_" for n in (4, 9, 3, 5, 2, 7, 1, 8, 6)),  # the notebooks
-    *("tests/browser/", "tests/robust/", "tests/notebooks/"),
+    *(f"[{n:02}_" for n in (9, 4, 3, 5, 7, 2)),  # the notebooks
+    *("tests/robust/", "tests/notebooks/"),
 ]
 """What takes long, with the longest first: tests whose ids begin so, or have this in them."""
 
@@ -46,7 +47,8 @@ def pytest_collection_modifyitems(items):
     """Begin with what takes long: begun last, it would run alone.
 
     Each process gets a piece of the list, and one that is through takes from the end of another's.
-    So the longest are dealt to the heads of all pieces but the last: that one starts no browser.
+    All that needs a page heads the first piece: a server and a browser take longer to start than
+    most tests. What else takes long is dealt to the heads of the other pieces.
     """
 
     def place(item):
@@ -55,8 +57,9 @@ def pytest_collection_modifyitems(items):
     pieces = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))
     heads, short = [[] for _ in range(pieces)], []
     for item in sorted(items, key=place):
-        long = place(item) < len(LONGEST)
-        (heads[place(item) % max(1, pieces - 1)] if long else short).append(item)
+        n = place(item)
+        chosen = 0 if n == 0 or pieces == 1 else 1 + n % (pieces - 1)
+        (heads[chosen] if n < len(LONGEST) else short).append(item)
     dealt = []
     for number, head in enumerate(heads, 1):
         dealt += head

@@ -343,6 +343,9 @@ def test_ten_picks_by_keyboard(lab, widget):
     second = w.get_by_label("input → 2", exact=True)
     lab.press(*to_convolution, on=second)
     for n in range(2, 10):
+        w.get_by_role(
+            "img", name=re.compile(f"input → 2: {'avg pool' if n % 2 else 'conv 3×3'}")
+        ).wait_for()
         pick(PICKS[:n])
         lab.press("Space", "ArrowUp" if n % 2 else "ArrowDown", "Enter", on=second)
     w.get_by_text("You had this cell as pick 8: it counts each time.").wait_for()
