@@ -11,8 +11,8 @@ A class draws on axes that are kept while the data change; its ``moving`` are th
 import lazy_loader as _lazy
 
 _NAMES = {
-    "theme": "COLORS HIGHLIGHT chart color duration image_html label png_html quantity show style "
-    "text_on",
+    "theme": "COLORS HIGHLIGHT chart color duration label quantity style text_on",
+    "page": "image_html png_html show table",
     "graphs": "MixedCell architecture cells mixed_cell operation_key skeleton",
     "matrix": "PolicyMatrix effects one_hot shares",
     "curves": "AlphaLines RaceLines TruthLine alphas incumbent medians weight_limits",

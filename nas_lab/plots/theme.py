@@ -1,4 +1,4 @@
-"""Colours, line styles, names and sizes that all pictures share, and a picture on the page.
+"""Colours, line styles, names and sizes that all pictures share.
 
 An operation and a strategy have one colour, one line style and one short name everywhere. The
 colours differ in lightness as well as in hue, so they stay apart in grey and for colour-blind
@@ -7,11 +7,7 @@ readers. Where two are close, the line style differs too.
 
 from __future__ import annotations
 
-import base64
-import html
-import io
 import re
-import struct
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -137,6 +133,14 @@ def write(ax: Axes, x: float, y: float, text: str, **look: Any) -> Text:
     return ax.text(x, y, text, **look)
 
 
+def figure_of(shown: Axes | Figure) -> Figure:
+    """The figure that is shown, or that an axes is in."""
+    if not isinstance(shown, Axes | Figure):
+        raise TypeError(f"not a matplotlib Axes or Figure: {type(shown).__name__}")
+    figure: Any = shown.figure
+    return figure.figure  # an axes may be in a part of a figure
+
+
 def new_axes(width: float, height: float) -> Axes:
     """A figure of so many inches with one axes, shown by a notebook like any other."""
     return plt.subplots(figsize=(width, height), layout="constrained", facecolor="white")[1]
@@ -209,53 +213,3 @@ def legend_beside(ax: Axes, **options: Any) -> None:
 def ring(ax: Axes, size: float = 13) -> Line2D:
     """A ring that is put around the point of interest."""
     return ax.plot([], [], "o", ms=size, mfc="none", mec=INK, mew=2, zorder=5)[0]
-
-
-PAGE = 96  # pixels of the page in an inch
-DPI = 192  # pixels of the picture in an inch: two for one of the page, so it is sharp on any screen
-
-
-def figure_of(shown: Axes | Figure) -> Figure:
-    """The figure that is shown, or that an axes is in."""
-    if not isinstance(shown, Axes | Figure):
-        raise TypeError(f"not a matplotlib Axes or Figure: {type(shown).__name__}")
-    figure: Any = shown.figure
-    return figure.figure  # an axes may be in a part of a figure
-
-
-def image_html(shown: Axes | Figure, alt: str, *, tight: bool = True) -> str:
-    """The picture as an ``<img>`` with alternative text; ``tight`` cuts it to what is drawn."""
-    look: dict[str, Any] = {"facecolor": "white", "pil_kwargs": {"compress_level": 3}}
-    look |= {"bbox_inches": "tight", "pad_inches": 0.08} if tight else {}
-    buffer = io.BytesIO()
-    figure_of(shown).savefig(buffer, format="png", dpi=DPI, **look)
-    return png_html(buffer.getvalue(), alt, dpi=DPI)
-
-
-def png_html(picture: bytes, alt: str, *, dpi: int) -> str:
-    """A PNG file as an ``<img>``; its pixels are ``dpi`` for 96 of the page."""
-    sides = struct.unpack(">II", picture[16:24])  # of the PNG's own header
-    width, height = (round(side * PAGE / dpi) for side in sides)
-    data = base64.b64encode(picture).decode("ascii")
-    return (
-        f'<img alt="{html.escape(alt, quote=True)}" width="{width}" height="{height}" '
-        'decoding="sync" style="max-width:100%;height:auto;background:white;border-radius:4px" '
-        f'src="data:image/png;base64,{data}">'
-    )
-
-
-def show(shown: Axes | Figure, alt: str) -> None:
-    """Show a picture in a notebook, with alternative text, and close its figure.
-    ``alt`` says in a sentence what the picture shows, for those who cannot see it. Outside of
-    IPython a window is opened, where there is a screen for one."""
-    from IPython import get_ipython
-    from IPython.display import display
-
-    figure = figure_of(shown)
-    if not alt.strip():
-        raise ValueError("alt is empty: say in a sentence what the picture shows")
-    if get_ipython() is not None:
-        display({"text/html": image_html(figure, alt), "text/plain": alt}, raw=True)
-    elif plt.isinteractive() or plt.get_backend().lower() != "agg":
-        plt.show()
-    plt.close(figure)

@@ -28,23 +28,17 @@ from nas_lab import plots
 from nas_lab.spaces import Arch, Space
 
 FROZEN = "nas-lab-frozen"  # class of a view while the kernel is busy with it
-POINTED = "nas-lab-pointed"  # class of a control or a row of a table that is lit up
+POINTED = "nas-lab-pointed"  # class of a control that is lit up
 
 STYLE = f"""<style>
 .{POINTED} {{ box-shadow: inset 4px 0 0 {plots.HIGHLIGHT}; }}
 .nas-lab-words {{ line-height: 1.5; }}
 .nas-lab-words code {{ font-size: 12px; overflow-wrap: anywhere; white-space: normal; }}
-.nas-lab-table {{ border-collapse: collapse; line-height: 1.4; }}
-.nas-lab-table th, .nas-lab-table td {{ padding: 1px 10px 1px 4px; text-align: right;
-  white-space: nowrap; }}
-.nas-lab-table th:last-child, .nas-lab-table td:last-child {{ text-align: left;
-  white-space: normal; }}
 .widget-hslider .widget-readout {{ pointer-events: none; -webkit-user-modify: read-only; }}
 .{FROZEN} :is(button, select, input, .widget-hslider) {{ opacity: 0.5; pointer-events: none; }}
 .jupyter-widgets-disconnected.nas-lab-hint .nas-lab-words::after {{ display: block;
   font-weight: bold; content: "This is how it was saved: run its cell to move it."; }}
 .nas-lab-heading {{ margin: 8px 0 0; font-size: inherit; }}
-.nas-lab-table tr.{POINTED} td {{ background: {plots.HIGHLIGHT}; color: #222222; }}
 </style>"""
 
 OPERATIONS = [
@@ -492,14 +486,3 @@ def pair(width: float, height: float, *ratios: float) -> tuple[Figure, Axes, Axe
     """A figure with two axes beside each other."""
     figure = Figure(figsize=(width, height), layout="constrained")
     return figure, *figure.subplots(1, 2, width_ratios=ratios)
-
-
-def table(heads: list[str], rows: list[list[str]], pointed: int | None = None) -> str:
-    """A table as HTML: numbers, then words in the last column. One row can be lit up."""
-    head = "".join(f'<th scope="col">{html.escape(text)}</th>' for text in heads)
-    body = ""
-    for place, cells in enumerate(rows):
-        mark = f' class="{POINTED}"' if place == pointed else ""
-        fields = "".join(f"<td>{html.escape(text)}</td>" for text in cells)
-        body += f"<tr{mark}>{fields}</tr>"
-    return f'<table class="nas-lab-table"><tr>{head}</tr>{body}</table>'

@@ -19,7 +19,7 @@ from nas_lab import plots
 from nas_lab.history import Evaluation
 from nas_lab.plots import label, quantity
 from nas_lab.spaces import Arch, Cost, Skeleton, nasbench201
-from nas_lab.widgets.base import Html, Picture, State, Tokens, View, Words, column, row, table
+from nas_lab.widgets.base import Html, Picture, State, Tokens, View, Words, column, row
 
 Estimate = Callable[[Arch, int], Evaluation]
 
@@ -289,5 +289,6 @@ class CellBuilder(View):
             for (arch, accuracies), size in zip(cells.items(), macs, strict=True)
         ]
         heads = ["validation accuracy", "multiply-adds", "operations, in the order of the menus"]
-        listed = table(heads, rows, list(cells).index(model.arch) if model.result else None)
-        self._tried.value = "Your cells so far" + (listed if cells else ": none")
+        pointed = list(cells).index(model.arch) if model.result else None
+        listed = plots.table(rows, heads, pointed).html if cells else ": none"
+        self._tried.value = "Your cells so far" + listed

@@ -18,7 +18,7 @@ from nas_lab.history import Evaluation
 from nas_lab.plots import label
 from nas_lab.spaces import Arch
 from nas_lab.strategies import race
-from nas_lab.widgets.base import Picture, Tokens, View, Widget, Words, column, row, table
+from nas_lab.widgets.base import Picture, Tokens, View, Widget, Words, column, row
 from nas_lab.widgets.cell_builder import Cell
 
 PICKS = 10  # trainings that the reader has, and each run of a search
@@ -228,10 +228,11 @@ class PickTen(View):
     def _list_picks(self) -> None:
         model = self.model
         heads = ["pick", "validation accuracy", "best so far", "seconds"]
+        heads += ["operations, in the order of the menus"]
         picked = zip(model.picks, model.results, model.incumbent, strict=True)
         rows = [
             [f"{n}", f"{r.score:.1%}", f"{best:.1%}", f"{r.cost:.1f}", model.operations(arch)]
             for n, (arch, r, best) in enumerate(picked, start=1)
         ]
-        listed = table([*heads, "operations, in the order of the menus"], rows, model.known)
-        self._picks.value = html.escape(model.picks_words) + (listed if rows else "")
+        listed = plots.table(rows, heads, model.known).html if rows else ""
+        self._picks.value = html.escape(model.picks_words) + listed

@@ -12,7 +12,7 @@ from matplotlib.patches import FancyArrowPatch
 from matplotlib.text import Text
 
 from nas_lab.history import Evaluation, History, Trial
-from nas_lab.plots.theme import PAGE
+from nas_lab.plots.page import PAGE
 from nas_lab.spaces import nasbench201
 
 

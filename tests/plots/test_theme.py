@@ -9,6 +9,7 @@ import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from bs4 import BeautifulSoup
 from matplotlib.figure import Figure
 
 from nas_lab import plots, spaces
@@ -144,6 +145,29 @@ def test_show_wants_words_for_those_who_cannot_see(ax):
         plots.show(ax, " ")
     with pytest.raises(TypeError, match="not a matplotlib"):
         plots.show("picture", "a text")
+
+
+def test_a_table_has_numbers_at_the_right_on_the_page_and_in_a_terminal():
+    rows = [("a < b", 0.98765, 1234), ("random", float("nan"), None), ("3×3", -0.5, "≈ 7")]
+    shown = plots.table(rows, {"strategy": "", "accuracy": ".1%", "parameters": ","}, pointed=1)
+    assert repr(shown).splitlines() == [
+        "strategy  accuracy  parameters",
+        "a < b        98.8%       1,234",
+        "random           –           –",
+        "3×3         -50.0%         ≈ 7",
+    ]
+    page = BeautifulSoup(shown._repr_html_(), "html.parser")
+    for row, line in zip(page("tr"), repr(shown).splitlines(), strict=True):
+        assert row.get_text().replace(" ", "") == line.replace(" ", "")
+        sides = [dict(s.split(":") for s in cell["style"].split(";")) for cell in row.children]
+        assert [side["text-align"] for side in sides] == ["left", "right", "right"]
+    assert [row.has_attr("style") for row in page("tr")] == [False, False, True, False]
+
+
+def test_a_table_says_which_row_does_not_fit():
+    assert repr(plots.table([], ["a", "b"])) == "a  b"
+    with pytest.raises(ValueError, match=r"needs 2 entries, one for each column: \(1,\)"):
+        plots.table([(1, 2), (1,)], ["a", "b"])
 
 
 def test_outside_of_a_notebook_show_only_closes_and_no_setting_changes():

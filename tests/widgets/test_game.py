@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
+from nas_lab import plots
 from nas_lab.strategies import RandomSearch, RegularizedEvolution, Reinforce
 from nas_lab.widgets import PickTen
 from nas_lab.widgets.game import SEEDS, SKIPS, GameState
@@ -171,10 +172,10 @@ def test_each_training_is_listed_with_the_best_so_far(w):
     assert len(rows(w)) == 4
     for row, score, best in zip(rows(w)[1:], scores, (scores[0], *[scores[1]] * 2), strict=True):
         assert re.findall(r"[\d.]+%", row) == [f"{score:.1%}", f"{best:.1%}"]
-    assert "nas-lab-pointed" in rows(w)[3]
+    assert plots.HIGHLIGHT in rows(w)[3]
     find(w, "input → 1").value = 3
     assert "You had this cell as pick 2" in words(w)
-    assert "nas-lab-pointed" in rows(w)[2]
+    assert plots.HIGHLIGHT in rows(w)[2]
     assert find(w, "Train (7 left)")
 
 
