@@ -87,10 +87,6 @@ class AveragedStatistics(SharedWeights):
 
     archs: int = 100
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        whole_number("archs", self.archs)
-
     def _network(self, arch: Arch, seed: int) -> Callable[[torch.Tensor], torch.Tensor]:
         return partial(self.averaged, w=self.net.one_hot(arch))
 

@@ -66,8 +66,6 @@ def test_every_pass_is_new_and_every_seed_repeats_itself():
     assert not all(map(torch.equal, first, reseeded))
     assert torch.equal(plain.val_dataloader().images, data.val_dataloader().images)
     assert torch.equal(plain.test_dataloader().images, data.test_dataloader().images)
-    with pytest.raises(ValueError, match="unknown augmentation 'cutout'"):
-        data.augmented("cutout")
 
 
 def test_the_score_is_that_of_a_training_with_the_chosen_settings():
