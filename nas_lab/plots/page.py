@@ -10,37 +10,71 @@ import re
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 
 from nas_lab.plots.theme import HIGHLIGHT, INK, figure_of
 
 PAGE = 96  # pixels of the page in an inch
 DPI = 192  # pixels of the picture in an inch: two for one of the page, so it is sharp on any screen
+SMALLEST = 0.7  # of a picture's size on a narrow page: its text has 10 pixels there
 
 
 def image_html(shown: Axes | Figure, alt: str, *, tight: bool = True) -> str:
-    """The picture as an ``<img>`` with alternative text; ``tight`` cuts it to what is drawn."""
-    look: dict[str, Any] = {"facecolor": "white", "pil_kwargs": {"compress_level": 3}}
-    look |= {"bbox_inches": "tight", "pad_inches": 0.08} if tight else {}
-    buffer = io.BytesIO()
-    figure_of(shown).savefig(buffer, format="png", dpi=DPI, **look)
-    return png_html(buffer.getvalue(), alt, dpi=DPI)
+    """The picture as HTML with alternative text; ``tight`` cuts it to what is drawn."""
+    figure = figure_of(shown)
+    figure.draw_without_rendering()  # lays out
+    box = figure.get_tightbbox().padded(0.08) if tight else figure.bbox_inches
+    pictures = []
+    for left, right in panels(figure, box.x0, box.x1):
+        buffer, part = io.BytesIO(), Bbox.from_extents(left, box.y0, right, box.y1)
+        look: dict[str, Any] = {"facecolor": "white", "pil_kwargs": {"compress_level": 3}}
+        figure.savefig(buffer, format="png", dpi=DPI, bbox_inches=part, **look)
+        pictures.append(buffer.getvalue())
+    return png_html(pictures, alt, dpi=DPI)
 
 
-def png_html(picture: bytes, alt: str, *, dpi: int) -> str:
-    """A PNG file as an ``<img>``; its pixels are ``dpi`` for 96 of the page."""
-    sides = struct.unpack(">II", picture[16:24])  # of the PNG's own header
-    width, height = (round(side * PAGE / dpi) for side in sides)
-    data = base64.b64encode(picture).decode("ascii")
-    return (
-        f'<img alt="{html.escape(alt, quote=True)}" width="{width}" height="{height}" '
-        'decoding="sync" style="max-width:100%;height:auto;background:white;border-radius:4px" '
-        f'src="data:image/png;base64,{data}">'
-    )
+def panels(figure: Figure, left: float, right: float) -> list[tuple[float, float]]:
+    """The parts of a figure that can be shown below each other on a narrow page, from ``left`` to
+    ``right`` in inches: axes beside each other that share nothing, and have no title together."""
+    axes, cuts = figure.axes, []
+    if len(axes) > 1:
+        boxes = [
+            artist.get_tightbbox() for artist in figure.get_children()[1:]
+        ]  # without its frame
+        ends = sorted((box.x0 / figure.dpi, box.x1 / figure.dpi) for box in boxes if box)
+        reached = ends[0][1]
+        shared = any(axes[0].get_shared_y_axes().joined(axes[0], ax) for ax in axes[1:])
+        for start, end in ends:
+            if start > reached and not shared:
+                cuts.append((start + reached) / 2)
+            reached = max(reached, end)
+    return list(pairwise([left, *cuts, right]))
+
+
+def png_html(pictures: Sequence[bytes], alt: str, *, dpi: int) -> str:
+    """PNG files beside each other, ``dpi`` of their pixels for 96 of the page.
+    Where the page is too narrow for 7 tenths of their size they stand below each other, and are
+    moved sideways, so that their text stays readable."""
+    images = ""
+    for picture in pictures:
+        sides = struct.unpack(">II", picture[16:24])  # of the PNG's own header
+        width, height = (round(side * PAGE / dpi) for side in sides)
+        look = f"flex:{width} 0 {SMALLEST * width:.0f}px;min-width:0;max-width:{width}px"
+        data = base64.b64encode(picture).decode("ascii")
+        images += (
+            f'<img alt="{html.escape(alt, quote=True)}" width="{width}" height="{height}" '
+            f'decoding="sync" style="{look};height:auto;background:white" '
+            f'src="data:image/png;base64,{data}">'
+        )
+        alt = ""  # is said once
+    look = "display:flex;flex-wrap:wrap;align-items:flex-start;overflow-x:auto"
+    return f'<div style="{look}">{images}</div>'
 
 
 def show(shown: Axes | Figure, alt: str) -> None:

@@ -32,6 +32,7 @@ POINTED = "nas-lab-pointed"  # class of a control that is lit up
 
 STYLE = f"""<style>
 .{POINTED} {{ box-shadow: inset 4px 0 0 {plots.HIGHLIGHT}; }}
+.widget-html-content {{ min-width: 0; }}
 .nas-lab-words {{ line-height: 1.5; }}
 .nas-lab-words code {{ font-size: 12px; overflow-wrap: anywhere; white-space: normal; }}
 .widget-hslider .widget-readout {{ pointer-events: none; -webkit-user-modify: read-only; }}
@@ -50,6 +51,7 @@ OPERATIONS = [
 ]
 """What can be on an edge of a cell of NAS-Bench-201, with its token."""
 
+COOL_DOWN = 0.3  # seconds without a click after which the queue of a kernel that was busy is empty
 PERIOD = 0.12  # seconds from one picture to the next of what plays
 
 
@@ -170,6 +172,7 @@ class MovingPicture(ipywidgets.HTML):
             artist.set_animated(True)
         self._canvas.draw()
         self._still = self._canvas.copy_from_bbox(figure.bbox)
+        self._panels = plots.panels(figure, 0, figure.get_figwidth())
 
     def image(self) -> Image.Image:
         """The artists where they are now, above what stands still."""
@@ -183,9 +186,12 @@ class MovingPicture(ipywidgets.HTML):
         # 256 colours are less than half of the bytes, for slow lines, and take less time to pack.
         few = self.image().quantize(256, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
         few.putpalette([255 if level > 252 else level for level in few.getpalette() or ()])  # white
-        buffer = io.BytesIO()
-        few.save(buffer, "PNG", compress_level=1)
-        self.value = plots.png_html(buffer.getvalue(), alt, dpi=self._dpi)
+        pictures = []
+        for left, right in self._panels:
+            buffer, ends = io.BytesIO(), (round(left * self._dpi), 0, round(right * self._dpi))
+            few.crop((*ends, few.height)).save(buffer, "PNG", compress_level=1)
+            pictures.append(buffer.getvalue())
+        self.value = plots.png_html(pictures, alt, dpi=self._dpi)
 
 
 class Html(str):
@@ -227,6 +233,7 @@ class View(ipywidgets.VBox):
     _build: Callable[[], Sequence[Widget]]
     _draw: Callable[[], None]
     model: Any
+    _cooling: asyncio.TimerHandle | None = None  # until clicks are heeded again
 
     def __init_subclass__(cls) -> None:
         """Show the arguments of the state, kept traits among them, as those of the widget."""
@@ -296,7 +303,8 @@ class View(ipywidgets.VBox):
 
         def moved(change: Any) -> None:
             if not _same(change["new"], read()):
-                write(change["new"])
+                if not self._is_late():
+                    write(change["new"])
                 show()  # it may not have been a choice
 
         def show() -> None:
@@ -370,23 +378,42 @@ class View(ipywidgets.VBox):
     def button(
         self, text: str, press: Callable[[], Any], hint: str, style: str = "", slow: bool = False
     ) -> Widget:
-        """A button that calls ``press``; while that is ``slow``, the mouse moves nothing."""
+        """A button that calls ``press``; what is clicked while that is ``slow`` has no effect."""
         button = ipywidgets.Button(description=text, tooltip=hint, button_style=style)
         button.layout.width = "auto"
 
         def pressed(_: Any) -> None:
+            if self._is_late():
+                return
             self.freeze(slow)
             try:
                 press()
             finally:
-                self.freeze(False)
+                if slow:
+                    self._cool_down()
 
         button.on_click(pressed)
         return button
 
     def freeze(self, frozen: bool) -> None:
-        """Whether the mouse moves nothing: what a busy kernel is told, it does when it is late."""
+        """Whether clicks have no effect, as while the kernel is busy."""
         (self.add_class if frozen else self.remove_class)(FROZEN)
+
+    def _is_late(self) -> bool:
+        """Whether the kernel hears now of a click made while it was busy: it comes too late."""
+        late = FROZEN in self._dom_classes
+        if late:
+            self._cool_down()
+        return late
+
+    def _cool_down(self) -> None:
+        """Heed clicks again after a moment in which none came from the queue."""
+        if self._cooling:
+            self._cooling.cancel()
+        try:
+            self._cooling = asyncio.get_running_loop().call_later(COOL_DOWN, self.freeze, False)
+        except RuntimeError:  # not in a notebook
+            self.freeze(False)
 
     def reset_button(self, hint: str) -> Widget:
         """A button that goes back to the beginning."""

@@ -132,12 +132,29 @@ def test_show_sends_one_image_with_its_text_and_closes_the_figure(shown):
     plots.show(plt.figure().subfigures(1, 2)[0].add_subplot(), "a part of one")
     data, *others = shown
     assert len(others) == 2
-    for part in ('alt="skips &quot;only&quot; &lt;all&gt;"', "max-width:100%", "background:white"):
+    for part in ('alt="skips &quot;only&quot; &lt;all&gt;"', "overflow-x:auto", "background:white"):
         assert part in data["text/html"]
     assert data["text/plain"] == 'skips "only" <all>'
     html = plots.image_html(Figure(figsize=(5, 2)), "empty", tight=False)
     assert 'width="480" height="192"' in html  # as the figure says
     assert plt.get_fignums() == []
+
+
+def test_panels_stand_below_each_other_on_a_narrow_page_where_they_share_nothing():
+    def sizes(figure):
+        page = BeautifulSoup(plots.image_html(figure, "a < b", tight=False), "html.parser")
+        assert [image["alt"] for image in page("img")][1:] == [""] * (len(page("img")) - 1)
+        return [int(image["width"]) for image in page("img")]
+
+    apart = plt.figure(figsize=(8, 3))
+    for left in (0.1, 0.6):
+        apart.add_axes((left, 0.2, 0.3, 0.6)).set_ylabel("accuracy")
+    left, right = sizes(apart)
+    assert left + right == pytest.approx(8 * 96, abs=2)
+    assert left / right == pytest.approx(1, abs=0.2)
+    apart.suptitle("What do both of these charts say, and does it stand below either of them?")
+    assert sizes(apart) == [8 * 96]
+    assert sizes(plt.subplots(1, 2, figsize=(8, 3), sharey=True)[0]) == [8 * 96]
 
 
 def test_show_wants_words_for_those_who_cannot_see(ax):

@@ -13,7 +13,7 @@ from nas_lab import spaces
 from nas_lab.history import Evaluation
 from nas_lab.widgets import CellBuilder
 from nas_lab.widgets.cell_builder import PRESETS, RESIDUAL, SKELETON, CellState
-from tests.widgets.reading import find, press, words
+from tests.widgets.reading import find, in_loop, press, until, words
 
 SPACE = spaces.nasbench201()
 CELLS = st.tuples(*[st.integers(0, 4)] * 6)
@@ -244,3 +244,17 @@ def test_while_it_trains_the_widget_says_so(w):
     assert "Training with seed 0 …" in heard[0][0]
     assert "nas-lab-frozen" in heard[0][1]  # clicks would wait, and train again
     assert w._dom_classes == ()
+
+
+@in_loop
+async def test_what_was_clicked_while_it_trained_has_no_effect(w):
+    for _ in range(20):  # the kernel hears of all but the first when it has trained
+        press(w, "Train one epoch")
+    find(w, "cell").value = "only skips"
+    find(w, "input → 1").value = 0
+    assert (len(w.state["tried"]), w.model.arch) == (1, RESIDUAL)
+    assert (find(w, "cell").value, find(w, "input → 1").value) == (w.model.preset, RESIDUAL[0])
+    await until(lambda: "nas-lab-frozen" not in w._dom_classes)
+    find(w, "cell").value = "only skips"
+    press(w, "Train one epoch")
+    assert [entry["arch"] for entry in w.state["tried"]] == [list(RESIDUAL), [1] * 6]
