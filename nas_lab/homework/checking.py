@@ -1,8 +1,8 @@
 """Tell a student at once what an answer gets right."""
 
 import copy
+import ctypes
 import html
-import signal
 import threading
 import traceback
 from collections.abc import Callable, Iterator
@@ -171,22 +171,20 @@ class EndlessError(BaseException):
 
 @contextmanager
 def _at_most(seconds: float) -> Iterator[None]:
-    """Stop the block after so long by ``EndlessError``, where signals can: not on Windows, and in
-    the main thread alone."""
-
-    def stop(*_: Any) -> None:
-        raise EndlessError(f"it took more than {seconds:g} s; does a loop run for ever?")
-
-    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGALRM"):
-        yield
-        return
-    before = signal.signal(signal.SIGALRM, stop)
-    timer = signal.setitimer(signal.ITIMER_REAL, seconds, 1)
+    """Stop the block after so long by ``EndlessError``, on every system and in every thread; but
+    a call of C, such as ``time.sleep``, ends first."""
+    throw, thread = ctypes.pythonapi.PyThreadState_SetAsyncExc, threading.get_ident()
+    late = [ctypes.c_ulong(thread), ctypes.py_object(EndlessError)]
+    watch = threading.Timer(seconds, throw, late)
+    watch.start()
     try:
         yield
+    except EndlessError as error:
+        error.args = (f"it took more than {seconds:g} s; does a loop run for ever?",)
+        raise
     finally:
-        signal.setitimer(signal.ITIMER_REAL, *timer)
-        signal.signal(signal.SIGALRM, before)
+        watch.cancel()
+        throw(late[0], None)  # if it was thrown and has not arrived
 
 
 STOPPED = "was stopped"

@@ -294,7 +294,11 @@ def test_right_answers_written_differently_are_right(name, answer):
 
 
 def test_a_step_without_autograd_is_without_autograd():
-    for answer in (step_by_autograd, torch.enable_grad()(step_by_autograd)):
+    kinds = (torch.func.grad, torch.func.jacrev)
+    answers = [lambda logits, *_, by=by: by(torch.sum)(torch.tensor(logits)) for by in kinds]
+    ways = (lambda step: step, torch.enable_grad(), torch.inference_mode(False))
+    answers += [way(step_by_autograd) for way in ways]
+    for answer in answers:
         assert "autograd is switched off here" in repr(check("hw3.q6", answer))
 
 

@@ -168,12 +168,18 @@ def test_an_endless_loop_is_stopped(monkeypatch):
     assert "was stopped" in repr(check("capstone.q1", endless))
 
 
-def test_another_thread_can_check():
+def test_another_thread_can_check_and_is_stopped(monkeypatch):
+    monkeypatch.setattr(checking, "SECONDS", 0.1)
     reports = []
-    thread = threading.Thread(target=lambda: reports.append(check("01.q1", math.prod)))
+
+    def work():
+        reports.extend(check("01.q1", answer) for answer in (math.prod, endless))
+
+    thread = threading.Thread(target=work)
     thread.start()
     thread.join()
     assert reports[0]
+    assert "was stopped in line" in reports[1].problem
 
 
 def test_the_shortest_wrong_case_is_shown():

@@ -12,8 +12,7 @@ from nas_lab.homework.question import hints, question
 @hints(
     "count the edges first: one for each pair of nodes, from the earlier to the later.",
     lambda n, k: k * (n * (n - 1) // 2),
-    "the choices on two edges are independent. Does every choice on one edge go together with "
-    "every choice on the other?",
+    "edges are independent. Does each choice on one edge go together with each on another?",
     lambda n, k: k ** (n * (n + 1) // 2),
     "no node has an edge to itself. How many edges has a cell with two nodes?",
     lambda n, k: k ** (n * (n - 1)),
@@ -67,8 +66,7 @@ def _draw_convolution(rng: np.random.Generator) -> list[Plain]:
     lambda i, o, k, stride, groups, side: _conv_cost(i, o, k, 1, groups, side),
     "look at the stride: how large is the output image?",
     lambda i, o, k, stride, groups, side: _conv_cost(i, o, k, 1, groups, side // stride),
-    "look at the side of the output where the stride does not divide the input: with padding the "
-    "last, partly covered place counts too.",
+    "if the stride does not divide the input, padding makes the last, partly covered place count.",
     lambda i, o, *sizes: np.subtract(_conv_cost(i, o, *sizes), [o, 0]),
     "look at the bias: this convolution has one number for each output channel.",
     lambda *sizes: np.multiply(_conv_cost(*sizes), [1, 2]),
@@ -146,8 +144,7 @@ def _draw_middle(rng: np.random.Generator) -> list[Plain]:
     "first write 'none' on every dead edge. Then ask whether nodes 1 and 2 may be exchanged, and "
     "which of the two lists comes first in the alphabet.",
     _without_dead,
-    "dead edges are right. Now exchange nodes 1 and 2, where no edge joins them: does the network "
-    "change?",
+    "dead edges are right. Now exchange nodes 1 and 2, if no edge joins them: the same network?",
     lambda ops: _without_dead(_first(ops)),
     "in which order? The edge between nodes 1 and 2 may be dead without being 'none'.",
     lambda ops: min(_without_dead(ops), _exchanged(_without_dead(ops))),
@@ -164,8 +161,7 @@ KERNELS = {"conv_1x1": 1, "conv_3x3": 9}
 
 @question("hw1.q6", lambda rng: [*_draw_cell(rng), *rng.integers(1, 33, size=2)], points=3)
 @hints(
-    "only convolutions on live edges count; all see the same number of channels and the same size "
-    "of image.",
+    "only convolutions on live edges count; all see the same channels and the same image size.",
     lambda ops, c, n: sum(KERNELS.get(op, 0) for op in ops) * c**2 * n**2,
     "look at the dead edges: nobody computes them.",
     lambda ops, c, n: _cell_macs(ops, 1, n) * c,

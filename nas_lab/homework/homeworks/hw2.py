@@ -37,8 +37,7 @@ def _draw_choice(rng: np.random.Generator) -> list[Plain]:
 @hints(
     "the estimate chooses, the truth judges. Compare the chosen one with the best one.",
     lambda estimate, truth: max(truth) - max(estimate),
-    "an estimate may have another scale than the truth. What is the true score of the architecture "
-    "that it likes best?",
+    "scales may differ. What is the true score of the architecture that the estimate likes best?",
     lambda estimate, truth: max(truth) - truth[np.argmin(estimate)],
     "larger estimates are better.",
     lambda estimate, truth: truth[np.argmax(estimate)] - max(truth),
@@ -73,8 +72,7 @@ def _signs(a: list[float], b: list[float]) -> tuple[np.ndarray, float]:
     lambda a, b: _signs(a, b)[0].mean(),
     "look at the denominator: tied pairs are taken out of it.",
     lambda a, b: _signs(a, b)[0].sum() / max(1, np.abs(_signs(a, b)[0]).sum()),
-    "look at the denominator: a pair that is tied in one list only stays under the root of the "
-    "other.",
+    "look at the denominator: a pair tied in one list only stays under the root of the other.",
     lambda a, b: np.where(_signs(a, b)[0] > 0, 1, -1).sum() / _signs(a, b)[1],
     "look at the numerator: a tied pair is neither concordant nor discordant.",
     lambda a, b: np.corrcoef([np.argsort(np.argsort(v, kind="stable")) for v in (a, b)])[0, 1],
@@ -151,8 +149,7 @@ def _draw_regression(rng: np.random.Generator) -> list[Plain]:
 
 @question("hw2.q6", _draw_regression, points=3, normal=as_floats)
 @hints(
-    "centre features and scores by the means of the training data, solve, and add the mean of the "
-    "scores again.",
+    "centre features and scores by the training means, solve, and add the mean score again.",
     lambda x, y, penalty, new: _ridge(x, y, penalty, new, center=False),
     "look at the means: without centring, the penalty pulls all predictions to zero.",
     lambda x, y, penalty, new: _ridge(x, y, 0.0, new),
@@ -200,11 +197,9 @@ def _draw_hyperband(rng: np.random.Generator) -> list[Plain]:
 
 @question("hw2.q8", _draw_hyperband, points=2)
 @hints(
-    "write down the rungs of each bracket first: architectures, and up to which epoch. What does "
-    "each rung add to what was trained before?",
+    "write down the rungs of each bracket first. What does each add to what was trained before?",
     lambda *given: _bill(*given, lambda rungs: sum(r.archs * r.epochs for r in rungs)),
-    "look at the second rung: its architectures have been trained already, and go on from where "
-    "they stopped.",
+    "look at the second rung: its architectures go on from where the first rung stopped.",
     lambda *given: _bill(*given, lambda rungs: rungs[0].cost),
     "look at what comes after the first rung.",
     lambda *given: _bill(*given)[::-1],

@@ -31,8 +31,7 @@ def _draw_arch(rng: np.random.Generator) -> list[Plain]:
 
 @question("hw3.q1", _draw_arch, points=1, drive=with_tensors)
 @hints(
-    "each decision has a softmax of its own; decisions are independent, so the logarithms of their "
-    "probabilities are added.",
+    "decisions are independent, each with its own softmax: add the logarithms of probabilities.",
     lambda logits, arch: _log_probability(logits, arch, dim=0),
     AXIS,
     lambda logits, arch: logits.gather(-1, arch[:, None]).sum(),
@@ -54,8 +53,7 @@ def _draw_uniforms(rng: np.random.Generator) -> list[Plain]:
 
 @question("hw3.q2", _draw_uniforms, points=2)
 @hints(
-    "add up the probabilities of a decision from left to right; the first option at which the sum "
-    "is larger than u is drawn.",
+    "add up probabilities from left to right; the first option whose sum exceeds u is drawn.",
     lambda logits, uniforms: np.argmax(logits, axis=1),
     "the most probable option is not always drawn. What are the uniform numbers for?",
     lambda logits, uniforms: _sample(logits, uniforms, axis=0),
@@ -78,8 +76,7 @@ def _draw_rewards(rng: np.random.Generator) -> list[Plain]:
 
 @question("hw3.q3", _draw_rewards, points=2, normal=as_floats)
 @hints(
-    "for each reward: subtract the baseline as it was before, then move the baseline towards the "
-    "reward.",
+    "subtract the baseline as it was before a reward, then move the baseline towards the reward.",
     lambda rewards, decay: rewards,
     BASELINE,
     lambda rewards, decay: np.multiply(_advantages(rewards, decay), decay),
@@ -106,8 +103,7 @@ def _draw_batch(rng: np.random.Generator) -> list[Plain]:
 
 @question("hw3.q4", _draw_batch, points=3, drive=loss_and_gradient)
 @hints(
-    "the mean over architectures of (reward - baseline) times the log-probability, with a sign "
-    "that makes descent go uphill in reward.",
+    "the mean of (reward - baseline) times the log-probability, with the sign that descent needs.",
     lambda logits, archs, rewards, baseline: _policy_loss(logits, archs, rewards, 0),
     BASELINE,
     lambda *given: -_policy_loss(*given),
@@ -149,8 +145,7 @@ def _entropy(logits: Plain, axis: int = -1) -> float:
     normal=as_floats,
 )
 @hints(
-    "the gradient of the log-probability with respect to the logits of one decision is its one-hot "
-    "form minus its probabilities.",
+    "the gradient of log p in a decision's logits is its one-hot form minus its probabilities.",
     lambda logits, archs, rewards, baseline, rate: _ascent_step(logits, archs, rewards, 0.0, rate),
     BASELINE,
     lambda *given: 2 * np.array(given[0]) - _ascent_step(*given),
@@ -158,8 +153,7 @@ def _entropy(logits: Plain, axis: int = -1) -> float:
     lambda logits, *given: _ascent_step(logits, *given, softmax(logits, axis=0)),
     AXIS,
     lambda *given: _ascent_step(*given, np.zeros(())),
-    "look at the softmax: raising one logit lowers the probability of the others, so their "
-    "gradient is not zero.",
+    "look at the softmax: raising one logit lowers the probabilities of the other options.",
     lambda logits, archs, *given: _ascent_step(logits, archs, *given[:2], given[2] * len(archs)),
     "a mean over the batch, not a sum.",
 )

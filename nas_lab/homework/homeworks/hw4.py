@@ -44,8 +44,7 @@ def _draw_edge(rng: np.random.Generator) -> list[Plain]:
 @hints(
     "the weighted sum of the outputs. What does an operation with weight 0 have to compute?",
     lambda x, weights, ops: sum(w * op(x) for w, op in zip(weights, ops, strict=True)),
-    "the output is right, but operations with weight 0 were called: a path would cost as much as "
-    "the whole supernet.",
+    "the output is right, but operations with weight 0 were called: a path must stay cheap.",
     lambda x, weights, ops: ops[np.argmax(weights)](x),
     "that runs one operation. When several weights are not 0, all of those take part.",
     lambda x, weights, ops: _edge_output(x, np.array(weights) > 0, ops),

@@ -44,11 +44,9 @@ def _multiple(round_to: Callable[[float], float]) -> Callable[..., int]:
 
 @question("hw6.q2", _draw_width, points=2)
 @hints(
-    "the nearest multiple first, half way up, at least the divisor; then compare it with 90% of "
-    "what was wanted.",
+    "the nearest multiple, half way up, at least the divisor; then compare it with the wanted 90%.",
     _multiple(math.floor),
-    "look at the rounding: the width was rounded down. The nearest multiple is asked for, and "
-    "never less than 90% of the wanted width.",
+    "look at the rounding: the nearest multiple is asked for, not the one below.",
     _multiple(lambda x: math.floor(x + 0.5)),
     "look at the 90%: the nearest multiple may lose too much of a narrow layer.",
     _multiple(math.ceil),
@@ -68,8 +66,7 @@ def _draw_compound(rng: np.random.Generator) -> list[Plain]:
 
 @question("hw6.q3", _draw_compound, points=3)
 @hints(
-    "the factors are alpha^phi, beta^phi and gamma^phi. What is rounded up, what to a multiple of "
-    "8, and what to the nearest whole number?",
+    "the factors are alpha^phi, beta^phi and gamma^phi. Which result is rounded in which way?",
     lambda *given: _compound(*given, round_depth=math.floor),
     "look at the depth: a part of a layer counts as a whole one.",
     lambda *given: _compound(*given, round_width=_multiple(math.floor)),
@@ -112,8 +109,7 @@ def _draw_layers(rng: np.random.Generator) -> list[Plain]:
     lambda layers, *device: np.divide(layers, device).sum(),
     "a device computes and moves data at the same time: not the sum of both.",
     lambda layers, *device: np.divide(layers, device).sum(axis=0).max(),
-    "look at the order of sum and maximum: layers run one after the other, each with a bottleneck "
-    "of its own.",
+    "look at the order of sum and maximum: each layer has a bottleneck of its own.",
     lambda layers, *device: np.divide(layers, device)[:, 0].sum(),
     "look at the bytes: a layer can wait for memory.",
     lambda layers, *device: np.divide(layers, device).min(axis=1).sum(),
@@ -162,8 +158,7 @@ def _with_smallest(scores: np.ndarray) -> list:
 
 @question("hw6.q6", _draw_objective, points=3)
 @hints(
-    "the logarithm of the latency in microseconds, then the power, then times the loss. Which "
-    "network has the smallest value?",
+    "take the logarithm of the latency, then the power, then multiply. Which product is smallest?",
     lambda losses, latencies, beta: _with_smallest(losses * np.log(latencies) * beta),
     "look at the power: it is taken of the logarithm, not inside it.",
     lambda losses, latencies, beta: _with_smallest(losses * np.array(latencies) ** beta),
@@ -207,8 +202,7 @@ def _alone(scores: Plain, ddof: int = 0) -> np.ndarray:
     lambda scores: _and_rest(_alone(scores, ddof=1)),
     "the grid is complete, no sample: divide by the number, not by the number minus 1.",
     lambda scores: _and_rest(_alone(scores) / _alone(scores).sum()),
-    "look at the last number: the whole is the variance of all scores, and what the factors do "
-    "alone need not be all of it.",
+    "look at the last number: what the factors do alone need not be all of the variance.",
     lambda scores: _and_rest([np.var(scores, axis=i).mean() / np.var(scores) for i in range(3)]),
     "look at the order: first the mean over the other two factors, then the variance.",
 )
