@@ -15,8 +15,8 @@ from _report import report
 from nas_lab.homework import notebooks
 from nas_lab.homework.grading import batch, boxes
 from nas_lab.homework.grading.grade import Exam
-from nas_lab.homework.grading.hand_ins import Template
 from nas_lab.homework.grading.owners import find
+from nas_lab.homework.hand_ins import Template
 from nas_lab.homework.homeworks import HOMEWORKS
 from nas_lab.runtime import cpu_count
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from nas_lab import checks
-from nas_lab.homework.grading import hand_ins
+from nas_lab.homework import hand_ins
 
 CODE_STUB = "return None  # your code"
 
@@ -61,9 +61,9 @@ def student_version(path: Path) -> str:
     return nbformat.writes(notebook) + "\n"
 
 
-def release(homework: str, out: Path | None = None) -> Path:
+def release(homework: str) -> Path:
     """Write the students' notebook and return its path."""
-    target = released(homework) if out is None else out / f"{homework}.ipynb"
+    target = released(homework)
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(student_version(master(homework)), "utf-8")
     return target

@@ -37,7 +37,7 @@ def grade(folder, homework, files, *options, secret="a secret of this test"):
     arguments = ["grade", homework, str(folder / "in"), "--box", "bubblewrap", "--jobs", "2"]
     arguments += ["--secret-file", str(folder / "secret.txt"), "--feedback", str(folder / "pages")]
     assert main([*arguments, "--csv", str(folder / "grades.csv"), *options]) == 0
-    with (folder / "grades.csv").open(newline="") as file:
+    with (folder / "grades.csv").open(newline="", encoding="utf-8-sig") as file:
         return list(csv.DictReader(file))
 
 

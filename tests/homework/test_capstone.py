@@ -170,7 +170,7 @@ def test_places_are_shared_by_equals_and_names_break_no_picture(tmp_path):
     assert [place.number for place in report.ranked(grades)] == [1, 1, 3]
     table, picture = report.write_leaderboard(tmp_path / "grades.csv", grades)
     assert picture.read_bytes()[1:4] == b"PNG"
-    with table.open(newline="") as file:
+    with table.open(newline="", encoding="utf-8-sig") as file:
         rows = list(csv.DictReader(file))
     assert [row["student"] for row in rows[:2]] == ["$\\frac{", "'=x"]
     assert rows[0]["normalized score"] == "0.5"

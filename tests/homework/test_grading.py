@@ -5,15 +5,16 @@ import json
 import os
 import re
 import tempfile
+import tracemalloc
 import zipfile
 from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 
-from nas_lab.homework import notebooks
+from nas_lab.homework import hand_ins, notebooks
 from nas_lab.homework.__main__ import main
-from nas_lab.homework.grading import batch, boxes, hand_ins, owners, report
+from nas_lab.homework.grading import batch, boxes, owners, report, similarity, tables
 from nas_lab.homework.grading.grade import Exam, Grade, Mark, read_secret
 from nas_lab.homework.homeworks import HOMEWORKS
 from nas_lab.homework.question import Result
@@ -132,7 +133,7 @@ def test_a_second_run_reads_what_the_first_one_found(graded, monkeypatch):
     again = grade(folder, "hw1", {}, "--due", DUE, "--written", str(folder / "marks.csv"))
     expected = {s: row["points"] for s, row in by_student(rows).items()} | {"whole": "16.5"}
     assert {s: row["points"] for s, row in by_student(again).items()} == expected
-    lines = (folder / "grades.totals.csv").read_text().splitlines()
+    lines = (folder / "grades.totals.csv").read_text("utf-8-sig").splitlines()
     assert lines[0] == "student,points,of,status"
     assert "whole,16.5,17,graded" in lines
     assert len(lines) == 1 + len(expected)
@@ -158,7 +159,7 @@ def test_pages_have_names_that_are_safe_and_their_own():
     [
         (lambda folder: read_secret(folder / "short"), "fewer than 16"),
         (lambda folder: read_secret(folder / "none"), "token_hex"),
-        (lambda folder: owners.read_marks(folder / "marks.csv", 3), "student and points"),
+        (lambda folder: tables.read_marks(folder / "marks.csv", 3), "student and points"),
         (lambda folder: boxes.choose("castle"), "install bubblewrap"),
     ],
 )
@@ -207,7 +208,11 @@ def test_copies_are_found_whatever_their_names(tmp_path):
     hand_in(tmp_path, {f"{name}_hw1.ipynb": content for name, content in files.items()})
     table = tmp_path / "pairs.csv"
     assert main(["similarity", "hw1", str(tmp_path / "in"), "--csv", str(table)]) == 0
-    assert table.read_text().splitlines() == ["group,student,share", "1,ann,1.00", "1,bob,1.00"]
+    assert table.read_text("utf-8-sig").splitlines() == [
+        "group,student,share",
+        "1,ann,1.00",
+        "1,bob,1.00",
+    ]
 
 
 def test_copies_are_groups_however_many_copy_and_in_any_alphabet():
@@ -218,8 +223,20 @@ def test_copies_are_groups_however_many_copy_and_in_any_alphabet():
     class_of = {f"honest{n}": code(f"len([{n}, {n}, {n}])") for n in range(4)}
     copies = {"ann": code(1), "bob": code(1), "cyd": code(1), "eve": code(1, "длина")}
     near = {"fay": [*code(1), "print('an own line')"]}
-    found = hand_ins.similar({**class_of, **copies, **near}, [])
+    found = similarity.similar({**class_of, **copies, **near}, [])
     assert [s for group, s, _ in found if group == found[0][0]] == sorted([*copies, *near])
+
+
+def test_a_huge_hand_in_is_compared_within_bounds():
+    line = "".join(f"x{n} = f(y, {n}) + [a, b][{n}]\n" for n in range(200_000))
+    assert len(line) > 5_000_000
+    tracemalloc.start()
+    try:
+        found = similarity.similar({"ann": [line], "bob": [line.replace("x", "z")]}, [])
+        assert tracemalloc.get_traced_memory()[1] < 100 << 20
+    finally:
+        tracemalloc.stop()
+    assert [student for _, student, _ in found] == ["ann", "bob"]
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA])
@@ -328,7 +345,8 @@ def test_a_damaged_grade_is_graded_anew_and_an_interrupt_leaves_partial_tables(
     with pytest.raises(ZeroDivisionError):
         grade(tmp_path, "hw1", files)
     assert {path.name for path in tmp_path.glob("*.csv")} == {
-        *("grades.totals.csv", "grades.partial.csv", "grades.partial.totals.csv")
+        *("grades.totals.csv", "grades.partial.csv", "grades.partial.totals.csv"),
+        *("grades.questions.csv", "grades.partial.questions.csv"),
     }
 
 

@@ -12,7 +12,7 @@ from nas_lab.homework.checking import PUBLIC_SEEDS
 from nas_lab.homework.comparing import difference
 from nas_lab.homework.grading import boxes
 from nas_lab.homework.grading.grade import Exam, Sheet, grade
-from nas_lab.homework.grading.hand_ins import Template
+from nas_lab.homework.hand_ins import Template
 from nas_lab.homework.homeworks import HOMEWORKS, QUESTIONS
 
 SECRETS = [f"a secret of the tests, number {n}".encode() for n in range(10)]

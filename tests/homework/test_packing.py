@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 from datetime import datetime
 from types import SimpleNamespace
@@ -9,8 +10,7 @@ from types import SimpleNamespace
 import nbformat
 import pytest
 
-from nas_lab.homework import notebooks, pack
-from nas_lab.homework.grading import hand_ins
+from nas_lab.homework import hand_ins, notebooks, pack
 
 
 def write(path, *sources):
@@ -116,6 +116,13 @@ def test_it_says_what_it_packed(tmp_path):
     assert "Warning: the written answer is empty" in empty
     with pytest.raises(ValueError, match="needs your name"):
         pack(path, student="your name")
+
+
+def test_who_packs_and_checks_loads_nothing_of_grading():
+    code = "import sys; from nas_lab.homework import check, pack; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    assert "nas_lab.homework.notebooks" in done.stdout.split()
+    assert "nas_lab.homework.grading" not in done.stdout
 
 
 def test_on_colab_the_browser_is_asked(tmp_path, monkeypatch):

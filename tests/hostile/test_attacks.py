@@ -102,7 +102,7 @@ class Outcome:
 
     def __init__(self, folder):
         self.folder = folder
-        with (folder / "grades.csv").open(newline="") as file:
+        with (folder / "grades.csv").open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file))
         self.totals = {row["student"]: row for row in rows if row["question"] == "total"}
         self.rows = rows

@@ -111,7 +111,7 @@ def outcome(tmp_path_factory):
     options = ["--secret-file", str(folder / "secret.txt"), "--box", "bubblewrap", "--jobs", "2"]
     options += ["--csv", str(folder / "grades.csv"), "--feedback", str(folder / "pages")]
     assert main(["grade", "capstone", str(folder / "in"), *options]) == 0
-    with (folder / "grades.csv").open(newline="") as file:
+    with (folder / "grades.csv").open(newline="", encoding="utf-8-sig") as file:
         marks = {r["student"]: r for r in csv.DictReader(file) if r["question"] == "capstone.q1"}
     kept = [json.loads(path.read_text()) for path in (folder / "pages" / ".grades").iterdir()]
     return marks, {grade["student"]: grade for grade in kept}

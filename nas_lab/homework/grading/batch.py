@@ -4,23 +4,52 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
 from nas_lab.homework.grading import boxes, report
 from nas_lab.homework.grading.boxes import Box, Limits
 from nas_lab.homework.grading.grade import Exam, Grade, Mark, grade
-from nas_lab.homework.grading.hand_ins import Template, Unreadable, content
 from nas_lab.homework.grading.owners import HandIn
+from nas_lab.homework.hand_ins import Template, Unreadable, content
 
-ENGINE = "3"  # changes when a hand-in may get another grade; older results are then not used
+ENGINE = "4"  # changes when a hand-in may get another grade; older results are then not used
 MOST_NAMES = 5  # of files that are not graded
 FAILED = "the grader failed on this file: ask your instructor"
+DAY = 24 * 3600
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What counts, and what is graded again."""
+
+    due: Mapping[str, datetime] = field(default_factory=dict)  # by student
+    penalty: float = 0.0  # percent of the points that each day after it costs, begun ones too
+    on_time: bool = False  # of several hand-ins the last on-time one counts, not the last
+    partial: bool = False  # a share of the cases earns that share of the points
+    students: Collection[str] = ()  # to grade again, without looking at anybody else
+    questions: Collection[str] = ()  # to grade again; the marks of others stay
+
+    def counting(self, student: str, files: Sequence[HandIn]) -> HandIn:
+        """Which of a student's files is graded; they are sorted, the latest last."""
+        due = self.due.get(student)
+        in_time = [f for f in files if due and f.is_notebook and f.when <= due.timestamp()]
+        return (in_time if self.on_time and in_time else files)[-1]
+
+    def late(self, student: str, when: float) -> tuple[float, str]:
+        """Which share of the points being late costs, and a note; nothing in time."""
+        late = when - self.due[student].timestamp() if student in self.due else 0
+        if late <= 0:
+            return 0.0, ""
+        off = min(1.0, self.penalty / 100 * math.ceil(late / DAY))
+        costs = f" and loses {off:.0%} of the points" if off else ""
+        return off, f"late by {late / 3600:.1f} h{costs}"
 
 
 @dataclass(frozen=True)
@@ -32,22 +61,23 @@ class Batch:
     box: Box
     limits: Limits
     folder: Path  # for feedback, and for the grades of an interrupted run
-    due: datetime | None = None  # a hand-in after it gets a note
+    rules: Rules = Rules()
+    codes: Mapping[str, str] = field(default_factory=dict)  # to be shown in place of names
 
     def run(self, found: Mapping[str, Sequence[HandIn]], jobs: int) -> Iterator[Grade]:
-        """Grade the last file of each student, ``jobs`` at once, and yield grades as they come.
+        """Grade one file of each student, ``jobs`` at once, and yield grades as they come.
         A search that lost by time is tried again at the end, alone."""
         boxes.remove_left_behind()
         (self.folder / ".grades").mkdir(parents=True, exist_ok=True)
         jobs = jobs if self.box.isolated else 1
         slow: list[str] = []
         with ThreadPoolExecutor(jobs) as pool:
-            futures = [pool.submit(self._grade, *each, jobs == 1) for each in found.items()]
+            futures = {pool.submit(self._grade, *one, jobs == 1): one[0] for one in found.items()}
             try:
                 for future in as_completed(futures):
                     graded = future.result()
                     if jobs > 1 and self._may_be_unlucky(graded):
-                        slow.append(graded.student)
+                        slow.append(futures[future])
                     else:
                         yield graded
             finally:
@@ -59,43 +89,71 @@ class Batch:
         return grade.status == "timed out" and any(mark.results for mark in grade.marks)
 
     def _grade(self, student: str, files: Sequence[HandIn], alone: bool) -> Grade:
-        """Grade the last of a student's files, and write the page."""
-        (*others, last), notes = files, []
-        if self.due and last.when > self.due.timestamp():
-            notes.append(f"late by {(last.when - self.due.timestamp()) / 3600:.1f} h")
-        if others:
-            names = ", ".join(other.name for other in others[-MOST_NAMES:])
-            names += f" and {len(others) - MOST_NAMES} more" if len(others) > MOST_NAMES else ""
-            notes.append(f"the latest of {len(files)} files; not graded: {names}")
+        """Grade the file of a student that counts, and write the page."""
+        chosen = self.rules.counting(student, files)
+        off, late = self.rules.late(student, chosen.when)
+        notes = [late, self._others(chosen, files)]
         try:
-            found = self._graded(content(last.path), student, last.name, alone)
-            found = replace(found, notes=[*found.notes, *notes])
+            found = self._graded(content(chosen.path), student, chosen.name, alone)
         except Exception as error:  # one bad hand-in must not stop the others
             why = str(error) if isinstance(error, Unreadable) else FAILED
             private = [] if isinstance(error, Unreadable) else [f"the grader failed: {error!r}"]
             questions = [sheet.question for sheet in self.exam.sheets]
             marks = [Mark(question.name, 0, question.points, "missing") for question in questions]
-            found = Grade(student, last.name, "unreadable", marks, [why, *notes], "", private)
+            found = Grade(student, chosen.name, "unreadable", marks, [why], "", private)
+        if self.rules.partial:
+            parts = [max(mark.points, round(mark.of * mark.share, 2)) for mark in found.marks]
+            marks = [replace(m, points=p) for m, p in zip(found.marks, parts, strict=True)]
+            found = replace(found, marks=marks)
+        if student in self.codes:
+            found = replace(found, student=self.codes[student], file="your notebook")
+        found = replace(found, notes=[*found.notes, *filter(None, notes)], off=off)
         report.write_page(found, self.exam.homework, self.folder)
         return found
 
+    def _others(self, chosen: HandIn, files: Sequence[HandIn]) -> str:
+        """Say which files are not graded."""
+        which = "the latest" if chosen is files[-1] else "the last on-time one"
+        names = [file.name for file in files if file is not chosen]
+        more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+        words = "" if self.codes else f"; not graded: {', '.join(names[-MOST_NAMES:])}{more}"
+        return f"{which} of {len(files)} files{words}" if names else ""
+
     def _graded(self, raw: bytes, student: str, name: str, alone: bool) -> Grade:
-        """A grade, from an earlier run when nothing has changed."""
+        """A grade, from an earlier run when nothing has changed or when it is to stay."""
         parts = [ENGINE, repr(self.limits), self.box.name, student, name]
         parts += [sheet.content for sheet in self.exam.sheets]
         key = hashlib.sha256("\n".join(parts).encode() + raw).hexdigest()
-        kept = self.folder / ".grades" / f"{key}.json"
-        with suppress(OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError):
-            data = json.loads(kept.read_text("utf-8"))
-            if data.pop("checksum") == _checksum(data):  # else it is damaged
-                return Grade.from_plain(data)
+        place = hashlib.sha256(student.encode("utf-8", "backslashreplace")).hexdigest()
+        kept = self.folder / ".grades" / f"{self.exam.homework.name}-{place[:32]}.json"
+        (old, old_key), students, questions = _read(kept), self.rules.students, self.rules.questions
+        again = student in students if students else questions
+        if old and not again and (old_key == key or students):
+            return old
         found = grade(raw, self.exam, self.template, self.box, self.limits, student, name)
+        if old and questions:
+            marks = {mark.question: mark for mark in (*found.marks, *old.marks)}
+            marks |= {mark.question: mark for mark in found.marks if mark.question in questions}
+            found = replace(found, marks=list(marks.values()))
         if alone or not self._may_be_unlucky(found):
-            data = asdict(found)
-            part = kept.with_suffix(".part")
-            part.write_text(json.dumps({**data, "checksum": _checksum(data)}), "utf-8")
-            os.replace(part, kept)
+            _write(kept, found, key)
         return found
+
+
+def _read(path: Path) -> tuple[Grade | None, str]:
+    """A kept grade and its key; none where there is none, or a damaged one."""
+    with suppress(OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        data = json.loads(path.read_text("utf-8"))
+        key, checksum = data.pop("key"), data.pop("checksum")
+        if checksum == _checksum(data):
+            return Grade.from_plain(data), key
+    return None, ""
+
+
+def _write(path: Path, grade: Grade, key: str) -> None:
+    data, part = asdict(grade), path.with_suffix(".part")
+    part.write_text(json.dumps({**data, "key": key, "checksum": _checksum(data)}), "utf-8")
+    os.replace(part, path)
 
 
 def _checksum(data: dict) -> str:

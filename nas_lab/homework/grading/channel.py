@@ -19,7 +19,7 @@ import psutil
 
 from nas_lab.homework.drivers import Plain
 from nas_lab.homework.grading.boxes import Box, Limits
-from nas_lab.homework.grading.hand_ins import escaped
+from nas_lab.homework.hand_ins import escaped
 from nas_lab.homework.question import QueryBudget, Question
 
 MOST_BYTES = 8 << 20  # of one reply: 40 cases of the runner's longest value

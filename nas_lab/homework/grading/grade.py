@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from nas_lab.homework import hand_ins
 from nas_lab.homework.comparing import difference, explained
 from nas_lab.homework.drivers import Plain
-from nas_lab.homework.grading import hand_ins
 from nas_lab.homework.grading.boxes import Box, Limits
 from nas_lab.homework.grading.channel import Call, Run, Trouble, short
-from nas_lab.homework.grading.hand_ins import Template
+from nas_lab.homework.hand_ins import Template
 from nas_lab.homework.question import Homework, QueryBudget, Question, Result, earned, in_words
 
 HIDDEN_CASES = 40
@@ -27,6 +27,17 @@ PUBLIC_CASES = 5  # are run first: a student may read what an answer raises in t
 LEAST_SECRET = 16
 NOT_THERE = "there is no such function"
 OTHER = "an error of its own kind"
+STATUS = {  # of a mark: its sign, and its words
+    "right": ("✓", "right"),
+    "wrong": ("✗", "not right yet"),
+    "scored": ("·", "scored"),
+    "missing": ("–", "not answered"),
+    "raised": ("✗", "raised an error"),
+    "timed out": ("✗", "took too long"),
+    "ended": ("✗", "ended its process"),
+    "memory": ("✗", "took too much memory"),
+    "tampered": ("✗", "sent a forged reply"),
+}
 
 
 @dataclass(frozen=True)
@@ -34,12 +45,13 @@ class Mark:
     """What one answer earned, of how many points."""
 
     question: str
-    points: int
+    points: float
     of: int
-    status: str  # right, wrong, scored, missing, raised, timed out, ended, memory or tampered
+    status: str  # one of ``STATUS``
     words: str = ""  # for the instructor
     results: Sequence[Result] = ()  # of each hidden case of an open question
     page: str = ""  # for the student
+    share: float = 0.0  # of the hidden cases that agree
 
 
 @dataclass(frozen=True)
@@ -53,11 +65,12 @@ class Grade:
     notes: Sequence[str] = ()  # about the hand-in as a whole, for student and instructor
     written: str = ""  # the written answer, to be read by a human
     private: Sequence[str] = ()  # notes for the instructor alone
+    off: float = 0.0  # share of the points that being late costs
 
     @property
-    def points(self) -> int:
+    def points(self) -> float:
         """Earned with all answers together."""
-        return sum(mark.points for mark in self.marks)
+        return sum(mark.points for mark in self.marks) * (1 - self.off)
 
     @property
     def of(self) -> int:
@@ -92,6 +105,12 @@ def seeds(secret: bytes, question: str) -> Iterator[int]:
     for case in range(HIDDEN_CASES):
         code = hmac.new(secret, f"{question}/{case}".encode(), hashlib.sha256)
         yield int.from_bytes(code.digest()[:16], "big")
+
+
+def code(secret: bytes, student: str) -> str:
+    """A name that tells nothing to those who do not know the secret."""
+    text = student.encode("utf-8", "backslashreplace")
+    return "student-" + hmac.new(secret, b"code/" + text, hashlib.sha256).hexdigest()[:10]
 
 
 @dataclass(frozen=True)
@@ -129,24 +148,24 @@ class Sheet:
     def mark(self, calls: Sequence[Call]) -> Mark:
         """Compare what the answer gave with what was expected."""
         public, hidden = (call.outcome for call in calls)
-        status, words, error = self._verdict(hidden)
+        status, words, error, share = self._verdict(hidden)
         name, of = self.question.name, self.question.points
         cases = [] if isinstance(public, Trouble) else public or []
         known = [short(case["error"]) for case in cases if "error" in case]
         page = "; ".join(filter(None, [words, error and for_student(error, known)]))
         words = "; ".join(filter(None, [words, error]))
-        return Mark(name, of if status == "right" else 0, of, status, words, page=page)
+        return Mark(name, of * (status == "right"), of, status, words, page=page, share=share)
 
-    def _verdict(self, cases: list[dict] | Trouble | None) -> tuple[str, str, str]:
-        """Status, words, and the first error."""
+    def _verdict(self, cases: list[dict] | Trouble | None) -> tuple[str, str, str, float]:
+        """Status, words, the first error, and the share of cases that agree."""
         if isinstance(cases, Trouble):
-            return cases.kind, str(cases), ""
+            return cases.kind, str(cases), "", 0
         if not cases:
-            return "missing", f"there is no {self.question.answer}()", ""
+            return "missing", f"there is no {self.question.answer}()", "", 0
         got = [case.get("value") for case in cases]
         errors = [short(case["error"]) for case in cases if "error" in case]
         if not errors and all(value is None for value in got):
-            return "missing", "the function returns None", ""
+            return "missing", "the function returns None", "", 0
         agree, hint = 0, ""
         try:
             agree = sum(self.agrees(got))
@@ -154,12 +173,12 @@ class Sheet:
                 hint = explained(self.question, got, list(map(json.loads, self.inputs)))
         except RecursionError:  # lists in lists in lists
             agree = 0
-        found = f"{agree} of {len(got)} hidden cases agree"
+        found, share = f"{agree} of {len(got)} hidden cases agree", agree / len(got)
         if errors:
-            return "raised", found, errors[0]
+            return "raised", found, errors[0], share
         if agree < len(got):
-            return "wrong", f"{found}. Hint: {hint or self.question.hint}", ""
-        return "right", "", ""
+            return "wrong", f"{found}. Hint: {hint or self.question.hint}", "", share
+        return "right", "", "", share
 
 
 def for_student(error: str, public: Collection[str], other: str = OTHER) -> str:

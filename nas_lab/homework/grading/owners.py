@@ -5,16 +5,18 @@ people. What is in doubt is listed and never guessed."""
 
 from __future__ import annotations
 
-import csv
 import os
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
-from nas_lab.homework.grading.hand_ins import NOT_HANDED_IN, escaped
+from nas_lab.homework.hand_ins import NOT_HANDED_IN, escaped
 from nas_lab.homework.homeworks import HOMEWORKS
 
 OF_SYSTEMS = {"desktop.ini", "thumbs.db", ".ds_store", "submission_metadata.yml", "timestamp.txt"}
@@ -25,12 +27,28 @@ COPIED = re.compile(
     rf"|[ _]*[ -] *{COPY} *(\d*)(?![^\W_])",
     re.I,
 )
-MOODLE = re.compile(r"^(.+_\d+)_(?:assignsubmission_)?(?:file|onlinetext)(?:_.*)?$", re.I)
+MOODLE = re.compile(r"^(.+)_(\d+)_(?:assignsubmission_)?(?:file|onlinetext)(?:_.*)?$", re.I)
 CANVAS = re.compile(r"^([^\W_]+)_(?:LATE_)?(\d{2,})_\d{2,}_.+$")
-COLUMNS = ("id", "name", "email", "login")  # of a roster
 
 
-Roster: TypeAlias = dict[str, set[str]]  # by id, how the name of a student may be written
+@dataclass(frozen=True)
+class Student:
+    """A row of a roster."""
+
+    due: datetime | None = None  # in place of everybody's
+    id: str = ""
+    name: str = ""
+    email: str = ""
+    login: str = ""
+    number: str = ""  # on the platform that wrote the names of files
+
+    @cached_property
+    def forms(self) -> set[str]:
+        """How the student's name may be written."""
+        return set().union(*map(_forms, (self.id, self.name, self.email, self.login)))
+
+
+Roster: TypeAlias = Mapping[str, Student]  # by id
 
 
 class HandIn(NamedTuple):
@@ -39,6 +57,12 @@ class HandIn(NamedTuple):
     name: str
     path: Path
     when: float
+    number: str = ""  # of the student, on the platform that wrote the name
+
+    @property
+    def is_notebook(self) -> bool:
+        """By its name."""
+        return re.search(r"\.(ipynb|zip)\b", self.name, re.I) is not None
 
 
 def clean(name: str) -> str:
@@ -73,7 +97,8 @@ def find(
             notes.append(f"left out: {clean(inside)}, of another homework")
         else:
             *above, name = parts[parts[0].lower() == homework :] or parts
-            named[_student(above, name, this)].append(HandIn(name, path, path.lstat().st_mtime))
+            student, number = _student(above, name, this)
+            named[student].append(HandIn(name, path, path.lstat().st_mtime, number))
     for student in sorted(named):
         rows = match(roster, student) if roster else [folded(student)]
         if len(rows) == 1:
@@ -107,67 +132,31 @@ def _word(words: str) -> re.Pattern:
     return re.compile(rf"[ _.-]*(?<![^\W_])(?:{words})(?![^\W_])[ _.-]*", re.I)
 
 
-def _student(above: list[str], name: str, homework: re.Pattern) -> str:
-    """Whose file it is, by its folder or its name."""
+def _student(above: list[str], name: str, homework: re.Pattern) -> tuple[str, str]:
+    """Whose file it is, by its folder or its name, and the student's number on a platform."""
     whole = above[0] if above else SUFFIXES.sub("", name)
     if platform := MOODLE.match(whole) or (not above and CANVAS.match(whole)):
-        return "_".join(platform.groups())
+        return "_".join(platform.groups()), platform[2]
     stem = whole if above else COPIED.sub("", whole)
     words = [stem] if above else homework.split(stem)
-    return next(filter(None, [*words, stem, whole]), "?")
+    return next(filter(None, [*words, stem, whole]), "?"), ""
 
 
 def _age(hand_in: HandIn) -> tuple[bool, float, int, str]:
     """Notebooks last, then the latest; of equal times the copy with the highest number."""
     copies = [int("".join(found)[:9] or 1) for found in COPIED.findall(hand_in.name)]
-    notebook = re.search(r"\.(ipynb|zip)\b", hand_in.name, re.I) is not None
-    return notebook, hand_in.when, max(copies, default=0), str(hand_in.path)
-
-
-def _table(path: Path, *wanted: str) -> Iterator[tuple[str, dict[str, str]]]:
-    """The rows of a table by the names of their columns; before each, where it is, in words."""
-    lines = path.read_text("utf-8-sig").splitlines()
-    rows = list(csv.reader(lines, delimiter=";" if ";" in "".join(lines[:1]) else ","))
-    columns = [re.sub(r"\W", "", column.lower()) for column in rows[0]] if rows else []
-    if not set(wanted) <= set(columns):
-        raise ValueError(f"{path} needs the columns {' and '.join(wanted)}")
-    for number, row in enumerate(rows[1:], start=2):
-        if row and len(row) != len(columns):
-            raise ValueError(f"{path}, row {number} has {len(row)} fields, not {len(columns)}")
-        if row:
-            yield f"{path}, row {number}", dict(zip(columns, row, strict=True))
-
-
-def read_roster(path: Path) -> Roster:
-    """Read a table with the column id, and some of name, email and login."""
-    roster: Roster = {}
-    for where, row in _table(path, "id"):
-        name = clean(row["id"])
-        if not name or folded(name) in map(folded, roster):
-            raise ValueError(f"{where}: every student needs an id of their own")
-        roster[name] = {form for column in COLUMNS for form in _forms(row.get(column, ""))}
-    return roster
-
-
-def read_marks(path: Path, most: float) -> dict[str, float]:
-    """Points given by hand, up to ``most``: a table with the columns student and points."""
-    found: dict[str, float] = {}
-    for where, row in _table(path, "student", "points"):
-        student, text = row["student"], row["points"].strip()
-        number = re.fullmatch(r"[0-9]+([.][0-9]*)?", text or "0")
-        if not number or float(number[0]) > most or student in found:
-            raise ValueError(f"{where}: give each student once from 0 to {most:g} points")
-        found |= {student: float(text)} if text else {}
-    return found
+    return hand_in.is_notebook, hand_in.when, max(copies, default=0), str(hand_in.path)
 
 
 def sorted_out(
-    marks: dict[str, float], students: Iterable[str], roster: Roster | None
+    marks: dict[str, float], codes: Mapping[str, str], roster: Roster | None
 ) -> tuple[dict[str, float], list[str]]:
-    """Points given by hand, under the names that students have here; and notes on the others."""
-    names, result, notes = {folded(student): student for student in students}, {}, []
+    """Points given by hand, under the names that students have here, or by their codes; and notes
+    on the others."""
+    names = {folded(name): student for student in codes for name in (student, codes[student])}
+    result, notes = {}, []
     for name, points in marks.items():
-        rows = match(roster, name) if roster else [name]
+        rows = match(roster, name) if roster and folded(name) not in names else [name]
         student = names.get(folded(rows[0])) if len(rows) == 1 else None
         if student is None or student in result:
             notes.append(f"doubtful: {clean(name)} has points, and is not one student")
@@ -176,12 +165,18 @@ def sorted_out(
     return result, notes
 
 
+def known(found: Mapping[str, list[HandIn]], roster: Roster | None) -> dict[str, Student]:
+    """What the roster says of each student, or else the names of files."""
+    rows = {student: roster[student] if roster else Student(name=student) for student in found}
+    return {s: replace(row, number=found[s][-1].number) for s, row in rows.items()}
+
+
 def match(roster: Roster, student: str) -> list[str]:
     """Ids of all rows that a name may mean; it may end in a platform's number."""
     name, _, number = student.rpartition("_")
     texts = [student, name, number] if number.isdecimal() else [student]
     wanted = {form for text in texts for form in _forms(text)}
-    return [row for row, forms in roster.items() if forms & wanted]
+    return [row for row, student in roster.items() if student.forms & wanted]
 
 
 def _forms(text: str) -> set[str]:

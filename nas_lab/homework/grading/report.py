@@ -1,36 +1,22 @@
-"""Results for people: a page for each student, tables, and the leaderboard of an open question."""
+"""Results for people: a page for each student, and the leaderboard of an open question."""
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import html
 import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from string import Template
 from typing import NamedTuple
 
 import numpy as np
 
-from nas_lab.homework.grading.grade import Grade, Mark
-from nas_lab.homework.grading.hand_ins import escaped
+from nas_lab.homework.grading import tables
+from nas_lab.homework.grading.grade import STATUS, Grade, Mark
+from nas_lab.homework.hand_ins import escaped
 from nas_lab.homework.question import Homework, normalized_score
-
-STATUS = {  # of a mark: its sign, and its words
-    "right": ("✓", "right"),
-    "wrong": ("✗", "not right yet"),
-    "scored": ("·", "scored"),
-    "missing": ("–", "not answered"),
-    "raised": ("✗", "raised an error"),
-    "timed out": ("✗", "took too long"),
-    "ended": ("✗", "ended its process"),
-    "memory": ("✗", "took too much memory"),
-    "tampered": ("✗", "sent a forged reply"),
-}
-
-FORMULA = re.compile(r"((?:^|[;,|])[\s\"']*)(?=[=+\-@＝＋－＠])")
 
 PAGE = Template(Path(__file__).with_name("page.html").read_text("utf-8"))
 
@@ -41,7 +27,7 @@ def write_page(grade: Grade, homework: Homework, folder: Path) -> None:
     page = PAGE.substitute(
         title=html.escape(f"{homework.title}: {grade.student}"),
         file=html.escape(grade.file),
-        points=grade.points,
+        points=f"{grade.points:g}",
         of=grade.of,
         notes=f"<ul>{notes}</ul>" if notes else "",
         rows="\n".join(map(_row, grade.marks)),
@@ -65,43 +51,8 @@ def _row(mark: Mark) -> str:
     words += f": {mark.page}" if mark.page else ""
     return (
         f'<tr><th scope="row">{html.escape(mark.question)}</th>'
-        f"<td>{sign} {mark.points} of {mark.of}</td><td>{html.escape(words)}</td></tr>"
+        f"<td>{sign} {mark.points:g} of {mark.of}</td><td>{html.escape(words)}</td></tr>"
     )
-
-
-def write_grades(
-    path: Path, grades: Sequence[Grade], by_hand: Mapping[str, float], most: int
-) -> tuple[Path, ...]:
-    """Write a row for each student and question, and a table of totals beside it.
-    ``by_hand`` are points for the written answers, by student, of ``most``."""
-    rows, totals = [], []
-    for grade in sorted(grades, key=lambda grade: grade.student):
-        student, more = grade.student, by_hand.get(grade.student, 0)
-        points, of = f"{grade.points + more:g}", grade.of + (most if by_hand else 0)
-        rows += [[student, m.question, m.points, m.of, m.status, m.words] for m in grade.marks]
-        if student in by_hand:
-            rows.append([student, "written", f"{more:g}", most, "by hand", ""])
-        notes = "; ".join([*grade.notes, *grade.private])
-        rows.append([student, "total", points, of, grade.status, notes])
-        totals.append([student, points, of, grade.status])
-    write_table(path, ["student", "question", "points", "of", "status", "notes"], rows)
-    beside = path.with_suffix(f".totals{path.suffix}")
-    write_table(beside, ["student", "points", "of", "status"], totals)
-    return path, beside
-
-
-def write_table(path: Path, head: list[str], rows: Sequence[list]) -> None:
-    """Write a table that a spreadsheet opens without harm, as CSV; its folder is made."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
-        csv.writer(file).writerows([head, *([_cell(value) for value in row] for row in rows)])
-
-
-def _cell(value: object) -> object:
-    """A text that no spreadsheet takes for a formula, whatever it takes for a separator."""
-    if not isinstance(value, str):
-        return value
-    return FORMULA.sub(r"\1'", escaped(" ".join(value.split())))
 
 
 MOST_SHOWN = 40  # places in the picture; the table has all
@@ -145,7 +96,7 @@ def write_leaderboard(grades_csv: Path, grades: Sequence[Grade]) -> tuple[Path, 
         queries = float(np.mean([result.asked for result in mark.results]))
         row = [number, student, mark.points, round(score, 3), *(round(m, 4) for m in means)]
         rows.append([*row, len(counting), len(mark.results), round(queries, 1)])
-    write_table(table, COLUMNS, rows)
+    tables.write(table, COLUMNS, rows)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph")  # a name in letters that the font has not
         _draw(places, picture)

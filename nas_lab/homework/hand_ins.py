@@ -1,4 +1,4 @@
-"""Read hand-ins: files that somebody else wrote, and that may be anything; and compare them.
+"""Read hand-ins: files that somebody else wrote, and that may be anything.
 
 Of a notebook's cells, those of the template, which was given out, are not the student's own."""
 
@@ -6,15 +6,11 @@ from __future__ import annotations
 
 import io
 import json
-import keyword
 import os
 import re
 import stat
 import zipfile
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, combinations
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -167,61 +163,3 @@ class Template:
 def normal(source: str) -> str:
     """A source without the spaces and empty lines that editors add."""
     return "\n".join(line.rstrip() for line in source.splitlines() if line.strip())
-
-
-WINDOW = 12  # tokens in a row that count as one piece
-COMMON = 0.2  # pieces in more than this share of all versions are what everybody writes
-NEAR = 0.9  # of the pieces of two hand-ins: then they are copies, however common the pieces are
-TOKEN = re.compile(
-    r"#[^\n]*|(?P<name>[^\W\d]\w*)|(?P<text>\"[^\"\n]*\"|'[^'\n]*'|[\"'])"
-    r"|(?P<sign>\d[\w.]*|[^\s\w])"
-)
-
-
-def similar(
-    code: Mapping[str, Sequence[str]], given: Sequence[str], least: float = 0.5
-) -> list[tuple[int, str, float]]:
-    """Groups of students, each of whom shares at least ``least`` of the shorter one's own pieces
-    with another. Names are not looked at, nor comments and spaces, so renaming hides nothing.
-    ``code`` are the sources of cells by student, ``given`` those that were given out. A row has
-    the group's number, the student, and the largest share with another one."""
-    import networkx as nx
-
-    template, versions = _pieces(given), defaultdict(list)
-    for student in sorted(code):
-        versions[frozenset(_pieces(code[student]) - template)].append(student)
-    # Equal hand-ins are one version: else what many copy would pass for what everybody writes.
-    holders, most = Counter(chain.from_iterable(versions)), max(2, COMMON * len(versions))
-    rare = {own: {piece for piece in own if holders[piece] <= most} for own in versions}
-    graph = nx.Graph()
-    for own, (first, *others) in versions.items():
-        if len(own) >= WINDOW:
-            graph.add_edges_from(((first, other) for other in others), share=1.0)
-    for a, b in combinations(versions, 2):
-        shared, whole = len(rare[a] & rare[b]), min(len(rare[a]), len(rare[b]))
-        if len(a & b) >= NEAR * len(a | b):
-            shared, whole = len(a & b), len(a | b)
-        if shared >= max(WINDOW, least * whole):
-            graph.add_edge(versions[a][0], versions[b][0], share=shared / whole)
-    shares = {s: max(link["share"] for link in graph[s].values()) for s in graph}
-    groups = sorted(
-        nx.connected_components(graph), key=lambda group: -max(shares[s] for s in group)
-    )
-    numbered = enumerate(groups, start=1)
-    return [(number, s, shares[s]) for number, group in numbered for s in sorted(group)]
-
-
-def _pieces(sources: Sequence[str]) -> set[int]:
-    """A hash of every ``WINDOW`` tokens in a row, in which all names are one, and all texts."""
-    pieces = set()
-    for source in sources:
-        tokens = [
-            found[0]
-            if found.lastgroup == "sign" or keyword.iskeyword(found[0])
-            else found.lastgroup
-            for found in TOKEN.finditer(source)
-            if found.lastgroup  # no comment
-        ]
-        starts = range(len(tokens) - WINDOW + 1)
-        pieces |= {hash(tuple(tokens[start : start + WINDOW])) for start in starts}
-    return pieces
