@@ -30,9 +30,9 @@ ELSEWHERE = "tests/browser/test_notebooks.py runs it"
 
 LONGEST = [
     "tests/browser/",
-    *("tests/hostile/test_attacks", "tests/hostile/test_capstone"),
+    "tests/hostile/test_attacks",
     *(f"[{n:02}_" for n in (9, 4, 3, 5, 7, 2)),  # the notebooks
-    *("tests/robust/", "tests/notebooks/"),
+    *("tests/hostile/test_capstone", "tests/robust/", "tests/notebooks/"),
 ]
 """What takes long, with the longest first: tests whose ids begin so, or have this in them."""
 
