@@ -4,6 +4,6 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["comparing", "drivers", "grading", "homeworks", "lessons", "notebooks", "question"],
+    submodules=["drivers", "grading", "homeworks", "lessons", "notebooks", "question"],
     submod_attrs={"checking": ["Report", "check", "progress"], "notebooks": ["pack"]},
 )

@@ -12,8 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nas_lab.homework import check, checking, progress
-from nas_lab.homework.checking import QUESTIONS
-from nas_lab.homework.comparing import difference
+from nas_lab.homework.checking import QUESTIONS, difference
 from nas_lab.homework.drivers import plain
 
 PLAIN = st.recursive(

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from nas_lab.homework import check, notebooks, progress
-from nas_lab.homework.checking import PUBLIC_SEEDS
-from nas_lab.homework.comparing import difference
+from nas_lab.homework.checking import PUBLIC_SEEDS, difference
 from nas_lab.homework.grading import boxes
 from nas_lab.homework.grading.grade import Exam, Sheet, grade
 from nas_lab.homework.hand_ins import Template

@@ -175,9 +175,9 @@ ATTACKS = {
         every_answer("0"),
     ),
     "patched comparing": attack(
-        "import sys, types\nfake = types.ModuleType('nas_lab.homework.comparing')\n"
+        "import sys, types\nfake = types.ModuleType('nas_lab.homework.checking')\n"
         "fake.difference = lambda *a, **k: None\n"
-        "sys.modules['nas_lab.homework.comparing'] = fake\n"
+        "sys.modules['nas_lab.homework.checking'] = fake\n"
         "import nas_lab.homework\nnas_lab.homework.check = lambda *a: True",
         every_answer("0"),
     ),

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from nas_lab.homework import hand_ins
-from nas_lab.homework.comparing import difference, explained
+from nas_lab.homework.checking import difference, explained
 from nas_lab.homework.drivers import Plain
 from nas_lab.homework.grading.boxes import Box, Limits
 from nas_lab.homework.grading.channel import Call, Run, Trouble, short
