@@ -101,8 +101,10 @@ def _read(name: str, figures: dict[str, Any]) -> Device:
     return Device(name=name, **figures)
 
 
-_CATALOGUE = resources.files("nas_lab").joinpath("devices.json").read_text("utf-8")
-DEVICES = {name: _read(name, figures) for name, figures in json.loads(_CATALOGUE).items()}
+_FIGURES = json.loads(resources.files("nas_lab").joinpath("devices.json").read_text("utf-8"))
+_BEFORE, _AFTER = (_read(*item) for item in _FIGURES.pop("generations").items())
+DEVICES = {name: _read(name, figures) for name, figures in _FIGURES.items()}
+GENERATIONS = (_BEFORE, DEVICES["adreno_640"], _AFTER)  # of one phone chip's GPU, a year apart
 
 
 def find(device: Device | str) -> Device:
@@ -298,12 +300,21 @@ def energies(
 
 def _totals(space: Space, archs: Iterable[Arch], skeleton: Skeleton, device: Device) -> np.ndarray:
     """Seconds and joules of each architecture, float64 [N, 2]: counts times what each takes."""
-    counts = [_counts(space, space.check(arch), skeleton)[device.compiled] for arch in archs]
-    distinct = list(dict.fromkeys(kernel for row in counts for kernel in row))
+    distinct, counts = _matrix(space, tuple(map(space.check, archs)), skeleton, device.compiled)
     times = [roofline(kernel, device) for kernel in distinct]
     prices = [(t[0] + max(t[1:]), _joules(device, *t)) for t in times]
+    return counts @ np.array(prices).reshape(-1, 2)
+
+
+@lru_cache(maxsize=8)
+def _matrix(
+    space: Space, archs: tuple[Arch, ...], skeleton: Skeleton, compiled: bool
+) -> tuple[list[Kernel], np.ndarray]:
+    """The M kernels that architectures run, and how often each does, float64 [N, M]."""
+    counts = [_counts(space, arch, skeleton)[compiled] for arch in archs]
+    distinct = list(dict.fromkeys(kernel for row in counts for kernel in row))
     matrix = np.array([[row[kernel] for kernel in distinct] for row in counts], dtype=float)
-    return matrix.reshape(len(counts), len(distinct)) @ np.array(prices).reshape(-1, 2)
+    return distinct, matrix.reshape(len(counts), len(distinct))
 
 
 @lru_cache(maxsize=2**16)

@@ -40,6 +40,7 @@ def student_version(path: Path) -> str:
     """The text of a master without its solutions, by nbgrader's preprocessors."""
     try:
         import nbformat
+        from nbconvert.preprocessors import TagRemovePreprocessor
         from nbgrader import preprocessors
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
@@ -47,6 +48,7 @@ def student_version(path: Path) -> str:
         ) from error
     notebook = nbformat.read(path, as_version=4)
     steps = [
+        TagRemovePreprocessor(remove_cell_tags={"solution"}),  # its helper functions
         preprocessors.ClearSolutions(
             code_stub={"python": CODE_STUB}, text_stub=hand_ins.NOT_WRITTEN
         ),

@@ -165,6 +165,6 @@ def in_words(results: Sequence[Result]) -> str:
     if counting:
         score, low, high = np.mean([[r.score, r.low, r.high] for r in counting], axis=0)
         words += f"; test accuracy {score:.4f} on average, random search {low:.4f}, "
-        words += f"the best {high:.4f}: {normalized_score(results):.0%} of the way"
+        words += f"the best {high:.4f}: normalized score {normalized_score(results):.0%}"
     problems = [f"case {n}: {r.problem}" for n, r in enumerate(results, start=1) if r.problem]
     return "; ".join([words, *problems[:1]])
