@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import fields, replace
+from itertools import pairwise
 
 import networkx
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nas_lab import devices
-from nas_lab.devices import DEVICES, EAGER, Device, kernels, reachable, roofline
+from nas_lab.devices import DEVICES, EAGER, GENERATIONS, Device, kernels, reachable, roofline
 from nas_lab.spaces import Network, Skeleton, nasbench201
 from tests.spaces.families import FAMILIES, SKELETON
 
@@ -240,7 +241,7 @@ def test_bad_arguments_are_explained(call):
 # ---- the catalogue -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("device", DEVICES.values(), ids=DEVICES.keys())
+@pytest.mark.parametrize("device", [*DEVICES.values(), *GENERATIONS[::2]], ids=lambda d: d.name)
 def test_every_figure_has_a_source(device):
     """A name, a year and a link; or how it is derived or what an estimate leans on."""
     sources, words = dict(device.sources), {"name", "title", "kind", "runtime", "sources"}
@@ -259,6 +260,17 @@ def test_the_catalogue_spans_the_kinds_of_the_lecture():
     assert "microcontroller" in kinds
     assert all(name == device.name for name, device in DEVICES.items())
     assert str(DEVICES["v100"]) == "Tesla V100"
+
+
+def test_overheads_hide_what_generations_of_a_chip_gain():
+    for figure in ("peak", "bandwidth"):
+        assert all(getattr(a, figure) < getattr(b, figure) for a, b in pairwise(GENERATIONS))
+    gains = []
+    for channels in (16, 64):  # the second computes 16 times as much, and launches as often
+        arch, frame = (3, 4, 2, 1, 0, 3), Skeleton(channels=channels)
+        first, *_, last = (devices.latency(SPACE, arch, frame, d) for d in GENERATIONS)
+        gains.append(first / last)
+    assert 1 < gains[0] < gains[1] < GENERATIONS[2].peak / GENERATIONS[0].peak
 
 
 def test_a_device_is_quicker_compiled_and_keeps_the_rest():
