@@ -1,4 +1,5 @@
 """Draw the README's pictures: the first one of each core notebook, and alphas as they move.
+The first picture of each notebook stands in its text, too: ``notebooks/pictures/07.png``.
 
 `make pictures` takes them from the notebooks that `make notebooks` executed.
 """
@@ -53,9 +54,19 @@ def fitted(picture: Image.Image) -> Image.Image:
     return sheet.quantize(64, dither=Image.Dither.NONE)
 
 
+def in_text(picture: Image.Image) -> Image.Image:
+    """Return a picture as the text of a notebook shows it, in few colours."""
+    picture.thumbnail((720, 720), Image.Resampling.LANCZOS)
+    return picture.quantize(128, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+
+
 def main() -> None:
     """Write all pictures."""
     FOLDER.mkdir(exist_ok=True)
+    shown = ROOT / "notebooks" / "pictures"
+    shown.mkdir(exist_ok=True)
+    for path in sorted((ROOT / "notebooks").glob("0*.ipynb")):
+        in_text(first_picture(path.stem)).save(shown / f"{path.name[:2]}.png", optimize=True)
     for name, stem in CORE.items():
         fitted(first_picture(stem)).save(FOLDER / f"{name}.png", optimize=True)
     runs = DartsRuns.load()

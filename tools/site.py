@@ -181,8 +181,9 @@ def main() -> None:
     for name, text in reference().items():
         write(SOURCE / "api" / name, text)
     write(SOURCE / "bench.md", bench())
-    if (ROOT / "pictures").is_dir():
-        shutil.copytree(ROOT / "pictures", SOURCE / "pictures")
+    for name in ("pictures", "notebooks/pictures"):
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, SOURCE / name)
 
 
 if __name__ == "__main__":
