@@ -10,6 +10,7 @@ import os
 import re
 import stat
 import zipfile
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -22,8 +23,11 @@ MOST_SOURCE = 200_000
 NOT_HANDED_IN = {"__MACOSX", ".ipynb_checkpoints"}  # put into an archive by a system or Jupyter
 CAUTION = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # no links, no waiting
 SKIPPED = "skip-grading"  # a tag of cells that are not to run
-WRITTEN = "**Written answer"  # begins the cell for the written answer
-NOT_WRITTEN = "*Write here.*"  # what stands in that cell when it is given out
+NOT_WRITTEN = "*Write here.*"  # what stands below the written answer's heading when given out
+BEGINS = re.compile(r"\W*(\d+ )?(in your own words|written answer)\b", re.I)
+HEADING = re.compile(r"^\W*written answer[*_:]*\s*(\((write )?below[^)\n]*\))?", re.I)
+FIXED = re.compile(r"#+ (\d+ in your own words|hand in)\b", re.I)  # cells that are not the answer
+PROSE = re.compile(r"\W*(?!(?:for|from|if|with|while|async|not) )\w+,? \w+,? \w")
 OUTPUTS = re.compile(r'"outputs"\s*:\s*$')
 
 Cell: TypeAlias = tuple[bool, str]  # whether it is code, and its text
@@ -126,13 +130,17 @@ def source_of(cell: dict) -> str:
     return source[:MOST_SOURCE] if isinstance(source, str) else ""
 
 
-def written_answer(cells: list[Cell]) -> str:
-    """What stands below the heading of the written answer; empty without it."""
+def written_answer(cells: list[Cell], given: Collection[str] = ()) -> str:
+    """All text below the question of the written answer that is not ``given`` in a template, also
+    what stands in cells of code and reads like prose; empty without any."""
+    found, below = [], False
     for code, source in cells:
-        if not code and source.lstrip().startswith(WRITTEN):
-            text = source.lstrip().partition("\n")[2].strip()
-            return "" if text == NOT_WRITTEN else text
-    return ""
+        text = source.strip("\ufeff \n")
+        below = below or (not code and BEGINS.match(text) is not None)
+        own = not FIXED.match(text) and normal(text) not in given
+        if below and own and (not code or PROSE.match(text)):
+            found.append(HEADING.sub("", text).replace(NOT_WRITTEN, "").strip())
+    return "\n\n".join(filter(None, found))
 
 
 @dataclass(frozen=True)
@@ -148,9 +156,9 @@ class Template:
         if not path.is_file():
             raise FileNotFoundError(f"{path} is not there: name the released notebook")
         listed = json.loads(path.read_text("utf-8"))["cells"]
-        code = [(c["metadata"], "".join(c["source"])) for c in listed if c["cell_type"] == "code"]
-        setup = tuple(source for metadata, source in code if "setup" in metadata.get("tags", []))
-        return cls(setup, frozenset(normal(source) for _, source in code))
+        sources = [(c["metadata"], "".join(c["source"])) for c in listed]
+        setup = tuple(source for metadata, source in sources if "setup" in metadata.get("tags", []))
+        return cls(setup, frozenset(normal(source) for _, source in sources))
 
     def own(self, cells: list[Cell]) -> list[str]:
         """What to run of a hand-in: the set-up that was given out, then the student's own cells.

@@ -37,10 +37,7 @@ def _draw_cell(rng: np.random.Generator) -> list[Plain]:
 
 
 @question("01.q2", _draw_cell)
-@hints(
-    "walk along the edges in their order and keep the set of nodes that the input has reached; an "
-    "edge with 'none' leads nowhere."
-)
+@hints("walk along the edges in order and keep the set of reached nodes; 'none' leads nowhere.")
 def _reaches_output(operations: list[str]) -> bool:
     return any(all(operations[edge] != "none" for edge in path) for path in PATHS)
 
@@ -52,10 +49,7 @@ def _draw_convolution(rng: np.random.Generator) -> list[Plain]:
 
 
 @question("01.q3", _draw_convolution)
-@hints(
-    "count the products for one output number first. With groups, an output channel reads only its "
-    "share of the input channels."
-)
+@hints("count products for one output number. With groups, it reads only its share of the inputs.")
 def _conv_macs(c_in: int, c_out: int, kernel: int, height: int, width: int, groups: int) -> int:
     return kernel**2 * (c_in // groups) * c_out * height * width
 
@@ -91,10 +85,7 @@ def _draw_bracket(rng: np.random.Generator) -> list[Plain]:
 
 
 @question("02.q3", _draw_bracket)
-@hints(
-    "from one rung to the next, architectures are divided by eta and epochs multiplied by it. The "
-    "last rung belongs to the list."
-)
+@hints("rung by rung, divide architectures and multiply epochs by eta. The last rung counts, too.")
 def _rungs(archs: int, epochs: int, eta: int) -> list[list[int]]:
     return [[archs // eta**i, eta**i] for i in range(epochs) if eta**i <= epochs]
 
@@ -157,10 +148,7 @@ def _draw_paths(rng: np.random.Generator) -> list[Plain]:
 
 
 @question("04.q1", _draw_paths)
-@hints(
-    "one row for each decision, one count for each of its options, also for options that no "
-    "path takes."
-)
+@hints("one row for each decision, one count for each option, also for those that no path takes.")
 def _uses(paths: list[list[int]], options: list[int]) -> list[np.ndarray]:
     return [np.bincount(c, minlength=k) for c, k in zip(np.transpose(paths), options, strict=True)]
 
@@ -192,10 +180,7 @@ def _draw_kernel(rng: np.random.Generator) -> list[Plain]:
 
 
 @question("04.q3", _draw_kernel)
-@hints(
-    "channels are taken from the front, rows and columns from the middle. How many are left out on "
-    "each side?"
-)
+@hints("channels come from the front, rows and columns from the middle. How many go on each side?")
 def _sliced(kernel: list, outputs: int, inputs: int, size: int) -> np.ndarray:
     edge = (len(kernel[0][0]) - size) // 2
     return np.array(kernel)[:outputs, :inputs, edge : edge + size, edge : edge + size]
@@ -282,10 +267,7 @@ def _draw_widening(rng: np.random.Generator) -> list[Plain]:
 
 
 @question("06.q3", _draw_widening)
-@hints(
-    "take the nearest multiple of 8, at least 8; half way counts up. Then compare it with 90% of "
-    "what was asked for."
-)
+@hints("the nearest multiple of 8, at least 8, half way up; then compare it with 90% of the goal.")
 def _round_filters(channels: int, width: float) -> int:
     return scaling.round_filters(channels, width)
 
@@ -347,10 +329,7 @@ def _draw_scores(rng: np.random.Generator) -> list[Plain]:
 
 
 @question("08.q1", _draw_scores)
-@hints(
-    "two means: one over the architectures that have the option, one over all of them, those with "
-    "the option included."
-)
+@hints("two means: over the architectures that have the option, and over all, those included.")
 def _main_effect(archs: list[list[int]], scores: list[float], decision: int, option: int) -> float:
     return float(np.mean(scores, where=np.array(archs)[:, decision] == option) - np.mean(scores))
 

@@ -71,6 +71,7 @@ UNTIDY = {
     "picture": (b"null", 0),
     "await": (changed(MASTER, hw1_q1=f"{AWAIT}\n{Q1}"), FULL),
     "magic": (with_cells(changed(MASTER, hw1_q1=""), *MAGIC), FULL),
+    "asks": (changed(MASTER, hw1_q1=f"from __future__ import annotations\ninput()\n{Q1}"), FULL),
     "early": (with_cells(MASTER, f"{STUB}\n[][0]"), FULL),
     "late": (with_cells(changed(MASTER, hw1_q1=f"{Q1}\nnas_lab.spaces()"), STUB), FULL),
     "mac": (zipped("hw1.ipynb", "__MACOSX/._hw1.ipynb", CHECKPOINT), FULL),
@@ -123,6 +124,9 @@ def test_notes_on_late_and_double_hand_ins(graded):
     assert "late by" in pages["twice"]
     assert "names at least three decisions" in pages["whole"]  # the written answer
     assert "<p>None.</p>" in pages["nothing"]
+    assert "the written answer is empty" in pages["nothing"]
+    assert "that begins with &#x27;from __future__ import annotations&#x27; failed" in pages["asks"]
+    assert "EOFError in line 2" in pages["asks"]
 
 
 @needs_box
@@ -225,6 +229,32 @@ def test_copies_are_groups_however_many_copy_and_in_any_alphabet():
     near = {"fay": [*code(1), "print('an own line')"]}
     found = similarity.similar({**class_of, **copies, **near}, [])
     assert [s for group, s, _ in found if group == found[0][0]] == sorted([*copies, *near])
+
+
+HEADING = "**Written answer** (write below this line)"
+LEAVES, MORE = "The space has leaves and roots.", "It leaves out the stems."
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        [(False, f"{HEADING}\n\n{LEAVES}\n\n{MORE}")],
+        [(False, f"{HEADING}\n\n*Write here.*"), (False, LEAVES), (False, MORE)],
+        [(False, LEAVES), (False, MORE)],  # the heading was deleted
+        [(False, f"\ufeff## Written answer\n{LEAVES}"), (False, MORE)],
+        [(False, f"{HEADING} {LEAVES}"), (False, MORE)],
+        [(False, HEADING), (True, LEAVES), (True, "x = 1"), (True, f"# {MORE}")],
+        [(False, f"{HEADING}\n\n*Write here.*"), (False, f"{HEADING}\n\n{LEAVES}\n\n{MORE}")],
+    ],
+)
+def test_a_written_answer_is_found_wherever_it_stands_below_its_question(cells):
+    given = [(c["cell_type"] == "code", "".join(c["source"])) for c in RELEASED["cells"]]
+    place = next(n for n, (_, text) in enumerate(given) if text.startswith("**Written"))
+    whole = [*given[:place], *cells, *given[place + 1 :]]
+    for known in ((), hand_ins.Template.load(notebooks.released("hw1")).given):
+        words = hand_ins.written_answer(whole, known).replace("# ", "")
+        assert words == f"{LEAVES}\n\n{MORE}"
+        assert hand_ins.written_answer(given, known) == ""
 
 
 def test_a_huge_hand_in_is_compared_within_bounds():

@@ -279,4 +279,6 @@ def grade(
     troubles = {mark.status for mark in marks} | run.troubles
     status = "partly" if run.notes or troubles - {"right", "wrong", "scored"} else "graded"
     status = next((worst for worst in ("tampered", "timed out") if worst in troubles), status)
-    return Grade(student, file, status, marks, run.notes, hand_ins.written_answer(cells))
+    written = hand_ins.written_answer(cells, template.given)
+    notes = run.notes if written else [*run.notes, "the written answer is empty"]
+    return Grade(student, file, status, marks, notes, written)

@@ -13,6 +13,7 @@ import builtins
 import importlib
 import importlib.abc
 import importlib.machinery
+import inspect
 import json
 import linecache
 import os
@@ -175,22 +176,33 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 def execute(source: str, name: str, names: dict[str, Any]) -> None:
-    """Run a cell as Jupyter does: with magics, and with ``await`` at its top."""
+    """Run a cell as Jupyter does: with magics, and with ``await`` at its top. What stands below a
+    statement that fails runs too, for its names; then the first error is raised."""
     try:
-        code = _compiled(source, name)
+        tree = ast.parse(source, name)
     except SyntaxError:
         from IPython.core.inputtransformer2 import TransformerManager
 
-        code = _compiled(TransformerManager().transform_cell(source), name)
-    result = eval(code, names)
-    if isinstance(result, types.CoroutineType):
+        tree = ast.parse(TransformerManager().transform_cell(source), name)
+    whole = _compiled(tree, name)
+    if whole.co_flags & inspect.CO_COROUTINE:
         import asyncio
 
-        asyncio.run(result)
+        asyncio.run(eval(whole, names))
+        return
+    errors: list[Exception] = []
+    flags = whole.co_flags & annotations.compiler_flag
+    for statement in tree.body:
+        try:
+            exec(_compiled(ast.Module([statement], []), name, flags=flags), names)
+        except Exception as error:
+            errors.append(error)
+    if errors:
+        raise errors[0]
 
 
-def _compiled(source: str, name: str, mode: str = "exec") -> types.CodeType:
-    return compile(source, name, mode, ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+def _compiled(source: Any, name: str, mode: str = "exec", flags: int = 0) -> types.CodeType:
+    return compile(source, name, mode, flags | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
 
 
 class _Shell:

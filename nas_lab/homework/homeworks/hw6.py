@@ -44,7 +44,7 @@ def _multiple(round_to: Callable[[float], float]) -> Callable[..., int]:
 
 @question("hw6.q2", _draw_width, points=2)
 @hints(
-    "the nearest multiple, half way up, at least the divisor; then compare it with the wanted 90%.",
+    "the nearest multiple, half way up, at least the divisor; is it 90% of what was wanted?",
     _multiple(math.floor),
     "look at the rounding: the nearest multiple is asked for, not the one below.",
     _multiple(lambda x: math.floor(x + 0.5)),
