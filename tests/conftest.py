@@ -15,6 +15,7 @@ settings.load_profile("any load")
 
 MISSING = {
     "bubblewrap": "attacks on the grader and its box: sudo apt-get install bubblewrap",
+    "pyseccomp": "system calls that are closed to hand-ins: pip install 'nas-lab[instructor]'",
     "chromium": "widgets and notebooks in a browser: sudo apt-get install chromium",
     "nas-lab[edge]": "ONNX files: pip install 'nas-lab[edge]'",
     "the site is not built": "pages of the site: make site",

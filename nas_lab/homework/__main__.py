@@ -112,7 +112,7 @@ def _grade(options: argparse.Namespace) -> int:
         results = tables.Results(homework, sorted(grades, key=lambda g: g.student), by_hand)
         lines, paths = _write(options, results, known, complete=len(grades) == len(found))
         words = f"{len(grades)} graded in a {whole.box.name} box:"
-        print(*notes, *lines, " ".join(map(str, [words, *paths])), sep="\n")
+        print(*notes, *lines, *whole.box.weak, " ".join(map(str, [words, *paths])), sep="\n")
     return 0
 
 

@@ -14,13 +14,15 @@ from datetime import datetime
 from pathlib import Path
 
 from nas_lab.homework.grading import boxes, report
-from nas_lab.homework.grading.boxes import Box, Limits
+from nas_lab.homework.grading.boxes import Box
 from nas_lab.homework.grading.grade import Exam, Grade, Mark, grade
+from nas_lab.homework.grading.kernel import Limits
 from nas_lab.homework.grading.owners import HandIn
 from nas_lab.homework.hand_ins import Template, Unreadable, content
 
-ENGINE = "4"  # changes when a hand-in may get another grade; older results are then not used
+ENGINE = "5"  # changes when a hand-in may get another grade; older results are then not used
 MOST_NAMES = 5  # of files that are not graded
+PATIENCE = 4.0  # with a search that lost by time, when it is tried again
 FAILED = "the grader failed on this file: ask your instructor"
 DAY = 24 * 3600
 
@@ -66,35 +68,36 @@ class Batch:
 
     def run(self, found: Mapping[str, Sequence[HandIn]], jobs: int) -> Iterator[Grade]:
         """Grade one file of each student, ``jobs`` at once, and yield grades as they come.
-        A search that lost by time is tried again at the end, alone."""
+        A search that lost by time is tried again at the end, alone and with more patience: then its
+        computing decides, not what else the machine does."""
         boxes.remove_left_behind()
         (self.folder / ".grades").mkdir(parents=True, exist_ok=True)
         jobs = jobs if self.box.isolated else 1
         slow: list[str] = []
         with ThreadPoolExecutor(jobs) as pool:
-            futures = {pool.submit(self._grade, *one, jobs == 1): one[0] for one in found.items()}
+            futures = {pool.submit(self._grade, *one): one[0] for one in found.items()}
             try:
                 for future in as_completed(futures):
                     graded = future.result()
-                    if jobs > 1 and self._may_be_unlucky(graded):
+                    if self._may_be_unlucky(graded):
                         slow.append(futures[future])
                     else:
                         yield graded
             finally:
                 pool.shutdown(wait=False, cancel_futures=True)
-        yield from (self._grade(name, found[name], True) for name in sorted(slow))
+        yield from (self._grade(name, found[name], PATIENCE) for name in sorted(slow))
 
     def _may_be_unlucky(self, grade: Grade) -> bool:
         """Whether it lost by time, in searches that may be slow and honest."""
         return grade.status == "timed out" and any(mark.results for mark in grade.marks)
 
-    def _grade(self, student: str, files: Sequence[HandIn], alone: bool) -> Grade:
+    def _grade(self, student: str, files: Sequence[HandIn], patience: float = 1) -> Grade:
         """Grade the file of a student that counts, and write the page."""
         chosen = self.rules.counting(student, files)
         off, late = self.rules.late(student, chosen.when)
         notes = [late, self._others(chosen, files)]
         try:
-            found = self._graded(content(chosen.path), student, chosen.name, alone)
+            found = self._graded(content(chosen.path), student, chosen.name, patience)
         except Exception as error:  # one bad hand-in must not stop the others
             why = str(error) if isinstance(error, Unreadable) else FAILED
             private = [] if isinstance(error, Unreadable) else [f"the grader failed: {error!r}"]
@@ -119,7 +122,7 @@ class Batch:
         words = "" if self.codes else f"; not graded: {', '.join(names[-MOST_NAMES:])}{more}"
         return f"{which} of {len(files)} files{words}" if names else ""
 
-    def _graded(self, raw: bytes, student: str, name: str, alone: bool) -> Grade:
+    def _graded(self, raw: bytes, student: str, name: str, patience: float) -> Grade:
         """A grade, from an earlier run when nothing has changed or when it is to stay."""
         parts = [ENGINE, repr(self.limits), self.box.name, student, name]
         parts += [sheet.content for sheet in self.exam.sheets]
@@ -130,12 +133,13 @@ class Batch:
         again = student in students if students else questions
         if old and not again and (old_key == key or students):
             return old
-        found = grade(raw, self.exam, self.template, self.box, self.limits, student, name)
+        limits = replace(self.limits, patience=patience)
+        found = grade(raw, self.exam, self.template, self.box, limits, student, name)
         if old and questions:
             marks = {mark.question: mark for mark in (*found.marks, *old.marks)}
             marks |= {mark.question: mark for mark in found.marks if mark.question in questions}
             found = replace(found, marks=list(marks.values()))
-        if alone or not self._may_be_unlucky(found):
+        if patience > 1 or not self._may_be_unlucky(found):
             _write(kept, found, key)
         return found
 

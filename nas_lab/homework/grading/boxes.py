@@ -23,11 +23,13 @@ from dataclasses import asdict, dataclass, replace
 from functools import cache
 from itertools import count
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import psutil
 
 from nas_lab.homework import drivers
+from nas_lab.homework.grading import kernel
+from nas_lab.homework.grading.kernel import Group, Limits
 
 PREFIX = "nas-lab-box-"  # of the folders that a box needs
 SCRATCH_BYTES = 64 << 20  # what a hand-in may write to its empty folder
@@ -49,18 +51,16 @@ class BoxWarning(UserWarning):
     """Hand-ins are not isolated."""
 
 
-@dataclass(frozen=True)
-class Limits:
-    """What a hand-in may use, all its processes together."""
+class Started(NamedTuple):
+    """A box at work: its first process, and the control group that counts it, if there is one."""
 
-    cell_seconds: float = 20  # for one cell, and for all cases of one question
-    wall_seconds: float = 120  # for the whole hand-in
-    memory: int = 2 << 30  # bytes
-    processes: int = 64  # threads included
+    process: subprocess.Popen
+    group: Group | None = None
 
-    def for_runner(self, uid: int = 0) -> str:
-        """As the runner's argument."""
-        return json.dumps({**asdict(self), "file_bytes": SCRATCH_BYTES // 4, "uid": uid})
+
+def _for_runner(limits: Limits, uid: int = 0) -> str:
+    """Limits as the runner's argument."""
+    return json.dumps({**asdict(limits), "file_bytes": SCRATCH_BYTES // 4, "uid": uid})
 
 
 def _folder() -> tempfile.TemporaryDirectory:
@@ -90,8 +90,10 @@ def copied_runner() -> Iterator[Path]:
 
 
 @contextmanager
-def _running(command: list[str], folder: str | None = None) -> Iterator[subprocess.Popen]:
-    options: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+def _running(
+    command: list[str], folder: str | None = None, **more: Any
+) -> Iterator[subprocess.Popen]:
+    options: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, **more}
     options |= {"stderr": subprocess.DEVNULL, "start_new_session": True, "cwd": folder}
     with subprocess.Popen(command, env=ENVIRONMENT, **options) as process:
         try:
@@ -108,8 +110,14 @@ class Bubblewrap:
     name = "bubblewrap"
     isolated = True  # a hand-in sees nothing but Python and itself
 
+    @property
+    def weak(self) -> list[str]:
+        """What this box does not hold here, in words."""
+        held = {kernel.NOT_FILTERED: kernel.refusals(), kernel.NOT_COUNTED: kernel.own_folder()}
+        return [words for words, there in held.items() if not there]
+
     @contextmanager
-    def start(self, limits: Limits) -> Iterator[subprocess.Popen]:
+    def start(self, limits: Limits) -> Iterator[Started]:
         """Start a box; leaving the context ends every process in it."""
         uid, rights = 0, ["--unshare-user", *_no_namespaces_inside()]
         if os.geteuid() == 0:
@@ -127,11 +135,16 @@ class Bubblewrap:
             command += ["--ro-bind", path, path]
         for path in hidden_folders():
             command += ["--tmpfs", path, "--remount-ro", path]
-        with copied_runner() as lent:
+        counted = kernel.counted(limits)
+        with copied_runner() as lent, tempfile.TemporaryFile() as program, counted as group:
+            if program.write(kernel.refusals()):
+                program.seek(0)
+                command += ["--seccomp", str(program.fileno())]
             command += ["--ro-bind", str(lent), "/box", "--remount-ro", "/", "--chdir", "/tmp"]
-            command += ["--", sys.executable, "/box/runner.py", limits.for_runner(uid)]
-            with _running(command) as process:
-                yield process
+            command += ["--", sys.executable, "/box/runner.py", _for_runner(limits, uid)]
+            command = group.joined(command) if group else command
+            with _running(command, pass_fds=[program.fileno()]) as process:
+                yield Started(process, group)
 
 
 @cache
@@ -180,9 +193,10 @@ class Container:
     image: str = ""
     name = "container"
     isolated = True
+    weak = ()
 
     @contextmanager
-    def start(self, limits: Limits) -> Iterator[subprocess.Popen]:
+    def start(self, limits: Limits) -> Iterator[Started]:
         """Start a box; leaving the context ends every process in it."""
         label = f"nas-lab-{os.getpid()}-{next(_users)}"
         command = [self.engine, "run", "--rm", "--interactive", "--name", label]
@@ -202,8 +216,8 @@ class Container:
         with copied_runner() as lent:
             command += [f"--volume={lent}:/box:ro", image, python, "/box/runner.py"]
             try:
-                with _running([*command, limits.for_runner()]) as process:
-                    yield process
+                with _running([*command, _for_runner(limits)]) as process:
+                    yield Started(process)
             finally:
                 subprocess.run([self.engine, "rm", "--force", label], capture_output=True)
 
@@ -221,18 +235,19 @@ class Plain:
 
     name = "plain"
     isolated = False
+    weak = (kernel.NOT_FILTERED, kernel.NOT_COUNTED)
 
     @contextmanager
-    def start(self, limits: Limits) -> Iterator[subprocess.Popen]:
+    def start(self, limits: Limits) -> Iterator[Started]:
         """Start a box; leaving the context ends what is left of its processes."""
         # Here the limit counts all threads of the user, not only those of the hand-in.
         found = [process.info for process in psutil.process_iter(["uids", "num_threads"])]
         mine = [i["num_threads"] or 0 for i in found if i["uids"] and i["uids"][1] == os.geteuid()]
         own = replace(limits, processes=limits.processes + sum(mine))
         with copied_runner() as lent, _folder() as scratch, _ending_orphans():
-            command = [sys.executable, str(lent / "runner.py"), own.for_runner()]
+            command = [sys.executable, str(lent / "runner.py"), _for_runner(own)]
             with _running(command, scratch) as process:
-                yield process
+                yield Started(process)
 
 
 @contextmanager

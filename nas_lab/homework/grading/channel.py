@@ -8,7 +8,6 @@ import json
 import os
 import secrets
 import selectors
-import subprocess
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -18,7 +17,8 @@ from typing import Any
 import psutil
 
 from nas_lab.homework.drivers import Plain
-from nas_lab.homework.grading.boxes import Box, Limits
+from nas_lab.homework.grading.boxes import SCRATCH_BYTES, Box, Started
+from nas_lab.homework.grading.kernel import Limits
 from nas_lab.homework.hand_ins import escaped
 from nas_lab.homework.question import QueryBudget, Question
 
@@ -26,6 +26,7 @@ MOST_BYTES = 8 << 20  # of one reply: 40 cases of the runner's longest value
 MOST_DIGITS = 400  # of a whole number in a reply
 CHECK_SECONDS = 0.25  # how often processes, their memory and their time are checked
 CPU_FACTOR = 1.2  # a request may compute so many times its seconds, all processes together
+MOST_FILES = 20_000
 LEAST_FREE = 256 << 20  # below so many free bytes of the machine, a sandbox that grows is ended
 GRACE_SECONDS = 1  # for a cell to stop when its time is up, before its sandbox is ended
 CELLS_SHARE = 0.75  # of a hand-in's time: then the answers that exist are asked
@@ -46,7 +47,8 @@ class Trouble(Exception):
 class Channel:
     """Requests to one sandbox, by the pipes of its process, and its replies."""
 
-    def __init__(self, process: subprocess.Popen, limits: Limits) -> None:
+    def __init__(self, started: Started, limits: Limits) -> None:
+        process, self.group = started
         self.process, self.limits = psutil.Process(process.pid), limits
         pipes = filter(None, (process.stdin, process.stdout))
         self._out, self._in = (pipe.fileno() for pipe in pipes)
@@ -60,7 +62,7 @@ class Channel:
     ) -> dict:
         """Send a message and return the reply to it, or raise a ``Trouble``.
         ``reply_to`` replies to the queries that the sandbox makes meanwhile, where it may."""
-        nonce, deadline = secrets.token_hex(16), time.monotonic() + seconds
+        nonce, deadline = secrets.token_hex(16), time.monotonic() + self.limits.patience * seconds
         self._most_computed = self._computed + CPU_FACTOR * seconds
         while True:
             self._read()
@@ -88,6 +90,7 @@ class Channel:
         while b"\n" not in self._buffer:
             self._wait(self._in, selectors.EVENT_READ, deadline)
             if not self._read():
+                self._check_group()
                 raise Trouble("ended", "its process ended")
             if len(self._buffer) > MOST_BYTES:
                 raise Trouble("tampered", "a reply is far too long")
@@ -117,6 +120,13 @@ class Channel:
                 if selector.select(min(left, CHECK_SECONDS)):
                     return
 
+    def _check_group(self) -> None:
+        """Ask the kernel, where it counts."""
+        if self.group:
+            self._computed = self.group.seconds()
+            if self.group.out_of_memory():
+                raise Trouble("memory", "it took too much memory")
+
     def _check_usage(self) -> None:
         processes = [self.process, *self.process.children(recursive=True)]
         size, self._computed = map(sum, zip(*map(_usage, processes), strict=True))
@@ -125,10 +135,13 @@ class Channel:
         too_much = size > self.limits.memory and sum(map(_share, processes)) > self.limits.memory
         if too_much or (size > LEAST_FREE > psutil.virtual_memory().available):
             raise Trouble("memory", "it took too much memory")
+        self._check_group()
         if self._computed > self._most_computed:
             raise Trouble("timed out", "it computed too long, all its processes together")
         if len(processes) > 2 * self.limits.processes:
             raise Trouble("ended", "it started too many processes")
+        if _files(processes[-1]) > MOST_FILES:
+            raise Trouble("ended", "it made too many files")
 
 
 def _usage(process: psutil.Process) -> tuple[int, float]:
@@ -136,6 +149,15 @@ def _usage(process: psutil.Process) -> tuple[int, float]:
     with suppress(psutil.Error):
         return process.memory_info().rss, sum(process.cpu_times()[:4])
     return 0, 0.0
+
+
+def _files(process: psutil.Process) -> int:
+    """How many files are in the scratch folder, where that is a file system of its own."""
+    with suppress(OSError):
+        found = os.statvfs(f"/proc/{process.pid}/root/tmp")
+        own = found.f_blocks * found.f_frsize == SCRATCH_BYTES
+        return found.f_files - found.f_ffree if own else 0
+    return 0
 
 
 def _share(process: psutil.Process) -> int:
@@ -234,15 +256,15 @@ class Run:
 
     def finish(self, box: Box) -> None:
         """Get the outcome of every call."""
-        start, whole = time.monotonic(), self.limits.wall_seconds
+        start, whole = time.monotonic(), self.limits.patience * self.limits.wall_seconds
         self.deadline, self.cells_until = start + whole, start + CELLS_SHARE * whole
         while left := [call for call in self.calls if call.outcome is None]:
             if time.monotonic() >= self.deadline:
                 for call in left:
                     call.outcome = Trouble("timed out", "the whole notebook took too long")
                 return
-            with box.start(self.limits) as process:
-                channel = Channel(process, self.limits)
+            with box.start(self.limits) as started:
+                channel = Channel(started, self.limits)
                 try:
                     channel.request({"do": "load"}, START_SECONDS)
                 except Trouble as trouble:
@@ -270,7 +292,8 @@ class Run:
             if seconds <= 0:
                 self.late[place] = Trouble("timed out", "the whole notebook took too long")
                 continue
-            message = {"do": "run", "cell": place, "source": self.cells[place], "seconds": seconds}
+            message = {"do": "run", "cell": place, "source": self.cells[place]}
+            message["seconds"] = self.limits.patience * seconds
             try:
                 reply = channel.request(message, seconds + GRACE_SECONDS)
             except Trouble as trouble:

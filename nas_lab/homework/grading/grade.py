@@ -17,8 +17,9 @@ import numpy as np
 from nas_lab.homework import hand_ins
 from nas_lab.homework.checking import difference, explained
 from nas_lab.homework.drivers import Plain
-from nas_lab.homework.grading.boxes import Box, Limits
+from nas_lab.homework.grading.boxes import Box
 from nas_lab.homework.grading.channel import Call, Run, Trouble, short
+from nas_lab.homework.grading.kernel import Limits
 from nas_lab.homework.hand_ins import Template
 from nas_lab.homework.question import Homework, QueryBudget, Question, Result, earned, in_words
 

@@ -1,0 +1,156 @@
+"""What the kernel refuses a hand-in and counts for it; with bubblewrap these are tried in a box."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nas_lab.homework.grading import boxes, kernel
+from nas_lab.homework.grading.channel import Channel, Trouble
+from nas_lab.homework.grading.kernel import Group, Limits
+
+needs_bubblewrap = pytest.mark.skipif(
+    not boxes._working("bubblewrap", ""), reason="bubblewrap is not there or does not work"
+)
+needs_filter = pytest.mark.skipif(
+    not kernel.refusals(), reason="pyseccomp or libseccomp is not there: system calls"
+)
+
+CALLS = """
+import ctypes, errno, fcntl, os, socket
+libc = ctypes.CDLL(None, use_errno=True)
+
+def call(number, *arguments):
+    if libc.syscall(number, *arguments) < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+shared = open(os.__file__, "rb")
+"""
+REFUSED = {
+    "a user namespace": "call(272, 0x10000000)",
+    "a child in a user namespace": "call(56, 0x10000000 | 17, 0, 0, 0, 0)",
+    "the session keyring": "call(250, 0, -3, 0)",
+    "io_uring": "call(425, 4, 0)",
+    "shared memory": "call(29, 0, 4096, 0o1600)",
+    "memory in a file without a name": "os.memfd_create('x')",
+    "a netlink socket": "socket.socket(16, socket.SOCK_RAW)",
+    "a packet socket": "socket.socket(17, socket.SOCK_RAW)",
+    "a socket to the host": "socket.socket(40, socket.SOCK_STREAM)",
+    "a lock on a shared file": "fcntl.flock(shared, fcntl.LOCK_EX)",
+    "who holds a lock": "fcntl.fcntl(shared, fcntl.F_GETLK, bytes(32))",
+    "who opens a shared file": "call(294, 0)",
+}
+HONEST = """
+import sqlite3, subprocess
+from concurrent.futures import ThreadPoolExecutor
+import torch
+assert [*ThreadPoolExecutor(3).map(str, range(3))] == ["0", "1", "2"]
+assert subprocess.run(["/bin/echo", "hi"], capture_output=True).stdout == b"hi\\n"
+with sqlite3.connect("notes.db") as notes:
+    notes.execute("create table t (x)")
+assert float((torch.ones(99, 99) @ torch.ones(99, 99)).sum()) == 99**3
+"""
+
+
+@pytest.fixture(scope="module")
+def channel():
+    """Of one box, for all that only asks."""
+    with boxes.Bubblewrap().start(Limits()) as started:
+        channel = Channel(started, Limits())
+        channel.request({"do": "load"}, 60)
+        assert run(channel, CALLS) is None
+        yield channel
+
+
+def run(channel, source):
+    message = {"do": "run", "cell": 1, "source": source, "seconds": 60}
+    return channel.request(message, 60)["error"]
+
+
+@needs_bubblewrap
+@needs_filter
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="numbers of calls are x86's")
+@pytest.mark.parametrize("source", REFUSED.values(), ids=REFUSED)
+def test_a_box_has_no_door_that_no_homework_needs(channel, source):
+    said = run(channel, source)
+    assert "Operation not permitted" in str(said)
+
+
+@needs_bubblewrap
+def test_what_a_notebook_does_works_behind_the_filter(channel):
+    assert run(channel, HONEST) is None
+
+
+@needs_bubblewrap
+def test_a_box_may_not_fill_the_machine_with_empty_files():
+    with boxes.Bubblewrap().start(Limits()) as started:
+        channel = Channel(started, Limits())
+        channel.request({"do": "load"}, 60)
+        with pytest.raises(Trouble, match="too many files"):
+            run(channel, "n = 0\nwhile True:\n    open(f'{n}', 'w').close()\n    n += 1")
+
+
+@pytest.fixture
+def group(tmp_path):
+    """A folder in place of a control group, with what the kernel would write."""
+    group = Group(tmp_path / "box", Limits(memory=5_000, processes=7))
+    (group.folder / "cpu.stat").write_text("usage_usec 2500000\nuser_usec 1\n")
+    (group.folder / "memory.events").write_text("low 0\noom 0\noom_kill 0\n")
+    return group
+
+
+def test_a_control_group_has_the_limits_and_the_process_joins_it_first(group):
+    assert {path.name: path.read_text() for path in group.folder.glob("*.max")} == {
+        "memory.max": "5000",
+        "memory.swap.max": "0",
+        "pids.max": "7",
+    }
+    code = "import os; print(os.getpid())"
+    command = group.joined([sys.executable, "-c", code])
+    found = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert (group.folder / "cgroup.procs").read_text() == found
+
+
+def test_time_and_memory_are_those_that_the_kernel_counts(group):
+    with subprocess.Popen(["/bin/cat"], stdin=-1, stdout=-1) as process:
+        channel = Channel(boxes.Started(process, group), Limits())
+        with pytest.raises(Trouble, match="computed too long"):  # 2.5 s
+            channel.request({}, 0.1)
+        (group.folder / "memory.events").write_text("oom_kill 1\n")
+        process.kill()
+        with pytest.raises(Trouble, match="too much memory"):
+            channel.request({}, 60)
+
+
+def test_a_group_is_divided_only_where_the_grader_is_alone_in_it(tmp_path):
+    (tmp_path / "cgroup.controllers").write_text("cpu io")
+    assert kernel.divided(tmp_path) is None
+    (tmp_path / "cgroup.controllers").write_text("cpu memory pids")
+    assert kernel.divided(tmp_path) == tmp_path
+    assert (tmp_path / "cgroup.subtree_control").read_text() == "+memory +pids"
+    (leaf,) = tmp_path.glob("nas-lab-*")
+    assert (leaf / "cgroup.procs").read_text() == str(os.getpid())
+
+
+def test_children_that_live_shorter_than_a_look_are_counted():
+    mounts = [line.split() for line in Path("/proc/self/mounts").read_text().splitlines()]
+    mount = next((place for _, place, kind, *_ in mounts if kind == "cgroup2"), None)
+    try:
+        folder = Path(mount or "/nowhere", f"nas-lab-test-{os.getpid()}")
+        folder.mkdir()
+    except OSError:
+        pytest.skip("no control group (cgroup v2) can be made here")
+    folder.rmdir()
+    group = Group(folder, Limits())
+    try:
+        burn = "for i in 1 2 3 4 5 6; do python3 -c 'sum(range(10**7))' & done; wait"
+        before = os.times()
+        subprocess.run(group.joined(["/bin/sh", "-c", burn]), check=True)
+        after = os.times()
+        used = sum(after[2:4]) - sum(before[2:4])  # of children, as the shell waited for
+        assert group.seconds() == pytest.approx(used, rel=0.3)
+    finally:
+        group.end()
+    assert not folder.exists()
