@@ -84,14 +84,13 @@ class Channel:
             except BlockingIOError:
                 continue
             except OSError:
-                raise Trouble("ended", "its process ended") from None
+                raise self._ended() from None
 
     def _receive(self, deadline: float) -> bytes:
         while b"\n" not in self._buffer:
             self._wait(self._in, selectors.EVENT_READ, deadline)
             if not self._read():
-                self._check_group()
-                raise Trouble("ended", "its process ended")
+                raise self._ended()
             if len(self._buffer) > MOST_BYTES:
                 raise Trouble("tampered", "a reply is far too long")
         line, _, self._buffer = self._buffer.partition(b"\n")
@@ -119,6 +118,10 @@ class Channel:
                     self._check_usage()
                 if selector.select(min(left, CHECK_SECONDS)):
                     return
+
+    def _ended(self) -> Trouble:
+        self._check_group()
+        return Trouble("ended", "its process ended")
 
     def _check_group(self) -> None:
         """Ask the kernel, where it counts."""
