@@ -386,7 +386,7 @@ class MixedCell:
         for node in self.row.graph({}).nodes:
             above += _node(ax, *node, scale)
         middles = self._curves[:, _POINTS // 2 - 1].tolist() if self.row is _ROW_201 else []
-        self._names = [_pill(ax, (x, y), "", "white", 0.95 * scale) for x, y in middles]
+        self._names = [_pill(ax, (x, y), "", "white", 1.05) for x, y in middles]  # for a projector
         self.moving: list[Artist] = [self._ribbons, *above, *self._names]  # back to front
 
     def update(self, w: np.ndarray, arch: Arch | None = None) -> None:
@@ -401,7 +401,7 @@ class MixedCell:
         self._ribbons.set(verts=list(self._stripes(shown)), facecolor=tints.reshape(-1, 3))
         for name, row, hues in zip(self._names, shown, tints, strict=bool(self._names)):
             best = int(row.argmax())
-            said = f"{label(self.operations[best])} {row[best]:.2f}"
+            said = f"{label(self.operations[best])}\n{row[best]:.2f}"
             name.set(visible=row.max() > row.min(), text=said, color=text_on(hues[best]))
             name.get_bbox_patch().set_facecolor(hues[best])
 

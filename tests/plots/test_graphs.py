@@ -206,11 +206,11 @@ def test_each_edge_of_the_small_cell_names_its_strongest_operation():
     w = weights(CELL)
     names = [name.get_text() for name in mixed(CELL, w)._names]
     options = CELL.decisions[0].options
-    assert names == [f"{plots.label(options[row.argmax()])} {row.max():.2f}" for row in w]
+    assert names == [f"{plots.label(options[row.argmax()])}\n{row.max():.2f}" for row in w]
     even = mixed(CELL, np.full((6, 5), 0.2))
     assert not any(name.get_visible() for name in even._names)
     ax = plots.mixed_cell(CELL, np.eye(5)[[3] * 6])
-    assert texts(ax)[4:] == ["conv 3×3 1.00"] * 6
+    assert texts(ax)[4:] == ["conv 3×3\n1.00"] * 6
     assert overlaps(frames(ax)) == []
 
 
