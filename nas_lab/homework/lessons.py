@@ -186,6 +186,26 @@ def _sliced(kernel: list, outputs: int, inputs: int, size: int) -> np.ndarray:
     return np.array(kernel)[:outputs, :inputs, edge : edge + size, edge : edge + size]
 
 
+def _draw_step(rng: np.random.Generator) -> list[Plain]:
+    """A weight for each operation of each edge, a path, the edges' inputs, the output wanted."""
+    w = np.round(rng.normal(size=rng.integers([1, 2], [5, 5])), 2)
+    path, x = rng.integers(w.shape[1], size=len(w)), rng.choice([-2.0, -1.0, 0.5, 1.0, 3.0], len(w))
+    return [w, path, x, round(rng.normal(), 2), rng.choice([0.01, 0.1, 0.5])]
+
+
+@question("04.q4", _draw_step)
+@hints(
+    "the slope in a weight on the path is 2 * (output - y) * the input of its edge. Compute the "
+    "output once, before any weight moves; all other weights stay."
+)
+def _path_step(
+    w: list[list[float]], path: list[int], x: list[float], y: float, rate: float
+) -> np.ndarray:
+    moved, edges = np.array(w), range(len(w))
+    moved[edges, path] -= rate * 2 * (moved[edges, path] @ x - y) * np.array(x)
+    return moved
+
+
 def _draw_layer(rng: np.random.Generator) -> list[Plain]:
     """Parameters of some candidates, a temperature, and what each candidate gives."""
     candidates, outputs = rng.integers(1, 6), rng.integers(1, 5)
@@ -249,15 +269,25 @@ def _mbconv_macs(c_in: int, c_out: int, kernel: int, stride: int, expansion: int
 
 
 def _draw_compound(rng: np.random.Generator) -> list[Plain]:
-    """A phi, and an alpha and a beta that leave something to gamma."""
+    """Stages and pixels, a phi, and an alpha and a beta that leave something to gamma."""
+    layers, channels = rng.integers([[1], [4]], [[5], [80]], size=(2, rng.integers(1, 5)))
     depth, width, _ = rng.dirichlet([1, 1, 1])
-    return [rng.choice([0.0, 0.5, 1.0, 2.0, 3.0]), round(2**depth, 4), round(2 ** (width / 2), 4)]
+    phi = rng.choice([0.0, 0.5, 1.0, 2.0, 3.0])
+    shares = [round(2**depth, 4), round(2 ** (width / 2), 4)]
+    return [layers, channels, rng.integers(16, 240), phi, *shares]
 
 
 @question("06.q2", _draw_compound)
-@hints("solve alpha * beta^2 * gamma^2 = 2 for gamma first. What does phi = 0 give?")
-def _factors(phi: float, alpha: float, beta: float) -> list[float]:
-    return [alpha**phi, beta**phi, math.sqrt(2 / (alpha * beta**2)) ** phi]
+@hints(
+    "solve alpha * beta^2 * gamma^2 = 2 for gamma first; phi comes after. Layers are rounded up, "
+    "channels by scaling.round_filters, pixels to the nearest."
+)
+def _scaled(
+    layers: list[int], channels: list[int], pixels: int, phi: float, alpha: float, beta: float
+) -> list[list[int] | int]:
+    d, w, r = alpha**phi, beta**phi, math.sqrt(2 / (alpha * beta**2)) ** phi
+    widened = [scaling.round_filters(c, w) for c in channels]
+    return [[math.ceil(n * d) for n in layers], widened, round(pixels * r)]
 
 
 def _draw_widening(rng: np.random.Generator) -> list[Plain]:

@@ -107,9 +107,24 @@ def mbconv_as_it_runs(c_in, c_out, kernel, stride, expansion, side):
     return counter.get_total_flops() // 2
 
 
-def factors(phi, alpha, beta):
+def step_by_autograd(w, path, x, y, rate):
+    w, x = (torch.tensor(values, dtype=torch.float64) for values in (w, x))
+    w.requires_grad_()
+    ((w[range(len(path)), path] @ x - y) ** 2).backward()
+    return (w - rate * w.grad).tolist()
+
+
+def one_after_the_other(w, path, x, y, rate):
+    for d in range(len(path)):
+        w[d] = step_by_autograd(w, path, x, y, rate)[d]
+    return w
+
+
+def scaled(layers, channels, pixels, phi, alpha, beta):
     gamma = np.exp((np.log(2) - np.log(alpha) - 2 * np.log(beta)) / 2)
-    return np.array([alpha, beta, gamma]) ** phi
+    d, w, r = np.array([alpha, beta, gamma]) ** phi
+    wider = [MBConvConfig.adjust_channels(c, w) for c in channels]
+    return [[MBConvConfig.adjust_depth(n, d) for n in layers], wider, round(pixels * r)]
 
 
 def latency(macs, moved, peak, bandwidth, overhead):
@@ -179,11 +194,12 @@ RIGHT = {
     "04.q1": [one_hot_sums],
     "04.q2": [of_made_up_images],
     "04.q3": [cut],
+    "04.q4": [step_by_autograd],
     "05.q1": [mix],
     "05.q2": [two_inputs],
     "05.q3": [second_order, by_differences],
     "06.q1": [mbconv_as_it_runs],
-    "06.q2": [factors],
+    "06.q2": [scaled],
     "06.q3": [lambda channels, width: MBConvConfig.adjust_channels(channels, width)],
     "07.q1": [latency],
     "07.q2": [front],
@@ -251,6 +267,9 @@ WRONG = [
     ("04.q2", lambda m, v, n: [np.mean(m), np.mean(np.add(v, np.square(m))) - np.mean(m) ** 2]),
     ("04.q3", lambda k, o, i, s: np.array(k)[:o, :i, :s, :s].tolist()),
     ("04.q3", lambda k, o, i, s: cut(np.swapaxes(k, 0, 1).tolist(), o, i, s).tolist()),
+    ("04.q4", one_after_the_other),
+    ("04.q4", lambda w, path, x, y, rate: step_by_autograd(w, path, x, y, rate / 2)),
+    ("04.q4", lambda w, path, x, y, rate: step_by_autograd(w, path, x, y, -rate)),
     ("05.q1", lambda a, t, outputs: mix(a, 1.0, outputs)),
     ("05.q1", lambda a, t, outputs: outputs[int(np.argmax(a))]),
     ("05.q1", lambda a, t, outputs: mix(a, 1 / t, outputs)),
@@ -269,8 +288,9 @@ WRONG = [
         ),
     ),
     ("06.q1", lambda i, o, k, s, e, n: e * i * i * n * n + e * i * (k * k + o) * (n // s) ** 2),
-    ("06.q2", lambda phi, a, b: [a**phi, b**phi, (2 / (a * b**2)) ** phi]),
-    ("06.q2", lambda phi, a, b: [a * phi, b * phi, (2 / (a * b**2)) ** 0.5 * phi]),
+    ("06.q2", lambda n, c, side, *rest: [*scaled(n, c, side, *rest)[:2], side]),
+    ("06.q2", lambda n, c, side, phi, a, b: scaled(n, c, side, phi, a, b**2)),
+    ("06.q2", lambda n, c, side, phi, a, b: scaled([k - 0.5 for k in n], c, side, phi, a, b)),
     ("06.q3", lambda channels, width: 8 * round(channels * width / 8)),
     ("06.q3", lambda channels, width: 8 * math.ceil(channels * width / 8)),
     ("06.q3", lambda channels, width: max(8, int(channels * width + 4) // 8 * 8)),
