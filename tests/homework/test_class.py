@@ -41,10 +41,10 @@ def graded(tmp_path, monkeypatch):
     """Grade the files, each handed in so many days after it is due; give a table's rows."""
     monkeypatch.setattr(boxes, "choose", lambda *_: boxes.Bubblewrap())
     monkeypatch.setattr(batch, "grade", stand_in)
-    (tmp_path / "secret.txt").write_text("a secret of this test")
     (tmp_path / "roster.csv").write_text(ROSTER)
 
-    def run(files, *options, table="totals", code=0):
+    def run(files, *options, table="totals", code=0, secret="a secret of this test"):
+        (tmp_path / "secret.txt").write_text(secret)
         hand_in(tmp_path, {name: shares for name, (shares, _) in files.items()})
         for name, (_, days) in files.items():
             os.utime(tmp_path / "in" / name, (DUE.timestamp() + days * DAY,) * 2)
@@ -95,8 +95,8 @@ def test_totals_have_the_columns_that_platforms_import(graded, tmp_path):
 
 
 def test_one_student_or_one_question_is_graded_again_and_all_else_kept(graded, monkeypatch):
-    def marks(*options):
-        rows = graded(ONE, *options, table="questions")
+    def marks(*options, **secret):
+        rows = graded(ONE, *options, table="questions", **secret)
         return [int(row[2]) for row in rows[:3]]  # right answers to questions 1, 2 and 3
 
     assert marks() == [1, 1, 2]
@@ -108,12 +108,14 @@ def test_one_student_or_one_question_is_graded_again_and_all_else_kept(graded, m
 
     monkeypatch.setattr(batch, "grade", again)
     assert marks() == [1, 1, 2]
-    monkeypatch.setattr(batch, "ENGINE", "another")
-    assert marks("--student", "bea", "--question", "hw1.q1") == [2, 1, 2]
-    assert marks("--question", "hw1.q3") == [2, 1, 0]
+    other = {"secret": "another secret, which draws other cases"}
+    assert marks("--student", "bea", "--question", "hw1.q1", **other) == [2, 1, 2]
+    assert marks("--question", "hw1.q3", **other) == [2, 1, 0]
     assert sorted(asked) == ["ada", "bea", "bea"]
-    assert marks("--student", "bea") == [2, 2, 0]
-    assert marks() == [2, 2, 0]
+    assert marks("--student", "bea", **other) == marks(**other) == [2, 2, 0]
+    assert len(asked) == 4
+    assert marks() == [2, 2, 0]  # the first secret's cases are others
+    assert len(asked) == 6
 
 
 @pytest.mark.parametrize(

@@ -143,16 +143,9 @@ def test_a_second_run_reads_what_the_first_one_found(graded, monkeypatch):
     assert len(lines) == 1 + len(expected)
 
 
-@needs_box
-def test_another_secret_runs_all_again_and_gives_the_same_points_to_the_right(graded, tmp_path):
-    rows = grade(tmp_path, "hw1", {"ann_hw1.ipynb": MASTER}, secret="another secret of this test")
-    assert by_student(rows)["ann"]["points"] == str(FULL)
-    keys = [{p.name for p in (f / "pages" / ".grades").iterdir()} for f in (graded[0], tmp_path)]
-    assert not keys[0] & keys[1]
-
-
 def test_pages_have_names_that_are_safe_and_their_own():
     names = [report.page_name(s) for s in ("ada", "../ada", "..\\ada", "a/d/a", "=ada", "ä")]
+    names.append(report.page_name(names[-1].removesuffix(".html")))
     assert names[0] == "ada.html"
     assert len(set(names)) == len(names)
     assert not [name for name in names if set(name) & set("/\\=") or name.startswith(".")]

@@ -6,7 +6,7 @@ import unicodedata
 
 import pytest
 
-from nas_lab.homework.grading import owners, report, tables
+from nas_lab.homework.grading import owners, tables
 from tests.homework.classes import by_student, grade, needs_box
 from tests.hostile.notebooks import HONEST, notebook
 
@@ -86,11 +86,6 @@ def test_names_that_look_the_same_are_one(tmp_path):
     assert [len(files) for files in found.values()] == [6]
     (note,) = notes
     assert "are taken for one name" in note
-
-
-def test_no_name_writes_another_ones_page():
-    page = report.page_name("Zoë").removesuffix(".html")
-    assert report.page_name(page) != f"{page}.html"
 
 
 ROSTER = """ID;Name;E-Mail
