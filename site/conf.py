@@ -30,7 +30,7 @@ if mathjax.SCRIPT.is_file():
     mathjax_path = mathjax.SCRIPT.relative_to(mathjax.FOLDER).as_posix()
 html_css_files = ["site.css"]
 html_sidebars = {
-    page: [] for page in ("index", "bench", "INSTRUCTORS", "CONTRIBUTING", "CHANGELOG")
+    page: [] for page in ("index", "bench", "README", "INSTRUCTORS", "CONTRIBUTING", "CHANGELOG")
 }
 html_copy_source = False
 html_theme_options = {

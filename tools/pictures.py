@@ -1,7 +1,7 @@
-"""Draw the README's pictures: the first one of each core notebook, and alphas as they move.
-The first picture of each notebook stands in its text, too: ``notebooks/pictures/07.png``.
+"""Draw the pictures of texts: the first one of each notebook, and alphas as they move.
 
-`make pictures` takes them from the notebooks that `make notebooks` executed.
+`make pictures` takes the first ones from the notebooks that `make notebooks` executed. They stand in
+the notebooks' own text, in the README and on the site.
 """
 
 from __future__ import annotations
@@ -16,61 +16,52 @@ from PIL import Image
 
 from nas_lab.estimation import DartsRuns
 from nas_lab.widgets import AlphaPlayer
+from tools.notebooks import EXECUTED
 
 ROOT = Path(__file__).resolve().parents[1]
-FOLDER = ROOT / "pictures"
-CORE = {
-    "search_space": "01_search_space",
-    "performance_estimation": "02_performance_estimation",
-    "reinforce": "03_reinforce",
-    "one_shot": "04_one_shot",
-    "darts": "05_darts",
-}
-SIZE = (560, 360)
+SIZE = (720, 720)
 SECONDS = 8.0
 
 
-def first_picture(stem: str) -> Image.Image:
-    """Return the first picture that an executed notebook shows.
+def first_picture(path: Path) -> Image.Image:
+    """Return the first picture that an executed notebook shows, its panels beside each other.
 
     Raises:
-        FileNotFoundError: the notebook has not been executed.
         ValueError: it shows no picture.
     """
-    notebook = nbformat.read(ROOT / "build" / "notebooks" / f"{stem}.ipynb", as_version=4)
-    for cell in notebook.cells:
+    for cell in nbformat.read(path, as_version=4).cells:
         for output in cell.get("outputs", []):
             page = output.get("data", {}).get("text/html", "")
-            if found := re.search(r"base64,([\w+/=]+)", page):
-                return Image.open(io.BytesIO(base64.b64decode(found[1]))).convert("RGB")
-    raise ValueError(f"{stem} shows no picture")
+            if found := re.findall(r"base64,([\w+/=]+)", page):
+                return beside([Image.open(io.BytesIO(base64.b64decode(data))) for data in found])
+    raise ValueError(f"{path.stem} shows no picture")
 
 
-def fitted(picture: Image.Image) -> Image.Image:
-    """Return a picture in the middle of a white one of `SIZE`, in few colours."""
-    picture.thumbnail((SIZE[0] - 20, SIZE[1] - 20), Image.Resampling.LANCZOS)
-    sheet = Image.new("RGB", SIZE, "white")
-    sheet.paste(picture, tuple((a - b) // 2 for a, b in zip(SIZE, picture.size, strict=True)))
-    return sheet.quantize(64, dither=Image.Dither.NONE)
+def beside(panels: list[Image.Image]) -> Image.Image:
+    """Return pictures beside each other."""
+    sheet = Image.new("RGB", (sum(p.width for p in panels), max(p.height for p in panels)), "white")
+    left = 0
+    for panel in panels:
+        sheet.paste(panel, (left, 0))
+        left += panel.width
+    return sheet
 
 
 def in_text(picture: Image.Image) -> Image.Image:
-    """Return a picture as the text of a notebook shows it, in few colours."""
-    picture.thumbnail((720, 720), Image.Resampling.LANCZOS)
+    """Return a picture as a text shows it, in few colours."""
+    picture.thumbnail(SIZE, Image.Resampling.LANCZOS)
     return picture.quantize(128, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
 
 
 def main() -> None:
     """Write all pictures."""
-    FOLDER.mkdir(exist_ok=True)
-    shown = ROOT / "notebooks" / "pictures"
-    shown.mkdir(exist_ok=True)
-    for path in sorted((ROOT / "notebooks").glob("0*.ipynb")):
-        in_text(first_picture(path.stem)).save(shown / f"{path.name[:2]}.png", optimize=True)
-    for name, stem in CORE.items():
-        fitted(first_picture(stem)).save(FOLDER / f"{name}.png", optimize=True)
+    folder = ROOT / "notebooks" / "pictures"
+    folder.mkdir(exist_ok=True)
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        picture = in_text(first_picture(EXECUTED / path.name))
+        picture.save(folder / f"{path.name[:2]}.png", optimize=True)
     runs = DartsRuns.load()
-    AlphaPlayer(runs.w("first order")[0]).save(FOLDER / "alphas.gif", seconds=SECONDS)
+    AlphaPlayer(runs.w("first order")[0]).save(ROOT / "pictures/alphas.gif", seconds=SECONDS)
 
 
 if __name__ == "__main__":

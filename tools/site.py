@@ -22,9 +22,34 @@ from tools.stills import without_widgets
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "build" / "site" / "source"
-PAGES = ["INSTRUCTORS.md", "CONTRIBUTING.md", "CHANGELOG.md"]
+PAGES = ["README.md", "INSTRUCTORS.md", "CONTRIBUTING.md", "CHANGELOG.md"]
 LINK = re.compile(r"(\]\()(?![a-z]+:|#)([^)#\s]+)")
+UNANSWERED = "not answered yet"
+HOOK = re.compile(r"\n\n!\[[^]]*\]\(pictures/\S+\)")  # what the first cell below it draws
+BADGE = re.compile(r"!\[([^]]+)\]\(https:[^)]+\)")  # a picture that needs the internet
+ROW = re.compile(r"^\| \[\d+ [^]]+\]\((notebooks/\S+)\) \| ([^|]+) \| ([^|]+) \|", re.MULTILINE)
 
+# What a student sees first. Cards follow it, one for each notebook of the README's table.
+HOME = """# NAS Lab
+
+*Neural architecture search* lets a program choose the topology and the layers of a neural network.
+Nine notebooks show how, and where it fails. Each asks one question, and has something to move.
+
+Open a notebook below to read it, with its pictures and results. To run it, follow its links to
+Colab or Binder, which need no installation. Begin with 1 and 2. Then test yourself with the
+[homework](notebooks/homework/index.md): it answers at once.
+"""
+CARD = """
+````{{container}} card
+[![The first picture of {title}]({picture})]({path})
+
+**[{title}]({path})**
+
+{question}
+
+*{minutes} minutes*
+````
+"""
 INDEX = """
 ```{toctree}
 :hidden:
@@ -33,6 +58,7 @@ notebooks/index
 notebooks/homework/index
 api/index
 bench
+Install <README>
 INSTRUCTORS
 CONTRIBUTING
 CHANGELOG
@@ -65,18 +91,32 @@ def slug(heading: str) -> str:
 
 
 def page_of(path: Path):
-    """Return a notebook as a page: no set-up for Colab, hidden code folded, stills of widgets."""
+    """Return a notebook as a page: no set-up for Colab, hidden code folded, stills of widgets, and
+    no answers to questions that the reader has not answered."""
     notebook = nbformat.read(path, as_version=4)
     without_widgets(notebook, path.stem)
     notebook.cells = [cell for cell in notebook.cells if cell.id != "set-up-for-colab"]
     for cell in notebook.cells:
+        if "outputs" in cell:  # of questions that are the reader's
+            cell.outputs = [each for each in cell.outputs if UNANSWERED not in str(each)]
         if cell.metadata.get("jupyter", {}).get("source_hidden"):
             cell.metadata["tags"] = [*cell.metadata.get("tags", []), "hide-input"]
     return notebook
 
 
+def front_page(readme: str, notebooks: dict[Path, object]) -> str:
+    """Return the first page: a card for each notebook, with its picture, question and minutes."""
+    cards = ""
+    for path, minutes, question in ROW.findall(readme):
+        title = notebooks[Path(path)].cells[0].source.splitlines()[0].removeprefix("# ")
+        look = {"title": title, "minutes": minutes, "question": question, "path": path}
+        cards += CARD.format(picture=f"notebooks/pictures/{Path(path).name[:2]}.png", **look)
+    return f"{HOME}\n`````{{container}} cards\n{cards}`````\n{INDEX}"
+
+
 def relinked(text: str, path: Path, pages: set[Path]) -> str:
-    """Return Markdown whose links to files that are no pages lead into the repository."""
+    """Return Markdown whose links to files that are no pages lead into the repository, and with the
+    names of badges in their place."""
 
     def lead(match: re.Match) -> str:
         target = Path(os.path.normpath(path.parent / match[2]))
@@ -88,7 +128,7 @@ def relinked(text: str, path: Path, pages: set[Path]) -> str:
         where = f"https://github.com/{links.home()}/{kind}/{links.BRANCH}/{target.as_posix()}"
         return match[1] + where
 
-    return LINK.sub(lead, text)
+    return LINK.sub(lead, BADGE.sub(r"\1", text))
 
 
 def notebook_pages() -> dict[Path, object]:
@@ -170,12 +210,11 @@ def main() -> None:
     for path, notebook in notebooks.items():
         for cell in notebook.cells:
             if cell.cell_type == "markdown":
-                cell.source = relinked(cell.source, path, places)
+                cell.source = relinked(HOOK.sub("", cell.source), path, places)
         write(SOURCE / path, nbformat.writes(notebook))
     for name in PAGES:
         write(SOURCE / name, relinked((ROOT / name).read_text("utf-8"), Path(name), places))
-    readme = relinked((ROOT / "README.md").read_text("utf-8"), Path("README.md"), places)
-    write(SOURCE / "index.md", readme + INDEX)
+    write(SOURCE / "index.md", front_page((ROOT / "README.md").read_text("utf-8"), notebooks))
     for name, (title, files) in LISTS.items():
         write(SOURCE / name, LIST.format(title=title, files=files))
     for name, text in reference().items():
