@@ -1,7 +1,7 @@
 """Draw the pictures of texts: the first one of each notebook, and alphas as they move.
 
-`make pictures` takes the first ones from the notebooks that `make notebooks` executed. They stand in
-the notebooks' own text, in the README and on the site.
+`make pictures` takes the first ones from the notebooks that `make notebooks` executed. They stand
+in the notebooks' own text and on the site.
 """
 
 from __future__ import annotations
