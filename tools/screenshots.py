@@ -16,9 +16,10 @@ from nbformat.sign import NotebookNotary
 from PIL import Image
 
 from tools.notebooks import EXECUTED
-from tools.stills import SCREENSHOTS, screenshot, widgets
+from tools.stills import PHONE, SCREENSHOTS, screenshot, widgets
 
 COLORS = 128
+WIDTHS = {"": "auto", PHONE: "360px"}
 # Without a kernel JupyterLab puts a broken link on every part of a widget.
 STYLE = ".jupyter-widgets-disconnected::before { display: none !important; }"
 
@@ -30,15 +31,17 @@ def small(png: bytes) -> Image.Image:
 
 
 def photograph(lab, path: Path) -> None:
-    """Save a picture of each widget of an executed notebook."""
+    """Save two pictures of each widget of an executed notebook: for a laptop, and for a phone."""
     notebook = nbformat.read(path, as_version=4)
     lab.open(path.name)
     lab.page.add_style_tag(content=STYLE)
     for number, _ in widgets(notebook):
         widget = lab.output(number).locator(".jp-OutputArea-output .jupyter-widgets").first
         widget.get_by_role("img").first.wait_for()
-        target = screenshot(path.stem, notebook.cells[number].id)
-        small(widget.screenshot(animations="disabled")).save(target, optimize=True)
+        for kind, width in WIDTHS.items():
+            widget.evaluate("(widget, width) => { widget.style.width = width; }", width)
+            target = screenshot(path.stem, notebook.cells[number].id, kind)
+            small(widget.screenshot(animations="disabled")).save(target, optimize=True)
 
 
 def main() -> None:

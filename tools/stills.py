@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SCREENSHOTS = ROOT / "build" / "screenshots"
 VIEW = "application/vnd.jupyter.widget-view+json"
 STATES = "application/vnd.jupyter.widget-state+json"
+PHONE = "-phone"  # the kind of a screenshot that is shown where the page is narrow
 HINT = "A still: to move it, open this notebook in JupyterLab, on Colab or on Binder."
 
 
@@ -60,17 +61,21 @@ def words(page: str) -> str:
     return BeautifulSoup(page, "html.parser").get_text(" ", strip=True)
 
 
-def screenshot(notebook: str, cell: str) -> Path:
+def screenshot(notebook: str, cell: str, kind: str = "") -> Path:
     """Return where the screenshot of a cell's widget is, or would be."""
-    return SCREENSHOTS / f"{notebook}-{cell}.png"
+    return SCREENSHOTS / f"{notebook}-{cell}{kind}.png"
 
 
 def still(page: str, picture: Path) -> str:
     """Return a widget as HTML: its picture, with its words for who does not see it."""
     if picture.is_file():
-        data = base64.b64encode(picture.read_bytes()).decode()
+        files = picture, picture.with_stem(picture.stem + PHONE)
+        wide, narrow = (base64.b64encode(file.read_bytes()).decode() for file in files)
         alt = html.escape(f"A widget. {words(page)}")
-        page = f'<img class="widget" alt="{alt}" src="data:image/png;base64,{data}">'
+        page = (
+            f'<picture><source media="(max-width: 600px)" srcset="data:image/png;base64,{narrow}">'
+            f'<img class="widget" alt="{alt}" src="data:image/png;base64,{wide}"></picture>'
+        )
     return f'<div class="still">{page}</div><p class="hint">{HINT}</p>'
 
 

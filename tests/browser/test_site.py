@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from bs4 import BeautifulSoup
 
 from tests.browser.lab import ROOT
 from tools.mathjax import SCRIPT
@@ -26,6 +27,7 @@ class Page(HTMLParser):
     def __init__(self, path: Path):
         super().__init__()
         self.links, self.anchors, self.mute, self.stills = [], set(), [], []
+        self.outside: list[str] = []
         self.feed(path.read_text("utf-8"))
 
     def handle_starttag(self, tag, attributes):
@@ -35,6 +37,7 @@ class Page(HTMLParser):
             self.links.append(given["href"])
         if tag == "img":
             self.links.append(given["src"])
+            self.outside += [given["src"]] if given["src"].startswith("http") else []
             if "alt" not in given:
                 self.mute.append(given["src"][:80])
             if given.get("class") == "widget":
@@ -70,6 +73,19 @@ def test_every_widget_has_a_still_with_its_words(pages):
 
 def test_every_picture_has_a_text(pages):
     assert {str(path): page.mute for path, page in pages.items() if page.mute} == {}
+
+
+def test_the_first_page_has_a_card_for_each_notebook_with_picture_question_and_minutes():
+    home = BeautifulSoup((SITE / "index.html").read_text("utf-8"), "html.parser")
+    cards = [card.get_text() for card in home.select(".card") if card.img]
+    assert len(cards) == len(list((ROOT / "notebooks").glob("*.ipynb")))
+    assert [card for card in cards if not re.search(r"\?\s+\d+ .*minutes", card)] == []
+
+
+def test_nothing_comes_from_outside_and_no_box_waits_for_an_answer(pages):
+    assert [page.outside for page in pages.values() if page.outside] == []
+    texts = [path.read_text("utf-8") for path in PAGES]
+    assert [text for text in texts if "not answered yet" in text] == []
 
 
 def test_every_notebook_and_submodule_has_a_page(pages):
