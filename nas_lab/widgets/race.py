@@ -246,7 +246,7 @@ class RaceState(Playing):
         """What the trials would have cost without a table, and how sure the controller is."""
         done = [trial for name in self.strategies for trial in self.runner(name).trials]
         minutes = sum(trial.result.cost for trial in done) / 60
-        paid = f"{len(done)} trainings, {minutes:.1f} minutes of one core by the table's record"
+        paid = f"{len(done):,} trainings, {minutes:.1f} minutes of one core by the table's record"
         paid += f"; the best of the table has {self.best:.1%}"
         policy, size = self.policy, self.table.space.size
         if policy is None:
