@@ -20,8 +20,11 @@ from tools.stills import PHONE, SCREENSHOTS, screenshot, widgets
 
 COLORS = 128
 WIDTHS = {"": "auto", PHONE: "360px"}
-# Without a kernel JupyterLab puts a broken link on every part of a widget.
-STYLE = ".jupyter-widgets-disconnected::before { display: none !important; }"
+VIEW = {"width": 1280, "height": 2000}  # higher than any widget
+# Without a kernel JupyterLab puts a broken link on every part of a widget, and what was kept while
+# a cell ran is pale.
+STYLE = """.jupyter-widgets-disconnected::before { display: none !important; }
+.nas-lab-frozen * { opacity: 1 !important; }"""
 
 
 def small(png: bytes) -> Image.Image:
@@ -34,6 +37,7 @@ def photograph(lab, path: Path) -> None:
     """Save two pictures of each widget of an executed notebook: for a laptop, and for a phone."""
     notebook = nbformat.read(path, as_version=4)
     lab.open(path.name)
+    lab.page.set_viewport_size(VIEW)
     lab.page.add_style_tag(content=STYLE)
     for number, _ in widgets(notebook):
         widget = lab.output(number).locator(".jp-OutputArea-output .jupyter-widgets").first
