@@ -116,6 +116,9 @@ def find(device: Device | str) -> Device:
     return DEVICES[device]
 
 
+OPERATIONS = {"norm": 2, "layer_norm": 7, "softmax": 5}
+"""Simple operations for each number: a layer norm adds up twice, a softmax looks for the largest,
+subtracts, exponentiates, adds up and divides."""
 FREE = ("image", "flatten")  # kinds that do no work
 TAKES_RELU = ("conv", "linear", "add", "norm")  # whose result passes a ReLU on its way to memory
 
@@ -183,6 +186,14 @@ def _kernel(op: Op, shapes: Sequence[tuple[int, ...]]) -> Kernel:
         kind = "depthwise" if 1 < settings["groups"] == op.shape[0] else kind
     elif kind == "linear":
         channels = (settings["in_features"], settings["out_features"])
+    elif kind == "patches":
+        channels = (settings["in_channels"] * settings["size"] ** 2, settings["features"])
+    elif kind == "scores":  # a query times all keys
+        read = read * 2 // 3  # values wait
+        channels = (shapes[0][1] // (3 * settings["heads"]), op.shape[2])
+    elif kind == "values":  # weights times all values
+        read -= math.prod(shapes[1]) * 2 // 3
+        channels = (shapes[0][2], op.shape[1] // settings["heads"])
     elif kind == "recurrent":  # step after step, weights read in each
         steps, channels = shapes[0][1], (settings["hidden_size"],) * 2
         launches, weights = steps * settings["num_layers"], steps * op.params
@@ -193,8 +204,8 @@ def _kernel(op: Op, shapes: Sequence[tuple[int, ...]]) -> Kernel:
         operations = settings["kernel_size"] ** 2 * written
     elif kind == "global_pool":
         operations = read
-    elif kind == "norm":
-        operations = 2 * written
+    elif kind in OPERATIONS:
+        operations = OPERATIONS[kind] * written
     elif kind == "zeros":
         read = 0
     if not (op.macs or operations) and kind != "zeros":

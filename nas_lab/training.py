@@ -68,7 +68,7 @@ class Recipe:
         if self.schedule not in SCHEDULES:
             raise ValueError(f"schedule must be one of {SCHEDULES}, not {self.schedule!r}")
 
-    def optimiser(self, net: nn.Module) -> torch.optim.SGD:
+    def optimiser(self, net: nn.Module) -> torch.optim.Optimizer:
         """Return the optimiser of a network's parameters."""
         return torch.optim.SGD(
             net.parameters(),
@@ -92,6 +92,20 @@ class Recipe:
             pct_start=self.warmup,
             cycle_momentum=False,
         )
+
+
+@dataclass(frozen=True)
+class AdamRecipe(Recipe):
+    """A recipe with AdamW (Loshchilov and Hutter 2019), which transformers need."""
+
+    learning_rate: float = 3e-3
+    weight_decay: float = 0.05
+
+    def optimiser(self, net: nn.Module) -> torch.optim.Optimizer:
+        """Return the optimiser of a network's parameters; ``momentum`` is that of the gradient."""
+        betas, rate = (self.momentum, 0.999), self.learning_rate
+        decay = self.weight_decay
+        return torch.optim.AdamW(net.parameters(), rate, betas, weight_decay=decay, fused=True)
 
 
 @dataclass(frozen=True)
@@ -143,7 +157,7 @@ class Classifier(d2l.Classifier):
         super().__init__()
         self.net, self.recipe = net, recipe
 
-    def configure_optimizers(self) -> torch.optim.SGD:
+    def configure_optimizers(self) -> torch.optim.Optimizer:
         """Return the recipe's optimiser."""
         return self.recipe.optimiser(self.net)
 

@@ -1,4 +1,5 @@
-"""Four results, network by network: the table, zero-cost proxies, shortcuts, scaled networks."""
+"""Five results, network by network: the table, zero-cost proxies, shortcuts, scaled networks and
+transformers."""
 
 from __future__ import annotations
 
@@ -24,8 +25,8 @@ from nas_lab.estimation.tables import MISSING
 from nas_lab.estimation.training import TrainFromScratch
 from nas_lab.history import Estimator, Evaluation
 from nas_lab.scaling import budget
-from nas_lab.spaces import Arch, Skeleton, nasbench201
-from nas_lab.training import Recipe, evaluate, train
+from nas_lab.spaces import Arch, Skeleton, nasbench201, transformer
+from nas_lab.training import AdamRecipe, Recipe, evaluate, train
 
 SPACE = nasbench201()
 SKELETON = Skeleton(channels=16, cells=2, stages=1, stem_stride=2, resolution=12, in_channels=1)
@@ -119,7 +120,7 @@ def recipe_of(estimate: TrainFromScratch) -> dict[str, Any]:
         "batch_size": estimate.data.batch_size,
         "skeleton": dataclasses.asdict(estimate.skeleton),
         "images": counted(estimate.data),
-        "fingerprint": SPACE.fingerprint,
+        "fingerprint": estimate.space.fingerprint,
     }
 
 
@@ -285,6 +286,34 @@ def scaling_grid(
     }
     units = [Trials(f"seed{seed}", estimate, archs, seed, grid.SPACE) for seed in seeds]
     return Job(recipe, units, assemble_grid)
+
+
+TRANSFORMERS = TrainFromScratch(transformer(), SKELETON, DATA, AdamRecipe(epochs=6))
+"""How transformers are trained; of the skeleton they read the images alone."""
+
+
+def transformer_grid(
+    estimate: TrainFromScratch = TRANSFORMERS,
+    archs: tuple[Arch, ...] = tuple(TRANSFORMERS.space),
+    seeds: Sequence[int] = (0, 1, 2),
+) -> Job:
+    """``transformer_grid.npz``: every transformer of the space, trained."""
+    train, space = partial(recorded, estimate), estimate.space
+    units = [Trials(f"seed{seed}", train, archs, seed, space) for seed in seeds]
+    recipe = {**recipe_of(estimate), "optimiser": "AdamW", "seeds": list(seeds)}
+    return Job({**recipe, "archs": [list(arch) for arch in archs]}, units, assemble_transformers)
+
+
+def assemble_transformers(units: Units, folder: Path, recipe: Values) -> Arrays:
+    """Arrays with a row for each seed, and in it one for each network."""
+    archs, skeleton = units[0].archs, Skeleton(**recipe["skeleton"])
+    costs = [units[0].space.cost(arch, skeleton) for arch in archs]
+    return {
+        "archs": np.array(archs, dtype=np.int8),
+        "params": np.array([cost.params for cost in costs], dtype=np.int32),
+        "macs": np.array([cost.macs for cost in costs], dtype=np.int32),
+        **arrays_of(placed(units, folder), (len(units), len(archs)), recipe),
+    }
 
 
 def assemble_grid(units: Units, folder: Path, recipe: Values) -> Arrays:

@@ -16,7 +16,14 @@ _attributes = {
     "predictors": ["ForestPredictor", "NeuralPredictor", "RidgePredictor"],
     "proxies": [],
     "scaling_grid": ["ScalingGrid"],
-    "tables": ["DartsRuns", "OneShotRuns", "ProxyTable", "ShortcutTable", "Table"],
+    "tables": [
+        "DartsRuns",
+        "OneShotRuns",
+        "ProxyTable",
+        "ShortcutTable",
+        "Table",
+        "TransformerGrid",
+    ],
     "training": [
         *("TrainFromScratch", "lower_resolution"),
         *("fewer_channels", "fewer_epochs", "fewer_images"),

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nas_lab.estimation.tables import TRAINED, ArchArchive, array
+from nas_lab.estimation.tables import TRAINED, Grid
 from nas_lab.scaling import Coefficients, Stage, compound, fit_phi
 from nas_lab.scaling import budget as count
 from nas_lab.spaces.base import Arch, Decision, Space
@@ -100,32 +100,18 @@ BASE = Base(
 """Chosen by counting alone: all its scaled networks are different, and within 14% of budget."""
 
 
-class ScalingGrid(ArchArchive):
+class ScalingGrid(Grid):
     """N networks in 15 directions at 2, 4 and 8 times the base's macs; S seeds, E epochs.
     ``archs[N, 3]`` are quarters of a doubling spent on depth, width and resolution; the base
     network is all 0. ``params`` and ``macs`` are int32 [N]."""
 
     FILE, HOLDS, SPACE = "scaling_grid.npz", "scaled networks", SPACE
     ARRAYS = ("archs", "thousandths", "params", "macs", *TRAINED)
-    params, macs = array("params"), array("macs")
 
     @property
     def phi(self) -> np.ndarray:
         """Phi at which the multiply-adds come nearest to the budget, float64 [N]."""
         return self._arrays["thousandths"] / 1000
-
-    def scores(self, epoch: int = -1) -> np.ndarray:
-        """Validation accuracy in [0, 1] after an epoch (from 0), [S, N]; NaN where it diverged."""
-        return self._accuracies("val_correct")[:, :, epoch]
-
-    def test_scores(self) -> np.ndarray:
-        """Test accuracy in [0, 1], [S, N]; NaN where it diverged. Not for a search to see."""
-        return self._accuracies("test_correct", "test")
-
-    @property
-    def seconds(self) -> np.ndarray:
-        """Seconds of CPU time of each training, float32 [S, N]."""
-        return self._arrays["thread_seconds"].astype(np.float32)
 
     @property
     def doublings(self) -> np.ndarray:

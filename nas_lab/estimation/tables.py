@@ -20,6 +20,7 @@ from nas_lab.checks import DamagedFileError
 from nas_lab.history import Evaluation
 from nas_lab.spaces.base import Arch, Skeleton, Space
 from nas_lab.spaces.cells import nasbench201
+from nas_lab.spaces.chains import transformer
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -256,6 +257,38 @@ class ShortcutTable(ArchArchive):
         """Seconds of CPU time of a whole training, float32 [n]."""
         seconds = self._arrays["thread_seconds"][place("shortcut", name, self.names)]
         return seconds.astype(np.float32)
+
+
+class Grid(ArchArchive):
+    """N architectures, each trained with S seeds for E epochs; ``params``, ``macs`` int32 [N]."""
+
+    params, macs = array("params"), array("macs")
+
+    def scores(self, epoch: int = -1) -> np.ndarray:
+        """Validation accuracy in [0, 1] after an epoch (from 0), [S, N]; NaN where it diverged."""
+        return self._accuracies("val_correct")[:, :, epoch]
+
+    def test_scores(self) -> np.ndarray:
+        """Test accuracy in [0, 1], [S, N]; NaN where it diverged. Not for a search to see."""
+        return self._accuracies("test_correct", "test")
+
+    @property
+    def seconds(self) -> np.ndarray:
+        """Seconds of CPU time of each training, float32 [S, N]."""
+        return self._arrays["thread_seconds"].astype(np.float32)
+
+
+class TransformerGrid(Grid):
+    """Every architecture of ``spaces.transformer()``, trained alone with S seeds, in the order of
+    the space."""
+
+    FILE, HOLDS, SPACE = "transformer_grid.npz", "trained transformers", transformer()
+    ARRAYS = ("archs", "params", "macs", *TRAINED)
+
+    @cached_property
+    def skeleton(self) -> Skeleton:
+        """The images that they read."""
+        return Skeleton(**self.about["skeleton"])
 
 
 class OneShotRuns(ArchArchive):

@@ -12,19 +12,21 @@ from __future__ import annotations
 import copy
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, TypeAlias
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
+from torch.func import functional_call
 from torch.nn import functional
 
 from nas_lab import runtime
 from nas_lab.checks import whole_number
-from nas_lab.nets.modules import initialize
+from nas_lab.nets.modules import assemble, initialize
 from nas_lab.spaces.base import Arch, Skeleton, Space
 from nas_lab.spaces.cells import Darts, NasBench201
+from nas_lab.spaces.chains import Transformer
 
 Row: TypeAlias = "Mapping[str, float | Tensor]"
 """A decision: weights of the options that have one; 1.0 where nothing has to be multiplied."""
@@ -387,7 +389,45 @@ class SupernetDarts(Supernet):
         return self.classifier(last.mean(dim=(2, 3)))
 
 
-FAMILIES = {NasBench201: Supernet201, Darts: SupernetDarts}
+@lru_cache(256)
+def _structure(space: Transformer, arch: Arch, skeleton: Skeleton) -> fx.GraphModule:
+    """A network without parameters of its own."""
+    with torch.device("meta"):
+        return assemble(space.network(arch, skeleton))
+
+
+class SupernetTransformer(Supernet):
+    """Weight entanglement (Chen et al. 2021, arXiv:2107.00651, section 3.2): the largest network.
+    Every other one is a slice of it: of each matrix the first rows and columns, as many as its own
+    would have. Slices share weights, so rows of w have to be one-hot."""
+
+    space: Transformer
+
+    def __init__(self, space: Transformer, skeleton: Skeleton) -> None:
+        super().__init__(space, skeleton)
+        self.largest = assemble(space.network(space.largest, skeleton))
+
+    def weights(self, arch: Arch) -> dict[str, Tensor]:
+        """Parameters of an architecture, by their names in its own network: views."""
+        net = _structure(self.space, arch, self.skeleton)
+        mine = self.largest.get_parameter
+        shapes = {name: weight.shape for name, weight in net.named_parameters()}
+        return {name: mine(name)[tuple(map(slice, shape))] for name, shape in shapes.items()}
+
+    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        """Images [B, in_channels, resolution, resolution] to logits [B, classes]."""
+        if any(isinstance(weight, Tensor) for row in self.rows(w) for weight in row.values()):
+            raise ValueError("slices of a matrix are not mixed: every row of w has to be one-hot")
+        arch = tuple(w.argmax(dim=1).tolist())
+        net = _structure(self.space, arch, self.skeleton)
+        return functional_call(net, self.weights(arch), (x,))
+
+
+FAMILIES: dict[type[Space], Any] = {
+    NasBench201: Supernet201,
+    Darts: SupernetDarts,
+    Transformer: SupernetTransformer,
+}
 """From the kind of a space to its supernet."""
 
 

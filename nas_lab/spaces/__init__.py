@@ -1,6 +1,6 @@
 """Search spaces: how to specify the set of networks to choose from.
 
-Five families, each a function that returns a ``Space``::
+Six families, each a function that returns a ``Space``::
 
     space = nasbench201()
     arch = space.sample(numpy.random.default_rng(0))
@@ -9,7 +9,7 @@ Five families, each a function that returns a ``Space``::
 
 from nas_lab.spaces.base import Arch, Decision, Skeleton, Space
 from nas_lab.spaces.cells import DARTS_V1, DARTS_V2, darts, nasbench201
-from nas_lab.spaces.chains import conv_chain, mlp, mobile, plain_chain, rnn
+from nas_lab.spaces.chains import conv_chain, mlp, mobile, plain_chain, rnn, transformer
 from nas_lab.spaces.network import Cost, Network, Op
 
 __all__ = [
@@ -29,4 +29,5 @@ __all__ = [
     "nasbench201",
     "plain_chain",
     "rnn",
+    "transformer",
 ]

@@ -1,4 +1,5 @@
-"""Spaces of chains: convolutions (Zoph & Le 2017), dense and recurrent layers, mobile blocks."""
+"""Spaces of chains: convolutions (Zoph & Le 2017), dense and recurrent layers, mobile blocks,
+transformers."""
 
 from __future__ import annotations
 
@@ -287,3 +288,56 @@ def mobile(stages: int = 3) -> Mobile:
     numbers = range(1, whole_number("stages", stages) + 1)
     choices = ((f"{name}_{i}", options) for i in numbers for name, options in CHOICES.items())
     return Mobile("mobile", tuple(itertools.starmap(Decision, choices)))
+
+
+PATCH, HEAD = 3, 8  # pixels along a side of a patch; features of an attention head
+
+
+class Transformer(Space):
+    """Small vision transformers (Dosovitskiy et al. 2021): patches, blocks, an average of tokens.
+    They differ in depth, embedding width, heads and MLP ratio, as in AutoFormer (Chen et al. 2021,
+    arXiv:2107.00651, table 1), here alike in all blocks. A head always has 8 features, so heads and
+    width are decided apart. Options grow, so the last of each decision make the largest network."""
+
+    @property
+    def largest(self) -> Arch:
+        """The network that contains all others as slices of its matrices."""
+        return tuple(len(decision.options) - 1 for decision in self.decisions)
+
+    def network(self, arch: Arch, skeleton: Skeleton) -> Network:
+        """Tokens of 3x3 pixels; blocks of attention and MLP, each on normalised tokens."""
+        depth, width, heads, ratio = self.decode(arch).values()
+        net = Network(skeleton.image)
+        x = net.patches(net.image, width, PATCH)
+        for block in range(1, depth + 1):
+            with net.scope(f"block_{block}.attention"):
+                y = net.linear(net.attention(net.layer_norm(x), heads, HEAD), width)
+                x = net.add(x, y)
+            with net.scope(f"block_{block}.mlp"):
+                y = net.gelu(net.linear(net.layer_norm(x), ratio * width))
+                x = net.add(x, net.linear(y, width))
+        net.classifier(net.layer_norm(x), skeleton.classes)
+        return net
+
+    def graph(self, arch: Arch) -> networkx.DiGraph:
+        """The patches, attention and MLP of every block in a row, and the output."""
+        depth, width, heads, ratio = self.decode(arch).values()
+        plural = "s" if heads > 1 else ""
+        block = [(f"{heads} head{plural}", "attention"), (f"MLP {ratio * width}", "linear")]
+        tokens = [(f"patches, {width}", "conv")]
+        return path_graph(self.to_string(arch), tokens + depth * block)
+
+
+def transformer(
+    depths: Sequence[int] = (1, 2, 3),
+    widths: Sequence[int] = (16, 32, 48),
+    heads: Sequence[int] = (1, 2, 4),
+    ratios: Sequence[int] = (1, 2, 4),
+) -> Transformer:
+    """Vision transformers: number of blocks, features of a token, heads, and how many times the
+    MLP is wider than a token. Options are taken in growing order."""
+    options = {"depth": depths, "width": widths, "heads": heads, "ratio": ratios}
+    for name, given in options.items():
+        positive(name, given)
+    decisions = (Decision(name, tuple(sorted(set(given)))) for name, given in options.items())
+    return Transformer("transformer", tuple(decisions))

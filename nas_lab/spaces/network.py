@@ -20,8 +20,9 @@ GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 
 class Cost(NamedTuple):
     """Size of a network: trainable parameters, and multiply-adds for one image.
-    Multiply-adds (``macs``) are what the papers call FLOPs. Convolutions, dense layers and
-    recurrent layers count; normalisation, activation, pooling, addition and biases do not."""
+    Multiply-adds (``macs``) are what the papers call FLOPs. Convolutions, dense layers, recurrent
+    layers and the two matrix products of attention count; normalisation, activation, pooling,
+    addition and biases do not."""
 
     params: int
     macs: int
@@ -33,7 +34,7 @@ class Op(NamedTuple):
     kind: str  # a key of ``nas_lab.nets.modules.BUILDERS``
     name: str  # where it stands, such as ``cell_3.edge_01.conv``; unique in its network
     inputs: Ints  # positions of the operations whose outputs it reads
-    shape: Ints  # of its output for one image, ``(C, H, W)`` or ``(features,)``
+    shape: Ints  # of its output for one image: ``(C, H, W)``, ``(tokens, features)``, ``(features,)``
     params: int
     macs: int  # for one image
     settings: Mapping[str, Any]  # what else ``kind`` needs, by the names that torch uses
@@ -96,10 +97,39 @@ class Network:
         return self._add("norm", (x,), self.shape(x), params=2 * channels, num_features=channels)
 
     def linear(self, x: int, features: int) -> int:
-        """Dense layer with bias."""
-        (given,) = self.shape(x)
-        macs, settings = given * features, {"in_features": given, "out_features": features}
-        return self._add("linear", (x,), (features,), macs + features, macs, **settings)
+        """Dense layer with bias, the same for each token where there are some."""
+        *tokens, given = self.shape(x)
+        weights, settings = given * features, {"in_features": given, "out_features": features}
+        macs = weights * math.prod(tokens)
+        shape = (*tokens, features)
+        return self._add("linear", (x,), shape, weights + features, macs, **settings)
+
+    def patches(self, x: int, features: int, size: int) -> int:
+        """Tokens: each square of ``size`` pixels times one matrix, plus a learnt position.
+        Zeros around the image complete the squares at its rim."""
+        height, width = (-(-pixels // size) * size for pixels in self.shape(x)[1:])
+        x = self.pad(x, height, width)
+        tokens, given = (height // size) * (width // size), self.shape(x)[0]
+        weights = given * size**2 * features
+        settings = {"in_channels": given, "features": features, "size": size, "tokens": tokens}
+        params, macs = weights + (1 + tokens) * features, weights * tokens
+        return self._add("patches", (x,), (tokens, features), params, macs, **settings)
+
+    def attention(self, x: int, heads: int, width: int) -> int:
+        """Self-attention (Vaswani et al. 2017, equation 1) in heads of one width, side by side.
+        Two of its matrix products, and the softmax, grow with the square of the tokens."""
+        (tokens, _), settings = self.shape(x), {"heads": heads}
+        qkv = self.linear(x, 3 * heads * width)  # query, key and value of the first head come first
+        macs, square = heads * tokens**2 * width, (heads, tokens, tokens)
+        scores = self._add("scores", (qkv,), square, 0, macs, **settings)
+        weights = self._add("softmax", (scores,), square)
+        return self._add("values", (weights, qkv), (tokens, heads * width), 0, macs, **settings)
+
+    def layer_norm(self, x: int) -> int:
+        """Normalisation of each token by itself, with learnt scale and shift."""
+        features = self.shape(x)[-1]
+        settings = {"normalized_shape": features}
+        return self._add("layer_norm", (x,), self.shape(x), 2 * features, **settings)
 
     def recurrent(self, x: int, cell: str, hidden: int, layers: int) -> int:
         """Recurrent layers that read ``x`` row by row; gives the last state of the last layer.
@@ -114,14 +144,18 @@ class Network:
         )
 
     def classifier(self, x: int, classes: int) -> int:
-        """Global average pooling, where there is still an image, and a dense layer."""
-        pooled = self.global_pool(x) if len(self.shape(x)) == 3 else x
+        """Global average pooling, where there is still an image or tokens, and a dense layer."""
+        pooled = self.global_pool(x) if len(self.shape(x)) > 1 else x
         with self.scope("classifier"):
             return self.linear(pooled, classes)
 
     def relu(self, x: int) -> int:
         """max(x, 0)."""
         return self._add("relu", (x,), self.shape(x))
+
+    def gelu(self, x: int) -> int:
+        """x times the normal distribution function of x."""
+        return self._add("gelu", (x,), self.shape(x))
 
     def pool(self, kind: str, x: int, kernel: int, *, stride: int = 1) -> int:
         """``avg_pool`` or ``max_pool`` over a window; what is padded does not count in an average.
@@ -132,8 +166,9 @@ class Network:
         return self._add(kind, (x,), shape, ceil_mode=kernel % 2 == 0, **window)
 
     def global_pool(self, x: int) -> int:
-        """Average of each channel: ``(C, H, W)`` to ``(C,)``."""
-        return self._add("global_pool", (x,), self.shape(x)[:1])
+        """Average of each channel: ``(C, H, W)`` or ``(tokens, C)`` to ``(C,)``."""
+        shape = self.shape(x)
+        return self._add("global_pool", (x,), shape[:1] if len(shape) == 3 else shape[1:])
 
     def flatten(self, x: int) -> int:
         """``(C, H, W)`` to ``(C * H * W,)``."""

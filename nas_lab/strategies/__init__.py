@@ -12,7 +12,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "halving": ["Continued", "Hyperband", "SuccessiveHalving"],
         "darts_variants": ["LatencyAwareDarts"],
         "eas": ["EAS"],
-        "one_shot": ["Distinct", "Fair", "OneShot", "Uniform"],
+        "one_shot": ["Distinct", "Fair", "OneShot", "Sandwich", "Uniform"],
         "racing": ["Race", "band", "race"],
         "reinforce": ["Controller", "FactorisedController", "LSTMController", "Reinforce"],
     },

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torch.optim import SGD
+from torch.optim import SGD, AdamW, Optimizer
 
 from nas_lab import nets
 from nas_lab.checks import whole_number
@@ -25,6 +25,7 @@ from nas_lab.data import FashionMNIST
 from nas_lab.estimation.training import check_fits
 from nas_lab.estimation.weight_sharing import SharedWeights
 from nas_lab.spaces.base import Arch, Skeleton, Space
+from nas_lab.spaces.chains import Transformer
 from nas_lab.strategies.base import Learner, Step, Used
 
 Sampler = Callable[[np.random.Generator], list[Arch]]
@@ -90,6 +91,23 @@ class Fair:
         return [len(decision.options) for decision in self.space.decisions]
 
 
+@dataclass(frozen=True)
+class Sandwich:
+    """The largest architecture, the smallest, and two at random, in one step.
+    What lies between is bounded by both (Yu and Huang 2019, arXiv:1903.05134, section 3.1)."""
+
+    space: Space
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.space, Transformer):
+            raise ValueError(f"{self.space.name} has no largest network: use Uniform")
+
+    def __call__(self, rng: np.random.Generator) -> list[Arch]:
+        """Four architectures, the largest first."""
+        largest = tuple(len(decision.options) - 1 for decision in self.space.decisions)
+        return [largest, (0,) * len(largest), self.space.sample(rng), self.space.sample(rng)]
+
+
 @dataclass(frozen=True, eq=False)
 class PathStep(Step):
     """One step: its architectures, and their mean cross-entropy on a batch, in nats."""
@@ -109,7 +127,11 @@ class OneShot(Learner):
     Normalisations have no scale and shift to learn here: they would have to suit all architectures
     at once, and with them the ranking is worse (``OneShotRuns``; Liu et al. 2019, arXiv:1806.09055,
     appendix A.1, leave them out too). ``one_shot.net.requires_grad_(True)`` before ``fit`` trains
-    them. ``sampler(space)`` draws the architectures of a step: ``Distinct``, ``Uniform``, ``Fair``.
+    them. ``sampler(space)`` draws the architectures of a step: ``Distinct``, ``Uniform``, ``Fair``,
+    ``Sandwich``. With ``distill``, only the first of a step learns the labels; the others learn the
+    probabilities that it gives (in-place distillation: Yu and Huang 2019, section 3.3).
+
+    Slices of a transformer are trained by AdamW, as transformers are, with a rate of 0.003.
     """
 
     learning_rate, momentum, weight_decay, clip = 0.1, 0.9, 5e-4, 5.0
@@ -122,13 +144,16 @@ class OneShot(Learner):
         *,
         seed: int = 0,
         sampler: Callable[[Space], Sampler] = Distinct,
+        distill: bool = False,
     ) -> None:
         super().__init__()
         check_fits(data, skeleton)
         self.space, self.skeleton, self.data = space, skeleton, data
         self.seed = whole_number("seed", seed, least=0)
         self.net = nets.supernet(space, skeleton, seed).without_scales()
-        self.sampler = sampler(space)
+        self.sampler, self.distill = sampler(space), distill
+        if isinstance(space, Transformer):
+            self.learning_rate, self.weight_decay, self.clip = 3e-3, 0.05, 1.0
         self._passes = 0
 
     @property
@@ -145,7 +170,11 @@ class OneShot(Learner):
         """New momentum, and a new pass over the images."""
         weights = [weight for weight in self.net.parameters() if weight.requires_grad]
         rates = self.learning_rate, self.momentum, self.weight_decay
-        self._optimiser = sgd(weights, *rates, nesterov=True)
+        self._optimiser: Optimizer = (
+            AdamW(weights, self.learning_rate, weight_decay=self.weight_decay, fused=True)
+            if isinstance(self.space, Transformer)
+            else sgd(weights, *rates, nesterov=True)
+        )
         self._batches = self._all_batches()
 
     def step(self, used: Used) -> Callable[..., PathStep]:
@@ -155,9 +184,12 @@ class OneShot(Learner):
         images, labels = next(self._batches)
         archs = tuple(self.sampler(np.random.default_rng([self.seed, self.steps])))
         self._optimiser.zero_grad()
-        total = 0.0
+        total, target = 0.0, labels
         for arch in archs:
-            loss = functional.cross_entropy(self.net(images, self.net.one_hot(arch)), labels)
+            logits = self.net(images, self.net.one_hot(arch))
+            loss = functional.cross_entropy(logits, target)
+            if self.distill and target is labels:
+                target = logits.detach().softmax(dim=1)
             (loss / len(archs)).backward()
             total += loss.item()
         norm = torch.nn.utils.clip_grad_norm_(group["params"], self.clip)
