@@ -98,7 +98,7 @@ class Recipe:
 class AdamRecipe(Recipe):
     """A recipe with AdamW (Loshchilov and Hutter 2019), which transformers need."""
 
-    learning_rate: float = 3e-3
+    learning_rate: float = 0.01
     weight_decay: float = 0.05
 
     def optimiser(self, net: nn.Module) -> torch.optim.Optimizer:

@@ -288,7 +288,7 @@ def scaling_grid(
     return Job(recipe, units, assemble_grid)
 
 
-TRANSFORMERS = TrainFromScratch(transformer(), SKELETON, DATA, AdamRecipe(epochs=6))
+TRANSFORMERS = TrainFromScratch(transformer(), SKELETON, DATA, AdamRecipe(epochs=4))
 """How transformers are trained; of the skeleton they read the images alone."""
 
 

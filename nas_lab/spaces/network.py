@@ -34,7 +34,7 @@ class Op(NamedTuple):
     kind: str  # a key of ``nas_lab.nets.modules.BUILDERS``
     name: str  # where it stands, such as ``cell_3.edge_01.conv``; unique in its network
     inputs: Ints  # positions of the operations whose outputs it reads
-    shape: Ints  # of its output for one image: ``(C, H, W)``, ``(tokens, features)``, ``(features,)``
+    shape: Ints  # of its output: ``(C, H, W)``, ``(tokens, features)`` or ``(features,)``
     params: int
     macs: int  # for one image
     settings: Mapping[str, Any]  # what else ``kind`` needs, by the names that torch uses

@@ -10,10 +10,10 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from nas_lab.nets import build
-from nas_lab.spaces import Skeleton, conv_chain, darts, mlp, mobile, nasbench201, rnn
+from nas_lab.spaces import Skeleton, conv_chain, darts, mlp, mobile, nasbench201, rnn, transformer
 
 CHAINS = [conv_chain(4, True, filters=(4, 8)), conv_chain(3, False, filters=(4, 8))]
-SPACES = [nasbench201(), darts(), *CHAINS, mlp(), rnn(), mobile()]
+SPACES = [nasbench201(), darts(), *CHAINS, mlp(), rnn(), mobile(), transformer()]
 SKELETON = Skeleton(channels=4, cells=2, stages=2, resolution=12, in_channels=1, stem_stride=2)
 every_space = pytest.mark.parametrize("space", SPACES, ids=lambda s: s.name)
 

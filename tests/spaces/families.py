@@ -11,6 +11,7 @@ FAMILIES = {
     "mlp": spaces.mlp(),
     "rnn": spaces.rnn(),
     "mobile": spaces.mobile(),
+    "transformer": spaces.transformer(),
 }
 
 FEW = {"heights": (1, 3), "strides": (1, 2)}
@@ -21,6 +22,7 @@ SMALL = {
     "mlp": spaces.mlp(layers=(1, 2, 3), hidden=(4, 8)),
     "rnn": spaces.rnn(),
     "mobile": spaces.mobile(1),
+    "transformer": spaces.transformer(),
 }
 
 SKELETON = spaces.Skeleton(channels=4, cells=2, stages=2, resolution=8, in_channels=1)

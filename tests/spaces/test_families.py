@@ -67,7 +67,7 @@ def test_enumeration_agrees_with_the_size(space):
     assert all(arch in space for arch in archs[:: max(1, len(archs) // 200)])
 
 
-@pytest.mark.parametrize("name", ["conv_chain", "mlp", "rnn", "mobile"])
+@pytest.mark.parametrize("name", ["conv_chain", "mlp", "rnn", "mobile", "transformer"])
 def test_samples_are_uniform(name):
     space, rng = SMALL[name], np.random.default_rng(1)
     index = {arch: i for i, arch in enumerate(space)}
@@ -147,6 +147,8 @@ def test_bad_texts_and_mappings_are_explained(space):
         (lambda: spaces.plain_chain(filters=(0, 8)), "filters must be at least 1"),
         (lambda: spaces.mlp(hidden=(0,)), "hidden"),
         (lambda: spaces.mobile(0), "stages"),
+        (lambda: spaces.transformer(heads=()), "heads is empty"),
+        (lambda: spaces.transformer(widths=(0, 8)), "width must be at least 1"),
         (lambda: spaces.Skeleton(channels=0), "channels must be at least 1"),
         (lambda: spaces.Skeleton(channels=1.5), "channels must be a whole number"),
     ],
