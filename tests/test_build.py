@@ -22,11 +22,11 @@ from nas_lab.estimation import TrainFromScratch, fewer_epochs, fewer_images, pro
 from nas_lab.estimation.scaling_grid import Base
 from nas_lab.estimation.weight_sharing import BATCH, AveragedStatistics
 from nas_lab.scaling import Stage, budget
-from nas_lab.spaces import Skeleton, nasbench201
+from nas_lab.spaces import Skeleton, nasbench201, transformer
 from nas_lab.strategies import Darts, OneShot
 from nas_lab.strategies.darts import SHORT
 from nas_lab.strategies.darts_variants import GumbelDarts, perturbation, too_many_skips
-from nas_lab.training import Recipe, evaluate, train
+from nas_lab.training import AdamRecipe, Recipe, evaluate, train
 
 ROOT = Path(__file__).parents[1]
 SPACE = nasbench201()
@@ -42,6 +42,8 @@ SHORTCUTS["1 epoch"] = partial(fewer_epochs, epochs=1)
 BASE = Base((Stage("conv", 2, stride=2), Stage("mbconv", 3, layers=2, expansion=2)), 8)
 SCALED = networks.TrainScaled(BASE, Recipe(epochs=2), batch_size=100, images=200)
 DIRECTIONS = ((0, 0, 0), (4, 0, 0), (0, 2, 2))
+SMALL_TRANSFORMERS = TrainFromScratch(transformer(), SKELETON, DATA, AdamRecipe(epochs=2))
+LITTLE = ((0, 0, 0, 0), (0, 1, 2, 0))
 ONE_SHOT = supernets.OneShotPlan(SHORT_ARCHS, (5, 10), SKELETON, DATA, seeds=(0, 3))
 METHODS = {name: supernets.TRAININGS[name] for name in ("uniform", "fair")}
 IMAGES = tuple(FashionMNIST(8, 16, images=images) for images in (200, 80))
@@ -69,6 +71,7 @@ TINY = {
     "fashion201_proxies": partial(networks.proxies, SKELETON, PROXY_DATA, SOME),
     "fashion201_shortcuts": partial(networks.shortcuts, FULL, SHORT_ARCHS, SHORTCUTS),
     "scaling_grid": partial(networks.scaling_grid, SCALED, DIRECTIONS, (0, 1)),
+    "transformer_grid": partial(networks.transformer_grid, SMALL_TRANSFORMERS, LITTLE, (0, 1)),
     "one_shot_runs": partial(supernets.one_shot_runs, ONE_SHOT, METHODS),
     "darts_runs": partial(supernets.darts_runs, DARTS, SEARCHES),
 }
@@ -346,6 +349,17 @@ def test_the_grid_holds_what_its_trainings_gave(built):
     for row in range(len(grid)):
         size = budget(*grid.network(row), in_channels=1, classes=10)
         assert (size.params, size.macs) == (grid.params[row], grid.macs[row])
+
+
+def test_the_grid_of_transformers_holds_what_its_trainings_gave(built):
+    grid = estimation.TransformerGrid.load(built / "transformer_grid.npz")
+    assert [tuple(arch) for arch in grid.archs.tolist()] == list(LITTLE)
+    net, curve = SMALL_TRANSFORMERS.fit(LITTLE[1], 1, device="cpu", num_threads=1)
+    assert [grid.scores(epoch)[1, 1] for epoch in (0, 1)] == list(curve.val_accuracy)
+    assert grid.test_scores()[1, 1] == evaluate(net, DATA.test_dataloader())
+    assert grid.params[1] == sum(p.numel() for p in net.parameters())
+    assert (grid.seconds > 0).all()
+    assert grid.skeleton == SKELETON
 
 
 @pytest.mark.parametrize(

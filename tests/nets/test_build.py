@@ -105,6 +105,37 @@ def test_networks_pickle(space):
     torch.testing.assert_close(pickle.loads(pickle.dumps(net))(image), net(image))
 
 
+@pytest.mark.parametrize(("width", "heads"), [(8, 1), (16, 2), (32, 4)])
+def test_a_block_is_torchs_encoder_layer(width, heads):
+    """Where heads and width happen to fit. Ours keeps the three matrices of a head together."""
+    space = transformer((1,), (width,), (heads,), (2,))
+    net = build(space, (0,) * 4, SKELETON).double()
+    block, state = net.block_1, torch.get_rng_state()
+    layer = nn.TransformerEncoderLayer(
+        width, heads, 2 * width, 0.0, "gelu", batch_first=True, norm_first=True
+    ).double()
+    torch.set_rng_state(state)
+    qkv, ours = block.attention.linear, {}
+    for kind, values in (("weight", qkv.weight), ("bias", qkv.bias)):
+        by_head = values.unflatten(0, (heads, 3, 8)).transpose(0, 1)
+        ours[f"self_attn.in_proj_{kind}"] = by_head.flatten(0, 2)
+    for name, module in {
+        "self_attn.out_proj": block.attention.linear_2,
+        "linear1": block.mlp.linear,
+        "linear2": block.mlp.linear_2,
+        "norm1": block.attention.layer_norm,
+        "norm2": block.mlp.layer_norm,
+    }.items():
+        ours |= {f"{name}.{k}": value for k, value in module.state_dict().items()}
+    layer.load_state_dict(ours)
+    image = torch.randn(5, 1, 12, 12, generator=torch.Generator().manual_seed(0)).double()
+    squares = functional.unfold(image, 3, stride=3).transpose(1, 2)
+    patches = net.patches
+    tokens = squares @ patches.conv.weight.flatten(1).T + patches.conv.bias + patches.position
+    expected = net.classifier.linear(net.layer_norm(layer(tokens)).mean(dim=1))
+    torch.testing.assert_close(net(image), expected)
+
+
 def test_bad_input_is_explained_before_anything_is_built():
     with pytest.raises(ValueError, match="has 6 tokens"):
         build(nasbench201(), (0, 1), SKELETON)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from nas_lab import spaces
-from nas_lab.nets import calibrated, supernet
+from nas_lab.nets import build, calibrated, supernet
 from nas_lab.spaces import Skeleton
 from nas_lab.spaces.base import Decision, Space
 from tests.nets.alone import alone
@@ -150,3 +150,46 @@ def test_a_space_without_a_supernet_is_refused():
             supernet(space, CELLS)
     with pytest.raises(ValueError, match="seed"):
         supernet(spaces.darts(), CELLS, seed=-1)
+
+
+# ---- slices --------------------------------------------------------------------------------------
+
+SLICED = spaces.transformer((1, 2), (8, 16), (1, 2), (1, 2))
+
+
+@pytest.mark.parametrize("arch", SLICED)
+def test_a_slice_is_the_network_that_has_its_numbers(arch):
+    """Gradients reach the first rows and columns of each matrix, and nothing else."""
+    net = supernet(SLICED, CELLS, seed=1)
+    alone = build(SLICED, arch, CELLS)
+    with torch.no_grad():
+        for name, mine in alone.named_parameters():
+            whole = net.largest.get_parameter(name)
+            mine.copy_(
+                whole[: mine.shape[0], : mine.shape[1]]
+                if mine.dim() == 2
+                else whole[: mine.shape[0]]
+            )
+    x = images(net).float()
+    logits = net(x, net.one_hot(arch))
+    torch.testing.assert_close(logits, alone(x))
+    logits.square().sum().backward()
+    alone(x).square().sum().backward()
+    own = dict(alone.named_parameters())
+    for name, whole in net.largest.named_parameters():
+        if name not in own:
+            assert whole.grad is None
+            continue
+        mine = own[name]
+        inside = tuple(map(slice, mine.shape))
+        torch.testing.assert_close(whole.grad[inside], mine.grad)
+        assert whole.grad.count_nonzero() == mine.grad.count_nonzero()
+
+
+def test_the_largest_is_the_supernet_itself_and_slices_do_not_mix():
+    net = supernet(SLICED, CELLS)
+    parameters = sum(weight.numel() for weight in net.parameters())
+    assert parameters == SLICED.cost(SLICED.largest, CELLS).params
+    w = torch.full((4, 2), 0.5)
+    with pytest.raises(ValueError, match="every row of w has to be one-hot"):
+        net(images(net).float(), w)

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from nas_lab import spaces
 from nas_lab.spaces.base import Decision, Space
-from nas_lab.strategies import Distinct, Fair, OneShot, Uniform
+from nas_lab.strategies import Distinct, Fair, OneShot, Sandwich, Uniform
 from tests.nets.plain import plain_201, plain_darts
 from tests.strategies.test_learners import DATA, SPACE
 
@@ -116,6 +116,49 @@ def test_steps_are_those_of_the_equations(space, plain, sampler):
     expected = weights(theirs)
     for name, weight in weights(ours).items():
         torch.testing.assert_close(weight, expected[name], rtol=1e-2, atol=1e-3)
+
+
+SLICED = spaces.transformer((1, 2), (8, 16), (1, 2), (1, 2))
+
+
+@pytest.mark.parametrize("distill", [False, True])
+def test_a_sandwich_learns_labels_or_what_its_largest_says(distill):
+    """AdamW's equations (Loshchilov and Hutter 2019, algorithm 2), gradients cut to length 1."""
+    ours, theirs = (
+        OneShot(SLICED, SKELETON, DATA, seed=3, sampler=Sandwich, distill=distill) for _ in "ab"
+    )
+    ours.fit(steps=2)
+    assert [step.archs[:2] for step in ours.log] == [((1,) * 4, (0,) * 4)] * 2
+    net, batches = theirs.net, iter(DATA.train_dataloader().reseeded(3).reseeded(1))
+    weights = dict(net.named_parameters())
+    first, second = ({name: torch.zeros_like(v) for name, v in weights.items()} for _ in "ab")
+    for t, step in enumerate(ours.log, start=1):
+        images, labels = next(batches)
+        logits = [net(images, net.one_hot(arch)) for arch in step.archs]
+        truth = functional.one_hot(labels, 10).float()
+        taught = logits[0].detach().softmax(dim=1) if distill else truth
+        targets = [truth, taught, taught, taught]
+        pairs = zip(targets, logits, strict=True)
+        loss = sum(-(p * y.log_softmax(dim=1)).sum(dim=1).mean() for p, y in pairs) / 4
+        assert step.loss == pytest.approx(loss.item(), rel=1e-4)
+        grads = dict(zip(weights, torch.autograd.grad(loss, [*weights.values()]), strict=True))
+        length = math.sqrt(sum(float(g.square().sum()) for g in grads.values()))
+        eta = ours.learning_rate * (1 + math.cos(math.pi * (t - 1) / 2)) / 2
+        with torch.no_grad():
+            for name, g in grads.items():
+                g = g * min(1, ours.clip / (length + 1e-6))
+                first[name] = 0.9 * first[name] + 0.1 * g
+                second[name] = 0.999 * second[name] + 0.001 * g * g
+                root = (second[name] / (1 - 0.999**t)).sqrt() + 1e-8
+                weights[name] *= 1 - eta * 0.05
+                weights[name] -= eta * first[name] / (1 - 0.9**t) / root
+    for name, weight in ours.net.named_parameters():
+        torch.testing.assert_close(weight, weights[name], rtol=1e-2, atol=1e-3)
+
+
+def test_a_sandwich_needs_a_largest_network():
+    with pytest.raises(ValueError, match="nasbench201 has no largest network: use Uniform"):
+        Sandwich(SPACE)
 
 
 # ---- its end ---------------------------------------------------------------------------------
