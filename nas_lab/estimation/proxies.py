@@ -105,7 +105,7 @@ def synflow(net: nn.Module, batch: Batch) -> float:
     """Log of Σ θ ⊙ ∂R/∂θ, where R is the sum of outputs when all parameters are positive.
 
     ``R = 1ᵀ f(1; |θ|)``: one image of ones goes through the network with the absolute values of its
-    parameters. Batch normalisation is left out, for it would undo the weights' scale. Products of
+    parameters. Normalisation is left out, for it would undo the weights' scale. Products of
     many layers overflow, so all is computed in double precision, and the logarithm is returned.
     Where no path leads through a weight the sum is 0 and the score ``LOWEST``.
 
@@ -115,7 +115,7 @@ def synflow(net: nn.Module, batch: Batch) -> float:
     positive = {n: p.detach().double().abs().requires_grad_() for n, p in net.named_parameters()}
     double = {**positive, **{name: buffer.double() for name, buffer in net.named_buffers()}}
     ones = torch.ones_like(batch.images[:1], dtype=torch.float64)
-    with _passes(net, _BatchNorm, lambda norm, read, output: read[0]):
+    with _passes(net, (_BatchNorm, nn.LayerNorm), lambda norm, read, output: read[0]):
         net.eval()
         R = functional_call(net, double, (ones,)).sum()
     theta = [p for p in positive.values() if p.ndim > 1]

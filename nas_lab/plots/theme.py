@@ -57,6 +57,7 @@ _LAYERS = {
     "conv": BLUE,
     "linear": "#B58900",
     "recurrent": "#A8559F",
+    "attention": "#A8559F",
     "resnet": BLUE,
     "mobilenet": "#008760",
     "searched": HIGHLIGHT,

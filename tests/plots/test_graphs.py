@@ -18,7 +18,7 @@ from tests.plots.readable import assert_readable, courses, frames, overlaps, tex
 
 CELL, DARTS = spaces.nasbench201(), spaces.darts()
 CHAINS = [*map(spaces.conv_chain, (1, 4, 8)), spaces.conv_chain(5, skips=False)]
-CHAINS += [spaces.mlp(), spaces.rnn(), spaces.mobile()]
+CHAINS += [spaces.mlp(), spaces.rnn(), spaces.mobile(), spaces.transformer()]
 LONG = [spaces.conv_chain(15), spaces.mobile(4), spaces.conv_chain(25)]
 SEEDS = st.integers(0, 2**32 - 1)
 MANY = settings(max_examples=10, deadline=None)
