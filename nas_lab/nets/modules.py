@@ -58,12 +58,16 @@ def by_head(x: Tensor, heads: int) -> Tensor:
     return x.unflatten(2, (heads, 3, -1)).permute(3, 0, 2, 1, 4)
 
 
-class Scores(nn.Module):
-    """How well each query fits each key, over the square root of their features."""
+class Heads(nn.Module):
+    """A part of attention, done in each head by itself."""
 
     def __init__(self, heads: int) -> None:
         super().__init__()
         self.heads = heads
+
+
+class Scores(Heads):
+    """How well each query fits each key, over the square root of their features."""
 
     def forward(self, x: Tensor) -> Tensor:
         """``[B, N, heads * 3 * d]`` to ``[B, heads, N, N]``."""
@@ -71,7 +75,7 @@ class Scores(nn.Module):
         return query @ key.transpose(2, 3) * query.shape[3] ** -0.5
 
 
-class Values(Scores):
+class Values(Heads):
     """The values of all tokens, weighted."""
 
     def forward(self, weights: Tensor, x: Tensor) -> Tensor:
