@@ -1,7 +1,5 @@
 """Checks that several modules share: arguments, and the files in datasets/ with their SHA-256."""
 
-from __future__ import annotations
-
 import hashlib
 import math
 import operator

@@ -8,8 +8,6 @@ momentum as in I. Sutskever et al., ICML 2013; label smoothing, C. Szegedy et al
 arXiv:1512.00567.
 """
 
-from __future__ import annotations
-
 import math
 import re
 import time

@@ -5,8 +5,6 @@ file. Every unit keeps its results in a file of its own, in a folder that bears 
 fingerprint: a build that was stopped or killed goes on where it was.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import platform

@@ -1,7 +1,5 @@
 """Build a stored result. Stop it at any time: the same command goes on where it was."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Callable, Iterator, Sequence

@@ -1,8 +1,6 @@
 """Five results, network by network: the table, zero-cost proxies, shortcuts, scaled networks and
 transformers."""
 
-from __future__ import annotations
-
 import dataclasses
 import itertools
 import time

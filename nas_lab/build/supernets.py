@@ -1,7 +1,5 @@
 """Two results on supernets: how they rank architectures, and what searches by gradient choose."""
 
-from __future__ import annotations
-
 import dataclasses
 import itertools
 import time

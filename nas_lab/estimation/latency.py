@@ -1,7 +1,5 @@
 """Latency on the reader's own machine, measured with its scatter; ``devices`` counts others'."""
 
-from __future__ import annotations
-
 import time
 import warnings
 from collections.abc import Callable, Sequence

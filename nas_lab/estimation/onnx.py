@@ -4,8 +4,6 @@ Needs ``pip install nas-lab[edge]``: onnx writes the network down, onnxruntime r
 them ``available`` is False.
 """
 
-from __future__ import annotations
-
 import tempfile
 import warnings
 from functools import partial

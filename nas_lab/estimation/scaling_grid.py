@@ -8,8 +8,6 @@ beta and gamma. Its datasheet is ``datasets/scaling_grid.md``.
     path(grid, best.direction)                # the same direction at 1, 2, 4 and 8 times
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from functools import cached_property

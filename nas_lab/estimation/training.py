@@ -9,8 +9,6 @@ All of them are measured on the same validation images as before. D. Zhou et al.
 Proxies for Economical Neural Architecture Search", CVPR 2020, arXiv:2001.01233, compare the four.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field, replace
 from typing import Any
 

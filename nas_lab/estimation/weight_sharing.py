@@ -1,7 +1,5 @@
 """The cheap estimate: weights inherited from a supernet, and no training at all."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ Sources: M. Tan and Q. V. Le, 2019, arXiv:1905.11946; the inverted bottleneck, M
 depth, G. Huang et al., 2016, arXiv:1603.09382.
 """
 
-from __future__ import annotations
-
 from collections import OrderedDict
 from collections.abc import Sequence
 from functools import partial

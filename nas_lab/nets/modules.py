@@ -1,7 +1,5 @@
 """From an architecture to a module: operations as torch modules, initialised by a seed."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import torch

@@ -1,7 +1,5 @@
 """Curves over steps, trials and seeds: weights of operations, accuracies, and the best so far."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any

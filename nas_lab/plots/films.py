@@ -5,8 +5,6 @@ the player, which ``matplotlib.animation.HTMLWriter`` makes 13 MB and four times
 GIF it is 0.6 MB, and 3.7 MB with ``PillowWriter``.
 """
 
-from __future__ import annotations
-
 import base64
 import html
 import io

@@ -4,8 +4,6 @@ A ``_Graph`` says where nodes and edges are and what is written on them; ``_draw
 family of spaces has a function that places its nodes: ``_cell_201``, ``_cells_darts``, ``_chain``.
 """
 
-from __future__ import annotations
-
 import math
 import textwrap
 from collections.abc import Mapping, Sequence

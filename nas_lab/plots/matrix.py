@@ -1,7 +1,5 @@
 """A matrix of fields with a row for each decision: ``w[D, K]``, effects, and shares of variance."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

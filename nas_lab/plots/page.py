@@ -1,7 +1,5 @@
 """What a notebook shows: a picture with alternative text, and a table."""
 
-from __future__ import annotations
-
 import base64
 import html
 import io

@@ -5,8 +5,6 @@ colours differ in lightness as well as in hue, so they stay apart in grey and fo
 readers. Where two are close, the line style differs too.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """Strategies that learn no weights: random search, evolution, local search, NSGA-II."""
 
-from __future__ import annotations
-
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence

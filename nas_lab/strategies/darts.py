@@ -13,8 +13,6 @@ loss is a function without arguments, which reads the parameters as they are whe
 ``darts_variants`` has what later papers change.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager

@@ -3,8 +3,6 @@
 A supernet takes any w, so most of what papers change is a line of arithmetic on the mixture.
 """
 
-from __future__ import annotations
-
 import copy
 import math
 from collections.abc import Callable, Mapping

@@ -10,8 +10,6 @@ Source: H. Cai, T. Chen, W. Zhang, Y. Yu, J. Wang, "Efficient Architecture Searc
 Transformation", AAAI 2018, arXiv:1707.04873.
 """
 
-from __future__ import annotations
-
 import copy
 import math
 import time

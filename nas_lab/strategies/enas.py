@@ -1,7 +1,5 @@
 """ENAS: the controller's architectures share one set of weights, so a reward costs one batch."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial

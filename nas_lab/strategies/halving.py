@@ -6,8 +6,6 @@ Both train in steps, so they say with each ``ask`` how far, and ``search`` hands
         trial.result.metrics["epochs"]
 """
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections.abc import Mapping, Sequence

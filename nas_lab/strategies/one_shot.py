@@ -4,8 +4,6 @@ A sampler says which architectures a step takes out of the supernet. It is made 
 with a random generator, it gives the architectures of one step.
 """
 
-from __future__ import annotations
-
 import copy
 import math
 from collections.abc import Callable, Iterable, Iterator

@@ -1,7 +1,5 @@
 """The race: many strategies, many seeds, one table that knows the truth."""
 
-from __future__ import annotations
-
 import math
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sized

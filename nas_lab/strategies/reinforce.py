@@ -1,7 +1,5 @@
 """REINFORCE: a controller writes architectures, and learns from how good they are."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from abc import ABC, abstractmethod

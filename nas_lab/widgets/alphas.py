@@ -1,7 +1,5 @@
 """Play a search by gradient beside what its argmax is worth; turn a mixture into a choice."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Sequence

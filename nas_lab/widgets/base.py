@@ -1,7 +1,5 @@
 """What all widgets share: a state that computes, and a view that binds controls to it and draws."""
 
-from __future__ import annotations
-
 import asyncio
 import html
 import inspect

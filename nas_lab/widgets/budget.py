@@ -1,7 +1,5 @@
 """Divide a budget between brackets: many architectures briefly, or few to the end."""
 
-from __future__ import annotations
-
 import traitlets
 from matplotlib.figure import Figure
 

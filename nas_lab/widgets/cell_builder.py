@@ -1,7 +1,5 @@
 """Click a cell of NAS-Bench-201 together and see what network it gives."""
 
-from __future__ import annotations
-
 import html
 import math
 import re

@@ -1,7 +1,5 @@
 """Choose a device and how much latency counts, and watch the network move along the front."""
 
-from __future__ import annotations
-
 from functools import cached_property, lru_cache, partial
 from typing import Any
 

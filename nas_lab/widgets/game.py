@@ -1,7 +1,5 @@
 """Pick ten cells by hand, and see where your best stands among ten picks of searches."""
 
-from __future__ import annotations
-
 import html
 from functools import cached_property, partial
 from typing import Any

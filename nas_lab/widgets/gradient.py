@@ -1,7 +1,5 @@
 """Move baseline, batch and entropy by sliders, and watch where steps of REINFORCE point."""
 
-from __future__ import annotations
-
 import math
 from functools import cached_property, lru_cache
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """Make a network deeper, wider and its images larger by sliders, and watch what it costs."""
 
-from __future__ import annotations
-
 import html
 import math
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Swap an operation of a cell, and see the change of its accuracy split into parts."""
 
-from __future__ import annotations
-
 from functools import cached_property
 from typing import Any
 

@@ -6,8 +6,6 @@ asked, run and told as one, so the trials are the same with any number of worker
 Parallel Computation with Blocked algorithms and Task Scheduling", SciPy 2015.
 """
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Sequence

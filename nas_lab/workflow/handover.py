@@ -4,8 +4,6 @@ Needs ``pip install nas-lab[edge]``. M. Mitchell et al., "Model Cards for Model 
 2019, arXiv:1810.03993.
 """
 
-from __future__ import annotations
-
 import math
 import re
 import time
