@@ -6,29 +6,12 @@ main folders of this package. Submodules load when they are first used, so
 ``import nas_lab`` costs next to nothing.
 """
 
+import pkgutil as _pkgutil
+
 import lazy_loader as _lazy
 
 __version__ = "0.1.0"
 
-_submodules = [
-    "build",
-    "checks",
-    "data",
-    "devices",
-    "estimation",
-    "explain",
-    "history",
-    "homework",
-    "nets",
-    "order",
-    "plots",
-    "runtime",
-    "scaling",
-    "spaces",
-    "strategies",
-    "training",
-    "widgets",
-    "workflow",
-]
+_submodules = [module.name for module in _pkgutil.iter_modules(__path__)]
 
 __getattr__, __dir__, __all__ = _lazy.attach(__name__, submodules=_submodules)

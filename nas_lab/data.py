@@ -110,12 +110,7 @@ class FashionMNIST(ImageModule):
     Args:
         resolution: height and width r of the images; they are resized from 28 with antialiasing.
         seed: fixes the order of the training images in every epoch.
-        images: train on the first so many images only; every prefix is class-balanced.
-        full: the whole set, which is not shipped: 56,000 training images (the official 60,000
-            without the subset's 4,000 for validation) and the official 10,000 for test.
-        root: for `full`, a folder with the official idx files, gzipped or not, or the `root`
-            of torchvision's FashionMNIST. None looks in Debian's folder and in d2l's `../data`.
-        download: for `full`, let torchvision download the files into `root`."""
+        images: train on the first so many images only; every prefix is class-balanced."""
 
     channels = 1
     classes = len(LABELS)
@@ -127,9 +122,6 @@ class FashionMNIST(ImageModule):
         seed: int = 0,
         *,
         images: int | None = None,
-        full: bool = False,
-        root: str | Path | None = None,
-        download: bool = False,
     ) -> None:
         resolution = whole_number("resolution", resolution)
         batch_size = whole_number("batch_size", batch_size)
@@ -137,28 +129,24 @@ class FashionMNIST(ImageModule):
         images = images if images is None else whole_number("images", images)
         super().__init__(num_workers=0)
         self.save_hyperparameters()
-        if download:
-            _download(root)
         available = len(self._split("train")[1])
         if images is not None and images > available:
-            found = f"{available:,} to train on" + ("" if full else "; full=True has 56,000")
-            raise ValueError(f"images={images:,}, but there are only {found}")
+            raise ValueError(f"images={images:,}, but there are only {available:,} to train on")
 
     def __reduce__(self) -> tuple:
-        return partial(type(self), **(self.hparams | {"download": False})), ()
+        return partial(type(self), **self.hparams), ()
 
     def text_labels(self, indices: Iterable[int] | torch.Tensor) -> list[str]:
         """Return the name of the class of every label in `indices`."""
         return [LABELS[int(index)] for index in indices]
 
     def _split(self, split: str) -> tuple[torch.Tensor, torch.Tensor]:
-        folder = str(find_official(self.root)) if self.full else None
-        return _tensors(split, self.resolution, folder)
+        return _tensors(split, self.resolution)
 
 
 @lru_cache(maxsize=12)
-def _tensors(split: str, resolution: int, folder: str | None) -> tuple[torch.Tensor, torch.Tensor]:
-    arrays = _subset() if folder is None else _whole(folder)
+def _tensors(split: str, resolution: int) -> tuple[torch.Tensor, torch.Tensor]:
+    arrays = _subset()
     images = normalise(torch.from_numpy(arrays[f"{split}_images"]), resolution)
     return images, torch.from_numpy(arrays[f"{split}_labels"]).long()
 
@@ -168,19 +156,9 @@ def _subset() -> Arrays:
     return load(checks.dataset(_SUBSET))
 
 
-@lru_cache(maxsize=1)
-def _whole(folder: str) -> Arrays:
-    official = read_official(Path(folder))
-    train = np.setdiff1d(np.arange(60_000), _subset()["validation_indices"])
-    train = train[_balanced(official["train_labels"][train])]
-    official |= {name: official[name][train] for name in ("train_images", "train_labels")}
-    return {**_subset(), **official}
-
-
 def normalise(images: torch.Tensor, resolution: int) -> torch.Tensor:
     """Return uint8 images [N, 28, 28] as float32 [N, 1, r, r], normalised by `MEAN` and `STD`."""
-    chunks = images.unsqueeze(1).split(10_000)
-    return torch.cat([resize(c, resolution).sub_(MEAN).div_(STD) for c in chunks])
+    return resize(images.unsqueeze(1), resolution).sub_(MEAN).div_(STD)
 
 
 def resize(images: torch.Tensor, resolution: int) -> torch.Tensor:
@@ -199,17 +177,17 @@ def load(path: Path) -> Arrays:
         return {name: archive[name] for name in archive.files}
 
 
-def find_official(root: str | Path | None = None) -> Path:
+def find_official(root: Path | None = None) -> Path:
     """Return the folder that holds the official idx files."""
-    roots = [Path(root)] if root is not None else [DEBIAN, Path("../data")]
+    roots = [root] if root is not None else [DEBIAN, Path("../data")]
     folders = [folder for r in roots for folder in (r, r / "FashionMNIST" / "raw")]
     for folder in folders:
         if all(_idx_file(folder, name).is_file() for name, _ in _OFFICIAL.values()):
             return folder
     raise FileNotFoundError(
         f"The official Fashion-MNIST files are not in {', '.join(map(str, folders))}. "
-        "Install Debian's package dataset-fashion-mnist, name their folder with root=, "
-        "or let torchvision download them with download=True."
+        "Install Debian's package dataset-fashion-mnist, name their folder with --source, "
+        "or let torchvision download them with --download."
     )
 
 
@@ -278,12 +256,6 @@ def build(official: Path, folder: Path) -> Path:
     return path
 
 
-def _download(root: str | Path | None) -> None:
-    from torchvision import datasets
-
-    datasets.FashionMNIST(str(root or "../data"), download=True)
-
-
 def main(arguments: list[str] | None = None) -> None:
     """Build `datasets/fashion_mnist.npz`; `python -m nas_lab.data --help` lists the options."""
     parser = argparse.ArgumentParser(prog="python -m nas_lab.data", description=main.__doc__)
@@ -293,7 +265,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--output", type=Path, default=Path("datasets"), help="folder to write to")
     options = parser.parse_args(arguments)
     if options.download:
-        _download(options.source)
+        from torchvision import datasets
+
+        datasets.FashionMNIST(str(options.source or "../data"), download=True)
     path = build(find_official(options.source), options.output)
     sys.stdout.write(f"{path}: {path.stat().st_size / 1e6:.1f} MB\n")
 

@@ -71,29 +71,15 @@ class Job:
         """8 hexadecimal digits that change when the recipe does."""
         return hashlib.sha256(json.dumps(self.recipe, sort_keys=True).encode()).hexdigest()[:8]
 
-    def run(
-        self,
-        folder: Path,
-        output: Path,
-        *,
-        executor: Executor | None = None,
-        shard: tuple[int, int] = (1, 1),
-    ) -> bool:
-        """Do what is missing of shard ``(k, n)``: every n-th unit, beginning with the k-th.
-        Units keep their results in ``folder``; shards share it, or theirs are copied together. If
-        nothing is missing of any shard, write the file ``output`` and return True."""
-        k, n = shard
-        mine = self.units[k - 1 :: n]
-        left = sum(unit.left(folder) for unit in mine)
-        for _ in tqdm(_finish(mine, folder, executor), total=left, smoothing=0.02):
+    def run(self, folder: Path, output: Path, *, executor: Executor | None = None) -> None:
+        """Do what is missing; units keep their results in ``folder``. Then write the ``output``."""
+        left = sum(unit.left(folder) for unit in self.units)
+        for _ in tqdm(_finish(self.units, folder, executor), total=left, smoothing=0.02):
             pass
-        if any(unit.left(folder) for unit in self.units):
-            return False
         arrays = self.assemble(self.units, folder, self.recipe)
         versions = {"python": platform.python_version(), "machine": platform.machine()}
         versions |= {"torch": torch.__version__, "numpy": np.__version__}
         tables.write(output, arrays, {**self.recipe, "versions": versions})
-        return True
 
 
 def _finish(units: Sequence[Any], folder: Path, executor: Executor | None) -> Iterator[object]:

@@ -27,22 +27,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("name", choices=JOBS, metavar="NAME", help=", ".join(JOBS))
     parser.add_argument("--workers", type=int, default=1, help="processes (default: 1)")
     parser.add_argument("--scheduler", help="address of a Dask scheduler, in place of processes")
-    parser.add_argument("--shard", default="1/1", help="k/n: every n-th part, from the k-th")
     parser.add_argument("--parts", type=Path, help="folder of what is finished")
     parser.add_argument("--output", type=Path, help="the file (default: datasets/NAME.npz)")
     options = parser.parse_args(arguments)
     if options.workers < 1:
         parser.error(f"the number of workers must be at least 1, not {options.workers}")
-    k, _, n = options.shard.partition("/")
-    if not (k.isdecimal() and n.isdecimal() and 1 <= int(k) <= int(n)):
-        parser.error(f"{options.shard!r} is not of the form k/n with k from 1 to n")
     output = options.output or Path("datasets", f"{options.name}.npz")
     job = JOBS[options.name]()
     folder = options.parts or output.parent / "parts" / f"{output.stem}-{job.fingerprint}"
     with open_executor(options.workers, options.scheduler) as executor:
-        written = job.run(folder, output, executor=executor, shard=(int(k), int(n)))
-    state = "written" if written else "not written: other shards are not complete"
-    sys.stdout.write(f"{output}: {state}\n")
+        job.run(folder, output, executor=executor)
+    sys.stdout.write(f"{output}: written\n")
     return 0
 
 

@@ -91,20 +91,13 @@ def lower_resolution(estimate: TrainFromScratch, resolution: int) -> TrainFromSc
 def fewer_channels(estimate: TrainFromScratch, channels: int) -> TrainFromScratch:
     """Train networks whose stem has so many channels; all stages shrink in proportion.
     Networks of chains, ``mlp()`` and ``rnn()`` do not depend on the skeleton's channels."""
-    space, whole = estimate.space, estimate.skeleton
-    channels = _at_most("channels", channels, whole.channels)
-    thin, arch = replace(whole, channels=channels), next(iter(space))
-    if thin != whole and space.cost(arch, thin) == space.cost(arch, whole):
-        raise ValueError(
-            f"networks of {space.name} choose their own channels, so skeleton.channels="
-            f"{channels} would change nothing"
-        )
-    return replace(estimate, skeleton=thin)
+    channels = _at_most("channels", channels, estimate.skeleton.channels)
+    return replace(estimate, skeleton=replace(estimate.skeleton, channels=channels))
 
 
 def _changed(data: FashionMNIST, **changes: Any) -> FashionMNIST:
-    """The same data with other arguments; nothing is downloaded again."""
-    return type(data)(**(data.hparams | {"download": False} | changes))
+    """The same data with other arguments."""
+    return type(data)(**(data.hparams | changes))
 
 
 def _at_most(name: str, value: int, present: int) -> int:

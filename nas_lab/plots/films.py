@@ -1,4 +1,4 @@
-"""Films: pictures one after the other, as a GIF, a video, or a page that plays by itself.
+"""Films: pictures one after the other, as a GIF, or a page that plays by itself.
 
 A page holds the first picture and what differs from it, in few colours: 1.1 MB for 60 pictures of
 the player, which ``matplotlib.animation.HTMLWriter`` makes 13 MB and four times as slowly. As a
@@ -8,8 +8,6 @@ GIF it is 0.6 MB, and 3.7 MB with ``PillowWriter``.
 import base64
 import html
 import io
-import shutil
-import subprocess
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
@@ -29,17 +27,15 @@ def save_film(
 
     ``.gif`` goes anywhere, and plays in a loop. ``.html`` is a page without anything from
     outside, with play, pause and a slider; ``alt`` says what it shows, for those who cannot see
-    it. ``.mp4`` needs the program ffmpeg.
+    it.
 
     All pictures have one size. A sequence may draw each when it is asked for it: only copies of
     few colours are kept.
     """
     path = Path(path)
-    makers = {".gif": _gif, ".html": _page, ".mp4": _video}
+    makers = {".gif": _gif, ".html": _page}
     if path.suffix not in makers:
-        raise ValueError(f"{path.name}: films are .gif, .html or .mp4")
-    if path.suffix == ".mp4" and not shutil.which("ffmpeg"):
-        raise RuntimeError("an .mp4 needs ffmpeg, which is not there: save a .gif or an .html")
+        raise ValueError(f"{path.name}: films are .gif or .html")
     frames = _reduced(pictures)
     content = makers[path.suffix](frames, seconds, alt)
     while len(content) > LIMIT and len(frames) > 2:
@@ -58,18 +54,6 @@ def _gif(frames: Sequence[Image.Image], seconds: float, alt: str) -> bytes:
     first, *others = frames
     first.save(buffer, "GIF", save_all=True, append_images=others, duration=times, loop=0)
     return buffer.getvalue()
-
-
-def _video(frames: Sequence[Image.Image], seconds: float, alt: str) -> bytes:
-    width, height = (side - side % 2 for side in frames[0].size)  # H.264 wants even sides
-    raw = b"".join(np.asarray(f.convert("RGB"))[:height, :width].tobytes() for f in frames)
-    given = f"-f rawvideo -pix_fmt rgb24 -s {width}x{height} -r {len(frames) / seconds:.4f} -i -"
-    made = "-c:v libx264 -pix_fmt yuv420p -movflags frag_keyframe+empty_moov -f mp4 -"
-    command = ["ffmpeg", "-loglevel", "error", *given.split(), *made.split()]
-    done = subprocess.run(command, input=raw, capture_output=True)
-    if done.returncode:
-        raise RuntimeError(f"ffmpeg failed: {done.stderr.decode(errors='replace').strip()}")
-    return done.stdout
 
 
 def _page(frames: Sequence[Image.Image], seconds: float, alt: str) -> bytes:

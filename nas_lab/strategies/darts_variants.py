@@ -264,10 +264,6 @@ class LatencyAwareDarts(Darts):
         latency = self.table.expected(self.mixture(moment))
         return self.trade(super().loss(batch, moment), latency)
 
-    def expected_latency(self) -> Tensor:
-        """Seconds that the mixture costs, by the strengths."""
-        return self.table.expected(self.relaxation())
-
 
 # ---- rules that stop a search before it collapses to skip connections --------------------------
 

@@ -234,7 +234,7 @@ class AlphaPlayer(PlayingView):
             self._growing = False
 
     def save(self, path: str | Path, *, seconds: float = SECONDS) -> Path:
-        """Save the film as .gif, .mp4 or .html, see ``plots.save_film``; returns its path."""
+        """Save the film as .gif or .html, see ``plots.save_film``; returns its path."""
         model = self.model
         if not model.steps:
             raise ValueError("there is no step yet: train first")
