@@ -1,6 +1,5 @@
-"""Checks that several modules share: arguments, and the files in datasets/ with their SHA-256."""
+"""Checks that several modules share: arguments, and where the files in datasets/ are."""
 
-import hashlib
 import math
 import operator
 import os
@@ -27,44 +26,8 @@ def number_in(name: str, value: float, *, least: float = 0, below: float = math.
     return float(value)
 
 
-SUMS = "SHA256SUMS"
-
-
 class DamagedFileError(OSError):
     """A data file whose content is not the one that was published."""
-
-
-def sha256(path: Path) -> str:
-    """Return the SHA-256 sum of a file as 64 hexadecimal digits."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def recorded_sums(folder: Path) -> dict[str, str]:
-    """Return {file name: sum} of the folder's SHA256SUMS; empty where the folder has none."""
-    sums = folder / SUMS
-    if not sums.exists():
-        return {}
-    rows = (line.split(maxsplit=1) for line in sums.read_text("utf-8").splitlines() if line.strip())
-    return {name.strip(): digest for digest, name in rows}
-
-
-def record_sum(path: Path) -> None:
-    """Write the sum of `path` into the SHA256SUMS beside it; other files' rows stay."""
-    sums = recorded_sums(path.parent) | {path.name: sha256(path)}
-    rows = "".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items()))
-    (path.parent / SUMS).write_text(rows, "utf-8", newline="\n")
-
-
-def verify(path: Path, remedy: str) -> Path:
-    """Return `path` when its sum is the recorded one; `remedy` says how to get the file back."""
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing. {remedy}")
-    expected = recorded_sums(path.parent).get(path.name)
-    if expected is None:
-        raise DamagedFileError(f"{path.parent / SUMS} has no row for {path.name}. {remedy}")
-    if sha256(path) != expected:
-        raise DamagedFileError(f"{path} is damaged: its SHA-256 is not {expected}. {remedy}")
-    return path
 
 
 VARIABLE = "NAS_LAB_DATASETS"

@@ -21,7 +21,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from importlib import resources
 from typing import Any, NamedTuple
@@ -30,7 +30,6 @@ import numpy as np
 
 from nas_lab.spaces import Arch, Network, Op, Skeleton, Space
 
-NUMBERS = ("float", "int")  # types of a device's figures
 EAGER = "eager PyTorch"  # the runtime that runs each operation by itself
 
 
@@ -63,18 +62,6 @@ class Device:
     calls: tuple[tuple[str, float], ...] = ()  # how many times ``overhead``, by kind
     other_runtimes: tuple[tuple[str, float], ...] = ()  # that it is known with: their overheads
     sources: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-
-    def __post_init__(self) -> None:
-        shares = {"efficiency": self.efficiency, **dict(self.slow)}
-        figures = {f.name: getattr(self, f.name) for f in fields(self) if f.type in NUMBERS}
-        figures |= {"lanes": min(self.lanes), **dict(self.calls), **shares}
-        for name, value in figures.items():
-            if not 0 < value < math.inf:
-                raise ValueError(f"{self.name}: {name} must be positive and finite, not {value!r}")
-            if name in shares and value > 1:
-                raise ValueError(f"{self.name}: {name} must be a share in (0, 1], not {value!r}")
-        if self.idle > self.power:
-            raise ValueError(f"{self.name}: idle must be at most power, not {self.idle!r}")
 
     def __str__(self) -> str:
         return self.title

@@ -2,8 +2,8 @@
 
 import gzip
 import pickle
-import shutil
 import struct
+import subprocess
 
 import d2l.torch as d2l
 import numpy as np
@@ -81,35 +81,17 @@ def test_rebuilding_gives_the_shipped_arrays(subset, tmp_path, torchvision_root,
         np.testing.assert_array_equal(rebuilt[name], array, err_msg=name)
 
 
-def test_a_damaged_or_missing_file_and_a_missing_checksum_say_what_to_do(tmp_path):
+def test_a_damaged_file_says_what_to_do_and_ours_has_its_checksum(tmp_path):
     shipped = checks.dataset("fashion_mnist.npz")
-    path = tmp_path / shipped.name
-    shutil.copy(shipped.with_name("SHA256SUMS"), tmp_path)
-    content = shipped.read_bytes()
-    flipped = content[:-9] + bytes([content[-9] ^ 1]) + content[-8:]
+    path, content = tmp_path / shipped.name, shipped.read_bytes()
+    middle = len(content) // 2
+    flipped = content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
     for damaged in (flipped, content[:-9], b""):
         path.write_bytes(damaged)
-        with pytest.raises(checks.DamagedFileError, match=r"fashion_mnist\.npz is damaged.*git"):
+        with pytest.raises(checks.DamagedFileError, match=r"fashion_mnist\.npz cannot be .*git"):
             data.load(path)
-    (tmp_path / "SHA256SUMS").unlink()
-    with pytest.raises(checks.DamagedFileError, match=r"no row for.*nas_lab\.data"):
-        data.load(path)
-    path.unlink()
-    with pytest.raises(FileNotFoundError, match=r"missing.*python -m nas_lab\.data"):
-        data.load(path)
-
-
-def test_recording_a_checksum_keeps_the_others(tmp_path):
-    for name in ("b.npz", "a.npz"):
-        (tmp_path / name).write_bytes(name.encode())
-        checks.record_sum(tmp_path / name)
-    (tmp_path / "b.npz").write_bytes(b"new")
-    checks.record_sum(tmp_path / "b.npz")
-    # sums of b"a.npz" and b"new" as coreutils' sha256sum gives them
-    assert (tmp_path / "SHA256SUMS").read_text() == (
-        "b122ffec6cf0b73837990a90ecaac61a854159bf6adc7f98e3147a785387872a  a.npz\n"
-        "11507a0e2f5e69d5dfa40a62a1bd7b6ee57e6bcd85c67c9b8431b36fff21c437  b.npz\n"
-    )
+    command = ["sha256sum", "--check", "SHA256SUMS"]
+    assert subprocess.run(command, cwd=shipped.parent, capture_output=True).returncode == 0
 
 
 # ---- idx files -----------------------------------------------------------------------------

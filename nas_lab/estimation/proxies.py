@@ -49,12 +49,6 @@ class Batch:
     labels: Tensor
     seed: int = 0
 
-    def __post_init__(self) -> None:
-        if len(self.images) != len(self.labels):
-            raise ValueError(f"{len(self.images)} images cannot have {len(self.labels)} labels")
-        if len(self.images) < 2:
-            raise ValueError("a proxy compares images: give a batch of two or more")
-
     @classmethod
     def draw(cls, data: d2l.DataModule, seed: int = 0) -> Batch:
         """The first batch of training images, in an order that ``seed`` fixes."""
@@ -111,7 +105,6 @@ def synflow(net: nn.Module, batch: Batch) -> float:
 
     Source: H. Tanaka, D. Kunin, D. Yamins, S. Ganguli, SynFlow, NeurIPS 2020, arXiv:2006.05467,
     equations 1 and 2; Abdelfattah et al. 2021, equation 1."""
-    _weights(net)
     positive = {n: p.detach().double().abs().requires_grad_() for n, p in net.named_parameters()}
     double = {**positive, **{name: buffer.double() for name, buffer in net.named_buffers()}}
     ones = torch.ones_like(batch.images[:1], dtype=torch.float64)
@@ -218,8 +211,6 @@ def zen(net: nn.Module, batch: Batch) -> float:
     Source: M. Lin et al., Zen-NAS, ICCV 2021, arXiv:2102.01063, algorithm 1."""
     modules = list(net.modules())
     ends = [kind for kind in (GlobalPool, nn.Linear) if any(isinstance(m, kind) for m in modules)]
-    if not ends:
-        raise ValueError("where do this network's features end? It has no GlobalPool and no Linear")
     randn = partial(torch.randn, generator=runtime.generator(batch.seed))
     weights = {name: p for name, p in net.named_parameters() if p.ndim > 1}
     theta = {name: torch.empty_like(p).copy_(randn(p.shape)) for name, p in weights.items()}
@@ -312,10 +303,7 @@ def _passes(
 
 def _weights(net: nn.Module) -> list[nn.Parameter]:
     """θ, a tensor for each layer."""
-    found = [p for p in net.parameters() if p.requires_grad and p.ndim > 1]
-    if not found:
-        raise ValueError("this network has no trainable weights that a proxy could look at")
-    return found
+    return [p for p in net.parameters() if p.requires_grad and p.ndim > 1]
 
 
 def _loss(net: nn.Module, batch: Batch) -> Tensor:

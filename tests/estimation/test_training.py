@@ -146,16 +146,12 @@ def test_the_full_value_changes_nothing_and_more_is_refused(change, most):
         change(WHOLE, 1.5)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_channels_shrink_networks_and_are_no_fidelity_where_they_are_not_read(family):
+@pytest.mark.parametrize("family", ["nasbench201", "darts", "mobile"])
+def test_channels_shrink_networks(family):
     space = FAMILIES[family]
     estimate = replace(WHOLE, space=space)
     assert fewer_channels(estimate, 4) == estimate
-    if family in ("nasbench201", "darts", "mobile"):
-        arch, thin = space.sample(np.random.default_rng(0)), fewer_channels(estimate, 2)
-        built = nets.build(space, arch, thin.skeleton), nets.build(space, arch, WIDE)
-        small, large = (sum(p.numel() for p in net.parameters()) for net in built)
-        assert small < large
-    else:
-        with pytest.raises(ValueError, match="choose their own channels"):
-            fewer_channels(estimate, 2)
+    arch, thin = space.sample(np.random.default_rng(0)), fewer_channels(estimate, 2)
+    built = nets.build(space, arch, thin.skeleton), nets.build(space, arch, WIDE)
+    small, large = (sum(p.numel() for p in net.parameters()) for net in built)
+    assert small < large
