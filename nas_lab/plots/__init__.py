@@ -13,7 +13,7 @@ import lazy_loader as _lazy
 _NAMES = {
     "theme": "COLORS HIGHLIGHT chart color duration label quantity style text_on",
     "page": "image_html panels png_html show table",
-    "graphs": "MixedCell architecture cells mixed_cell operation_key skeleton",
+    "graphs": "MixedCell architecture cells mixed_cell skeleton",
     "matrix": "PolicyMatrix effects one_hot shares",
     "curves": "AlphaLines RaceLines TruthLine alphas incumbent medians weight_limits",
     "ranking": "CostOfRanking RankScatter RankingOverTime bests correlations rank_errors "

@@ -111,25 +111,25 @@ def _rounded(points: Sequence[Point], radius: float = 0.07) -> Path:
 _POINTS = 32
 
 
+_X = (0.0, 1.78, 3.36, 5.14)  # of the nodes, from left to right
+_ENDS = (0, 3)  # nodes that are boxes; the others are circles
+
+
 @dataclass(frozen=True)
 class _Row:
-    """Nodes in a row with an arc for each edge, in inches."""
+    """The nodes of NAS-Bench-201 in a row with an arc for each edge, in inches."""
 
-    labels: tuple[str, ...]
-    x: tuple[float, ...]  # from left to right
-    ends: tuple[int, ...]  # nodes that are boxes; the others are circles
     rises: Mapping[Edge, float]  # of an edge's middle above the row; no two edges cross
-    ribbon: float = 0.0  # width of an edge whose weights add up to one
 
     @property
     def box(self) -> Box:
         """What nodes, arcs and names cover."""
         low, high = min(self.rises.values()), max(self.rises.values())
-        return (self.x[0] - 0.42, low - 0.21, self.x[-1] + 0.42, high + 0.18)
+        return (_X[0] - 0.42, low - 0.21, _X[-1] + 0.42, high + 0.18)
 
     def curve(self, edge: Edge) -> np.ndarray:
         """Points [P, 2] of a quadratic Bezier curve, evenly apart, from rim to rim."""
-        start, end = (self.x[node] for node in edge)
+        start, end = (_X[node] for node in edge)
         corner = (start + end) / 2, 2 * self.rises[edge]
         t = np.linspace(0, 1, 401)[:, None]
         curve = (1 - t) ** 2 * (start, 0) + 2 * t * (1 - t) * corner + t**2 * (end, 0)
@@ -140,17 +140,17 @@ class _Row:
 
     def _covers(self, node: int, points: np.ndarray, margin: float) -> np.ndarray:
         """Which points a node covers, with a margin around it."""
-        away = abs(points - (self.x[node], 0))
-        if node in self.ends:
+        away = abs(points - (_X[node], 0))
+        if node in _ENDS:
             return np.all(away < np.array(_BOX) / 2 + margin, axis=1)
         return np.linalg.norm(away, axis=1) < _CIRCLE[0] / 2 + margin
 
     def graph(self, operations: Mapping[Edge, str]) -> _Graph:
         """The row with an operation on each of the edges that are given."""
         graph = _Graph(self.box)
-        for node, (x, text) in enumerate(zip(self.x, self.labels, strict=True)):
-            kind = "image" if node in self.ends else "add"
-            graph.nodes.append(((x, 0), _BOX if node in self.ends else _CIRCLE, text, kind))
+        for node, (x, text) in enumerate(zip(_X, NODES_201, strict=True)):
+            kind, size = ("image", _BOX) if node in _ENDS else ("add", _CIRCLE)
+            graph.nodes.append(((x, 0), size, text, kind))
         for edge, operation in operations.items():
             curve = self.curve(edge)
             x, y = curve[_POINTS // 2 - 1 : _POINTS // 2 + 1].mean(axis=0).tolist()
@@ -160,13 +160,8 @@ class _Row:
 
 
 _RISES_201 = {(0, 1): 0.0, (0, 2): 0.52, (1, 2): 0.0, (0, 3): 1.02, (1, 3): -0.52, (2, 3): 0.0}
-_ROW_201 = _Row(NODES_201, (0.0, 1.78, 3.36, 5.14), (0, 3), _RISES_201, ribbon=0.22)
-_RISES_DARTS = {
-    (a, b): 0.0 if b == a + 1 else (0.3 if a == 0 else -0.3) * (b - a - 0.35)
-    for b in range(2, 6)
-    for a in range(b)
-}
-_ROW_DARTS = _Row(STATES_DARTS, (0.0, 1.1, 2.2, 3.3, 4.4, 5.5), (0, 1), _RISES_DARTS, ribbon=0.17)
+_ROW_201 = _Row(_RISES_201)
+_RIBBON = 0.22  # width of an edge whose weights add up to one
 
 
 def _cell_201(graph: networkx.DiGraph, *, low: bool = False) -> _Graph:
@@ -179,7 +174,7 @@ def _cell_201(graph: networkx.DiGraph, *, low: bool = False) -> _Graph:
     first, second = 0.46 if inner else 0.32, -0.46 if under else -0.38
     third = first + (0.38 if outer else 0.3 if inner else 0.24)
     rises = {**_RISES_201, (0, 2): first, (1, 3): second, (0, 3): third}
-    drawn = _Row(NODES_201, _ROW_201.x, _ROW_201.ends, rises).graph(operations)
+    drawn = _Row(rises).graph(operations)
     left, _, right, _ = drawn.box  # half a name, or half a line, beyond its outer arcs
     bottom, top = second - (0.16 if under else 0.04), third + (0.16 if outer else 0.04)
     drawn.box = (left, bottom, right, top)
@@ -352,26 +347,19 @@ def cells(space: Space, archs: Sequence[Arch], titles: Sequence[str]) -> Figure:
     return figure
 
 
-_PALE = 0.72  # how much of its colour an edge loses that the derived architecture leaves out
-
-
 class MixedCell:
-    """A cell with weights ``w`` on axes that are kept while they change.
+    """A cell of NAS-Bench-201 with weights ``w``, on axes that are kept while they change.
     Each edge is a ribbon with a stripe for each operation, in its colour and as wide as its weight.
-    'none' gives nothing, so it has no stripe: the edge gets thinner. In NAS-Bench-201, a label
-    names the operation with the largest weight of the edge. Edges that the derived architecture
-    leaves out are pale. Of ``spaces.darts()`` it is the ``"normal"`` or the ``"reduce"`` cell."""
+    'none' gives nothing, so it has no stripe: the edge gets thinner. A label names the operation
+    with the largest weight of the edge."""
 
-    def __init__(self, ax: Axes, space: Space, cell: str = "normal") -> None:
-        if not isinstance(space, NasBench201 | Darts):
+    def __init__(self, ax: Axes, space: Space) -> None:
+        if not isinstance(space, NasBench201):
             raise TypeError(f"{space.name} has no cell to draw as a mixture")
-        self.row = _ROW_201 if isinstance(space, NasBench201) else _ROW_DARTS
-        first = len(self.row.rises) * (cell == CELLS_DARTS[1])
-        self._rows = slice(first, first + len(self.row.rises))
         self.operations = tuple(str(option) for option in space.decisions[0].options)
         self._shape = space.mask.shape
-        ax, scale = canvas(ax, self.row.box)
-        self._curves = np.array([self.row.curve(edge) for edge in self.row.rises])  # [E, P, 2]
+        ax, scale = canvas(ax, _ROW_201.box)
+        self._curves = np.array([_ROW_201.curve(edge) for edge in _RISES_201])  # [E, P, 2]
         dx, dy = np.moveaxis(np.gradient(self._curves, axis=1), 2, 0)
         self._normals = np.stack([-dy, dx], axis=2) / np.hypot(dx, dy)[:, :, None]
         self._full = np.array([to_rgb(color(op)) for op in self.operations])
@@ -381,31 +369,28 @@ class MixedCell:
             _arrow(ax, Path(curve), "none", scale).set_zorder(1)
             last = curve[-1] + 0.03 * (curve[-1] - curve[-2]) / math.dist(curve[-1], curve[-2])
             above.append(_arrow(ax, Path([*curve[-2:-1], last]), "concat", scale))
-        for node in self.row.graph({}).nodes:
+        for node in _ROW_201.graph({}).nodes:
             above += _node(ax, *node, scale)
-        middles = self._curves[:, _POINTS // 2 - 1].tolist() if self.row is _ROW_201 else []
+        middles = self._curves[:, _POINTS // 2 - 1].tolist()
         self._names = [_pill(ax, (x, y), "", "white", 1.05) for x, y in middles]  # for a projector
         self.moving: list[Artist] = [self._ribbons, *above, *self._names]  # back to front
 
-    def update(self, w: np.ndarray, arch: Arch | None = None) -> None:
-        """Show weights [D, K]; edges with 'none' in ``arch`` are pale, None leaves none out."""
-        weights = np.clip(np.asarray(w, dtype=float), 0, None)
-        if weights.shape != self._shape:
-            raise ValueError(f"w has shape {weights.shape}; the space's is {self._shape}")
-        shown = weights[self._rows]
-        kept = np.ones(len(shown), bool) if arch is None else np.array(arch)[self._rows] != 0
-        pale = 1 - (1 - _PALE) * (1 - self._full)
-        tints = np.where(kept[:, None, None], self._full, pale)  # [E, K, 3]
-        self._ribbons.set(verts=list(self._stripes(shown)), facecolor=tints.reshape(-1, 3))
-        for name, row, hues in zip(self._names, shown, tints, strict=bool(self._names)):
+    def update(self, w: np.ndarray) -> None:
+        """Show weights [D, K]."""
+        shown = np.clip(np.asarray(w, dtype=float), 0, None)
+        if shown.shape != self._shape:
+            raise ValueError(f"w has shape {shown.shape}; the space's is {self._shape}")
+        tints = np.tile(self._full, (len(shown), 1))
+        self._ribbons.set(verts=list(self._stripes(shown)), facecolor=tints)
+        for name, row in zip(self._names, shown, strict=True):
             best = int(row.argmax())
-            said = f"{label(self.operations[best])}\n{row[best]:.2f}"
-            name.set(visible=row.max() > row.min(), text=said, color=text_on(hues[best]))
-            name.get_bbox_patch().set_facecolor(hues[best])
+            said, hue = f"{label(self.operations[best])}\n{row[best]:.2f}", self._full[best]
+            name.set(visible=row.max() > row.min(), text=said, color=text_on(hue))
+            name.get_bbox_patch().set_facecolor(hue)
 
     def _stripes(self, w: np.ndarray) -> np.ndarray:
         """Corners of the stripes [E * K, 2P, 2]: side by side, in the middle of their edge."""
-        widths = w * self.row.ribbon
+        widths = w * _RIBBON
         widths[:, [op == "none" for op in self.operations]] = 0
         upper = np.cumsum(widths, axis=1) - widths.sum(axis=1, keepdims=True) / 2
         offsets = np.stack([upper - widths, upper])[..., None, None]
@@ -415,18 +400,13 @@ class MixedCell:
 
 
 def mixed_cell(space: Space, w: np.ndarray, *, title: str = "") -> Axes:
-    """Draw a (normal) cell whose edges are mixtures; operations are as wide as their weights."""
-    ax, _ = canvas(None, (_ROW_DARTS if isinstance(space, Darts) else _ROW_201).box)
+    """Draw a cell of NAS-Bench-201 whose operations are as wide as their weights, and a legend."""
+    ax, _ = canvas(None, _ROW_201.box)
     MixedCell(ax, space).update(w)
     ax.set_title(title, fontsize=TEXT + 1, color=INK, loc="left")
-    operation_key(ax, space)
-    return ax
-
-
-def operation_key(ax: Axes, space: Space) -> None:
-    """A legend below the axes: the colour of each operation that gives something."""
     names = [str(op) for op in space.decisions[0].options if op != "none"]
     patches = [Patch(facecolor=color(name), label=label(name)) for name in names]
     look: dict[str, Any] = {"handlelength": 1.2, "columnspacing": 1.0, "handletextpad": 0.5}
     look |= {"loc": "upper center", "bbox_to_anchor": (0.5, 0.02), "ncols": len(names)}
     legend(ax, handles=patches, **look)
+    return ax

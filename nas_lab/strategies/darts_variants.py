@@ -22,9 +22,7 @@ from nas_lab.estimation.pareto import LookupTable
 from nas_lab.nets.modules import initialize
 from nas_lab.nets.supernets import ConvNorm
 from nas_lab.spaces.base import Arch, Space
-from nas_lab.spaces.cells import Darts as DartsSpace
 from nas_lab.strategies.darts import (
-    NONE,
     Batch,
     Darts,
     Gradient,
@@ -361,15 +359,14 @@ def perturbation(darts: Darts, *, tune: int = 20, images: int = 512, seed: int =
 
     Edges are decided one after the other, in random order. On each, every option but 'none' is
     taken out in its turn, and the one without which the supernet's accuracy is lowest stays. Then
-    the weights are tuned with the edge as decided. On ``darts()`` each node at last keeps the two
-    edges without which accuracy is lowest. The search itself is not changed. Source: R. Wang et
-    al., "Rethinking Architecture Selection in Differentiable NAS", ICLR 2021, arXiv:2108.04392,
-    algorithm 1.
+    the weights are tuned with the edge as decided. The search itself is not changed. Source: R.
+    Wang et al., "Rethinking Architecture Selection in Differentiable NAS", ICLR 2021,
+    arXiv:2108.04392, algorithm 1, without its step for the inputs of a DARTS cell.
 
     Args:
         tune: steps of the weights after each decision.
         images: measure on so many images of the half that alphas learnt on.
-        seed: of the order of edges, nodes and images.
+        seed: of the order of edges and images.
     """
     space, net, schedule = darts.space, copy.deepcopy(darts.net), darts.schedule
     w, rng = torch.from_numpy(darts.strengths()), np.random.default_rng(seed)
@@ -401,11 +398,5 @@ def perturbation(darts: Darts, *, tune: int = 20, images: int = 512, seed: int =
         tokens = [token for token in options if (edge, token) not in excluded]
         harm = [accuracy(edge, w[edge] * (1 - one_hot[token])) for token in tokens]
         w[edge] = one_hot[tokens[int(np.argmin(harm))]]
-        tuned()
-    nodes = incoming(space) if isinstance(space, DartsSpace) else []
-    for node in rng.permutation(len(nodes)):
-        harm = [accuracy(edge, one_hot[NONE]) for edge in nodes[node]]
-        for i in np.argsort(harm, kind="stable")[2:]:
-            w[nodes[node][i]] = one_hot[NONE]
         tuned()
     return space.check(w.argmax(dim=1).tolist())

@@ -16,7 +16,7 @@ from nas_lab import plots
 from nas_lab.estimation import Table
 from nas_lab.plots import label
 from nas_lab.plots.theme import TEXT
-from nas_lab.spaces import Arch, Space, nasbench201
+from nas_lab.spaces import Arch, nasbench201
 from nas_lab.strategies.darts import strongest
 from nas_lab.widgets.base import MovingPicture, Number, Playing, PlayingView, State, View, row
 
@@ -37,8 +37,7 @@ class AlphaState(Playing):
 
     Args:
         w: weights after each step so far, [T, D, K]; or steps that have such a ``w``, [D, K].
-        space: whose decisions the rows are; None is ``spaces.nasbench201()``.
-        table: what knows the truth; None takes the one that comes with the kit, for its space.
+        table: what knows the truth; None takes the one that comes with the kit.
         at: the step that is shown, from 1; the last one if it is not given.
         speed: how fast to play; at 1 the whole run takes 12 seconds.
     """
@@ -47,12 +46,9 @@ class AlphaState(Playing):
     speed = Number(1.0, 0.01).tag(keep=True)
     steps = traitlets.Int(0).tag(doc="how many steps there are so far")
 
-    def __init__(
-        self, w: Any = (), *, space: Space | None = None, table: Table | None = None, **kept: Any
-    ) -> None:
-        self.space = space or nasbench201()
-        self.table = Table.load() if table is None and self.space == nasbench201() else table
-        self.scores = np.empty(0) if self.table is None else self.table.scores()
+    def __init__(self, w: Any = (), *, table: Table | None = None, **kept: Any) -> None:
+        self.table = table or Table.load()
+        self.space, self.scores = self.table.space, self.table.scores()
         self.weights = [self.space.mask / self.space.mask.sum(axis=1, keepdims=True)]
         self.archs: list[Arch | None] = [None]
         self.true_accuracies = np.empty(0)
@@ -82,7 +78,7 @@ class AlphaState(Playing):
         if weights.shape != expected:
             raise ValueError(f"w of a step has shape {weights.shape}; {expected} was expected")
         arch = strongest(self.space, weights)
-        known = math.nan if self.table is None else self.scores[self.table.row(arch)]
+        known = self.scores[self.table.row(arch)]
         self.weights.append(weights)
         self.archs.append(arch)
         self.true_accuracies = np.append(self.true_accuracies, known)
@@ -135,8 +131,6 @@ class AlphaState(Playing):
         if not self.at:
             return "no step yet: all operations weigh the same"
         where = f"step {self.at:,} of {self.steps:,}"
-        if self.table is None:
-            return where
         accuracy = self.true_accuracies[self.at - 1]
         rank = 1 + int((self.scores > accuracy).sum())
         missing = 100 * (float(np.nanmax(self.scores)) - accuracy)
@@ -161,14 +155,13 @@ class TemperatureState(State):
     Args:
         alpha: parameters of the options, [D, K].
         tau: the temperature, at least 0.001.
-        space: whose decisions the rows are; None is ``spaces.nasbench201()``.
     """
 
     tau = Number(1.0, 1e-3).tag(keep=True)
     details = ()
+    space = nasbench201()
 
-    def __init__(self, alpha: Any, tau: float = 1.0, *, space: Space | None = None) -> None:
-        self.space = space or nasbench201()
+    def __init__(self, alpha: Any, tau: float = 1.0) -> None:
         self.alpha = np.array(alpha, dtype=float)
         if self.alpha.shape != self.space.mask.shape or not np.isfinite(self.alpha).all():
             raise ValueError(f"alpha must be {self.space.mask.shape} finite numbers")
@@ -176,18 +169,18 @@ class TemperatureState(State):
 
     @property
     def w(self) -> np.ndarray:
-        """Weights [D, K]; options that do not exist have none."""
-        return softmax(np.where(self.space.mask, self.alpha / self.tau, -np.inf), axis=1)
+        """Weights [D, K]."""
+        return softmax(self.alpha / self.tau, axis=1)
 
     @property
     def arch(self) -> Arch:
         """The largest of each row: the same at every temperature."""
-        return tuple(np.where(self.space.mask, self.alpha, -np.inf).argmax(axis=1).tolist())
+        return tuple(self.alpha.argmax(axis=1).tolist())
 
     @property
     def words(self) -> str:
         """How far the mixture is from a choice."""
-        w, most = self.w, np.log(self.space.mask.sum(axis=1)).mean()
+        w, most = self.w, math.log(self.alpha.shape[1])
         largest = f"the largest weight of a row is {w.max(axis=1).mean():.2f} on average"
         nats = f"the entropy {entropy(w, axis=1).mean():.2f} of {most:.2f} nats"
         return f"tau = {self.tau:g}: {largest}, {nats}"
@@ -278,11 +271,8 @@ class AlphaPlayer(PlayingView):
 
     def _make_film(self) -> list[Any]:
         """A figure, and the drawings in it that move; ``_show`` lets them show a step."""
-        model, self._room = self.model, self._needed()
-        if not model.space.edges:
-            raise TypeError(f"the player shows cells, and {model.space.name} has none")
-        film = two_cells(model) if model.table is None else cell_and_lines(model, *self._room)
-        *drawings, self._show = film
+        self._room = self._needed()
+        *drawings, self._show = cell_and_lines(self.model, *self._room)
         return drawings
 
 
@@ -310,22 +300,6 @@ def cell_and_lines(model: AlphaState, steps: int, high: float) -> list[Any]:
         truth.update(model.true_accuracies, at)
 
     return [figure, cell, lines, truth, show]
-
-
-def two_cells(model: AlphaState) -> list[Any]:
-    """The same for DARTS: the normal cell above the reduction cell."""
-    figure, cells = Figure(figsize=(6.4, 5.9), facecolor="white"), []
-    for y, name, title in ((0.52, "normal", "Normal cell"), (0.05, "reduce", "Reduction cell")):
-        ax = figure.add_axes((0, y, 1, 0.43))
-        ax.set_title(title, fontsize=TEXT + 1, loc="left", x=0.02)
-        cells.append(plots.MixedCell(ax, model.space, name))
-    plots.operation_key(ax, model.space)
-
-    def show(at: int) -> None:
-        for cell in cells:  # edges that the derived architecture leaves out are pale
-            cell.update(model.weights[at], model.archs[at])
-
-    return [figure, *cells, show]
 
 
 class _Pictures(Sequence[Any]):

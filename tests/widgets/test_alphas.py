@@ -48,14 +48,6 @@ def test_the_operations_are_named_and_none_is_passed_over():
     )
 
 
-def test_two_inputs_a_node_for_darts_and_no_truth():
-    space = spaces.darts()
-    state = AlphaState(film(3, space=space), space=space)
-    assert state.archs[3] in space
-    assert state.words == "step 3 of 3"
-    assert np.isnan(state.true_accuracies).all()
-
-
 def test_it_plays_by_time_and_stops_at_the_end(state):
     state.run()
     assert (state.at, state.running) == (1, True)
@@ -114,8 +106,6 @@ def test_weights_of_another_space_are_refused(state):
     with pytest.raises(ValueError, match=r"\(28, 8\); \(6, 5\)"):
         state.append(np.ones((28, 8)))
     assert (state.steps, len(state.w), len(state.true_accuracies)) == (40, 40, 40)
-    with pytest.raises(TypeError, match="shows cells, and mlp has none"):
-        AlphaPlayer(space=spaces.mlp())
 
 
 @pytest.mark.parametrize("alpha", [np.zeros((5, 6)), np.full((6, 5), np.nan)])

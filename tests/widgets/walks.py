@@ -82,16 +82,11 @@ def do(w, move):
         move(w)
 
 
-DARTS = spaces.darts()
-STEPS, CELLS = film(1)[0], film(1, DARTS)[0]
+STEPS = film(1)[0]
 
 
 def player(steps=None, **state):
     return widgets.AlphaPlayer(film() if steps is None else steps, table=invented(), **state)
-
-
-def player_of_darts(steps=None, **state):
-    return widgets.AlphaPlayer(film(3, DARTS) if steps is None else steps, space=DARTS, **state)
 
 
 # How each is made, and what a reader then does.
@@ -168,7 +163,6 @@ WALKS = {
             {"speed": 1.5},
         ],
     ),
-    "AlphaPlayer of DARTS": (player_of_darts, [("step", 1), lambda w: w.model.append(CELLS)]),
     "TemperatureSlider": (
         lambda **state: widgets.TemperatureSlider(np.log(film()[-1]), **state),
         [("temperature tau", 0.1), {"tau": 0.3}, "Reset"],
