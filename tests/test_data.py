@@ -205,13 +205,6 @@ def test_a_prefix_of_the_training_images_is_balanced(images):
     assert len(loader) == -(-images // 128)
 
 
-@pytest.mark.parametrize("name", ["resolution", "batch_size", "images", "seed"])
-@pytest.mark.parametrize(("value", "error"), [(-3, ValueError), (1.5, TypeError)])
-def test_bad_numbers_are_named(name, value, error):
-    with pytest.raises(error, match=name):
-        FashionMNIST(**{name: value})
-
-
 def test_too_many_images_name_how_many_there_are():
     with pytest.raises(ValueError, match=r"images=10,001.*10,000 to train on"):
         FashionMNIST(4, images=10_001)

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nas_lab import checks
 
@@ -116,6 +118,23 @@ def test_a_missing_file_of_a_checkout_or_an_install_says_what_to_do(monkeypatch,
         FileNotFoundError, match=rf"nowhere\.npz.*{re.escape(str(searched))}.*{way_out}"
     ):
         checks.dataset("nowhere.npz")
+
+
+@given(value=st.integers(-5, 5), least=st.integers(-2, 2))
+def test_a_number_is_checked_once_for_all(value, least):
+    """What every argument that is a number goes through."""
+    for check, kind in ((checks.whole_number, int), (checks.number_in, float)):
+        if value < least:
+            with pytest.raises(ValueError, match="some must be"):
+                check("some", value, least=least)
+        else:
+            assert check("some", np.int64(value), least=least) == value
+            assert type(check("some", value, least=least)) is kind
+    for wrong in (1.5, True, "2", None):
+        with pytest.raises(TypeError, match="some must be a whole number, not"):
+            checks.whole_number("some", wrong)
+    with pytest.raises(ValueError, match="nan"):
+        checks.number_in("some", float("nan"))
 
 
 def test_arrays_are_written_as_they_are_and_python_objects_are_not(tmp_path):

@@ -13,7 +13,7 @@ from scipy import stats
 
 from nas_lab import nets, runtime, training
 from nas_lab.data import FashionMNIST
-from nas_lab.spaces import Skeleton, conv_chain, mlp, nasbench201, plain_chain, rnn
+from nas_lab.spaces import Skeleton, conv_chain, mlp, plain_chain
 from nas_lab.spaces.chains import layers
 from nas_lab.strategies import EAS
 from nas_lab.strategies import eas as module
@@ -120,16 +120,6 @@ def test_the_estimate_is_unbiased(data):
         each = [-flat_gradient(loss, controller.parameters()) for loss in losses]
         mean = probabilities(controller, TWO) @ each
         np.testing.assert_allclose(mean, exact, atol=2e-5, rtol=1e-3)
-
-
-def test_only_chains_grow():
-    for space, error, message in (
-        (nasbench201(), TypeError, "along a chain"),
-        (rnn(), TypeError, "along a chain"),
-        (conv_chain(3, True), ValueError, "without skips"),
-    ):
-        with pytest.raises(error, match=message):
-            GrowthController(space, seed=0)
 
 
 # ---- growing ---------------------------------------------------------------------------------
@@ -283,16 +273,3 @@ def test_the_reward_is_what_a_child_gained_over_its_parent(data, monkeypatch):
     assert baselines[1] == pytest.approx(0.1)
     assert baselines[2] == pytest.approx(0.75 * 0.1 + 0.25 * 0.2)
     assert baselines[3] == pytest.approx(0.75 * 0.125 - 0.25 * 0.1), "its parent is the best, 0.8"
-
-
-def test_bad_arguments_are_explained(data):
-    for change, message in (
-        ({"start": (0, 1)}, "tokens"),
-        ({"seed": -1}, "seed must be"),
-        ({"skeleton": Skeleton(resolution=8, in_channels=1)}, "resolution"),
-    ):
-        arguments = {"skeleton": SKELETON, "start": START["plain_chain"]} | change
-        with pytest.raises(ValueError, match=message):
-            EAS(PLAIN, data=data, **arguments)
-    with pytest.raises(ValueError, match="trials must be at least 0"):
-        make(data).search(-1)

@@ -107,12 +107,7 @@ def test_what_is_drawn_twice_is_trained_once():
 
 @pytest.mark.parametrize("make", [SuccessiveHalving, Hyperband])
 def test_bad_hyperparameters_are_explained(make):
-    for bad, error, message in (
-        ({"eta": 1}, ValueError, "eta must be at least 2"),
-        ({"epochs": 0}, ValueError, "epochs must be at least 1"),
-        ({"epochs": 2.5}, TypeError, "epochs must be a whole number"),
-    ):
-        with pytest.raises(error, match=message):
-            make(SPACE, **bad)
+    with pytest.raises(ValueError, match="eta must be at least 2"):
+        make(SPACE, eta=1)
     with pytest.raises(ValueError, match="give the strategy epochs=4"):
         list(search(make(SPACE, epochs=9), Continued(invented()), 50))

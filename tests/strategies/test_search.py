@@ -148,8 +148,6 @@ def test_the_seed_reaches_the_estimate():
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        ({"trials": -1}, ValueError, "trials must be at least 0"),
-        ({"trials": 2.5}, TypeError, "trials must be a whole number"),
         ({"batch": 0}, ValueError, "batch must be at least 1"),
         ({"estimate": 0.5}, TypeError, "not callable"),
         ({"history": History(None, mlp())}, ValueError, "history is one of mlp"),

@@ -105,9 +105,3 @@ def test_evolution_keeps_the_youngest_and_mutates_the_best_of_the_sample():
         trial = Trial(id, arch, Evaluation(score))
         strategy.tell([trial])
         alive = [*alive, trial][-6:]
-
-
-@pytest.mark.parametrize("name", ["population", "sample"])
-def test_evolution_explains_bad_hyperparameters(name):
-    with pytest.raises(ValueError, match=f"{name} must be at least 1"):
-        RegularizedEvolution(nasbench201(), **{name: 0})

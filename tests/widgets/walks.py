@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from nas_lab import spaces, widgets
+from nas_lab import widgets
 from nas_lab.estimation import Table
 from nas_lab.history import Evaluation, Trial
 from nas_lab.widgets.rankings import Checkpoints, Fidelities, Rankings
@@ -36,10 +36,9 @@ def rankings(seed=0):
     return Rankings(archs, truth, methods)
 
 
-def film(steps=40, space=None, seed=0):
+def film(steps=40, seed=0):
     """Weights that drift at random."""
-    mask = (space or spaces.nasbench201()).mask
-    alpha = np.cumsum(np.random.default_rng(seed).normal(size=(steps, *mask.shape)), axis=0)
+    alpha = np.cumsum(np.random.default_rng(seed).normal(size=(steps, 6, 5)), axis=0)
     w = np.exp(alpha)
     return w / w.sum(axis=2, keepdims=True)
 
