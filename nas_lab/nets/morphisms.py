@@ -1,9 +1,9 @@
 """Net2Net: make a trained network wider or deeper without changing what it computes.
 
-    chain = Chain.build(spaces.mlp(), (1, 0, 0, 0, 0), skeleton)
+    chain = Chain.build(spaces.plain_chain(), arch, skeleton)
     train(chain.net, data)
     wider = widen(chain, 1, 64, numpy.random.default_rng(0))
-    deeper = deepen(wider, 2, images)
+    deeper = deepen(wider, 1, images, height=3, width=3)
 
 The result is an architecture of the same space with a network that inherited its weights.
 Sources: T. Chen, I. Goodfellow, J. Shlens, "Net2Net", ICLR 2016, arXiv:1511.05641, sections 2.2
@@ -24,19 +24,18 @@ from torch import fx, nn
 from nas_lab.checks import whole_number
 from nas_lab.nets.modules import build
 from nas_lab.spaces.base import Arch, Skeleton, Space, as_generator
-from nas_lab.spaces.chains import layers
+from nas_lab.spaces.chains import PlainChain, layers
 
 Layer = Mapping[str, int]
-"""Options of one layer: ``height, width, stride, filters`` or ``hidden``."""
+"""Options of one layer: ``height, width, stride, filters``."""
 
 
 @dataclass(frozen=True, eq=False)
 class Chain:
     """A network whose layers follow one another, counted from 1 as in the names of decisions.
-    The space is ``spaces.plain_chain()``, ``mlp()``, or ``conv_chain()`` without skips; ``net`` is
-    what ``nets.build(space, arch, skeleton)`` gives, trained or not."""
+    ``net`` is what ``nets.build(space, arch, skeleton)`` gives, trained or not."""
 
-    space: Space
+    space: PlainChain
     arch: Arch
     skeleton: Skeleton
     net: fx.GraphModule
@@ -46,7 +45,7 @@ class Chain:
         object.__setattr__(self, "arch", self.space.canonical(self.arch))
 
     @classmethod
-    def build(cls, space: Space, arch: Arch, skeleton: Skeleton, seed: int = 0) -> Chain:
+    def build(cls, space: PlainChain, arch: Arch, skeleton: Skeleton, seed: int = 0) -> Chain:
         """A chain with new weights."""
         return cls(space, arch, skeleton, build(space, arch, skeleton, seed))
 
@@ -57,23 +56,18 @@ class Chain:
 
 
 def check_chain(space: Space) -> None:
-    """Refuse spaces whose layers do not follow one another."""
-    if not {"filters", "hidden"} & set(choices(space)):
+    """Refuse all spaces but ``plain_chain()``."""
+    if not isinstance(space, PlainChain):
         raise TypeError(
-            f"weights are inherited along a chain, and {type(space).__name__} is none: "
-            "use spaces.plain_chain() or spaces.mlp()"
+            f"weights are inherited along spaces.plain_chain(), not along {type(space).__name__}"
         )
-    if any(decision.name.startswith("anchor") for decision in space.decisions):
-        raise ValueError("weights are inherited along a chain without skips: use skips=False")
 
 
 def to_arch(space: Space, rows: Sequence[Layer]) -> Arch:
     """The architecture that has these layers: the inverse of ``layers``."""
     first = {d.name: d.options[0] for d in space.decisions}  # for layers that do not exist
-    if "layers" in first:
-        first["layers"] = len(rows)
     chosen = {f"{token}_{i}": o for i, row in enumerate(rows, 1) for token, o in row.items()}
-    return space.encode({**first, **chosen})
+    return space.encode({**first, "layers": len(rows), **chosen})
 
 
 def choices(space: Space) -> dict[str, tuple[int, ...]]:
@@ -81,39 +75,32 @@ def choices(space: Space) -> dict[str, tuple[int, ...]]:
     return {d.name[:-2]: d.options for d in space.decisions if d.name.endswith("_1")}
 
 
-def unit(layer: Layer) -> str:
-    """What a layer has more or fewer of: ``filters``, or ``hidden`` outputs if it is dense."""
-    return "filters" if "filters" in layer else "hidden"
-
-
-def more_units(space: Space, layer: Layer) -> int | None:
-    """The next larger number of units that the space has; None for the widest layer."""
-    has = layer[unit(layer)]
-    return min((o for o in choices(space)[unit(layer)] if o > has), default=None)
+def more_filters(space: Space, layer: Layer) -> int | None:
+    """The next larger number of filters that the space has; None for the widest layer."""
+    return min((o for o in choices(space)["filters"] if o > layer["filters"]), default=None)
 
 
 def depths(space: Space) -> tuple[int, ...]:
-    """The numbers of layers that the space has."""
-    options = {d.name: d.options for d in space.decisions}
-    return options.get("layers", (len(space.decisions) // len(choices(space)),))
+    """The numbers of layers that the space has: its first decision."""
+    return space.decisions[0].options
 
 
 def identities(space: Space) -> list[dict[str, int]]:
-    """Filter sizes that a new layer can have; a dense layer has none, which is one possibility."""
-    sizes = {t: options for t, options in choices(space).items() if t in ("height", "width")}
-    return [dict(zip(sizes, size, strict=True)) for size in itertools.product(*sizes.values())]
+    """Filter sizes that a new layer can have."""
+    sizes = itertools.product(choices(space)["height"], choices(space)["width"])
+    return [{"height": height, "width": width} for height, width in sizes]
 
 
 def widen(
-    chain: Chain, layer: int, units: int, rng: np.random.Generator, *, noise: float = 0.0
+    chain: Chain, layer: int, filters: int, rng: np.random.Generator, *, noise: float = 0.0
 ) -> Chain:
-    """Net2Wider: new units are copies of old ones, and who reads them divides by the copies.
+    """Net2Wider: new filters are copies of old ones, and who reads them divides by the copies.
 
     The function is the same in training mode too, for equal channels have equal statistics of
     every batch. It stays so: copies get equal gradients, so they learn the same as long as
     nothing tells them apart. That is what ``noise`` is for.
 
-    ``layer`` is counted from 1; ``units`` are filters or hidden outputs, an option of the space.
+    ``layer`` is counted from 1; ``filters`` are an option of the space.
     ``noise`` is the standard deviation of what is added to the incoming weights of all copies, a
     share of the root mean square of the layer's weights; the function is then nearly the same.
     """
@@ -121,11 +108,11 @@ def widen(
     _check_layer(layer, rows)
     if not 0 <= noise < np.inf:
         raise ValueError(f"noise must be a number of at least 0, not {noise!r}")
-    old = rows[layer - 1][unit(rows[0])]
-    if whole_number("units", units) <= old:
-        raise ValueError(f"layer {layer} has {old} {unit(rows[0])}: more are wider, not {units}")
-    rows[layer - 1][unit(rows[0])] = units
-    g = remap(old, units, rng)
+    old = rows[layer - 1]["filters"]
+    if whole_number("filters", filters) <= old:
+        raise ValueError(f"layer {layer} has {old} filters: more are wider, not {filters}")
+    rows[layer - 1]["filters"] = filters
+    g = remap(old, filters, rng)
     mine = f"layer_{layer}."
     reader = f"layer_{layer + 1}." if layer < len(rows) else "classifier."
     weights = dict(chain.net.state_dict())
@@ -142,7 +129,7 @@ def widen(
 
 
 def remap(old: int, new: int, rng: np.random.Generator) -> torch.Tensor:
-    """g, int64 [new]: g(j) = j for j < old, else drawn from all old units, all as likely."""
+    """g, int64 [new]: g(j) = j for j < old, else drawn from all old filters, all as likely."""
     copied = as_generator(rng).integers(old, size=new - old)
     return torch.cat([torch.arange(old), torch.from_numpy(copied)])
 
@@ -151,8 +138,8 @@ def remap(old: int, new: int, rng: np.random.Generator) -> torch.Tensor:
 def deepen(chain: Chain, layer: int, images: torch.Tensor, **size: int) -> Chain:
     """Net2Deeper: put a layer behind another that gives what it gets.
 
-    Its convolution has a one in the middle, its dense layer ones on the diagonal, and the ReLU
-    behind it lets pass what has passed a ReLU. Its normalisation undoes itself: mean and variance
+    Its convolution has a one in the middle, and the ReLU behind it lets pass what has passed a
+    ReLU. Its normalisation undoes itself: mean and variance
     are those of what it gets for ``images`` in training mode, and scale and shift put them back.
     In evaluation mode the function is the same for all images. In training mode it is the same
     for this batch, and for others as nearly as their statistics are.
@@ -175,9 +162,7 @@ def deepen(chain: Chain, layer: int, images: torch.Tensor, **size: int) -> Chain
             f"{chain.space.name} has no networks of {len(rows) + 1} layers; it has some of "
             f"{', '.join(map(str, depths(chain.space)))}"
         )
-    stride = {"stride": 1} if "stride" in rows[0] else {}
-    units = {unit(rows[0]): rows[layer - 1][unit(rows[0])]}
-    rows.insert(layer, {**size, **stride, **units})
+    rows.insert(layer, {**size, "stride": 1, "filters": rows[layer - 1]["filters"]})
     later = {f"layer_{i}": f"layer_{i + 1}" for i in range(layer + 1, len(rows))}
     named = ((*name.partition("."), value) for name, value in chain.net.state_dict().items())
     weights = {later.get(scope, scope) + dot + rest: value for scope, dot, rest, value in named}
@@ -195,9 +180,6 @@ def _make_identity(module: nn.Module, given: torch.Tensor) -> None:
     """Let a module give what it gets, a normalisation for the statistics of [B, C, H, W]."""
     if isinstance(module, nn.Conv2d):
         nn.init.dirac_(module.weight)
-    elif isinstance(module, nn.Linear):
-        nn.init.eye_(module.weight)
-        nn.init.zeros_(module.bias)
     elif isinstance(module, nn.BatchNorm2d):
         mean, variance = given.mean(dim=(0, 2, 3)), given.var(dim=(0, 2, 3), correction=0)
         running = {"running_mean": mean, "running_var": variance}

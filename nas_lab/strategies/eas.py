@@ -26,16 +26,16 @@ from nas_lab.data import FashionMNIST
 from nas_lab.estimation.training import check_fits
 from nas_lab.history import Evaluation, History, Trial
 from nas_lab.nets import morphisms
-from nas_lab.nets.morphisms import Chain, deepen, depths, identities, more_units, widen
-from nas_lab.spaces.base import Arch, Skeleton, Space
-from nas_lab.spaces.chains import layers
+from nas_lab.nets.morphisms import Chain, deepen, depths, identities, more_filters, widen
+from nas_lab.spaces.base import Arch, Skeleton
+from nas_lab.spaces.chains import PlainChain, layers
 from nas_lab.strategies.reinforce import Pair, PolicyGradient, chosen, entropy, initialize
 from nas_lab.training import Recipe, train
 
 Growth: TypeAlias = tuple[int, ...]
 """How a network of L layers grows: L + 1 tokens.
 
-For each layer 1 where it gets its next larger number of units, else 0; then 0 where no layer is
+For each layer 1 where it gets its next larger number of filters, else 0; then 0 where no layer is
 added, else 1 + (layer - 1) S + s for a new one behind ``layer`` with filters of size s out of S.
 """
 
@@ -55,7 +55,7 @@ class GrowthController(nn.Module):
 
     hidden = 32  # outputs of the LSTM in each direction, and size of the embedding
 
-    def __init__(self, space: Space, *, seed: int) -> None:
+    def __init__(self, space: PlainChain, *, seed: int) -> None:
         super().__init__()
         morphisms.check_chain(space)
         self.space, self.sizes = space, identities(space)
@@ -73,7 +73,7 @@ class GrowthController(nn.Module):
         rows = layers(self.space, arch)
         numbers = [[self._numbers[option] for option in row.items()] for row in rows]
         states, _ = self.encoder(self.embedding(torch.tensor(numbers)).sum(dim=1)[None])
-        can_widen = torch.tensor([more_units(self.space, row) is not None for row in rows])
+        can_widen = torch.tensor([more_filters(self.space, row) is not None for row in rows])
         new_layers = len(rows) * len(self.sizes)
         logits = torch.full((len(rows) + 1, 1 + new_layers), -torch.inf)
         logits[:-1, 0] = 0
@@ -98,9 +98,9 @@ def grow(
     *wider, deeper = growth
     child = replace(chain, net=copy.deepcopy(chain.net))
     for layer, (row, grows) in enumerate(zip(chain.layers, wider, strict=True), start=1):
-        units = more_units(chain.space, row)
-        if grows and units is not None:
-            child = widen(child, layer, units, rng, noise=noise)
+        filters = more_filters(chain.space, row)
+        if grows and filters is not None:
+            child = widen(child, layer, filters, rng, noise=noise)
     if deeper:
         sizes = identities(chain.space)
         behind, size = divmod(deeper - 1, len(sizes))
@@ -130,16 +130,16 @@ class EAS(PolicyGradient):
     train them from scratch. A dozen children make a few gradient steps, too few to tell the
     controller from one that grows networks at random (``benchmarks/morphism.py``).
 
-    ``space`` is a chain as ``nets.Chain`` takes it, with depths to choose from, to be deepened. In
-    ``history``, the metric ``parent`` is the id of a trial, -1 for the first; ``parents`` are the
-    ``most_parents`` best, the best first.
+    ``space`` is ``spaces.plain_chain()``, with depths to choose from. In ``history``, the metric
+    ``parent`` is the id of a trial, -1 for the first; ``parents`` are the ``most_parents`` best,
+    the best first.
     """
 
     noise, most_parents, batch, entropy = 0.1, 2, 4, 0.001
 
     def __init__(
         self,
-        space: Space,
+        space: PlainChain,
         skeleton: Skeleton,
         data: FashionMNIST,
         *,

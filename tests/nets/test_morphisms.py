@@ -1,4 +1,4 @@
-"""Net2Net leaves the function alone: on chains, units, places and seeds of any kind."""
+"""Net2Net leaves the function alone: with chains, filters, places and seeds of any kind."""
 
 import numpy as np
 import pytest
@@ -10,24 +10,21 @@ from torch.nn import functional
 from nas_lab import runtime
 from nas_lab.nets import Chain, build, deepen, widen
 from nas_lab.nets.morphisms import identities, layers, remap, to_arch
-from nas_lab.spaces import Skeleton, conv_chain, mlp, nasbench201, plain_chain
+from nas_lab.spaces import Skeleton, nasbench201, plain_chain
 
 SKELETON = Skeleton(resolution=7, in_channels=2, classes=3)
 SIZES = {"heights": (1, 3, 5), "widths": (1, 3), "strides": (1, 2), "filters": (1, 2, 5, 9)}
-GROWING = {"plain_chain": plain_chain((1, 2, 3, 4), **SIZES), "mlp": mlp(hidden=(1, 3, 4, 9))}
-CHAINS = {**GROWING, "conv_chain": conv_chain(3, False, **SIZES)}
+SPACE = plain_chain((1, 2, 3, 4), **SIZES)
 SEEDS = st.integers(0, 2**32)
-growing = pytest.mark.parametrize("space", GROWING.values(), ids=GROWING.keys())
-chains = pytest.mark.parametrize("space", CHAINS.values(), ids=CHAINS.keys())
 
 
 def pictures(n, seed=0):
     return torch.randn(n, *SKELETON.image, generator=runtime.generator(seed, 99))
 
 
-def used(space, arch, seed):
+def used(arch, seed):
     """A network that looks as if it was trained: nothing is 0, 1, or as it was initialised."""
-    chain = Chain.build(space, arch, SKELETON, seed)
+    chain = Chain.build(SPACE, arch, SKELETON, seed)
     generator = runtime.generator(seed, 1)
     with torch.no_grad():
         for name, value in chain.net.state_dict().items():
@@ -40,9 +37,9 @@ def used(space, arch, seed):
 
 
 @st.composite
-def used_chains(draw, space):
+def used_chains(draw):
     rng = np.random.default_rng(draw(SEEDS))
-    return used(space, space.sample(rng), draw(st.integers(0, 1000)))
+    return used(SPACE.sample(rng), draw(st.integers(0, 1000)))
 
 
 def assert_same_function(one, other, images):
@@ -66,20 +63,17 @@ def assert_of_the_space(child):
 def draw_growth(data, chain, *kinds):
     """Some growth that the space allows, with what it should make of the layers."""
     rows, choices = chain.layers, []
-    name = "hidden" if "hidden" in rows[0] else "filters"
     for i, row in enumerate(rows, 1):
-        has = next(d.options for d in chain.space.decisions if d.name == f"{name}_1")
-        choices += [("widen", i, n) for n in sorted(has) if n > row[name]]
-        if len(rows) < 4 and chain.space.name != "conv_chain":
+        choices += [("widen", i, n) for n in SIZES["filters"] if n > row["filters"]]
+        if len(rows) < 4:
             choices.append(("deepen", i, data.draw(st.sampled_from(identities(chain.space)))))
     choices = [choice for choice in choices if choice[0] in kinds]
     assume(choices)
     kind, i, how = growth = data.draw(st.sampled_from(choices))
     if kind == "widen":
-        rows[i - 1][name] = how
+        rows[i - 1]["filters"] = how
     else:
-        kept = {"stride": 1} if name == "filters" else {}
-        rows.insert(i, {**how, **kept, name: rows[i - 1][name]})
+        rows.insert(i, {**how, "stride": 1, "filters": rows[i - 1]["filters"]})
     return growth, rows
 
 
@@ -90,11 +84,10 @@ def grow(chain, growth, seed, images):
     return deepen(chain, layer, images, **how)
 
 
-@chains
 @given(data=st.data(), seed=SEEDS)
 @settings(max_examples=30, deadline=None)
-def test_growing_again_and_again_preserves_the_function(space, data, seed):
-    first = child = data.draw(used_chains(space))
+def test_growing_again_and_again_preserves_the_function(data, seed):
+    first = child = data.draw(used_chains())
     state, numbers = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
     before = {name: value.clone() for name, value in first.net.state_dict().items()}
     for step in range(data.draw(st.integers(1, 3))):
@@ -110,11 +103,10 @@ def test_growing_again_and_again_preserves_the_function(space, data, seed):
     assert (np.random.get_state()[1] == numbers).all()  # noqa: NPY002
 
 
-@chains
 @given(data=st.data(), seed=SEEDS)
 @settings(max_examples=15, deadline=None)
-def test_in_training_mode_widening_preserves_the_function_of_every_batch(space, data, seed):
-    chain = data.draw(used_chains(space))
+def test_in_training_mode_widening_preserves_the_function_of_every_batch(data, seed):
+    chain = data.draw(used_chains())
     growth, _ = draw_growth(data, chain, "widen")
     chain.net.train().double()  # a channel that hardly varies magnifies what is rounded
     child = grow(chain, growth, seed, pictures(5))
@@ -122,11 +114,10 @@ def test_in_training_mode_widening_preserves_the_function_of_every_batch(space, 
     assert_same_function(chain.net, child.net, pictures(11, seed).double())
 
 
-@growing
 @given(data=st.data())
 @settings(max_examples=15, deadline=None)
-def test_in_training_mode_deepening_preserves_the_function_of_the_batch_it_saw(space, data):
-    chain, images = data.draw(used_chains(space)), pictures(64)
+def test_in_training_mode_deepening_preserves_the_function_of_the_batch_it_saw(data):
+    chain, images = data.draw(used_chains()), pictures(64)
     growth, _ = draw_growth(data, chain, "deepen")
     chain.net.train().double()
     child = grow(chain, growth, 0, images)
@@ -160,7 +151,7 @@ def test_copies_learn_the_same_unless_noise_tells_them_apart():
         weight = net.layer_1.conv.weight.detach().flatten(1)
         return torch.cdist(weight[5:], weight[:5]).min(dim=1).values
 
-    chain = used(conv_chain(1, False, **SIZES), (1, 1, 0, 2), 4)
+    chain = used((0, 1, 1, 0, 2, *(0,) * 12), 4)
     silent, noisy = (
         widen(chain, 1, 9, np.random.default_rng(1), noise=noise).net for noise in (0.0, 0.1)
     )
@@ -176,16 +167,14 @@ def test_copies_learn_the_same_unless_noise_tells_them_apart():
 # ---- chains ----------------------------------------------------------------------------------
 
 
-@chains
 @given(seed=SEEDS)
-def test_layers_lead_back_to_the_architecture(space, seed):
-    arch = space.sample(np.random.default_rng(seed))
-    assert to_arch(space, layers(space, arch)) == space.canonical(arch)
+def test_layers_lead_back_to_the_architecture(seed):
+    arch = SPACE.sample(np.random.default_rng(seed))
+    assert to_arch(SPACE, layers(SPACE, arch)) == SPACE.canonical(arch)
 
 
 def test_bad_input_is_explained():
-    space, rng = GROWING["plain_chain"], np.random.default_rng(0)
-    chain = used(space, (3, *(0, 0, 0, 1) * 4), 0)
+    rng, chain = np.random.default_rng(0), used((3, *(0, 0, 0, 1) * 4), 0)
     for call, message in {
         (lambda: widen(chain, 5, 9, rng)): "has layers 1 to 4",
         (lambda: widen(chain, 1, 2, rng)): "more are wider",
@@ -195,12 +184,11 @@ def test_bad_input_is_explained():
         (lambda: deepen(chain, 1, pictures(4), height=3)): "no size of a new layer",
         (lambda: deepen(chain, 1, pictures(1), height=3, width=3)): "B of at least 2",
         (lambda: deepen(chain, 1, pictures(4)[:, :1], height=3, width=3)): "images have to be",
-        (lambda: Chain.build(conv_chain(2, True), (0,) * 9, SKELETON)): "use skips=False",
-        (lambda: Chain.build(space, (0, 1), SKELETON)): "tokens",
+        (lambda: Chain.build(SPACE, (0, 1), SKELETON)): "tokens",
     }.items():
         with pytest.raises(ValueError, match=message):
             call()
-    with pytest.raises(TypeError, match=r"weights are inherited along a chain"):
+    with pytest.raises(TypeError, match=r"inherited along spaces\.plain_chain"):
         Chain.build(nasbench201(), (0,) * 6, SKELETON)
     with pytest.raises(TypeError, match="numpy Generator"):
         widen(chain, 1, 9, 0)

@@ -13,7 +13,7 @@ from scipy import stats
 
 from nas_lab import nets, runtime, training
 from nas_lab.data import FashionMNIST
-from nas_lab.spaces import Skeleton, conv_chain, mlp, plain_chain
+from nas_lab.spaces import Skeleton, plain_chain
 from nas_lab.spaces.chains import layers
 from nas_lab.strategies import EAS
 from nas_lab.strategies import eas as module
@@ -25,15 +25,8 @@ from tests.strategies.test_reinforce import flat_gradient
 
 SKELETON = Skeleton(resolution=6, in_channels=1)
 PLAIN = plain_chain((1, 2, 3), heights=(1, 3), widths=(3,), strides=(1, 2), filters=(4, 2, 6))
-SPACES = {
-    "plain_chain": PLAIN,
-    "conv_chain": conv_chain(2, False, filters=(2, 4, 6)),
-    "mlp": mlp(layers=(1, 2, 3), hidden=(4, 8)),
-}
-START = {"plain_chain": (0, 1, 0, 1, 1, *(0,) * 8), "conv_chain": (0,) * 8, "mlp": (0,) * 4}
+START = (0, 1, 0, 1, 1, *(0,) * 8)
 TWO = (1, 0, 0, 0, 1, 1, *(0,) * 7)  # a plain chain of two layers
-every_space = pytest.mark.parametrize("space", SPACES.values(), ids=SPACES.keys())
-every_name = pytest.mark.parametrize("name", SPACES)
 
 
 @pytest.fixture(scope="module")
@@ -51,26 +44,21 @@ def policy(controller, arch):
     return p[:-1, 1], p[-1, 1:].reshape(len(p) - 1, len(controller.sizes))
 
 
-def opinionated(space):
-    return disturbed(SmallController(space, seed=0))
+def opinionated():
+    return disturbed(SmallController(PLAIN, seed=0))
 
 
-def growths(space, arch):
-    """All growths of an architecture, listed from the space's decisions alone."""
-    names = {d.name: d.options for d in space.decisions}
-    rows = layers(space, arch)
-    kind = "hidden" if "hidden_1" in names else "filters"
-    sizes = len(names.get("height_1", (0,))) * len(names.get("width_1", (0,)))
-    each = [(0, 1) if row[kind] < max(names[f"{kind}_1"]) else (0,) for row in rows]
-    deeper = len(rows) < max(names.get("layers", (0,)))
-    new = range(1 + len(rows) * sizes) if deeper else (0,)
-    return list(itertools.product(*each, new))
+def growths(arch):
+    """All growths of an architecture: 6 filters at most, 3 layers, new ones of 2 heights."""
+    rows = layers(PLAIN, arch)
+    each = [(0, 1) if row["filters"] < 6 else (0,) for row in rows]
+    return list(itertools.product(*each, range(1 + 2 * len(rows)) if len(rows) < 3 else (0,)))
 
 
 def log_probs(controller, arch):
     """Of all growths."""
     log_p = controller(arch)[None]
-    return torch.cat([chosen(log_p, [growth]) for growth in growths(controller.space, arch)])
+    return torch.cat([chosen(log_p, [growth]) for growth in growths(arch)])
 
 
 def probabilities(controller, arch):
@@ -80,26 +68,23 @@ def probabilities(controller, arch):
 # ---- the controller --------------------------------------------------------------------------
 
 
-@every_space
 @given(seed=st.integers(0, 2**32))
 @settings(max_examples=10, deadline=None)
-def test_it_is_a_distribution_over_what_can_grow_with_the_entropy_of_its_decisions(space, seed):
-    controller, arch = opinionated(space), space.sample(np.random.default_rng(seed))
+def test_it_is_a_distribution_over_what_can_grow_with_the_entropy_of_its_decisions(seed):
+    controller, arch = opinionated(), PLAIN.sample(np.random.default_rng(seed))
     p = probabilities(controller, arch)
     assert p.sum() == pytest.approx(1, abs=1e-5)
     assert entropy(controller(arch)[None]).item() == pytest.approx(stats.entropy(p), rel=1e-3)
 
 
 def test_samples_follow_the_probabilities():
-    controller, possible, rng = opinionated(PLAIN), growths(PLAIN, TWO), np.random.default_rng(5)
+    controller, possible, rng = opinionated(), growths(TWO), np.random.default_rng(5)
     drawn = [possible.index(controller.sample(TWO, rng)) for _ in range(4000)]
     assert_drawn_with(probabilities(controller, TWO), drawn)
 
 
-@every_space
-def test_a_new_controller_leaves_all_open(space):
-    arch = space.sample(np.random.default_rng(1))
-    widen, deepen = policy(GrowthController(space, seed=2), arch)
+def test_a_new_controller_leaves_all_open():
+    widen, deepen = policy(GrowthController(PLAIN, seed=2), TWO)
     assert set(widen.tolist()) <= {0.0, 0.5}
     assert deepen.sum() == pytest.approx(0.5) or deepen.sum() == 0
     np.testing.assert_allclose(deepen, deepen[0, 0], rtol=1e-5)
@@ -107,8 +92,8 @@ def test_a_new_controller_leaves_all_open(space):
 
 def test_the_estimate_is_unbiased(data):
     """Its expectation over all growths is the gradient of J by autograd, baseline or not."""
-    eas, possible = make(data, entropy=0.3), growths(PLAIN, TWO)
-    eas.controller = controller = opinionated(PLAIN)
+    eas, possible = make(data, entropy=0.3), growths(TWO)
+    eas.controller = controller = opinionated()
     gains = (0.1 * np.random.default_rng(0).random(len(possible))).tolist()
     log_p = log_probs(controller, TWO)
     j = (log_p.exp() * (torch.tensor(gains) - 0.3 * log_p)).sum()
@@ -126,17 +111,15 @@ def test_the_estimate_is_unbiased(data):
 
 
 @pytest.mark.parametrize(
-    ("name", "arch", "growth", "expected"),
+    ("growth", "expected"),
     [
-        ("plain_chain", TWO, (0, 0, 0), [(1, 3, 1, 2), (3, 3, 1, 4)]),
-        ("plain_chain", TWO, (1, 0, 4), [(1, 3, 1, 4), (3, 3, 1, 4), (3, 3, 1, 4)]),
-        ("plain_chain", TWO, (0, 1, 1), [(1, 3, 1, 2), (1, 3, 1, 2), (3, 3, 1, 6)]),
-        ("conv_chain", (0,) * 8, (1, 1, 0), [(1, 1, 1, 4), (1, 1, 1, 4)]),
-        ("mlp", (1, 0, 1, 0), (1, 0, 1), [(8,), (8,), (8,)]),
+        ((0, 0, 0), [(1, 3, 1, 2), (3, 3, 1, 4)]),
+        ((1, 0, 4), [(1, 3, 1, 4), (3, 3, 1, 4), (3, 3, 1, 4)]),
+        ((0, 1, 1), [(1, 3, 1, 2), (1, 3, 1, 2), (3, 3, 1, 6)]),
     ],
 )
-def test_a_growth_gives_the_layers_it_names_and_the_same_function(name, arch, growth, expected):
-    chain = nets.Chain.build(SPACES[name], arch, SKELETON)
+def test_a_growth_gives_the_layers_it_names_and_the_same_function(growth, expected):
+    chain = nets.Chain.build(PLAIN, TWO, SKELETON)
     chain.net.eval()
     images = torch.randn(8, *SKELETON.image, generator=runtime.generator(0))
     child = grow(chain, growth, images, np.random.default_rng(0))
@@ -149,10 +132,9 @@ def test_a_growth_gives_the_layers_it_names_and_the_same_function(name, arch, gr
 # ---- the search ------------------------------------------------------------------------------
 
 
-def make(data, name="plain_chain", *, seed=0, **settings):
+def make(data, *, seed=0, **settings):
     """A search; settings are attributes."""
-    options = {"start": START[name], "seed": seed, "first": Recipe(epochs=1)}
-    eas = EAS(SPACES[name], SKELETON, data, **options)
+    eas = EAS(PLAIN, SKELETON, data, start=START, seed=seed, first=Recipe(epochs=1))
     for attribute, value in ({"batch": 2} | settings).items():
         setattr(eas, attribute, value)
     return eas
@@ -175,19 +157,17 @@ def faking(monkeypatch, accuracy):
     monkeypatch.setattr(module, "train", train)
 
 
-@every_name
-def test_children_grow_from_their_parents(data, name):
-    space = SPACES[name]
-    first, *children = trials = list(make(data, name).search(6))
+def test_children_grow_from_their_parents(data):
+    first, *children = trials = list(make(data).search(6))
     assert [t.id for t in trials] == list(range(6))
-    assert first.arch == space.canonical(START[name])
+    assert first.arch == PLAIN.canonical(START)
     assert first.result.metrics["parent"] == -1
     for trial in children:
         parent = trials[int(trial.result.metrics["parent"])]
         assert parent.id < trial.id
-        ours, theirs = (len(layers(space, t.arch)) for t in (trial, parent))
+        ours, theirs = (len(layers(PLAIN, t.arch)) for t in (trial, parent))
         assert ours - theirs in (0, 1)
-        size, of_parent = (space.cost(t.arch, SKELETON).params for t in (trial, parent))
+        size, of_parent = (PLAIN.cost(t.arch, SKELETON).params for t in (trial, parent))
         assert trial.result.metrics["params"] == size >= of_parent
         assert trial.result.metrics["epochs"] == parent.result.metrics["epochs"] + 1
         assert trial.result.cost > 0
@@ -206,13 +186,12 @@ def test_the_best_become_parents_and_keep_their_networks(data):
         assert parent.chain.arch == parent.trial.arch
 
 
-@every_name
-def test_a_seed_repeats_itself_and_another_does_not(data, name):
+def test_a_seed_repeats_itself_and_another_does_not(data):
     state = torch.get_rng_state()
-    one, other = (timeless(make(data, name, seed=seed).search(5)) for seed in (3, 4))
+    one, other = (timeless(make(data, seed=seed).search(5)) for seed in (3, 4))
     assert torch.equal(torch.get_rng_state(), state), "the global generator was used"
     assert one != other
-    eas = make(data, name, seed=3)
+    eas = make(data, seed=3)
     for trial in eas.search(7):
         if trial.id == 2:
             break
