@@ -54,12 +54,17 @@ class RankScatter:
             self._marks[kind].set_label(f"{kind}: {rows.sum()}")
 
 
-def rank_scatter(estimate: np.ndarray, truth: np.ndarray, *, title: str) -> Axes:
-    """Draw ranks by an estimate against true ranks, of scores [n] each; see ``RankScatter``."""
+def rank_scatter(
+    estimate: np.ndarray, truth: np.ndarray, *, title: str, counted: bool = True
+) -> Axes:
+    """Draw ranks by an estimate against true ranks, of scores [n] each; see ``RankScatter``.
+    Where a reader is to guess how many are right, the legend need not have them ``counted``."""
     ax = chart(None, title, "rank by the estimate (1 is best)", "true rank", height=4.2)
     scatter = RankScatter(ax, len(estimate))
     scatter.update(np.asarray(estimate), np.asarray(truth))
     lines, title = scatter.moving[::-1], f"the first {scatter.k}"
+    for kind, line in zip(_KINDS, lines if not counted else [], strict=not counted):
+        line.set_label(kind)
     theme.legend_beside(ax, handles=lines, title=title, title_fontsize=TEXT - 1)
     return ax
 
