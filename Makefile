@@ -41,6 +41,7 @@ bench: notebooks ## run all benchmarks, print their ratios in one table
 
 pictures: notebooks ## draw the README's pictures
 	$(RUN) tools.pictures
+	$(RUN) tools.course_map
 
 site: notebooks ## build the web page in build/site/html
 	$(RUN) pip install --quiet -e '.[site]'

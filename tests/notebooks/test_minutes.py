@@ -1,10 +1,12 @@
-"""The line at the top of a lecture tells its core sections and its minutes, as CONTRIBUTING counts them."""
+"""The top of a lecture tells its core sections and its minutes, as CONTRIBUTING counts them."""
 
 import json
 import re
 from pathlib import Path
 
 import pytest
+
+from tools import course_map
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb"))
 TOP = re.compile(
@@ -14,7 +16,7 @@ TOP = re.compile(
 
 
 def minutes(cells: list[dict]) -> dict[str, float]:
-    """Return {heading of a section: minutes}; lists of terms and sources are not read through."""
+    """Return {heading of a section: minutes}; what is looked up does not count."""
     heading, found = "", {}
     for cell in cells:
         text = "".join(cell["source"])
@@ -27,7 +29,9 @@ def minutes(cells: list[dict]) -> dict[str, float]:
             heading = part.split("\n")[0] if part.startswith("## ") else heading
             spent = len(part.split()) / 150 + 2 * part.count("**Predict")
             found[heading] = found.get(heading, 0) + spent
-    return {name: spent for name, spent in found.items() if name not in ("## Glossary", "## Sources")}
+    return {
+        name: spent for name, spent in found.items() if name not in ("## Glossary", "## Sources")
+    }
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -40,3 +44,9 @@ def test_the_top_names_the_core_and_its_minutes(path):
     assert sum(spent.values()) == pytest.approx(int(everything), abs=5)
     named = re.sub(r"(\d+) to (\d+)", lambda m: f"{[*range(int(m[1]), int(m[2]) + 1)]}", sections)
     assert re.findall(r"\d+", named) == re.findall(r"^## (\d+)", "\n".join(kept), re.MULTILINE)
+
+
+@pytest.mark.parametrize("path", course_map.PAGES, ids=lambda path: path.stem)
+def test_the_course_map_is_that_of_its_tool(path):
+    assert course_map.renewed(path) == path.read_text("utf-8")
+    assert "[09](" in path.read_text("utf-8")
