@@ -15,7 +15,6 @@ from typing import Any
 from torch import nn
 
 from nas_lab import nets
-from nas_lab.checks import whole_number
 from nas_lab.data import FashionMNIST
 from nas_lab.history import Evaluation
 from nas_lab.spaces import Skeleton
@@ -70,20 +69,16 @@ def fewer_epochs(estimate: TrainFromScratch, epochs: int) -> TrainFromScratch:
     """Train for so many epochs, with a schedule of their own.
     The learning rate falls to almost 0 within these few epochs. That is another training than a
     long one that is stopped early, ``nas_lab.estimation.EarlyStopped``."""
-    epochs = _at_most("epochs", epochs, estimate.recipe.epochs)
     return replace(estimate, recipe=replace(estimate.recipe, epochs=epochs))
 
 
 def fewer_images(estimate: TrainFromScratch, images: int) -> TrainFromScratch:
     """Train on the first so many images, and so in fewer steps; every ten hold each class once."""
-    present = len(estimate.data.train_dataloader().labels)
-    images = _at_most("images", images, present)
     return replace(estimate, data=_changed(estimate.data, images=images))
 
 
 def lower_resolution(estimate: TrainFromScratch, resolution: int) -> TrainFromScratch:
     """Train on, and validate with, images of so many pixels in height and width."""
-    resolution = _at_most("resolution", resolution, estimate.skeleton.resolution)
     data = _changed(estimate.data, resolution=resolution)
     return replace(estimate, data=data, skeleton=replace(estimate.skeleton, resolution=resolution))
 
@@ -91,17 +86,9 @@ def lower_resolution(estimate: TrainFromScratch, resolution: int) -> TrainFromSc
 def fewer_channels(estimate: TrainFromScratch, channels: int) -> TrainFromScratch:
     """Train networks whose stem has so many channels; all stages shrink in proportion.
     Networks of chains, ``mlp()`` and ``rnn()`` do not depend on the skeleton's channels."""
-    channels = _at_most("channels", channels, estimate.skeleton.channels)
     return replace(estimate, skeleton=replace(estimate.skeleton, channels=channels))
 
 
 def _changed(data: FashionMNIST, **changes: Any) -> FashionMNIST:
     """The same data with other arguments."""
     return type(data)(**(data.hparams | changes))
-
-
-def _at_most(name: str, value: int, present: int) -> int:
-    number = whole_number(name, value)
-    if number > present:
-        raise ValueError(f"{name}={number:,} is more than the {present:,} of the estimate")
-    return number

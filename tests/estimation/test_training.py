@@ -106,7 +106,7 @@ def test_fewer_images_are_the_first_ones_of_all():
     assert np.bincount(few.labels.numpy()).tolist() == [3] * 10
     whole = replace(WHOLE, data=FashionMNIST(8, 64))
     assert len(fewer_images(whole, 9_999).data.train_dataloader().labels) == 9_999
-    with pytest.raises(ValueError, match=r"images=10,001 is more than the 10,000"):
+    with pytest.raises(ValueError, match=r"images=10,001, but there are only 10,000"):
         fewer_images(whole, 10_001)
 
 
@@ -129,21 +129,17 @@ def test_a_short_training_has_a_schedule_of_its_own():
 
 
 @every_fidelity
-def test_the_full_value_changes_nothing_and_more_is_refused(change, most):
+def test_the_full_value_changes_nothing_and_a_smaller_one_nothing_else(change, most):
     same = change(WHOLE, most)
     assert same.data.hparams == WHOLE.data.hparams
     assert (same.recipe, same.skeleton) == (WHOLE.recipe, WIDE)
     less = change(WHOLE, most // 2)
-    kept = {"batch_size": 100, "seed": 3, "full": False}
+    kept = {"batch_size": 100, "seed": 3}
     assert kept.items() <= less.data.hparams.items()
     assert replace(less.recipe, epochs=2) == WHOLE.recipe
     assert replace(less.skeleton, channels=4, resolution=8) == WIDE
-    with pytest.raises(ValueError, match=f"{most + 1} is more than the {most} of the estimate"):
-        change(WHOLE, most + 1)
     with pytest.raises(ValueError, match="must be at least 1"):
         change(WHOLE, 0)
-    with pytest.raises(TypeError, match="must be a whole number"):
-        change(WHOLE, 1.5)
 
 
 @pytest.mark.parametrize("family", ["nasbench201", "darts", "mobile"])
