@@ -37,7 +37,8 @@ Nine notebooks show how, and where it fails. Each asks one question, and has som
 
 Open a notebook below to read it, with its pictures and results. To run it, follow its links to
 Colab or Binder, which need no installation. Begin with 1 and 2. Then test yourself with the
-[homework](notebooks/homework/index.md): it answers at once.
+[homework](notebooks/homework/index.md): it answers at once. The
+[course map](README.md#Course-map) says which section teaches what.
 """
 CARD = """
 ````{{container}} card
