@@ -28,7 +28,6 @@ DATA = FashionMNIST(8, 32, images=640)
 TEXT = "|nor_conv_3x3~0|+|avg_pool_3x3~0|nor_conv_1x1~1|+|skip_connect~0|none~1|nor_conv_3x3~2|"
 ARCH = SPACE.from_string(TEXT)
 EMPTY = (0,) * 6
-TWO = Batch(torch.zeros(2, 3), torch.zeros(2).long())
 
 
 def prepared(arch=ARCH, seed=0):
