@@ -78,6 +78,8 @@ class History:
         self.path = None if path is None else Path(path)
         self.space = space
         self._trials: dict[int, Trial] = {}
+        header = {"format": FORMAT, "space": space.name, "fingerprint": space.fingerprint}
+        self._unwritten = [_line(header)]
         self._size = self._whole = 0  # bytes in the file, and those that hold whole lines
         if self.path is not None and self.path.exists():
             self._read(self.path)
@@ -114,17 +116,32 @@ class History:
         return pareto(self.trials, cost)
 
     def append(self, trial: Trial) -> None:
-        """Write a trial to the file, and keep it.
-        Where that fails with an OSError, the file keeps whole lines and the trial is not kept."""
+        """Keep a trial, and write it to the file.
+        Where that fails with an OSError the trial stays in memory, the file keeps whole lines, and
+        the next ``append`` or ``flush`` writes what is missing."""
         self.space.check(trial.arch)
         if trial.id in self._trials:
             raise ValueError(f"trial {trial.id} is in this history already")
-        if self.path is not None:
-            line = _line({"id": trial.id, "arch": list(trial.arch), **vars(trial.result)})
-            space = {"space": self.space.name, "fingerprint": self.space.fingerprint}
-            header = "" if self._whole else _line({"format": FORMAT, **space})
-            self._write(self.path, (header + line).encode())
         self._trials[trial.id] = trial
+        if self.path is not None:
+            content = {"id": trial.id, "arch": list(trial.arch), **vars(trial.result)}
+            self._unwritten.append(_line(content))
+            self.flush()
+
+    def flush(self) -> None:
+        """Write trials that an earlier error kept out of the file."""
+        if self.path is None or not self._unwritten:
+            return
+        try:
+            self._write(self.path, "".join(self._unwritten).encode())
+        except OSError as error:
+            raise OSError(
+                error.errno,
+                f"{error.strerror or error}; all {len(self)} trials are still in memory: "
+                "make room, then call history.flush()",
+                str(self.path),
+            ) from error
+        self._unwritten.clear()
 
     def _write(self, path: Path, data: bytes) -> None:
         """Put ``data`` behind the whole lines, or leave the file as it was."""
@@ -139,11 +156,10 @@ class History:
                 file.truncate(self._whole)
                 if file.write(data) != len(data):
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            except OSError as error:
+            except OSError:
                 file.truncate(self._whole)
                 self._size = self._whole
-                said = f"{error.strerror}: make room, then search again with this history"
-                raise OSError(error.errno, said, str(path)) from error
+                raise
         self._size = self._whole = self._whole + len(data)
 
     def _read(self, path: Path) -> None:
@@ -170,6 +186,7 @@ class History:
                 ) from error
             if number == 1:
                 self._check_header(content)
+                self._unwritten.clear()
             self._whole += len(line) + 1
         self._size = self._whole + len(torn)
 

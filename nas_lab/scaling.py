@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 import operator
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import count
@@ -54,12 +54,16 @@ class Factors(NamedTuple):
 
 def factors(phi: float, alpha: float, beta: float, gamma: float) -> Factors:
     """alpha^phi, beta^phi and gamma^phi, as equation 3 has them."""
-    phi = number("phi", phi)
+    found, phi = [], number("phi", phi)
     if not 0 <= phi < math.inf:
         raise ValueError(f"phi={phi}: give 0 for the base network, or more for a larger one")
-    bases = {"alpha": alpha, "beta": beta, "gamma": gamma}
-    # sqrt(2)^2 is a little above 2: no layer for that
-    return Factors(*(round(factor(name, base) ** phi, 12) for name, base in bases.items()))
+    for name, base in {"alpha": alpha, "beta": beta, "gamma": gamma}.items():
+        try:
+            # sqrt(2)^2 is a little above 2: no layer for that
+            found.append(round(factor(name, base) ** phi, 12))
+        except OverflowError:
+            raise ValueError(f"{name}^phi = {base}^{phi} is beyond counting: lower one") from None
+    return Factors(*found)
 
 
 @dataclass(frozen=True)
@@ -104,6 +108,16 @@ B0 = (
 B0_RESOLUTION = 224
 ALPHA, BETA, GAMMA = 1.2, 1.1, 1.15
 """Depth, width and resolution for phi = 1, found by grid search from B0 (section 4)."""
+
+
+def check_stages(stages: Iterable[Stage]) -> tuple[Stage, ...]:
+    """Stages as a tuple; ValueError for none, TypeError for what is no stage."""
+    checked = tuple(stages)
+    if not checked:
+        raise ValueError("a network needs at least one stage; B0 is the one of the paper")
+    if not all(isinstance(stage, Stage) for stage in checked):
+        raise TypeError(f"stages are a tuple of Stage, not {stages!r}")
+    return checked
 
 
 def check_resolution(stages: Sequence[Stage], resolution: int) -> int:
@@ -205,7 +219,7 @@ def table(
     stages: Sequence[Stage], resolution: int, *, in_channels: int = 3, classes: int = 1000
 ) -> tuple[Row, ...]:
     """The stage table of a network. Nothing is built: arithmetic on nine rows or so."""
-    side = check_resolution(stages, resolution)
+    stages, side = check_stages(stages), check_resolution(stages, resolution)
     channels = whole_number("in_channels", in_channels)
     rows = []
     for stage in stages:
@@ -253,6 +267,8 @@ def round_filters(channels: int, width: float, divisor: int = 8) -> int:
     """Channels times ``width``, as a multiple of ``divisor``: ``round_filters`` of the reference.
     The nearest multiple, but at least one, and the next one where that would lose more than 10%."""
     wanted = channels * width
+    if not 0 < wanted < math.inf:
+        raise ValueError(f"channels={channels}, width={width}: give finite numbers above 0")
     rounded = max(divisor, int(wanted + divisor / 2) // divisor * divisor)
     return rounded + divisor if rounded < 0.9 * wanted else rounded
 
@@ -264,7 +280,7 @@ def scale(
     width, depth = factor("width", width), factor("depth", depth)
     divisor = whole_number("divisor", divisor)
     scaled = []
-    for stage in stages:
+    for stage in check_stages(stages):
         channels = round_filters(stage.channels, width, divisor)
         repeats = depth if stage.operator == "mbconv" else 1.0
         scaled.append(replace(stage, channels=channels, layers=math.ceil(repeats * stage.layers)))
@@ -285,7 +301,7 @@ def compound(
     Multiply-adds grow about (alpha beta^2 gamma^2)^phi times, for phi from 0 and coefficients from
     1. Channels are multiples of ``divisor``. Returns the scaled stages, and the side of their
     images, rounded to the nearest whole number."""
-    side = check_resolution(stages, resolution)
+    stages, side = check_stages(stages), check_resolution(stages, resolution)
     depth, width, larger = factors(phi, alpha, beta, gamma)
     return scale(stages, width=width, depth=depth, divisor=divisor), int(side * larger + 0.5)
 

@@ -101,6 +101,12 @@ def test_channels_are_multiples_and_lose_no_more_than_a_tenth(channels, width, d
     assert max(divisor, 0.9 * channels * width) <= rounded < channels * width + divisor
 
 
+@pytest.mark.parametrize("width", [math.nan, math.inf, -1.0])
+def test_a_width_that_is_none_is_refused(width):
+    with pytest.raises(ValueError, match="give finite numbers above 0"):
+        round_filters(32, width)
+
+
 def test_b2_is_the_compound_of_b0_at_phi_1_and_b0_at_0():
     """Its published depth and width, 1.2 and 1.1, are the rule's; its 260 pixels are not quite."""
     assert compound(B0, 224, 1, *COEFFICIENTS) == (EFFICIENTNETS["b2"].stages, 258)
@@ -187,10 +193,13 @@ def test_each_dimension_has_its_phi_and_the_published_factors_leave_the_rule():
     [
         (lambda: compound(B0, 224, 1, "1.2", 1, 1), TypeError, "alpha must be a number"),
         (lambda: compound(B0, 224, True, 1, 1, 1), TypeError, "phi must be a number"),
+        (lambda: compound(("conv",), 224, 1, 1, 1, 1), TypeError, "a tuple of Stage"),
         (lambda: compound(B0, 224, 1, 0.9, 1, 1), ValueError, "alpha=0.9: give a .* at least 1"),
         (lambda: compound(B0, 224, 1, 1, math.nan, 1), ValueError, "beta=nan: give a finite"),
         (lambda: compound(B0, 224, -1, 1, 1, 1), ValueError, "phi=-1.0: give 0 for the base"),
+        (lambda: compound(B0, 224, 1e6, 1.2, 1, 1), ValueError, r"1.2\^1000000.0 is beyond"),
         (lambda: compound(B0, 31, 1, 1, 1, 1), ValueError, "stride 32.*Give 32 or more"),
+        (lambda: compound((), 224, 1, 1, 1, 1), ValueError, "at least one stage"),
         (lambda: scale(B0, width=0.5), ValueError, r"width=0\.5"),
         (lambda: Stage("pool", 8), ValueError, "choose from conv, mbconv"),
         (lambda: Stage("conv", 0), ValueError, "channels of a stage must be at least 1"),

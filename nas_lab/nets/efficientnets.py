@@ -64,6 +64,8 @@ class EfficientNet(d2l.Classifier):
         drop_depth: float = 0.2,
         seed: int = 0,
     ) -> None:
+        if not stages:
+            raise ValueError("a network needs at least one stage, such as those of scaling.B0")
         classes = whole_number("classes", classes)
         c_in = whole_number("in_channels", in_channels)
         seed = whole_number("seed", seed, least=0)

@@ -133,6 +133,8 @@ def race(
     those of each strategy and seed. A number S of ``seeds`` means 0 to S - 1; they are taken one by
     one, so ``tqdm(range(100))`` shows how far it is. An interrupt returns what is finished.
     """
+    if not strategies:
+        raise ValueError("no strategies: give at least one, as {'random search': RandomSearch}")
     for name, make in strategies.items():
         if not callable(make):
             raise TypeError(
@@ -156,6 +158,8 @@ def race(
             RaceWarning,
             stacklevel=2,
         )
+    if not done:
+        raise ValueError("no seeds: give a number of them, or at least one")
     best = float(np.nanmax(table.scores()))
     runs = {}
     for i, name in enumerate(strategies):

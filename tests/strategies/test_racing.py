@@ -178,9 +178,17 @@ def test_a_strategy_that_ends_early_keeps_what_it_has(result):
     assert (run.seconds[:, 3:] == whole.seconds[:, 3:4]).all()
 
 
-def test_a_strategy_in_place_of_its_class_is_refused():
-    with pytest.raises(TypeError, match="give the class, not a strategy"):
-        race({"r": RandomSearch(SPACE)}, invented(), 5, 2)
+@pytest.mark.parametrize(
+    ("strategies", "seeds", "error", "message"),
+    [
+        ({}, 2, ValueError, "give at least one"),
+        ({"r": RandomSearch(SPACE)}, 2, TypeError, "give the class, not a strategy"),
+        ({"r": RandomSearch}, [], ValueError, "no seeds"),
+    ],
+)
+def test_nothing_to_race_is_explained(strategies, seeds, error, message):
+    with pytest.raises(error, match=message):
+        race(strategies, invented(), 5, seeds)
 
 
 def test_what_cannot_be_compared_is_explained(result):
