@@ -19,7 +19,6 @@ MISSING = {
     "chromium": "widgets and notebooks in a browser: sudo apt-get install chromium",
     "nas-lab[edge]": "ONNX files: pip install 'nas-lab[edge]'",
     "the site is not built": "pages of the site: make site",
-    "ffmpeg": "films as MP4: sudo apt-get install ffmpeg",
     "nbgrader": "nbgrader's own reading of homework: pip install 'nas-lab[instructor]'",
 }
 """What the reason of a skip names, and what it leaves untested, with the command that brings it."""

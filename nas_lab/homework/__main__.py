@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 from nas_lab.homework import hand_ins, notebooks
 from nas_lab.homework.homeworks import HOMEWORKS
@@ -16,8 +17,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     options = _parser().parse_args(arguments)
     try:
-        return options.run(options)
-    except (OSError, ValueError, ImportError) as error:
+        with hand_ins.unpacked(options.submissions) as options.submissions:
+            return options.run(options)
+    except (OSError, ValueError, ImportError, BadZipFile) as error:
         print(f"{options.command}: {error}", file=sys.stderr)
         return 2
 
@@ -32,8 +34,9 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("homework", choices=sorted(HOMEWORKS))
         command.set_defaults(run=run)
     for command in (grade, similar):
-        command.add_argument("submissions", type=Path, help="folder of the hand-ins")
+        command.add_argument("submissions", type=Path, help="folder or zip file of the hand-ins")
         command.add_argument("--csv", type=Path, required=True, help="table to write")
+    release.set_defaults(submissions=Path())
     release.add_argument("--check", action="store_true", help="only say whether it has drifted")
     grade.add_argument("--secret-file", type=Path, required=True)
     grade.add_argument("--feedback", type=Path, required=True, help="folder for the pages")

@@ -3,9 +3,12 @@
 import json
 import os
 import unicodedata
+import zipfile
+from datetime import datetime
 
 import pytest
 
+from nas_lab.homework import hand_ins
 from nas_lab.homework.grading import owners, tables
 from tests.homework.classes import by_student, grade, needs_box
 from tests.hostile.notebooks import HONEST, notebook
@@ -147,3 +150,18 @@ def test_tables_hold_no_formula_for_any_separator_and_nothing_that_steers(tmp_pa
         *("'=1", "a;'=1", '"a;""\'=1"""', '"a, \'@x"', "a|'+1", "'＝1"),
         *("\\x1b[2J\\u202e", "a-b", "-1"),
     ]
+
+
+def test_a_zip_file_is_taken_as_its_folder_with_the_times(tmp_path):
+    when = 2026, 11, 30, 23, 58, 2
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        for name in ("Ada Lovelace_4711_assignsubmission_file/hw1.ipynb", "../bea_hw1.ipynb"):
+            archive.writestr(zipfile.ZipInfo(name, when), "{}")
+    with hand_ins.unpacked(tmp_path / "all.zip") as folder:
+        found, _ = owners.find(folder, "hw1")
+        assert {student: [file.when for file in files] for student, files in found.items()} == {
+            name: [datetime(*when).timestamp()] for name in ("Ada Lovelace_4711", "bea")
+        }
+    assert not folder.exists()
+    with hand_ins.unpacked(tmp_path) as folder:
+        assert folder == tmp_path
