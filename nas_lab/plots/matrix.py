@@ -129,7 +129,7 @@ def effects(space: Space, values: np.ndarray, title: str, ax: Axes | None = None
     points = 100 * np.asarray(values)
     limit = float(np.abs(points).max()) or 1.0
     ax = ax or new_axes(1.7 + 0.92 * len(columns), 0.36 * len(points) + 0.9)
-    _numbers(ax, title, points, _SIGNED((points + limit) / (2 * limit)), "{:+.1f}")
+    _numbers(ax, title, points.round(1) + 0.0, _SIGNED((points + limit) / (2 * limit)), "{:+.1f}")
     _name_sides(ax, space.labels, columns, 0.95 * TEXT)
     return ax
 
