@@ -196,7 +196,7 @@ def test_the_command_keeps_parts_by_recipe_and_takes_workers(built, tmp_path, mo
     command.main(["scaling_grid", "--workers", "2"])
     folder = f"datasets/parts/scaling_grid-{TINY['scaling_grid']().fingerprint}"
     assert Path(folder, "seed0.jsonl").is_file()
-    assert_same("datasets/scaling_grid.npz", built / "scaling_grid.npz")
+    assert_same(Path("datasets/scaling_grid.npz"), built / "scaling_grid.npz")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Draw the course map: each point of the lecture, where it is taught, and where it is practised.
 
-`make pictures` writes ``pictures/course_map.png``, and the same as a table into the README and into
+`make pictures` writes ``notebooks/pictures/course_map.png``, and the same as a table into the README and into
 notebook 01. Titles are those of the notebooks; a section that is not there is an error.
 """
 
@@ -15,7 +15,7 @@ import matplotlib.pyplot as plt
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
-PICTURE = ROOT / "pictures" / "course_map.png"
+PICTURE = ROOT / "notebooks" / "pictures" / "course_map.png"
 PAGES = [ROOT / "README.md", ROOT / "notebooks" / "01_search_space.ipynb"]
 COLORS = ["#DCE9F5", "#FBE9C6", "#DDEFD9", "#F6DDDA"]
 
