@@ -68,10 +68,10 @@ def test_rows_are_torchvisions(subset, torchvision_sets, split, source):
 
 
 @needs_official
-@pytest.mark.parametrize("layout", ["debian", "torchvision"])
-def test_rebuilding_gives_the_shipped_arrays(subset, tmp_path, torchvision_root, layout):
-    source = data.DEBIAN if layout == "debian" else torchvision_root
-    data.main(["--source", str(source), "--output", str(tmp_path)])
+def test_rebuilding_from_debians_or_torchvisions_files_gives_the_shipped_arrays(
+    subset, tmp_path, torchvision_root
+):
+    data.main(["--source", str(torchvision_root), "--output", str(tmp_path)])
     again = data.build(data.DEBIAN, tmp_path / "again")
     assert again.read_bytes() == (tmp_path / "fashion_mnist.npz").read_bytes()
     rebuilt = data.load(again)

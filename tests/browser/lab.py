@@ -52,7 +52,7 @@ VIEW = {"width": 1280, "height": 900}
 # Guards against a hang, in seconds: far above what a busy machine takes.
 PATIENCE, PATIENCE_OF_A_NOTEBOOK = 120, 1800
 OUTSIDE = re.compile(r"^(https?|wss?)://(?!127\.0\.0\.1[:/])")
-IN_BROWSER = ("01_search_space", "06_efficientnet_scaling", "08_explainability")
+IN_BROWSER = ("01_search_space", "06_efficientnet_scaling")
 """Lecture notebooks that are run here; the others run without a page, which is cheaper, and their
 widgets have tests of their own here."""
 SHOWN = "shown.ipynb"

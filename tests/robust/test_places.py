@@ -107,7 +107,8 @@ print(len(History(sys.argv[1], table.space)), "trials read again")
     done = run(source, "/mnt/search.jsonl", before=["bwrap", "--ro-bind", "/", "/", *small])
     assert done.returncode == 0, done.stderr.decode()
     message, lines, trials = done.stdout.decode().splitlines()
-    assert "No space left on device: make room, then search again" in message
+    assert "No space left on device" in message
+    assert "make room, then call history.flush()" in message
     whole = int(lines.split()[0])
     assert 100 < whole < 1001
     assert int(trials.split()[0]) == whole - 1
