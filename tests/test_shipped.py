@@ -10,12 +10,21 @@ from nas_lab import checks, nets
 from nas_lab.build import networks, supernets
 from nas_lab.build.__main__ import JOBS
 from nas_lab.estimation.scaling_grid import ScalingGrid
-from nas_lab.estimation.tables import DartsRuns, OneShotRuns, ProxyTable, ShortcutTable, Table, read
+from nas_lab.estimation.tables import (
+    DartsRuns,
+    OneShotRuns,
+    ProxyTable,
+    ShortcutTable,
+    Table,
+    TransformerGrid,
+    read,
+)
 from nas_lab.spaces import nasbench201
 from nas_lab.widgets import Rankings
 
 SPACE = nasbench201()
 TABLE, SHORTCUTS, GRID = Table.load(), ShortcutTable.load(), ScalingGrid.load()
+TRANSFORMERS = TransformerGrid.load()
 SUPERNETS, SEARCHES = OneShotRuns.load(), DartsRuns.load()
 TRAINED = np.stack([TABLE.scores(seed) for seed in (0, 1, 2)])
 ROWS = np.flatnonzero(~np.isnan(TRAINED).any(axis=0))
@@ -46,6 +55,9 @@ def test_every_architecture_is_there_and_500_have_three_seeds():
     assert (TABLE.seconds > 0).all()
     assert GRID.scores().shape == (3, 46)
     assert not np.isnan(GRID.scores()).any()
+    assert TRANSFORMERS.scores().shape == (3, len(TransformerGrid.SPACE)) == (3, 81)
+    assert [tuple(arch) for arch in TRANSFORMERS.archs.tolist()] == list(TransformerGrid.SPACE)
+    assert not np.isnan(TRANSFORMERS.scores()).any()
 
 
 def test_sizes_are_those_of_the_networks():
@@ -155,6 +167,13 @@ def test_a_scaled_network_trained_again_comes_out_within_the_noise():
         (again.metrics["test"], GRID.test_scores()),
     ):
         assert found == pytest.approx(stored[0, row], abs=4 * noise(stored))
+
+
+def test_a_transformer_trained_again_comes_out_within_the_noise():
+    again = networks.recorded(networks.TRANSFORMERS, tuple(TRANSFORMERS.archs[0].tolist()), 0)
+    stored, tested = TRANSFORMERS.scores(), TRANSFORMERS.test_scores()
+    assert again.score == pytest.approx(stored[0, 0], abs=4 * noise(stored))
+    assert again.metrics["test"] == pytest.approx(tested[0, 0], abs=4 * noise(tested))
 
 
 def test_a_supernet_trained_again_comes_out_within_the_noise():

@@ -15,6 +15,7 @@ JOBS: dict[str, Callable[[], Job]] = {
     "fashion201_proxies": networks.proxies,
     "fashion201_shortcuts": networks.shortcuts,
     "scaling_grid": networks.scaling_grid,
+    "transformer_grid": networks.transformer_grid,
     "one_shot_runs": supernets.one_shot_runs,
     "darts_runs": supernets.darts_runs,
 }

@@ -9,12 +9,19 @@ from nas_lab import checks
 from nas_lab.checks import DamagedFileError
 from nas_lab.estimation import tables
 from nas_lab.estimation.scaling_grid import ScalingGrid
-from nas_lab.estimation.tables import DartsRuns, OneShotRuns, ProxyTable, ShortcutTable, Table
+from nas_lab.estimation.tables import (
+    DartsRuns,
+    OneShotRuns,
+    ProxyTable,
+    ShortcutTable,
+    Table,
+    TransformerGrid,
+)
 from nas_lab.spaces import nasbench201
 from tests.estimation.tables import ARCHS, table_of
 
 SPACE = nasbench201()
-READERS = (Table, ProxyTable, ShortcutTable, ScalingGrid, OneShotRuns, DartsRuns)
+READERS = (Table, ProxyTable, ShortcutTable, ScalingGrid, TransformerGrid, OneShotRuns, DartsRuns)
 
 
 # ---- every file ----------------------------------------------------------------------------------
