@@ -124,6 +124,17 @@ def test_time_and_memory_are_those_that_the_kernel_counts(group):
             channel.request({}, 60)
 
 
+@pytest.mark.parametrize(("ask", "words"), [("1", "too many queries"), ("'x' * 10**6", "too long")])
+def test_queries_have_a_number_and_a_size(ask, words):
+    code = f"""import json, sys
+for line in sys.stdin:
+    print(json.dumps({{"nonce": json.loads(line)["nonce"], "ask": {ask}}}), flush=True)"""
+    with subprocess.Popen([sys.executable, "-c", code], stdin=-1, stdout=-1) as process:
+        with pytest.raises(Trouble, match=words):
+            Channel(boxes.Started(process), Limits()).request({}, 60, lambda _: {"refused": ""})
+        process.kill()
+
+
 def test_a_group_is_divided_only_where_the_grader_is_alone_in_it(tmp_path):
     (tmp_path / "cgroup.controllers").write_text("cpu io")
     assert kernel.divided(tmp_path) is None

@@ -23,6 +23,8 @@ from nas_lab.homework.hand_ins import escaped
 from nas_lab.homework.question import QueryBudget, Question
 
 MOST_BYTES = 8 << 20  # of one reply: 40 cases of the runner's longest value
+MOST_QUERIES = 1_000  # in one case, those that are refused included
+MOST_QUERY_BYTES = 1 << 18  # of one query, or of what a search found
 MOST_DIGITS = 400  # of a whole number in a reply
 CHECK_SECONDS = 0.25  # how often processes, their memory and their time are checked
 CPU_FACTOR = 1.2  # a request may compute so many times its seconds, all processes together
@@ -62,19 +64,21 @@ class Channel:
     ) -> dict:
         """Send a message and return the reply to it, or raise a ``Trouble``.
         ``reply_to`` replies to the queries that the sandbox makes meanwhile, where it may."""
+        most = MOST_BYTES if reply_to is None else MOST_QUERY_BYTES
         nonce, deadline = secrets.token_hex(16), time.monotonic() + self.limits.patience * seconds
         self._most_computed = self._computed + CPU_FACTOR * seconds
-        while True:
+        for _ in range(MOST_QUERIES):
             self._read()
             if self._buffer:
                 raise Trouble("tampered", "there was a reply before the question")
             self._send(json.dumps({"nonce": nonce, **message}).encode() + b"\n", deadline)
-            reply = decoded(self._receive(deadline))
+            reply = decoded(self._receive(deadline, most))
             if not isinstance(reply, dict) or reply.get("nonce") != nonce:
                 raise Trouble("tampered", "a reply does not belong to its question")
             if reply_to is None or "ask" not in reply:
                 return reply
             message = reply_to(reply["ask"])
+        raise Trouble("tampered", "it made far too many queries")
 
     def _send(self, line: bytes, deadline: float) -> None:
         while line:
@@ -86,12 +90,12 @@ class Channel:
             except OSError:
                 raise self._ended() from None
 
-    def _receive(self, deadline: float) -> bytes:
+    def _receive(self, deadline: float, most: int) -> bytes:
         while b"\n" not in self._buffer:
             self._wait(self._in, selectors.EVENT_READ, deadline)
             if not self._read():
                 raise self._ended()
-            if len(self._buffer) > MOST_BYTES:
+            if len(self._buffer) > most:
                 raise Trouble("tampered", "a reply is far too long")
         line, _, self._buffer = self._buffer.partition(b"\n")
         return bytes(line)
