@@ -276,6 +276,7 @@ def test_a_cell_is_clicked_together_trained_and_filled_by_presets(lab, widget):
     row = w.get_by_role("row").nth(1).inner_text()
     assert "avg pool, conv 3×3, conv 3×3, skip, none, skip" in row
     lab.screenshot("cell-builder-trained", w)
+    w.locator(".nas-lab-frozen").wait_for(state="detached")  # clicks are heeded again
     cell = w.get_by_label("cell", exact=True)
     cell.select_option("only skips")
     w.get_by_text(size((1,) * 6)).wait_for()
