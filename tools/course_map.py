@@ -1,7 +1,8 @@
 """Draw the course map: each point of the lecture, where it is taught, and where it is practised.
 
 `make pictures` writes ``notebooks/pictures/course_map.png``, and the same as a table into the
-README and into notebook 01. Titles are those of the notebooks; a section that is not there is an error.
+README and into notebook 01. Titles are those of the notebooks; a section that is not there is an
+error.
 """
 
 from __future__ import annotations
