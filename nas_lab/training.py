@@ -101,9 +101,13 @@ class AdamRecipe(Recipe):
 
     def optimiser(self, net: nn.Module) -> torch.optim.Optimizer:
         """Return the optimiser of a network's parameters; ``momentum`` is that of the gradient."""
-        betas, rate = (self.momentum, 0.999), self.learning_rate
-        decay = self.weight_decay
-        return torch.optim.AdamW(net.parameters(), rate, betas, weight_decay=decay, fused=True)
+        return torch.optim.AdamW(
+            net.parameters(),
+            lr=self.learning_rate,
+            betas=(self.momentum, 0.999),
+            weight_decay=self.weight_decay,
+            fused=True,
+        )
 
 
 @dataclass(frozen=True)

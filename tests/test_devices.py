@@ -255,7 +255,7 @@ def test_overheads_hide_what_generations_of_a_chip_gain():
     assert 1 < gains[0] < gains[1] < GENERATIONS[2].peak / GENERATIONS[0].peak
 
 
-@pytest.mark.parametrize("device", DEVICES.values(), ids=DEVICES.keys())
+@pytest.mark.parametrize("device", [*DEVICES.values(), *GENERATIONS[::2]], ids=lambda d: d.name)
 def test_figures_of_the_catalogue_can_be(device):
     numbers = [value for value in vars(device).values() if isinstance(value, int | float)]
     assert all(

@@ -111,10 +111,8 @@ def table(folder: str) -> str:
 
 def renewed(path: Path) -> str:
     """Return the text of a page with the table of today between its marks."""
-    text, marks = (
-        path.read_text("utf-8"),
-        re.compile(r"(<!-- map -->\n\n).*?(\n\n<!-- /map -->)", re.DOTALL),
-    )
+    text = path.read_text("utf-8")
+    marks = re.compile(r"(<!-- map -->\n\n).*?(\n\n<!-- /map -->)", re.DOTALL)
     if path.suffix == ".md":
         return marks.sub(lambda m: m[1] + table("notebooks/") + m[2], text)
     notebook = json.loads(text)

@@ -53,7 +53,12 @@ def unpacked(path: Path) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory() as name, zipfile.ZipFile(path) as archive:
         for member in archive.infolist():
-            made = archive.extract(member, name)
+            try:
+                made = archive.extract(member, name)
+            except RuntimeError as error:  # a password, or a way to pack that Python cannot undo
+                raise ValueError(
+                    f"{path}: {error}; unpack it yourself, and name the folder"
+                ) from None
             when = time.mktime((*member.date_time, 0, 0, -1))
             os.utime(made, (when, when))
         yield Path(name)

@@ -139,8 +139,8 @@ def deepen(chain: Chain, layer: int, images: torch.Tensor, **size: int) -> Chain
     """Net2Deeper: put a layer behind another that gives what it gets.
 
     Its convolution has a one in the middle, and the ReLU behind it lets pass what has passed a
-    ReLU. Its normalisation undoes itself: mean and variance
-    are those of what it gets for ``images`` in training mode, and scale and shift put them back.
+    ReLU. Its normalisation undoes itself: mean and variance are those of what it gets for
+    ``images`` in training mode, and scale and shift put them back.
     In evaluation mode the function is the same for all images. In training mode it is the same
     for this batch, and for others as nearly as their statistics are.
 

@@ -42,9 +42,8 @@ def panels(figure: Figure, left: float, right: float) -> list[tuple[float, float
     ``right`` in inches: axes beside each other that share nothing, and have no title together."""
     axes, cuts = figure.axes, []
     if len(axes) > 1:
-        boxes = [
-            artist.get_tightbbox() for artist in figure.get_children()[1:]
-        ]  # without its frame
+        _frame, *shown = figure.get_children()
+        boxes = [artist.get_tightbbox() for artist in shown]
         ends = sorted((box.x0 / figure.dpi, box.x1 / figure.dpi) for box in boxes if box)
         reached = ends[0][1]
         shared = any(axes[0].get_shared_y_axes().joined(axes[0], ax) for ax in axes[1:])

@@ -63,8 +63,9 @@ def rank_scatter(
     scatter = RankScatter(ax, len(estimate))
     scatter.update(np.asarray(estimate), np.asarray(truth))
     lines, title = scatter.moving[::-1], f"the first {scatter.k}"
-    for kind, line in zip(_KINDS, lines if not counted else [], strict=not counted):
-        line.set_label(kind)
+    if not counted:
+        for kind, line in zip(_KINDS, lines, strict=True):
+            line.set_label(kind)
     theme.legend_beside(ax, handles=lines, title=title, title_fontsize=TEXT - 1)
     return ax
 

@@ -94,7 +94,7 @@ class Sandwich:
     """The largest architecture, the smallest, and two at random, in one step.
     What lies between is bounded by both (Yu and Huang 2019, arXiv:1903.05134, section 3.1)."""
 
-    space: Space
+    space: Transformer
 
     def __post_init__(self) -> None:
         if not isinstance(self.space, Transformer):
@@ -102,8 +102,9 @@ class Sandwich:
 
     def __call__(self, rng: np.random.Generator) -> list[Arch]:
         """Four architectures, the largest first."""
-        largest = tuple(len(decision.options) - 1 for decision in self.space.decisions)
-        return [largest, (0,) * len(largest), self.space.sample(rng), self.space.sample(rng)]
+        smallest = (0,) * len(self.space.decisions)
+        drawn = [self.space.sample(rng) for _ in range(2)]
+        return [self.space.largest, smallest, *drawn]
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,6 +1,8 @@
 """What the kernel refuses a hand-in and counts for it; with bubblewrap these are tried in a box."""
 
+import contextlib
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -71,7 +73,7 @@ def run(channel, source):
 
 @needs_bubblewrap
 @needs_filter
-@pytest.mark.skipif(os.uname().machine != "x86_64", reason="numbers of calls are x86's")
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="numbers of calls are x86's")
 @pytest.mark.parametrize("source", REFUSED.values(), ids=REFUSED)
 def test_a_box_has_no_door_that_no_homework_needs(channel, source):
     said = run(channel, source)
@@ -133,6 +135,18 @@ for line in sys.stdin:
         with pytest.raises(Trouble, match=words):
             Channel(boxes.Started(process), Limits()).request({}, 60, lambda _: {"refused": ""})
         process.kill()
+
+
+def test_patience_is_with_what_waits_and_not_with_what_computes():
+    code = (
+        "import sys, time\nfor line in sys.stdin:\n    time.sleep(1)\n    print(line, flush=True)"
+    )
+    for patience, slow in ((1, True), (100, False)):
+        with subprocess.Popen([sys.executable, "-c", code], stdin=-1, stdout=-1) as process:
+            channel = Channel(boxes.Started(process), Limits(patience=patience))
+            with pytest.raises(Trouble) if slow else contextlib.nullcontext():
+                assert channel.request({"do": "wait"}, 0.5)["do"] == "wait"
+            process.kill()
 
 
 def test_a_group_is_divided_only_where_the_grader_is_alone_in_it(tmp_path):

@@ -130,6 +130,7 @@ class Group:
         while self.folder.exists() and time.monotonic() < stop:
             with suppress(OSError):  # what was ended is not gone yet
                 self.folder.rmdir()
+            time.sleep(0.01)
 
 
 @cache

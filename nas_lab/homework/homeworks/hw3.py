@@ -103,7 +103,8 @@ def _draw_batch(rng: np.random.Generator) -> list[Plain]:
 
 @question("hw3.q4", _draw_batch, points=3, drive=loss_and_gradient)
 @hints(
-    "the mean of (reward - baseline) times the log-probability, with the sign that descent needs.",
+    "the mean over architectures of (reward - baseline) times the log-probability, with a sign "
+    "that makes descent go uphill in reward.",
     lambda logits, archs, rewards, baseline: _policy_loss(logits, archs, rewards, 0),
     BASELINE,
     lambda *given: -_policy_loss(*given),
@@ -153,7 +154,8 @@ def _entropy(logits: Plain, axis: int = -1) -> float:
     lambda logits, *given: _ascent_step(logits, *given, softmax(logits, axis=0)),
     AXIS,
     lambda *given: _ascent_step(*given, np.zeros(())),
-    "look at the softmax: raising one logit lowers the probabilities of the other options.",
+    "look at the softmax: raising one logit lowers the probability of the others, so their "
+    "gradient is not zero.",
     lambda logits, archs, *given: _ascent_step(logits, archs, *given[:2], given[2] * len(archs)),
     "a mean over the batch, not a sum.",
 )

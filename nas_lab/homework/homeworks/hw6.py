@@ -66,7 +66,8 @@ def _draw_compound(rng: np.random.Generator) -> list[Plain]:
 
 @question("hw6.q3", _draw_compound, points=3)
 @hints(
-    "the factors are alpha^phi, beta^phi and gamma^phi. Which result is rounded in which way?",
+    "the factors are alpha^phi, beta^phi and gamma^phi. What is rounded up, what to a multiple of "
+    "8, and what to the nearest whole number?",
     lambda *given: _compound(*given, round_depth=math.floor),
     "look at the depth: a part of a layer counts as a whole one.",
     lambda *given: _compound(*given, round_width=_multiple(math.floor)),
@@ -158,7 +159,8 @@ def _with_smallest(scores: np.ndarray) -> list:
 
 @question("hw6.q6", _draw_objective, points=3)
 @hints(
-    "take the logarithm of the latency, then the power, then multiply. Which product is smallest?",
+    "the logarithm of the latency in microseconds, then the power, then times the loss. Which "
+    "network has the smallest value?",
     lambda losses, latencies, beta: _with_smallest(losses * np.log(latencies) * beta),
     "look at the power: it is taken of the logarithm, not inside it.",
     lambda losses, latencies, beta: _with_smallest(losses * np.array(latencies) ** beta),
