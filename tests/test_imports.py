@@ -108,7 +108,7 @@ def test_a_state_uses_no_plots(path):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("nas_lab.plots"):
             shows |= {alias.name for alias in node.names} - WORDS
     bases = {node.name: node.bases for node in tree.body if isinstance(node, ast.ClassDef)}
-    kinds = {"State", "Playing", "Cell"}
+    kinds = {"State", "Playing", "Cell", "OnDevice"}
     states = [n for n, base in bases.items() if n == "State" or kinds & {*map(ast.unparse, base)}]
     places = [i for i, node in enumerate(tree.body) if getattr(node, "name", "") in states]
     code = tree.body[: places[-1] + 1]

@@ -14,7 +14,7 @@ _NAMES = {
     "theme": "COLORS HIGHLIGHT chart color duration label quantity style text_on",
     "page": "image_html panels png_html show table",
     "graphs": "MixedCell architecture cells mixed_cell skeleton",
-    "matrix": "PolicyMatrix effects one_hot shares",
+    "matrix": "PolicyMatrix SliceMatrices effects one_hot shares",
     "curves": "AlphaLines RaceLines TruthLine alphas incumbent medians weight_limits",
     "ranking": "CostOfRanking RankScatter RankingOverTime bests correlations rank_errors "
     "rank_scatter spreads",

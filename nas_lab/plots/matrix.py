@@ -1,6 +1,8 @@
-"""A matrix of fields with a row for each decision: ``w[D, K]``, effects, and shares of variance."""
+"""A matrix of fields with a row for each decision: ``w[D, K]``, effects, and shares of variance.
+And the matrices of a transformer, of which smaller ones are slices."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,8 @@ from matplotlib.patches import Rectangle
 
 from nas_lab.plots import theme
 from nas_lab.plots.theme import TEXT, canvas, color, label, new_axes, text_on, write
-from nas_lab.spaces.base import Arch, Space
+from nas_lab.spaces.base import Arch, Skeleton, Space
+from nas_lab.spaces.chains import Transformer
 
 _GRID = "#C8C8C8"
 WORSE, BETTER = "#BD4400", "#277AB3"
@@ -151,3 +154,96 @@ def _numbers(ax: Axes, title: str, values: np.ndarray, tints: np.ndarray, form: 
     texts = [form.format(value).replace("-", "−") for value in values[there]]
     _Fields(ax, there, font=0.95 * TEXT).update(tints[there][:, :3], texts)
     ax.set_title(title, fontsize=TEXT + 1, color=theme.INK, loc="left")
+
+
+_BLOCK = {
+    "attention.linear": "query, key, value",
+    "attention.linear_2": "output",
+    "mlp.linear": "MLP in",
+    "mlp.linear_2": "MLP out",
+}
+_ENDS = {"patches": "patches", "position": "positions", "classifier.linear": "classifier"}
+_LIT = {"attention": color("attention"), "mlp": color("linear"), "": color("conv")}
+
+
+def _matrices(space: Transformer, arch: Arch, skeleton: Skeleton) -> dict[str, tuple[int, int]]:
+    """Features of a token, which each matrix reads or writes, and what is at its other side."""
+    found = {}
+    for op in space.network(arch, skeleton).ops:
+        if op.kind == "linear":
+            sides = op.settings["in_features"], op.settings["out_features"]
+            found[op.name] = sides[::-1] if op.name.endswith("_2") else sides
+        elif op.kind == "patches":
+            tokens, features = op.shape
+            found["patches"] = features, op.settings["in_channels"] * op.settings["size"] ** 2
+            found["position"] = features, tokens
+    return found
+
+
+class SliceMatrices:
+    """The matrices of the largest transformer, to one scale; the slice that a network uses is lit.
+    A matrix is as high as a token has features. Its length is that of the heads, of the MLP's
+    hidden layer, or of what the network reads and writes. White lines part one head from the next,
+    and in an MLP one multiple of the width from the next."""
+
+    def __init__(self, ax: Axes | None, space: Transformer, skeleton: Skeleton) -> None:
+        self._space, self._skeleton = space, skeleton
+        largest = _matrices(space, space.largest, skeleton)
+        width, depth = largest["patches"][0], space.decode(space.largest)["depth"]
+        lengths = [largest[f"block_1.{name}"][1] for name in _BLOCK]
+        self._unit = unit = 3.75 / sum(lengths)
+        pitch = width * unit + 0.11
+        ax, scale = canvas(ax, (0, -0.62, 5.62, (depth + 1) * pitch + 0.46))
+        self._corners: dict[str, tuple[float, float]] = {}
+        self._sizes, left = {}, 0.6
+        look = {"ha": "left", "fontsize": scale * (TEXT - 1)}
+        for (name, said), length in zip(_BLOCK.items(), lengths, strict=True):
+            top = (depth + 1) * pitch
+            write(ax, left, top + 0.3, said, **look)
+            self._sizes[f"block_1.{name}"] = write(ax, left, top + 0.1, "", **look)
+            for block in range(depth):
+                self._corners[f"block_{block + 1}.{name}"] = left, (depth + 1 - block) * pitch
+            left += max(length * unit, 0.075 * len(said)) + 0.1
+        for block in range(depth):
+            y = (depth + 1 - block) * pitch - width * unit / 2
+            write(ax, 0, y, f"block {block + 1}", **look)
+        write(ax, 0, pitch - width * unit / 2, "ends", **look)
+        left = 0.6
+        for name, said in _ENDS.items():
+            self._corners[name], length = (left, pitch), largest[name][1] * unit
+            write(ax, left + length + 0.06, pitch - width * unit / 2 + 0.1, said, **look)
+            place = left + length + 0.06, pitch - width * unit / 2 - 0.1
+            self._sizes[name] = write(ax, *place, "", **look)
+            left += length + 0.98
+        for y, said in (
+            (-0.16, "height: features of a token; length: of heads, of the MLP's hidden layer"),
+            (
+                -0.38,
+                "white lines part heads, and in an MLP one multiple of the width from the next",
+            ),
+        ):
+            write(ax, 0, y, said, **(look | {"color": theme.MUTED}))
+        whole = [self._piece(name, *sides) for name, sides in largest.items()]
+        edges = {"edgecolors": "#B0B0B0", "linewidths": 0.7}
+        ax.add_collection(PolyCollection(whole, facecolors="#EFEFEF", **edges))
+        self._lit = PolyCollection([], edgecolors="white", linewidths=0.7)
+        ax.add_collection(self._lit)
+        self.moving = [self._lit, *self._sizes.values()]
+
+    def _piece(self, name: str, height: int, end: float, start: float = 0) -> np.ndarray:
+        x, y = self._corners[name]
+        left, right, low = x + start * self._unit, x + end * self._unit, y - height * self._unit
+        return np.array([(left, y), (right, y), (right, low), (left, low)])
+
+    def update(self, arch: Arch) -> None:
+        """Light up the slices of an architecture."""
+        chosen, pieces, hues = self._space.decode(arch), [], []
+        counts = {"attention": chosen["heads"], "mlp": chosen["ratio"], "": 1}
+        for name, (height, length) in _matrices(self._space, arch, self._skeleton).items():
+            part = next(part for part in counts if part in name)
+            ends = np.linspace(0, length, counts[part] + 1)
+            pieces += [self._piece(name, height, b, a) for a, b in pairwise(ends.tolist())]
+            hues += [_LIT[part]] * counts[part]
+            if name in self._sizes:
+                self._sizes[name].set_text(f"{height}×{length}")
+        self._lit.set(verts=pieces, facecolor=hues)

@@ -15,6 +15,7 @@ _NAMES = {
     "race": "LiveRace RaceState",
     "rankings": "Fidelities FidelitySlider FidelityState OneShotRanks OneShotState Rankings",
     "scaling": "CompoundScaling ScalingState",
+    "slices": "ElasticSlices SliceState",
     "swap": "SwapParts SwapState",
 }
 __getattr__, __dir__, __all__ = _lazy.attach(

@@ -8,7 +8,7 @@ import traitlets
 
 from nas_lab import devices, plots
 from nas_lab.devices import DEVICES, Profile
-from nas_lab.estimation import Table
+from nas_lab.estimation import Table, TransformerGrid
 from nas_lab.estimation.pareto import pareto_front, weighted_loss
 from nas_lab.plots import duration, part_label
 from nas_lab.spaces import Arch
@@ -21,9 +21,9 @@ STEP = 0.1
 class Landscape:
     """All networks of a table on one device; the front are those that no other beats in both."""
 
-    def __init__(self, table: Table, device: str) -> None:
-        self.seconds = devices.latencies(table.space, table.archs, table.skeleton, DEVICES[device])
-        self.accuracies = table.scores(0)
+    def __init__(self, table: Table | TransformerGrid, scores: np.ndarray, device: str) -> None:
+        self.seconds = devices.latencies(table.SPACE, table.archs, table.skeleton, DEVICES[device])
+        self.accuracies = scores
         self.front = pareto_front(self.accuracies, self.seconds)
 
     def chosen(self, beta: float) -> int:
@@ -37,24 +37,15 @@ class Landscape:
         return len({self.chosen(b) for b in np.arange(0, HIGHEST + STEP / 2, STEP).tolist()})
 
 
-class EdgeState(State):
-    """A device, and how much its latency counts.
-
-    Args:
-        device: name of a device.
-        beta: of ``error * log(latency in µs)^beta``, from 0 to ``HIGHEST``.
-        table: accuracies of all networks; None takes the table that comes with the kit.
-    """
+class OnDevice(State):
+    """A state with a ``device``, by its name, and so with all networks of a table on it."""
 
     device = traitlets.Unicode().tag(keep=True)
-    beta = Number(0.6, 0.0, HIGHEST).tag(keep=True)
 
-    def __init__(
-        self, device: str = "raspberry_pi_4", beta: float = 0.6, *, table: Table | None = None
-    ) -> None:
-        self.table = table or Table.load()
-        self._landscape = lru_cache(maxsize=None)(partial(Landscape, self.table))
-        super().__init__(device=device, beta=beta)
+    def __init__(self, table: Table | TransformerGrid, scores: np.ndarray, **kept: Any) -> None:
+        self.table = table
+        self._landscape = lru_cache(maxsize=None)(partial(Landscape, table, scores))
+        super().__init__(**kept)
 
     @traitlets.validate("device")
     def _check_device(self, proposal: traitlets.Bunch) -> str:
@@ -64,6 +55,24 @@ class EdgeState(State):
     def landscape(self) -> Landscape:
         """All networks on the device; counted once for each device."""
         return self._landscape(self.device)
+
+
+class EdgeState(OnDevice):
+    """A device, and how much its latency counts.
+
+    Args:
+        device: name of a device.
+        beta: of ``error * log(latency in µs)^beta``, from 0 to ``HIGHEST``.
+        table: accuracies of all networks; None takes the table that comes with the kit.
+    """
+
+    beta = Number(0.6, 0.0, HIGHEST).tag(keep=True)
+
+    def __init__(
+        self, device: str = "raspberry_pi_4", beta: float = 0.6, *, table: Table | None = None
+    ) -> None:
+        table = table or Table.load()
+        super().__init__(table, table.scores(0), device=device, beta=beta)
 
     @property
     def place(self) -> int:
@@ -104,6 +113,13 @@ class EdgeState(State):
         ]
 
 
+def device_menu(view: View) -> Widget:
+    """A menu of all devices."""
+    titles = {name: f"{device.kind}: {device.title}" for name, device in DEVICES.items()}
+    look: dict[str, Any] = {"menu": True, "width": "430px"}
+    return view.choice("device", list(titles), "device", titles.__getitem__, **look)
+
+
 class EdgeDevices(View):
     """A menu of devices and a slider for beta; the chosen network, its cell and its time."""
 
@@ -116,10 +132,8 @@ class EdgeDevices(View):
     DRAWN = ("device", "place")
 
     def _build(self) -> list[Widget]:
-        titles = {name: f"{device.kind}: {device.title}" for name, device in DEVICES.items()}
-        look: dict[str, Any] = {"menu": True, "width": "430px"}
         controls = row(
-            self.choice("device", list(titles), "device", titles.__getitem__, **look),
+            device_menu(self),
             self.slider("beta", STEP, "beta", width="300px", readout_format=".1f"),
             self.reset_button("back to the first device and beta"),
         )

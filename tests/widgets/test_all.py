@@ -32,7 +32,7 @@ VIEWS = [getattr(widgets, name) for name in sorted({name.split()[0] for name in 
 # Where Reset is no way back to the very beginning: trials are kept, or it begins at step 1.
 ONE_WAY = {"CellBuilder", "PickTen", "LiveRace", "AlphaPlayer"}
 # What lays a figure out anew: another device, a higher cost, and a longer run.
-LAID_OUT = {"EdgeDevices", "CompoundScaling", "AlphaPlayer"}
+LAID_OUT = {"EdgeDevices", "ElasticSlices", "CompoundScaling", "AlphaPlayer"}
 HOSTILE = "<img src=x onerror=alert(1)>"
 every_widget = pytest.mark.parametrize("name", WALKS)
 
@@ -246,6 +246,9 @@ BAD = [
     ("CompoundScaling", {"alpha": "deep"}, "alpha"),
     ("EdgeDevices", {"device": "toaster"}, "no device is called 'toaster'"),
     ("EdgeDevices", {"beta": math.inf}, "give 0 to 8"),
+    ("ElasticSlices", {"width": 40}, "width=40: choose of 16, 32, 48"),
+    ("ElasticSlices", {"heads": 3}, "heads=3: choose of 1, 2, 4"),
+    ("ElasticSlices", {"device": "toaster"}, "no device is called 'toaster'"),
     ("AlphaPlayer", {"at": 0}, "steps go from 1 to 40"),
     ("AlphaPlayer", {"speed": 0}, "speed=0: give a finite number of at least 0.01"),
     ("AlphaPlayer", {"speed": math.inf}, "speed"),

@@ -13,7 +13,7 @@ from nas_lab.widgets.edge import HIGHEST
 from nas_lab.widgets.swap import FIRST
 from tests.strategies.tables import SPACE, invented
 from tests.widgets.reading import find
-from tests.widgets.walks import EPOCHS, IMAGES, SECONDS, N, fidelities, rankings
+from tests.widgets.walks import EPOCHS, IMAGES, SECONDS, N, fidelities, rankings, transformers
 
 TABLE = invented()
 GRID, RUNS = fidelities(), rankings()
@@ -88,6 +88,15 @@ def test_words_of_a_device_say_what_the_profile_does():
     slowest = max(part.seconds for part in parts)
     assert f"{slowest / state.profile.seconds:.0%}" in state.details[1]
     assert {"stem: conv 3×3", "classifier: dense"} <= {*map(plots.part_label, parts)}
+
+
+# ---- slices -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scores", [[0.5] * 80, [1.5] * 81, 0.5, ["half"] * 81, len])
+def test_scores_that_are_not_one_of_each_network_are_explained(scores):
+    with pytest.raises(ValueError, match=r"81 accuracies in \[0, 1\].* order of the space"):
+        widgets.ElasticSlices(scores=scores, grid=transformers())
 
 
 # ---- rankings -----------------------------------------------------------------------------------
