@@ -53,19 +53,25 @@ def with_tensors(answer: Callable[..., Any], *inputs: Plain) -> Plain:
     return plain(answer(*(_tensor(x) if isinstance(x, list) else x for x in inputs)))
 
 
+REFUSED = "does not require grad|saved tensor hooks|[Nn]ested forward mode AD"
+
+
 def without_autograd(answer: Callable[..., Any], *inputs: Plain) -> Plain:
     """Call an answer while torch takes no gradients, for what is to be worked out on paper.
-    ``torch.func.grad`` and its like refuse to run beside hooks on saved tensors."""
+    ``torch.func.grad`` and its like refuse to run beside hooks on saved tensors, and forward mode
+    (``torch.func.jvp``) inside of forward mode."""
     import torch
+    from torch.autograd import forward_ad, graph
 
     def off(*_: Any) -> Any:
         raise RuntimeError("saved tensor hooks")
 
-    with torch.inference_mode(), torch.autograd.graph.saved_tensors_hooks(off, off):
+    hooks, forward = graph.saved_tensors_hooks(off, off), forward_ad.dual_level()
+    with torch.inference_mode(), hooks, forward:
         try:
             return plain(answer(*inputs))
         except RuntimeError as error:
-            if not re.search("does not require grad|saved tensor hooks", str(error)):
+            if not re.search(REFUSED, str(error)):
                 raise
             raise RuntimeError("autograd is switched off here: write the gradient down") from error
 
@@ -90,17 +96,16 @@ def loss_and_gradient(
     return {"loss": float(loss.detach()), "gradient": gradient.tolist()}
 
 
-def edge(answer: Callable[..., Any], x: Plain, weights: Plain, factors: Plain) -> Plain:
-    """The output of an edge with operations x -> factor * x^2, and which of them were called."""
-    called = [0] * len(factors)
+def edge(
+    answer: Callable[..., Any], ask: Callable[[Plain], Plain], x: Plain, weights: Plain, ids: Plain
+) -> Plain:
+    """The output of an edge with operations x -> factor * x^2. Each call of one asks for its factor
+    by its id: so whoever holds the factors can count the calls."""
 
-    def operation(place: int, x: Any) -> Any:
-        called[place] += 1
-        return factors[place] * np.square(x)
+    def operation(id: int, x: Any) -> Any:
+        return ask(id) * np.square(x)
 
-    operations = [partial(operation, place) for place in range(len(factors))]
-    output = answer(np.array(x), weights, operations)
-    return None if output is None else {"output": plain(output), "called": called}
+    return plain(answer(np.array(x), weights, [partial(operation, id) for id in ids]))
 
 
 def arrays(answer: Callable[..., Any], *inputs: Plain) -> Plain:

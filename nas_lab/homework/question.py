@@ -37,6 +37,10 @@ class Question:
     """Of ``drivers``: ``drive(answer, *inputs)``, or for an open question with ``ask`` between."""
     normal: Callable[[Plain], Plain] = lambda value: value
     """Brings results into the form that is compared, such as ``as_floats``."""
+    outside: Any = None
+    """Makes of some cases what a box must not hold, where ``drive`` needs it: ``inputs`` of each
+    case, ``drive(answer, ask, *inputs)`` for the box, ``budget`` and ``evaluate`` as a ``Task``,
+    and ``results(given)``, what ``drive`` would have given."""
 
 
 QUESTIONS: dict[str, Question] = {}  # every question that was declared, by name

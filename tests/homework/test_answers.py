@@ -11,6 +11,7 @@ import pytest
 import torch
 from scipy.special import log_softmax, softmax
 from scipy.stats import entropy
+from torch.autograd import forward_ad
 
 from nas_lab.homework import check
 from nas_lab.homework.grading.grade import Sheet
@@ -131,6 +132,17 @@ def step_by_autograd(logits, archs, rewards, baseline, rate):
     given = torch.tensor(archs), torch.tensor(rewards).double(), baseline
     loss_by_distribution(theta, *given).backward()
     return (theta - rate * theta.grad).detach()
+
+
+def step_by_forward_mode(logits, *_):
+    theta = torch.tensor(logits).double()
+    return torch.func.jvp(torch.sum, (theta,), (theta,))[1]
+
+
+def step_by_dual_numbers(logits, *_):
+    theta = torch.tensor(logits).double()
+    with forward_ad.dual_level():
+        return forward_ad.unpack_dual(forward_ad.make_dual(theta, theta).sum()).tangent
 
 
 # ---- homework 4
@@ -294,10 +306,11 @@ def test_right_answers_written_differently_are_right(name, answer):
 
 
 def test_a_step_without_autograd_is_without_autograd():
-    kinds = (torch.func.grad, torch.func.jacrev)
+    kinds = (torch.func.grad, torch.func.jacrev, torch.func.jacfwd, torch.func.hessian)
     answers = [lambda logits, *_, by=by: by(torch.sum)(torch.tensor(logits)) for by in kinds]
     ways = (lambda step: step, torch.enable_grad(), torch.inference_mode(False))
     answers += [way(step_by_autograd) for way in ways]
+    answers += [step_by_forward_mode, step_by_dual_numbers]
     for answer in answers:
         assert "autograd is switched off here" in repr(check("hw3.q6", answer))
 

@@ -31,6 +31,8 @@ EARLY, DUE, LATE = 1_767_250_000, "2026-01-02T00:00", 1_767_400_000  # LATE is J
 CHECKPOINT = ".ipynb_checkpoints/hw1-checkpoint.ipynb"
 NUMBERS = {"cell_type": "code", "source": "", "outputs": [{"data": [[0] * 2_500_000, {"]": "]"}]}]}
 STUB = "def number_of_cells(nodes, operations):\n    return 1"
+MINE = Q1.replace("number_of_cells", "mine")
+CURIOUS = "check('hw1.q1', lambda nodes, operations: 1)"
 AWAIT = "import asyncio\nawait asyncio.sleep(0)"
 DIGITS = json.dumps(MASTER).encode()[:-1] + b', "x": ' + b"9" * 100_000 + b"}"
 MAGIC = [
@@ -74,6 +76,8 @@ UNTIDY = {
     "asks": (changed(MASTER, hw1_q1=f"from __future__ import annotations\ninput()\n{Q1}"), FULL),
     "early": (with_cells(MASTER, f"{STUB}\n[][0]"), FULL),
     "late": (with_cells(changed(MASTER, hw1_q1=f"{Q1}\nnas_lab.spaces()"), STUB), FULL),
+    "own-name": (changed(MASTER, hw1_q1=f"{STUB}\n{MINE}"), FULL),
+    "curious": (MASTER | {"cells": [*CELLS, *with_cells(MASTER, CURIOUS)["cells"][:1]]}, FULL),
     "mac": (zipped("hw1.ipynb", "__MACOSX/._hw1.ipynb", CHECKPOINT), FULL),
     "numbers": (json.dumps(MASTER | {"cells": [*CELLS, NUMBERS]}).encode(), FULL),
     "digits": (DIGITS, FULL),
@@ -324,6 +328,24 @@ def test_an_error_of_the_grader_itself_is_for_the_instructor_alone(tmp_path, mon
     page = (tmp_path / "pages" / "ann.html").read_text()
     assert "ask your instructor" in page
     assert "all hidden inputs" not in page
+
+
+RESET = """
+def edge_output(x, weights, operations):
+    outputs = [weight * operation(x) for weight, operation in zip(weights, operations)]
+    for cell in operations[0].func.__closure__:
+        if isinstance(cell.cell_contents, list):  # how often each was called, for one
+            cell.cell_contents[:] = [int(weight != 0) for weight in weights]
+    return sum(outputs)"""
+
+
+@needs_box
+def test_calls_of_operations_are_counted_where_no_answer_reaches(tmp_path):
+    master = json.loads(notebooks.master("hw4").read_text("utf-8"))
+    files = {"ann_hw4.ipynb": master, "bob_hw4.ipynb": changed(master, hw4_q2=RESET)}
+    rows = by_student(grade(tmp_path, "hw4", files), "hw4.q2")
+    assert {student: row["points"] for student, row in rows.items()} == {"ann": "2", "bob": "0"}
+    assert "operations with weight 0 were called" in rows["bob"]["notes"]
 
 
 SLOW = [f"import time\nslow{n} = 1\ntime.sleep(2.5)" for n in range(8)]

@@ -202,16 +202,16 @@ class Call:
     budget: QueryBudget | None = None  # replies to the queries of a search, and counts them
     outcome: list[dict] | Trouble | None = None
     first: Call | None = None  # the public cases of hidden ones
-
-    def hidden(self) -> bool:
-        """Whether the inputs are. No public case comes after one whose inputs are."""
-        return bool(self.first or self.budget)
+    hidden: bool = True  # whether the inputs are; no public case comes after one whose inputs are
+    other: bool = False  # asks what was checked last, where it is not what bears the answer's name
 
     def make(self, channel: Channel, seconds: float) -> None:
         """Get the outcome, and raise it when it is a ``Trouble``."""
         asked = self.question
         message = {"do": "call", "cases": self.cases, "asks": self.budget is not None}
-        message |= {"question": asked.name, "answer": asked.answer, "drive": asked.drive.__name__}
+        drive = (asked.outside or asked).drive.__name__
+        message |= {"question": asked.name, "answer": asked.answer, "drive": drive}
+        message["other"] = self.other
         try:
             reply = channel.request(message, seconds, self.budget.reply if self.budget else None)
             found = [] if reply.get("missing") is True else reply.get("cases")
@@ -241,7 +241,7 @@ class Run:
     @property
     def troubles(self) -> set[str]:
         """Of all kinds that there were."""
-        outcomes = [call.outcome for call in self.calls if call.hidden()]
+        outcomes = [call.outcome for call in self.calls if call.hidden]
         found = [*self.left_out.values(), *self.late.values(), *outcomes]
         return {trouble.kind for trouble in found if isinstance(trouble, Trouble)}
 

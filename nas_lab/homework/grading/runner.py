@@ -97,12 +97,14 @@ class Runner:
         return {"error": None}
 
     def call(self, request: dict) -> dict:
-        """Put an answer to work on every case."""
-        answer = self.names.get(request["answer"])
-        if not callable(answer):
-            answer = self.checked.get(request["question"])
-        if not callable(answer):
+        """Put an answer to work on every case: what bears its name, or else was checked last; or,
+        where these are two, the other one."""
+        named, checked = self.names.get(request["answer"]), self.checked.get(request["question"])
+        answers = [named, checked] if checked is not named else [named]
+        answers = [answer for answer in answers if callable(answer)]
+        if len(answers) <= request["other"]:
             return {"missing": True}
+        answer = answers[request["other"]]
         drive = getattr(sys.modules[DRIVERS], request["drive"])
         ask = [self._asker(request["nonce"])] if request["asks"] else []
         return {"cases": [_case(drive, answer, [*ask, *inputs]) for inputs in request["cases"]]}

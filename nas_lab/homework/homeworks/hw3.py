@@ -158,6 +158,9 @@ def _entropy(logits: Plain, axis: int = -1) -> float:
     "gradient is not zero.",
     lambda logits, archs, *given: _ascent_step(logits, archs, *given[:2], given[2] * len(archs)),
     "a mean over the batch, not a sum.",
+    lambda logits, *_: logits,
+    "nothing moved. Where autograd is switched off, torch.autograd.functional gives zeros: write "
+    "the gradient down.",
 )
 def _ascent_step(
     logits: Plain, archs: Plain, rewards: Plain, baseline: float, rate: float, p: Plain = None

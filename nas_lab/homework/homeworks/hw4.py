@@ -40,7 +40,37 @@ def _draw_edge(rng: np.random.Generator) -> list[Plain]:
     return [x, weights, factors]
 
 
-@question("hw4.q2", _draw_edge, points=2, drive=edge)
+class Operations:
+    """Operations x -> factor * x^2 of some cases, with ids, and how often each was called."""
+
+    drive = staticmethod(edge)
+
+    def __init__(self, cases: list[list[Plain]]) -> None:
+        self.factors = [factor for *_, factors in cases for factor in factors]
+        self.called, ids = [0] * len(self.factors), iter(range(len(self.factors)))
+        self.inputs = [[x, w, [next(ids) for _ in factors]] for x, w, factors in cases]
+        self.budget = 20 * len(cases)
+
+    def evaluate(self, id: Plain) -> float:
+        """The factor of an operation that is called."""
+        if type(id) is not int or not 0 <= id < len(self.factors):
+            raise ValueError("there is no such operation")
+        self.called[id] += 1
+        return self.factors[id]
+
+    def results(self, given: list[Plain]) -> list[Plain]:
+        """The output of each case, and how often its operations were called."""
+        called = [[self.called[id] for id in ids] for *_, ids in self.inputs]
+        pairs = zip(given, called, strict=True)
+        return [got if got is None else {"output": got, "called": n} for got, n in pairs]
+
+
+def _counted(answer: Callable[..., Any], *case: Plain) -> Plain:
+    operations = Operations([[*case]])
+    return operations.results([edge(answer, operations.evaluate, *operations.inputs[0])])[0]
+
+
+@question("hw4.q2", _draw_edge, points=2, drive=_counted, outside=Operations)
 @hints(
     "the weighted sum of the outputs. What does an operation with weight 0 have to compute?",
     lambda x, weights, ops: sum(w * op(x) for w, op in zip(weights, ops, strict=True)),
