@@ -10,7 +10,7 @@ from datetime import datetime
 import pytest
 
 from nas_lab.homework.__main__ import main
-from nas_lab.homework.grading import batch, boxes
+from nas_lab.homework.grading import batch, boxes, owners
 from nas_lab.homework.grading.grade import Grade, Mark
 from nas_lab.homework.homeworks import HOMEWORKS
 from tests.homework.classes import hand_in
@@ -94,6 +94,16 @@ def test_totals_have_the_columns_that_platforms_import(graded, tmp_path):
     assert (tmp_path / "t.totals.csv").read_bytes().startswith(head)
 
 
+def test_any_time_and_any_number_of_files_is_taken(graded, tmp_path):
+    files = [owners.HandIn(f"{n}.ipynb", tmp_path, 1e15 + n) for n in range(2_000)]
+    rules = batch.Rules({"ada": DUE.astimezone()}, penalty=10, on_time=True)
+    assert rules.counting("ada", files) == files[-1]
+    assert rules.late("ada", files[-1].when)[0] == 1
+    graded({f"ada/{n}.ipynb": ({}, n) for n in range(9)})
+    words = "not graded: 3.ipynb, 4.ipynb, 5.ipynb, 6.ipynb, 7.ipynb and 3 more</li>"
+    assert words in (tmp_path / "pages" / "ada.html").read_text()
+
+
 def test_one_student_or_one_question_is_graded_again_and_all_else_kept(graded, monkeypatch):
     def marks(*options, **secret):
         rows = graded(ONE, *options, table="questions", **secret)
@@ -126,6 +136,7 @@ def test_one_student_or_one_question_is_graded_again_and_all_else_kept(graded, m
         (["--anonymous", "--format", "moodle"], "a platform needs names"),
         (["--on-time"], "need --due"),
         (["--answers", "roster.csv"], "may hold points"),
+        (["--written", "bad.csv"], "needs the columns student and points"),
         (["--roster", "bad.csv"], "row 2: due is a time such as 2026-11-30T23:59"),
     ],
 )
@@ -134,6 +145,7 @@ def test_options_that_cannot_be_meant_are_refused(options, words, graded, tmp_pa
     (tmp_path / "t.totals.csv").touch()
     graded(ONE, *options, code=2)
     assert words in capsys.readouterr().err
+    assert not (tmp_path / "pages").exists()
 
 
 def test_each_question_says_how_many_are_right_and_the_most_common_mistake(graded, capsys):

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import re
+import struct
 import tempfile
 import tracemalloc
 import zipfile
@@ -33,14 +34,30 @@ NUMBERS = {"cell_type": "code", "source": "", "outputs": [{"data": [[0] * 2_500_
 STUB = "def number_of_cells(nodes, operations):\n    return 1"
 MINE = Q1.replace("number_of_cells", "mine")
 CURIOUS = "check('hw1.q1', lambda nodes, operations: 1)"
-AWAIT = "import asyncio\nawait asyncio.sleep(0)"
+AWAIT = """import asyncio
+await asyncio.sleep(0)
+async def numbers():
+    yield 1
+async for one in numbers():
+    assert one == 1"""
 DIGITS = json.dumps(MASTER).encode()[:-1] + b', "x": ' + b"9" * 100_000 + b"}"
 MAGIC = [
     f"%%writefile helpers.py\n{HONEST}",
     "%%capture\nfrom helpers import number_of_cells as counted",
     "%time one = counted(2, 1)\nfiles = !ls\nassert not len(files)",
     "%%time\ndef number_of_cells(nodes, operations):\n    return one * counted(nodes, operations)",
+    f"%%timeit\n{STUB}",  # which keeps no names
+    "%%prun\ntwo = one + one\nassert two == 2",
 ]
+FAIL = """input()
+open("data.csv").read()
+from google.colab import drive
+drive.mount("/content/drive")
+import multiprocessing
+multiprocessing.Pool(2)
+"""  # all of them in the box
+AT_HOME = f"from nas_lab import spaces\nn = len(spaces.nasbench201())\n{STUB}"
+FRACTION = Q1.replace("return ", "from fractions import Fraction\n    return Fraction(1) * ")
 
 
 def with_cells(notebook, *sources):
@@ -74,6 +91,9 @@ UNTIDY = {
     "await": (changed(MASTER, hw1_q1=f"{AWAIT}\n{Q1}"), FULL),
     "magic": (with_cells(changed(MASTER, hw1_q1=""), *MAGIC), FULL),
     "asks": (changed(MASTER, hw1_q1=f"from __future__ import annotations\ninput()\n{Q1}"), FULL),
+    "fails": (changed(MASTER, hw1_q1=FAIL + Q1), FULL),
+    "at-home": (with_cells(MASTER, AT_HOME), FULL),
+    "fraction": (changed(MASTER, hw1_q1=FRACTION), FULL - 1),
     "early": (with_cells(MASTER, f"{STUB}\n[][0]"), FULL),
     "late": (with_cells(changed(MASTER, hw1_q1=f"{Q1}\nnas_lab.spaces()"), STUB), FULL),
     "own-name": (changed(MASTER, hw1_q1=f"{STUB}\n{MINE}"), FULL),
@@ -131,6 +151,7 @@ def test_notes_on_late_and_double_hand_ins(graded):
     assert "the written answer is empty" in pages["nothing"]
     assert "that begins with &#x27;from __future__ import annotations&#x27; failed" in pages["asks"]
     assert "EOFError in line 2" in pages["asks"]
+    assert "return float(...) or int(...) of it" in pages["fraction"]
 
 
 @needs_box
@@ -203,7 +224,7 @@ def test_copies_are_found_whatever_their_names(tmp_path):
     files = {
         "ann": MASTER,
         "bob": renamed,
-        "cyd": RELEASED,
+        os.fsdecode(b"\xff"): RELEASED,
         "dan": changed(RELEASED, hw1_q1=honest),
     }
     hand_in(tmp_path, {f"{name}_hw1.ipynb": content for name, content in files.items()})
@@ -281,6 +302,21 @@ def test_a_damaged_archive_is_unreadable_wherever_the_damage_is(tmp_path, method
     assert read < len(whole) / 2
 
 
+def test_a_member_far_behind_the_end_of_its_archive_is_unreadable(tmp_path):
+    """Its place is written in 8 bytes, after the sizes in the record of an archive of 64 bits."""
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w") as archive:
+        info = zipfile.ZipInfo("hw1.ipynb")
+        info.extra = struct.pack("<HHQ", 1, 8, 2**63)
+        archive.writestr(info, "{}")
+    raw = bytearray(whole.getvalue())
+    entry = raw.index(b"PK\x01\x02")
+    raw[entry + 42 : entry + 46] = b"\xff" * 4
+    (tmp_path / "ann.ipynb").write_bytes(raw)
+    with pytest.raises(hand_ins.Unreadable, match="archive is broken"):
+        hand_ins.content(tmp_path / "ann.ipynb")
+
+
 LEAK = """seen = []
 def number_of_cells(nodes, operations):
     seen.append((nodes, operations))
@@ -294,6 +330,7 @@ def test_what_an_answer_raises_tells_no_hidden_input(tmp_path):
         "type": "type(f'CANARY {seen}', (Exception,), {})",
         "late": "KeyError('public' if len(seen) < 6 else 'CANARY')",
         "same": "KeyError('public')",
+        "steers": "ValueError('\\x1b[2J\\u202e')",
     }
     files = {
         f"{name}_hw1.ipynb": changed(MASTER, hw1_q1=LEAK.replace("{raised}", words))
@@ -301,6 +338,7 @@ def test_what_an_answer_raises_tells_no_hidden_input(tmp_path):
     }
     rows = by_student(grade(tmp_path, "hw1", files), "hw1.q1")
     assert "CANARY" in rows["text"]["notes"]  # the table is the instructor's
+    assert "\\x1b[2J\\u202e" in rows["steers"]["notes"]
     pages = {name: (tmp_path / "pages" / f"{name}.html").read_text() for name in raised}
     assert "ValueError in line 4" in pages["text"]
     assert "KeyError in line 4: &#x27;public&#x27;" in pages["same"]
@@ -346,6 +384,28 @@ def test_calls_of_operations_are_counted_where_no_answer_reaches(tmp_path):
     rows = by_student(grade(tmp_path, "hw4", files), "hw4.q2")
     assert {student: row["points"] for student, row in rows.items()} == {"ann": "2", "bob": "0"}
     assert "operations with weight 0 were called" in rows["bob"]["notes"]
+
+
+@needs_box
+def test_a_secret_gives_the_same_grades_whatever_jobs_and_interrupts(tmp_path, monkeypatch):
+    by_chance = f"import random\n{Q1}".replace("return ", "return random.choice([0, 1]) * ")
+    cells = {"ann": Q1, "bob": by_chance, "cyd": f"import os\n{STUB}\nos._exit(1)", "dan": Q1}
+    files = {f"{n}_hw1.ipynb": changed(MASTER, hw1_q1=source) for n, source in cells.items()}
+    first = grade(tmp_path / "1", "hw1", files, "--partial", "--jobs", "1")
+    assert 0 < float(by_student(first, "hw1.q1")["bob"]["points"]) < 1
+    real, left = batch.grade, [1, 2]
+
+    def stopped(*given):
+        if not left:
+            raise KeyboardInterrupt
+        left.pop()
+        return real(*given)
+
+    monkeypatch.setattr(batch, "grade", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        grade(tmp_path / "2", "hw1", files, "--partial")
+    monkeypatch.undo()
+    assert grade(tmp_path / "2", "hw1", dict([*files.items()][::-1]), "--partial") == first
 
 
 SLOW = [f"import time\nslow{n} = 1\ntime.sleep(2.5)" for n in range(8)]

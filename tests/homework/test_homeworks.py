@@ -120,6 +120,12 @@ def test_no_solution_is_given_out(name):
         assert "return None  # your code" in source
 
 
+@pytest.mark.parametrize("name", HOMEWORKS)
+def test_a_homework_says_how_to_hand_in_from_everywhere(name):
+    text = notebooks.released(name).read_text("utf-8").partition("## Hand in")[2]
+    assert [f"- *{place}*: " in text for place in ("JupyterLab", "Colab", "Binder")] == [True] * 3
+
+
 @pytest.mark.parametrize(
     ("name", "hint"), MISTAKES, ids=[f"{name}-{hint[:40]}" for name, hint in MISTAKES]
 )

@@ -94,6 +94,15 @@ def test_a_box_may_not_fill_the_machine_with_empty_files():
             run(channel, "n = 0\nwhile True:\n    open(f'{n}', 'w').close()\n    n += 1")
 
 
+def test_what_is_not_held_here_is_said(monkeypatch):
+    monkeypatch.setattr(kernel, "refusals", bytes)
+    monkeypatch.setattr(kernel, "own_folder", lambda: None)
+    assert boxes.Bubblewrap().weak == [kernel.NOT_FILTERED, kernel.NOT_COUNTED]
+    assert "socket buffers" in kernel.NOT_COUNTED
+    monkeypatch.setattr(kernel, "own_folder", Path)
+    assert boxes.Bubblewrap().weak == [kernel.NOT_FILTERED]
+
+
 @pytest.fixture
 def group(tmp_path):
     """A folder in place of a control group, with what the kernel would write."""

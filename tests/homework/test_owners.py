@@ -35,6 +35,8 @@ NAMES = {
     "Sue Ra\u200bmos - hw1.ipynb": "Sue Ramos",
     "t\u202eim\x1b[2J_hw1.ipynb": "tim\\x1b[2J",
     "copycat_hw1.ipynb": "copycat",
+    "hw1/tom_hw1.ipynb": "tom",
+    "Uma Vy_99_assignsubmission_file_/Copy of hw1.ipynb": "Uma Vy_99",
 }
 
 
