@@ -15,7 +15,7 @@ import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
@@ -186,8 +186,14 @@ def complete(space: Space, archs: ArrayLike, scores: ArrayLike) -> np.ndarray:
             raise ValueError(
                 f"two scores for one network, {arch} in its canonical form: give their mean"
             )
-    values = [known.get(space.canonical(arch), np.nan) for arch in space]
+    values = [known.get(arch, np.nan) for arch in _canonical(space)]
     return np.array(values).reshape(counts)
+
+
+@lru_cache(maxsize=1)
+def _canonical(space: Space) -> list[Arch]:
+    """Canonical form of every architecture, in the order of ``iter(space)``."""
+    return [space.canonical(arch) for arch in space]
 
 
 def _arrays(space: Space, archs: ArrayLike, scores: ArrayLike) -> tuple[np.ndarray, np.ndarray]:

@@ -32,7 +32,7 @@ LONGEST = [
     "tests/browser/",
     "tests/hostile/test_attacks",
     *(f"[{n:02}_" for n in (9, 3, 4, 5, 7, 2, 8)),  # the notebooks
-    *("tests/hostile/test_capstone", "tests/robust/", "tests/notebooks/"),
+    *("tests/hostile/test_capstone", "tests/robust/", "tests/notebooks/", "tests/widgets/test_all"),
 ]
 """What takes long, with the longest first: tests whose ids begin so, or have this in them."""
 
@@ -48,7 +48,8 @@ def pytest_collection_modifyitems(items):
 
     Each process gets a piece of the list, and one that is through takes from the end of another's.
     All that needs a page heads the first piece: a server and a browser take longer to start than
-    most tests. What else takes long is dealt to the heads of the other pieces.
+    most tests. What else takes long is dealt to the heads of the other pieces. Tests of one widget
+    stay together: a process walks each widget that it meets once.
     """
 
     def place(item):
@@ -56,7 +57,12 @@ def pytest_collection_modifyitems(items):
 
     pieces = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))
     heads, short = [[] for _ in range(pieces)], []
-    for item in sorted(items, key=place):
+
+    def widget(item):
+        alone = item.path.stem != "test_all" or not hasattr(item, "callspec")
+        return "" if alone else str(item.callspec.params.get("name"))
+
+    for item in sorted(items, key=lambda item: (place(item), widget(item))):
         n = place(item)
         chosen = 0 if n == 0 or pieces == 1 else 1 + n % (pieces - 1)
         (heads[chosen] if n < len(LONGEST) else short).append(item)

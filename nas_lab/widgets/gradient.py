@@ -1,14 +1,14 @@
 """Move baseline, batch and entropy by sliders, and watch where steps of REINFORCE point."""
 
 import math
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, reduce
 from typing import Any, NamedTuple
 
 import numpy as np
 import traitlets
 from scipy.special import log_softmax
 
-from nas_lab import plots
+from nas_lab import explain, plots
 from nas_lab.estimation import Table
 from nas_lab.widgets.base import MovingPicture, Number, State, View, Widget, pair, row
 
@@ -82,18 +82,21 @@ class GradientState(State):
     @cached_property
     def _one_hot(self) -> np.ndarray:
         """Every architecture, [size, D K]."""
-        return np.stack([self.space.one_hot(arch).ravel() for arch in self.space])
+        options = np.eye(self.space.mask.shape[1])
+        return options[explain.tokens(self.space)].reshape(self.space.size, -1)
 
     def _exact(self, logits: np.ndarray) -> tuple[np.ndarray, ...]:
-        """w [D, K], p [size], E[score], H, and the gradients of both in the logits, [D K]."""
+        """w [D, K], E[score], H, and the gradients of both in the logits, [D, K]."""
         log_w = log_softmax(logits, axis=1)
-        w, p = np.exp(log_w), np.exp(self._one_hot @ log_w.ravel())
-        accuracy = p @ self._scores
-        # grad log p(arch) = one_hot(arch) - w
-        climb = (p * self._scores) @ self._one_hot - accuracy * w.ravel()
+        w, given = np.exp(log_w), []  # E[score] given each option of a decision
+        rest = self._scores.reshape([len(decision.options) for decision in self.space.decisions])
+        for place, chances in enumerate(w):
+            given.append(reduce(np.matmul, w[:place:-1], rest))  # sum over all later decisions
+            rest = np.tensordot(chances, rest, 1)  # and over this one, for those that follow
+        climb = w * (np.stack(given) - rest)  # as grad log p(arch) = one_hot(arch) - w
         entropies = -(w * log_w).sum(axis=1, keepdims=True)
         spread = -w * (log_w + entropies)  # dH/dlogit_k = -w_k (log w_k + H)
-        return w, p, accuracy, entropies.sum(), climb, spread.ravel()
+        return w, rest, entropies.sum(), climb, spread
 
     def _ascend(self, entropy: float) -> np.ndarray:
         """Logits after 0, 1, ... ``MOST`` exact steps of Adam, [MOST + 1, D, K]."""
@@ -101,7 +104,7 @@ class GradientState(State):
         first = second = np.zeros(self.space.mask.shape)
         for step in range(1, MOST + 1):
             *_, climb, spread = self._exact(path[-1])
-            gradient = (climb + entropy * spread).reshape(first.shape)
+            gradient = climb + entropy * spread
             first = 0.9 * first + 0.1 * gradient
             second = 0.999 * second + 0.001 * gradient**2
             size = np.sqrt(second / (1 - 0.999**step)) + 1e-8
@@ -116,8 +119,9 @@ class GradientState(State):
     def _estimate(
         self, baseline: float, batch: int, weight: float, learnt: int, draw: int
     ) -> Estimates:
-        w, p, accuracy, entropy, climb, spread = self._exact(self._path(weight)[learnt])
-        flat, bonus = w.ravel(), weight * spread
+        w, accuracy, entropy, *gradients = self._exact(self._path(weight)[learnt])
+        flat, climb, spread = (part.ravel() for part in (w, *gradients))
+        p, bonus = np.exp(self._one_hot @ np.log(flat)), weight * spread
         rewards, reward = self._scores + weight * entropy, float(accuracy + weight * entropy)
         squared = len(w) - 2 * self._one_hot @ flat + flat @ flat  # of grad log p
 

@@ -1,6 +1,7 @@
 """Variants of DARTS: mixtures, latency, rules that stop, and the selection by perturbation."""
 
 import math
+from functools import lru_cache
 from types import SimpleNamespace
 
 import numpy as np
@@ -43,12 +44,16 @@ MOMENTS = st.builds(Moment, st.floats(0, 1), st.tuples(SEEDS, SEEDS))
 CELLS = [nasbench201(), darts()]
 KINDS = (Darts, GumbelDarts, HardGumbelDarts, AuxiliarySkipDarts, EdgeWeightDarts)
 SKELETONS = {"nasbench201": SKELETON, "darts": SMALL}
-SEARCHES = {(k, s.name): k(s, SKELETONS[s.name], DATA) for k in KINDS for s in CELLS}
+
+
+@lru_cache
+def made(kind, space):
+    return kind(space, SKELETONS[space.name], DATA)
 
 
 def drawn(kind, space, seed):
     """A search whose parameters are drawn, in float64."""
-    search, rng = SEARCHES[kind, space.name], np.random.default_rng(seed)
+    search, rng = made(kind, space), np.random.default_rng(seed)
     for name, old in search.parameters.items():
         value = torch.from_numpy(rng.normal(size=old.shape))
         search.parameters[name] = value.requires_grad_()
