@@ -35,11 +35,12 @@ WIDGETS = {
     "EdgeDevices": ("EdgeDevices('raspberry_pi_4', 0.6)", "slider"),
     "SwapParts": ("SwapParts()", "select"),
     "BudgetDivider": ("BudgetDivider()", "slider"),
+    "ElasticSlices": ("ElasticSlices(scores=TransformerGrid.load().scores()[0])", "slider"),
 }
 """Each widget, how a notebook makes it, and what a reader moves."""
 SOURCE = """
 from nas_lab.estimation import Table
-from nas_lab.estimation import DartsRuns
+from nas_lab.estimation import DartsRuns, TransformerGrid
 from nas_lab import widgets
 w = widgets.{call}
 w

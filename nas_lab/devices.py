@@ -103,9 +103,10 @@ def find(device: Device | str) -> Device:
     return DEVICES[device]
 
 
-OPERATIONS = {"norm": 2, "layer_norm": 7, "softmax": 5}
+OPERATIONS = {"norm": 2, "layer_norm": 7, "softmax": 5, "gelu": 5}
 """Simple operations for each number: a layer norm adds up twice, a softmax looks for the largest,
-subtracts, exponentiates, adds up and divides."""
+subtracts, exponentiates, adds up and divides, a GELU scales, takes the error function, adds, halves
+and multiplies."""
 FREE = ("image", "flatten")  # kinds that do no work
 TAKES_RELU = ("conv", "linear", "add", "norm")  # whose result passes a ReLU on its way to memory
 

@@ -18,7 +18,7 @@ _NAMES = {
     "curves": "AlphaLines RaceLines TruthLine alphas incumbent medians weight_limits",
     "ranking": "CostOfRanking RankScatter RankingOverTime bests correlations rank_errors "
     "rank_scatter spreads",
-    "charts": "BracketBoxes CosineBars FrontChart PartBars TimeBars cost_accuracy "
+    "charts": "BracketBoxes CosineBars FrontChart PartBars SpeedChart TimeBars cost_accuracy "
     "part_label workers",
     "scaling": "BudgetLines StageBoxes accuracy_surface box_key box_scale networks scaling_paths "
     "size_of",

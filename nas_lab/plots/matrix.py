@@ -186,7 +186,7 @@ class SliceMatrices:
     hidden layer, or of what the network reads and writes. White lines part one head from the next,
     and in an MLP one multiple of the width from the next."""
 
-    def __init__(self, ax: Axes | None, space: Transformer, skeleton: Skeleton) -> None:
+    def __init__(self, ax: Axes, space: Transformer, skeleton: Skeleton) -> None:
         self._space, self._skeleton = space, skeleton
         largest = _matrices(space, space.largest, skeleton)
         width, depth = largest["patches"][0], space.decode(space.largest)["depth"]
@@ -203,11 +203,11 @@ class SliceMatrices:
             self._sizes[f"block_1.{name}"] = write(ax, left, top + 0.1, "", **look)
             for block in range(depth):
                 self._corners[f"block_{block + 1}.{name}"] = left, (depth + 1 - block) * pitch
-            left += max(length * unit, 0.075 * len(said)) + 0.1
+            left += max(length * unit, 0.075 * len(said)) + 0.14
         for block in range(depth):
             y = (depth + 1 - block) * pitch - width * unit / 2
             write(ax, 0, y, f"block {block + 1}", **look)
-        write(ax, 0, pitch - width * unit / 2, "ends", **look)
+        write(ax, 0, pitch - width * unit / 2, "in, out", **look)
         left = 0.6
         for name, said in _ENDS.items():
             self._corners[name], length = (left, pitch), largest[name][1] * unit
@@ -216,10 +216,10 @@ class SliceMatrices:
             self._sizes[name] = write(ax, *place, "", **look)
             left += length + 0.98
         for y, said in (
-            (-0.16, "height: features of a token; length: of heads, of the MLP's hidden layer"),
+            (-0.16, "height: features of a token; length: of all heads, of the MLP's hidden layer"),
             (
                 -0.38,
-                "white lines part heads, and in an MLP one multiple of the width from the next",
+                "white lines part heads and, in an MLP, multiples of the width",
             ),
         ):
             write(ax, 0, y, said, **(look | {"color": theme.MUTED}))

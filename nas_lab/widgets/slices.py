@@ -1,6 +1,5 @@
 """Slice a transformer out of the largest one, and watch what it costs and how accurate it is."""
 
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -95,13 +94,12 @@ class SliceState(OnDevice):
             sum(k.seconds for k in profile.kernels if part in k.op.name) / profile.seconds
             for part in (".attention", ".mlp")
         )
-        starting = (
-            f"starting {len(profile.kernels)} kernels {profile.waiting / profile.seconds:.0%}"
-        )
+        overhead = f"{profile.waiting / profile.seconds:.0%}"
         return [
             self._accuracy,
             f"lit: {mine / all_:.0%} of the supernet's {all_:,} parameters",
-            f"of its latency attention takes {attention:.0%}, the MLP {mlp:.0%}; {starting}",
+            f"of its latency attention takes {attention:.0%} and the MLP {mlp:.0%}; "
+            f"{overhead} is the overhead of {len(profile.kernels)} kernels",
         ]
 
     @property
@@ -152,26 +150,19 @@ class ElasticSlices(View):
             for decision in self.model.space.decisions
         )
         controls = row(device_menu(self), self.reset_button("back to the first network and device"))
-        self._chart = lru_cache(maxsize=None)(self._make_chart)
-        self._picture = MovingPicture(*self._chart(self.model.device))
-        return [row(depth, width), row(heads, ratio), controls, self._words, self._picture]
-
-    def _make_chart(self, device: str) -> tuple[Any, ...]:
-        """Figure, matrices and front of the device, laid out when it is first chosen."""
-        known, table = self.model.landscape, self.model.table
         figure = Figure(figsize=(9.2, 3.5))
         left = figure.add_axes((0.0, 0.0, 0.61, 1.0))
-        right = figure.add_axes((0.69, 0.15, 0.3, 0.75))
-        title = DEVICES[device].title
-        slices = plots.SliceMatrices(left, self.model.space, table.skeleton)
-        front = plots.FrontChart(right, known.seconds, known.accuracies, known.front, title)
-        return figure, slices, front
+        right = figure.add_axes((0.69, 0.14, 0.3, 0.71))
+        known, frame = self.model, self.model.table.skeleton
+        self._slices = plots.SliceMatrices(left, known.space, frame)
+        self._chart = plots.SpeedChart(right, known.alone.mean(axis=0), known.inherited)
+        self._picture = MovingPicture(figure, self._slices, self._chart)
+        return [row(depth, width), row(heads, ratio), controls, self._words, self._picture]
 
     def _draw(self) -> None:
         model = self.model
-        figure, slices, front = self._chart(model.device)
-        if figure is not self._picture.figure:
-            self._picture.lay_out(figure, slices, front)
-        slices.update(model.arch)
-        front.point_at(model.place)
+        known = model.landscape
+        self._slices.update(model.arch)
+        self._chart.update(known.seconds, known.front, DEVICES[model.device].title)
+        self._chart.point_at(model.place)
         self._picture.draw(f"Slices of the supernet, and accuracy against latency. {model.words}")

@@ -6,7 +6,7 @@ Axe judges by WCAG 2.1 AA, contrast included; one fault of ipywidgets is excused
 import pytest
 
 HEAD = """
-from nas_lab.estimation import DartsRuns, OneShotRuns, Table
+from nas_lab.estimation import DartsRuns, OneShotRuns, Table, TransformerGrid
 from nas_lab.widgets import *
 table, runs = Table.load(), DartsRuns.load()
 """
@@ -23,6 +23,7 @@ WIDGETS = {
     "edge devices": "EdgeDevices()",
     "parts of a swap": "SwapParts(table)",
     "budget": "BudgetDivider()",
+    "elastic slices": "ElasticSlices(scores=TransformerGrid.load().scores()[0])",
 }
 THEMES = ["JupyterLab Light", "JupyterLab Dark"]
 LAPTOP = {"width": 1280, "height": 800}

@@ -7,17 +7,26 @@ import pytest
 from scipy import stats
 
 from nas_lab import plots, spaces
-from nas_lab.widgets import AlphaState, GameState, GradientState, SwapState
+from nas_lab.widgets import AlphaState, GameState, GradientState, SliceState, SwapState
 from nas_lab.widgets.cell_builder import SKELETON
 from nas_lab.widgets.edge import EdgeState
 from tests.browser.lab import SAVE, SHOWN
 from tests.strategies.tables import invented
-from tests.widgets.walks import EPOCHS, IMAGES, SECONDS, fidelities, film, rankings
+from tests.widgets.walks import (
+    EPOCHS,
+    IMAGES,
+    SCORES,
+    SECONDS,
+    fidelities,
+    film,
+    rankings,
+    transformers,
+)
 
 HEAD = """
 from nas_lab.widgets import *
 from tests.strategies.tables import invented
-from tests.widgets.walks import fidelities, film, rankings
+from tests.widgets.walks import SCORES, fidelities, film, rankings, transformers
 """
 # Entries of menus that have no room.
 CUT_OFF = """widget => [...widget.querySelectorAll("select")].flatMap(menu => {
@@ -128,6 +137,23 @@ def one_shot():
     yield 0, FAST, words("steady", 2)
 
 
+def slices():
+    state = SliceState(scores=SCORES, grid=transformers())
+    yield "ElasticSlices(scores=SCORES, grid=transformers())"
+    yield 0, [], state.words
+    moved = [(0, "depth", 3), (1, "width", 48), (2, "heads", 4), (3, "ratio", 4)]
+    for slider, name, value in moved:
+        setattr(state, name, value)
+        yield slider, ["ArrowRight"], state.words, state.details[0]
+    state.device = "stm32f746"
+    seen = [state.words, state.details[2], re.compile(f"^Slices of.*{re.escape(state.words)}")]
+    yield "menu", "microcontroller: STM32F746, Cortex-M7 at 216 MHz", *seen
+    state.reset()
+    yield "Reset", ["Enter"], state.words
+    state.width = 48
+    yield 1, FAST, state.words
+
+
 def swap():
     state = SwapState(invented())
     start = state.words
@@ -158,7 +184,7 @@ def control(w, name):
 
 @pytest.mark.parametrize(
     "walk",
-    [budget, edge, fidelity, gradient, one_shot, swap, temperature],
+    [budget, edge, fidelity, gradient, one_shot, slices, swap, temperature],
     ids=lambda walk: walk.__name__,
 )
 def test_every_control_is_answered_and_fast_moves_leave_the_last_one(lab, widget, walk):

@@ -1,13 +1,14 @@
 """Matrices show the numbers they are given, each in its place and as full as it is large."""
 
 import matplotlib
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
-from nas_lab import plots, spaces
+from nas_lab import nets, plots, spaces
 from tests.plots.readable import frames, overlaps, said, texts
 
 CELL = spaces.nasbench201()
@@ -44,6 +45,29 @@ def test_w_is_readable(space):
     arch = space.sample(np.random.default_rng(3))
     for w in (arch, space.mask / space.mask.sum(axis=1, keepdims=True)):
         assert overlaps(frames(plots.one_hot(space, w))) == []
+
+
+SLICED = spaces.transformer((1, 2), (8, 16), (1, 2), (1, 3))
+
+
+@pytest.mark.parametrize("arch", [(0, 0, 0, 0), (0, 1, 1, 0), (1, 0, 1, 1), (1, 1, 1, 1)])
+def test_slices_are_as_large_as_those_of_the_supernet(arch):
+    frame = spaces.Skeleton(resolution=12, in_channels=1)
+    ax = plt.figure(figsize=(5.6, 3.5)).add_axes((0, 0, 1, 1))
+    plots.SliceMatrices(ax, SLICED, frame).update(arch)
+    whole, lit = ([path.vertices for path in c.get_paths()] for c in ax.collections)
+    weights = nets.supernet(SLICED, frame).weights(arch)
+    largest = nets.supernet(SLICED, frame).weights(SLICED.largest)
+    for drawn, known in ((whole, largest), (lit, weights)):
+        inches = sum(np.prod(np.ptp(corners, axis=0)) for corners in drawn)
+        numbers = sum(weight.numel() for weight in known.values() if weight.dim() > 1)
+        full = np.ptp(whole[0], axis=0).prod() / largest["patches.conv.weight"].numel()
+        assert inches == pytest.approx(full * numbers)
+    for corners in lit:
+        inside = [(corners >= w.min(0) - 1e-9) & (corners <= w.max(0) + 1e-9) for w in whole]
+        assert sum(np.all(each) for each in inside) == 1
+    shape = weights["block_1.mlp.linear.weight"].shape
+    assert f"{shape[1]}×{shape[0]}" in texts(ax)
 
 
 WS = st.lists(st.lists(st.floats(0.01, 1), min_size=5, max_size=5), min_size=6, max_size=6)

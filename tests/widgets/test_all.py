@@ -32,7 +32,7 @@ VIEWS = [getattr(widgets, name) for name in sorted({name.split()[0] for name in 
 # Where Reset is no way back to the very beginning: trials are kept, or it begins at step 1.
 ONE_WAY = {"CellBuilder", "PickTen", "LiveRace", "AlphaPlayer"}
 # What lays a figure out anew: another device, a higher cost, and a longer run.
-LAID_OUT = {"EdgeDevices", "ElasticSlices", "CompoundScaling", "AlphaPlayer"}
+LAID_OUT = {"EdgeDevices", "CompoundScaling", "AlphaPlayer"}
 HOSTILE = "<img src=x onerror=alert(1)>"
 every_widget = pytest.mark.parametrize("name", WALKS)
 
