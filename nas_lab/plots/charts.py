@@ -107,7 +107,7 @@ class SpeedChart:
             self._shared.set_label("this one, on inherited weights")
         ax.set_xscale("log", base=2)
         theme.fixed_ticks(ax.xaxis, [1, 2, 4, 8, 16, 32], "{:g}×".format)
-        low, high = np.nanmin(shown), np.nanmax(shown)
+        low, high = shown.min(), shown.max()
         ax.set(xlim=(0.85, 40), ylim=(low - 0.3 * (high - low), high + 0.01))  # with a legend
         ax.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
         legend(ax, loc="lower right", borderaxespad=0.1, handletextpad=0.4)

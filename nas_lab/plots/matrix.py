@@ -163,6 +163,10 @@ _BLOCK = {
     "mlp.linear_2": "MLP out",
 }
 _ENDS = {"patches": "patches", "position": "positions", "classifier.linear": "classifier"}
+_KEY = (
+    "height: features of a token; length: of all heads, of the MLP's hidden layer",
+    "white lines part heads and, in an MLP, multiples of the width",
+)
 _LIT = {"attention": color("attention"), "mlp": color("linear"), "": color("conv")}
 
 
@@ -190,41 +194,31 @@ class SliceMatrices:
         self._space, self._skeleton = space, skeleton
         largest = _matrices(space, space.largest, skeleton)
         width, depth = largest["patches"][0], space.decode(space.largest)["depth"]
-        lengths = [largest[f"block_1.{name}"][1] for name in _BLOCK]
-        self._unit = unit = 3.75 / sum(lengths)
-        pitch = width * unit + 0.11
-        ax, scale = canvas(ax, (0, -0.62, 5.62, (depth + 1) * pitch + 0.46))
+        lengths = {name: largest[f"block_1.{name}"][1] for name in _BLOCK}
+        self._unit = unit = 3.75 / sum(lengths.values())  # inches for a feature
+        tops = [(depth + 1 - row) * (width * unit + 0.11) for row in range(depth + 1)]
+        ax, scale = canvas(ax, (0, -0.62, 5.62, tops[0] + 0.46))
+        look: dict[str, Any] = {"ha": "left", "fontsize": scale * (TEXT - 1)}
+        for row, name in enumerate([*(f"block {i + 1}" for i in range(depth)), "in, out"]):
+            write(ax, 0, tops[row] - width * unit / 2, name, **look)
         self._corners: dict[str, tuple[float, float]] = {}
-        self._sizes, left = {}, 0.6
-        look = {"ha": "left", "fontsize": scale * (TEXT - 1)}
-        for (name, said), length in zip(_BLOCK.items(), lengths, strict=True):
-            top = (depth + 1) * pitch
-            write(ax, left, top + 0.3, said, **look)
-            self._sizes[f"block_1.{name}"] = write(ax, left, top + 0.1, "", **look)
-            for block in range(depth):
-                self._corners[f"block_{block + 1}.{name}"] = left, (depth + 1 - block) * pitch
-            left += max(length * unit, 0.075 * len(said)) + 0.14
-        for block in range(depth):
-            y = (depth + 1 - block) * pitch - width * unit / 2
-            write(ax, 0, y, f"block {block + 1}", **look)
-        write(ax, 0, pitch - width * unit / 2, "in, out", **look)
-        left = 0.6
+        self._sizes, x = {}, 0.6
+        for name, said in _BLOCK.items():
+            write(ax, x, tops[0] + 0.3, said, **look)
+            self._sizes[f"block_1.{name}"] = write(ax, x, tops[0] + 0.1, "", **look)
+            self._corners |= {f"block_{i + 1}.{name}": (x, tops[i]) for i in range(depth)}
+            x += max(lengths[name] * unit, 0.075 * len(said)) + 0.14
+        x, middle = 0.6, tops[-1] - width * unit / 2
         for name, said in _ENDS.items():
-            self._corners[name], length = (left, pitch), largest[name][1] * unit
-            write(ax, left + length + 0.06, pitch - width * unit / 2 + 0.1, said, **look)
-            place = left + length + 0.06, pitch - width * unit / 2 - 0.1
-            self._sizes[name] = write(ax, *place, "", **look)
-            left += length + 0.98
-        for y, said in (
-            (-0.16, "height: features of a token; length: of all heads, of the MLP's hidden layer"),
-            (
-                -0.38,
-                "white lines part heads and, in an MLP, multiples of the width",
-            ),
-        ):
-            write(ax, 0, y, said, **(look | {"color": theme.MUTED}))
+            self._corners[name] = x, tops[-1]
+            x += largest[name][1] * unit + 0.06
+            write(ax, x, middle + 0.1, said, **look)
+            self._sizes[name] = write(ax, x, middle - 0.1, "", **look)
+            x += 0.92
+        for row, said in enumerate(_KEY):
+            write(ax, 0, -0.16 - 0.22 * row, said, **look, color=theme.MUTED)
         whole = [self._piece(name, *sides) for name, sides in largest.items()]
-        edges = {"edgecolors": "#B0B0B0", "linewidths": 0.7}
+        edges: dict[str, Any] = {"edgecolors": "#B0B0B0", "linewidths": 0.7}
         ax.add_collection(PolyCollection(whole, facecolors="#EFEFEF", **edges))
         self._lit = PolyCollection([], edgecolors="white", linewidths=0.7)
         ax.add_collection(self._lit)

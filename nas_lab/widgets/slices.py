@@ -27,8 +27,7 @@ class SliceState(OnDevice):
         ratio: how many times the MLP is wider than a token, 1, 2 or 4.
         device: name of a device.
         scores: accuracies of all 81 networks on the weights of a supernet, in the order of the
-            space, as ``[estimate(arch, 0).score for arch in spaces.transformer()]``; NaN where
-            unknown.
+            space, as ``[estimate(arch, 0).score for arch in spaces.transformer()]``.
         grid: the networks trained alone; None takes those that come with the kit.
     """
 
@@ -56,8 +55,8 @@ class SliceState(OnDevice):
 
     @traitlets.validate("depth", "width", "heads", "ratio")
     def _check_option(self, proposal: traitlets.Bunch) -> int:
-        name = proposal["trait"].name
-        return one_of(proposal, next(d.options for d in self.space.decisions if d.name == name))
+        options = {decision.name: decision.options for decision in self.space.decisions}
+        return one_of(proposal, options[proposal["trait"].name])
 
     @property
     def arch(self) -> Arch:
@@ -97,7 +96,7 @@ class SliceState(OnDevice):
         overhead = f"{profile.waiting / profile.seconds:.0%}"
         return [
             self._accuracy,
-            f"lit: {mine / all_:.0%} of the supernet's {all_:,} parameters",
+            f"coloured: {mine / all_:.0%} of the supernet's {all_:,} parameters",
             f"of its latency attention takes {attention:.0%} and the MLP {mlp:.0%}; "
             f"{overhead} is the overhead of {len(profile.kernels)} kernels",
         ]
@@ -120,7 +119,7 @@ def _checked(scores: npt.ArrayLike, count: int) -> np.ndarray:
         found = np.asarray(scores, dtype=float)
     except (TypeError, ValueError):
         found = np.empty(())
-    if found.shape != (count,) or not ((found >= 0) & (found <= 1) | np.isnan(found)).all():
+    if found.shape != (count,) or not ((found >= 0) & (found <= 1)).all():
         raise ValueError(
             f"give scores as {count} accuracies in [0, 1], one for each network in the order of "
             "the space: [estimate(arch, 0).score for arch in spaces.transformer()]"
@@ -153,9 +152,9 @@ class ElasticSlices(View):
         figure = Figure(figsize=(9.2, 3.5))
         left = figure.add_axes((0.0, 0.0, 0.61, 1.0))
         right = figure.add_axes((0.69, 0.14, 0.3, 0.71))
-        known, frame = self.model, self.model.table.skeleton
-        self._slices = plots.SliceMatrices(left, known.space, frame)
-        self._chart = plots.SpeedChart(right, known.alone.mean(axis=0), known.inherited)
+        model = self.model
+        self._slices = plots.SliceMatrices(left, model.space, model.table.skeleton)
+        self._chart = plots.SpeedChart(right, model.landscape.accuracies, model.inherited)
         self._picture = MovingPicture(figure, self._slices, self._chart)
         return [row(depth, width), row(heads, ratio), controls, self._words, self._picture]
 

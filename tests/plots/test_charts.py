@@ -85,7 +85,7 @@ def test_a_front_is_drawn_in_its_order_and_what_is_below_is_counted(ax):
 
 
 def test_latencies_are_over_the_quickest_and_a_diamond_is_below_the_ring(ax):
-    accuracies, inherited = np.array([0.7, 0.8, 0.75]), np.array([0.5, math.nan, 0.6])
+    accuracies, inherited = np.array([0.7, 0.8, 0.75]), np.array([0.5, 0.7, 0.6])
     speed = plots.SpeedChart(ax, accuracies, inherited)
     speed.update(np.array([2e-3, 4e-3, 1e-3]), np.array([2, 1]), "Chip")
     speed.point_at(0)

@@ -124,7 +124,7 @@ def test_words_of_a_slice_are_those_of_the_network_built_alone(arch):
     assert "inherited" not in without.details[0]
 
 
-@pytest.mark.parametrize("scores", [[0.5] * 80, [1.5] * 81, 0.5, ["half"] * 81, len])
+@pytest.mark.parametrize("scores", [[0.5] * 80, [1.5] * 81, [np.nan] * 81, 0.5, ["half"] * 81, len])
 def test_scores_that_are_not_one_of_each_network_are_explained(scores):
     with pytest.raises(ValueError, match=r"81 accuracies in \[0, 1\].* order of the space"):
         widgets.ElasticSlices(scores=scores, grid=transformers())
