@@ -1,7 +1,7 @@
 # `make` alone lists the targets. Paths are relative, so a space in the
 # repository's own path does no harm.
 .DEFAULT_GOAL := help
-.PHONY: help lab test lint format notebooks bench pictures site data links clean
+.PHONY: help lab test light lint format notebooks bench pictures site package data links system clean
 
 PYTHON ?= python3
 # For example: make lab LAB_OPTIONS=--no-browser, make test TEST_OPTIONS='-k spaces'
@@ -10,7 +10,12 @@ LAB_OPTIONS ?=
 NOTEBOOKS ?=
 TEST_OPTIONS ?= -n auto --maxprocesses 4 --dist worksteal
 ROOT_OPTION := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
-RUN := .venv/bin/python -m
+BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
+RUN := $(BIN)/python -m
+# Tests of what a reader meets before anything is trained; they import no torch.
+LIGHT := tests/spaces tests/plots $(patsubst %,tests/test_%.py,scaling devices history explain imports) \
+	$(patsubst %,tests/estimation/test_%.py,tables curves) \
+	$(patsubst %,tests/strategies/test_%.py,halving local_search nsga2 racing)
 # What chooses settings runs for a quarter of an hour and measures no ratio.
 MEASURED := $(filter-out benchmarks/tune_%,$(wildcard benchmarks/[a-z]*.py))
 
@@ -23,10 +28,15 @@ lab: .venv/.lab ## install what the course needs, open JupyterLab at the first n
 test: lint ## check style and types, then run all tests
 	$(RUN) pytest $(TEST_OPTIONS)
 
-lint: .venv/.dev ## check style and types of package, tests and notebooks
+light: .venv/.light ## run the tests that need no PyTorch, also on macOS and Windows
+	$(RUN) pytest $(TEST_OPTIONS) $(LIGHT)
+
+lint: .venv/.dev ## check style and types of package, tests, notebooks and workflows
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
 	$(RUN) mypy
+	$(RUN) check_jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/zizmor --quiet --offline --no-progress .github
 
 format: .venv/.dev ## rewrite code and notebooks in the one style
 	$(RUN) ruff check --fix .
@@ -36,8 +46,8 @@ notebooks: .venv/.dev ## run all notebooks; print time, memory and slowest cell 
 	$(RUN) tools.notebooks $(NOTEBOOKS)
 
 bench: notebooks ## run all benchmarks, print their ratios in one table
-	for file in $(MEASURED); do .venv/bin/python "$$file" || exit 1; done
-	.venv/bin/python benchmarks/_summary.py
+	for file in $(MEASURED); do $(BIN)/python "$$file" || exit 1; done
+	$(BIN)/python benchmarks/_summary.py
 
 pictures: notebooks ## draw the README's pictures
 	$(RUN) tools.pictures
@@ -50,11 +60,20 @@ site: notebooks ## build the web page in build/site/html
 	$(RUN) tools.site
 	$(RUN) sphinx -q -W --keep-going -c site -d build/site/doctrees build/site/source build/site/html
 
+package: .venv/.lab ## build and check what a package index takes, in dist/
+	rm -rf build/lib build/bdist.* dist
+	$(RUN) pip install --quiet build twine
+	$(RUN) build
+	$(RUN) twine check --strict dist/*
+
 data: .venv/.lab ## rebuild datasets/fashion_mnist.npz from the original files
 	$(RUN) nas_lab.data
 
 links: ## write REPO=owner/name into badges, notebooks and citation
 	$(PYTHON) tools/links.py $(REPO)
+
+system: ## on Debian and Ubuntu, install the programs that tests need
+	sh tools/setup.sh system
 
 clean: ## remove build products and caches, keep .venv
 	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
@@ -62,6 +81,9 @@ clean: ## remove build products and caches, keep .venv
 
 .venv/.lab: requirements.txt pyproject.toml binder/overrides.json tools/hints.py
 	PYTHON='$(PYTHON)' sh tools/setup.sh lab
+
+.venv/.light: requirements.txt pyproject.toml
+	PYTHON='$(PYTHON)' sh tools/setup.sh light
 
 .venv/.dev: .venv/.lab
 	sh tools/setup.sh dev

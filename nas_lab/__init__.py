@@ -10,7 +10,7 @@ import pkgutil as _pkgutil
 
 import lazy_loader as _lazy
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 
 _submodules = [module.name for module in _pkgutil.iter_modules(__path__)]
 

@@ -17,10 +17,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import nas_lab
 from nas_lab import checks
 
 ROOT = Path(__file__).resolve().parents[1]
 PROBE = "probe.npz"
+LOAD = "from nas_lab import devices, estimation as e; print(len(e.Table.load().archs), len(devices.DEVICES))"
 ASK = f"from nas_lab import checks; print(checks.__file__); print(checks.dataset({PROBE!r}))"
 
 
@@ -76,11 +78,19 @@ def test_editable_install(copy, environment, tmp_path):
 
 
 def test_wheel(copy, environment, tmp_path):
-    """It holds the whole package and the datasets, no tests, and stays small."""
-    pip(sys.executable, "wheel", "--wheel-dir", tmp_path / "dist", copy)
+    """By way of the source package, as `python -m build` goes. It holds the whole package and the
+    datasets, no tests, stays small, and works outside of a clone."""
+    backend = "from setuptools import build_meta; build_meta.build_sdist('../sdist')"
+    run(sys.executable, "-c", backend, cwd=copy)
+    pip(sys.executable, "wheel", "--wheel-dir", tmp_path / "dist", *(tmp_path / "sdist").iterdir())
     (wheel,) = (tmp_path / "dist").glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         size = {item.filename: item.file_size for item in archive.infolist()}
+        (metadata,) = (archive.read(name).decode() for name in size if name.endswith("/METADATA"))
+    assert f"\nVersion: {nas_lab.__version__}\n" in metadata
+    assert (
+        re.findall(r"\]\((?!https://|#)[^)]*\)", metadata) == []
+    )  # no page of an index has our files
     tops = {name.split("/")[0] for name in size}
     assert tops == {"nas_lab", wheel.name.replace("-py3-none-any.whl", ".dist-info")}
     sources = {path.relative_to(copy).as_posix() for path in (copy / "nas_lab").rglob("*.py")}
@@ -94,6 +104,8 @@ def test_wheel(copy, environment, tmp_path):
     assert module.is_relative_to(tmp_path / "env")
     assert found == module.parent / "datasets" / PROBE
     assert found.read_bytes() == b"found"
+    loaded = run(environment, "-I", "-c", LOAD, cwd=tmp_path / "elsewhere").split()
+    assert loaded == ["6466", "16"]
 
 
 def test_another_folder_overrides_and_hides_the_usual_one(monkeypatch, tmp_path):

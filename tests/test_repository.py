@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from check_jsonschema import builtin_schemas
+from jsonschema import Draft7Validator
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -126,6 +128,62 @@ def test_scripts_are_for_a_shell(name):
     assert os.access(ROOT / "binder" / "postBuild", os.X_OK)
 
 
+# ---- GitHub --------------------------------------------------------------------------------------
+
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+FORMS = sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml"))
+
+
+def steps(path):
+    """Yield the steps of all jobs of a workflow."""
+    for job in yaml.safe_load(path.read_text("utf-8"))["jobs"].values():
+        yield from job["steps"]
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_workflows_run_targets_of_the_makefile_and_actions_of_a_fixed_version(path):
+    targets = re.findall(r"^([a-z]+):.*##", read("Makefile"), re.MULTILINE)
+    commands = [step["run"] for step in steps(path) if "run" in step]
+    assert commands
+    assert {*commands} <= {f"make {target}" for target in targets}
+    uses = re.findall(r"uses: (.*)", path.read_text("utf-8"))
+    assert all(re.fullmatch(r"actions/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", use) for use in uses)
+
+
+def test_every_workflow_has_its_badge():
+    text = read("README.md")
+    assert [p.name for p in WORKFLOWS if f"/workflows/{p.name}/badge.svg" not in text] == []
+    assert f"https://{links.pages(links.home())}/" in text
+
+
+def test_tests_without_torch_are_there_and_import_none():
+    (makes,) = run("make", "-n", "-o", ".venv/.light", "light")
+    paths = [ROOT / word for word in makes.split() if word.startswith("tests/")]
+    assert len(paths) > 5
+    files = [file for path in paths for file in (path.rglob("*.py") if path.is_dir() else [path])]
+    assert [
+        p for p in files if re.search(r"^(import|from) torch", p.read_text("utf-8"), re.M)
+    ] == []
+
+
+@pytest.mark.parametrize("path", FORMS, ids=lambda path: path.stem)
+def test_a_form_for_issues_is_one_that_github_reads(path):
+    """By GitHub's schema; and each question has a name of its own, by which a link can fill it in."""
+    form = yaml.safe_load(path.read_text("utf-8"))
+    schema = builtin_schemas.get_builtin_schema("vendor.github-issue-forms")
+    assert [error.message for error in Draft7Validator(schema).iter_errors(form)] == []
+    asked = [question for question in form["body"] if question["type"] != "markdown"]
+    assert len({question["id"] for question in asked}) == len(asked)
+    assert any(question["validations"]["required"] for question in asked)
+
+
+def test_the_form_about_grades_names_every_homework():
+    asked = {part.get("id"): part for part in yaml.safe_load(FORMS[-1].read_text("utf-8"))["body"]}
+    named = asked["homework"]["attributes"]["options"]
+    homework = sorted(path.stem for path in (ROOT / "notebooks" / "homework").glob("*.ipynb"))
+    assert sorted(named[:-1]) == sorted(homework)
+
+
 # ---- versions ------------------------------------------------------------------------------------
 
 EXTRAS = ("cluster", "automl", "edge")
@@ -201,7 +259,8 @@ def test_everything_links_to_the_one_home_and_a_fork_follows_with_one_command(tm
     move("ada/my.fork")
     after = contents()
     assert links.home(tmp_path) == "ada/my.fork"
-    assert [p for p, text in after.items() if f"{home}/" in text or f"/{home}" in text] == []
+    olds = (f"{home}/", f"/{home}", links.pages(home))
+    assert [p for p, text in after.items() if any(old in text for old in olds)] == []
     moved = {path.name for path, text in after.items() if "ada/my.fork" in text}
     notebooks = {path.name for path in links.notebooks()}
     assert moved == notebooks | {"pyproject.toml", "CITATION.cff", "README.md"}
@@ -212,7 +271,9 @@ def test_everything_links_to_the_one_home_and_a_fork_follows_with_one_command(tm
 
 def test_only_addresses_move():
     text = "github.com/a/b, github.com/a/b-c, and a/b: mybinder.org/v2/gh/a/b/main"
+    text += " https://a.github.io/b/ https://a.github.io/b-c/"
     moved = "github.com/x/y, github.com/a/b-c, and a/b: mybinder.org/v2/gh/x/y/main"
+    moved += " https://x.github.io/y/ https://a.github.io/b-c/"
     assert links.moved(text, "a/b", "x/y") == moved
 
 

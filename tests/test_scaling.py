@@ -4,14 +4,9 @@ import math
 
 import numpy as np
 import pytest
-import torch
-import torchvision
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import LinearConstraint, minimize
-from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
-from torchvision.models.efficientnet import MBConvConfig
 
 from nas_lab.scaling import (
     ALPHA,
@@ -39,11 +34,14 @@ coefficients = st.floats(1, 4)
 
 def torchvisions(name):
     """What torch counts on torchvision's network, on a device without numbers: it takes no time."""
+    torch, models = pytest.importorskip("torch"), pytest.importorskip("torchvision.models")
+    from torch.utils.flop_counter import FlopCounterMode
+
     resolution, activations = EFFICIENTNETS[name].resolution, []
     with torch.device("meta"), torch.no_grad():
-        net = getattr(torchvision.models, f"efficientnet_{name}")().eval()
+        net = getattr(models, f"efficientnet_{name}")().eval()
         for module in net.modules():
-            if isinstance(module, nn.Conv2d):
+            if isinstance(module, torch.nn.Conv2d):
                 module.register_forward_hook(lambda _, x, y: activations.append(y.numel()))
         with FlopCounterMode(display=False) as counter:
             net(torch.empty(1, 3, resolution, resolution))
@@ -89,6 +87,7 @@ def test_a_network_counted_by_hand():
 
 @given(st.integers(1, 2000), st.floats(1, 8))
 def test_rounding_is_torchvisions(number, factor):
+    MBConvConfig = pytest.importorskip("torchvision.models.efficientnet").MBConvConfig
     assert round_filters(number, factor) == MBConvConfig.adjust_channels(number, factor)
     (deeper,) = scale((Stage("mbconv", 8, layers=number),), depth=factor)
     assert deeper.layers == MBConvConfig.adjust_depth(number, factor)

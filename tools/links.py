@@ -1,7 +1,7 @@
 """Write the repository's home into all that links to it: `make links REPO=owner/name`.
 
-The home is `Source` in pyproject.toml. From it follow the citation, the README's badges and, in
-each notebook, two links below the title and the cell that installs the package on Colab. Run it
+The home is `Source` in pyproject.toml. From it follow the site's address, the citation, the README's
+badges and, in each notebook, two links below the title and the cell that installs the package on Colab. Run it
 after you forked the repository, or wrote a notebook; a second run changes nothing.
 """
 
@@ -46,8 +46,14 @@ def binder(home: str, path: str) -> str:
     return f"https://mybinder.org/v2/gh/{home}/{BRANCH}?urlpath=lab/tree/{path}"
 
 
+def pages(home: str) -> str:
+    """Return where GitHub Pages shows the site of a repository."""
+    return "{}.github.io/{}".format(*home.split("/"))
+
+
 def moved(text: str, old: str, new: str) -> str:
     """Return a document in which every address of the old home is one of the new."""
+    text = re.sub(rf"//{re.escape(pages(old))}(?![\w-])", f"//{pages(new)}", text)
     return re.sub(rf"(github\.com|/github|/gh)/{re.escape(old)}(?![\w-])", rf"\1/{new}", text)
 
 

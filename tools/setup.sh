@@ -1,10 +1,14 @@
 #!/bin/sh
 # Fill .venv at the top of the repository: `sh tools/setup.sh lab` installs what
-# a student needs, `sh tools/setup.sh dev` what the tests need on top of it.
+# a student needs, `dev` what the tests need on top of it, `light` what tests without
+# PyTorch need. `system` installs programs of Debian and Ubuntu, outside of .venv.
 set -eu
 cd "$(dirname "$0")/.."
 what=${1:-lab}
-python=.venv/bin/python
+case $(uname -s) in
+MINGW* | MSYS*) python=.venv/Scripts/python ;; # Git's shell on Windows
+*) python=.venv/bin/python ;;
+esac
 
 die() {
     echo "setup: $*" >&2
@@ -58,9 +62,34 @@ install_dev() {
     "$python" -m pip install --quiet -e '.[dev]'
 }
 
+install_light() {
+    echo "setup: installing what the tests without PyTorch need"
+    grep -vE '^(#|d2l|torch)' requirements.txt >.venv/light.txt
+    "$python" -m pip install --quiet -r .venv/light.txt hypothesis pytest pytest-xdist
+    "$python" -m pip install --quiet --no-deps -e .
+}
+
+install_system() {
+    command -v apt-get >/dev/null || die "'system' needs apt-get, of Debian or Ubuntu"
+    set --
+    command -v chromium >/dev/null || set -- "$@" chromium fonts-dejavu-core
+    [ -d /usr/share/datasets/fashion-mnist ] || set -- "$@" dataset-fashion-mnist
+    command -v bwrap >/dev/null || set -- "$@" bubblewrap
+    /sbin/ldconfig -p | grep -q libseccomp.so.2 || set -- "$@" libseccomp2
+    if [ $# -gt 0 ]; then
+        sudo=$([ "$(id -u)" = 0 ] || echo sudo)
+        $sudo apt-get update -q
+        $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@"
+    fi
+}
+
 case $what in
-lab | dev) ;;
-*) die "unknown argument '$what': lab or dev" ;;
+system)
+    install_system
+    exit
+    ;;
+lab | dev | light) ;;
+*) die "unknown argument '$what': lab, dev, light or system" ;;
 esac
 [ -x "$python" ] || make_venv
 "install_$what"
