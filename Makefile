@@ -61,7 +61,7 @@ site: notebooks ## build the web page in build/site/html
 	$(RUN) sphinx -q -W --keep-going -c site -d build/site/doctrees build/site/source build/site/html
 
 package: .venv/.lab ## build and check what a package index takes, in dist/
-	rm -rf build/lib build/bdist.* dist
+	rm -rf dist
 	$(RUN) pip install --quiet build twine
 	$(RUN) build
 	$(RUN) twine check --strict dist/*

@@ -22,7 +22,10 @@ from nas_lab import checks
 
 ROOT = Path(__file__).resolve().parents[1]
 PROBE = "probe.npz"
-LOAD = "from nas_lab import devices, estimation as e; print(len(e.Table.load().archs), len(devices.DEVICES))"
+LOAD = """
+from nas_lab import devices, estimation
+print(len(estimation.Table.load().archs), len(devices.DEVICES))
+"""
 ASK = f"from nas_lab import checks; print(checks.__file__); print(checks.dataset({PROBE!r}))"
 
 
@@ -88,9 +91,7 @@ def test_wheel(copy, environment, tmp_path):
         size = {item.filename: item.file_size for item in archive.infolist()}
         (metadata,) = (archive.read(name).decode() for name in size if name.endswith("/METADATA"))
     assert f"\nVersion: {nas_lab.__version__}\n" in metadata
-    assert (
-        re.findall(r"\]\((?!https://|#)[^)]*\)", metadata) == []
-    )  # no page of an index has our files
+    assert re.findall(r"\]\((?!https://|#)[^)]*\)", metadata) == []  # an index has no files of ours
     tops = {name.split("/")[0] for name in size}
     assert tops == {"nas_lab", wheel.name.replace("-py3-none-any.whl", ".dist-info")}
     sources = {path.relative_to(copy).as_posix() for path in (copy / "nas_lab").rglob("*.py")}

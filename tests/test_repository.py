@@ -156,6 +156,7 @@ def test_every_workflow_has_its_badge():
     assert f"https://{links.pages(links.home())}/" in text
 
 
+@needs_make
 def test_tests_without_torch_are_there_and_import_none():
     (makes,) = run("make", "-n", "-o", ".venv/.light", "light")
     paths = [ROOT / word for word in makes.split() if word.startswith("tests/")]
@@ -168,7 +169,7 @@ def test_tests_without_torch_are_there_and_import_none():
 
 @pytest.mark.parametrize("path", FORMS, ids=lambda path: path.stem)
 def test_a_form_for_issues_is_one_that_github_reads(path):
-    """By GitHub's schema; and each question has a name of its own, by which a link can fill it in."""
+    """By GitHub's schema; and each question has a name of its own, so a link can fill it in."""
     form = yaml.safe_load(path.read_text("utf-8"))
     schema = builtin_schemas.get_builtin_schema("vendor.github-issue-forms")
     assert [error.message for error in Draft7Validator(schema).iter_errors(form)] == []

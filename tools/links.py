@@ -1,8 +1,9 @@
 """Write the repository's home into all that links to it: `make links REPO=owner/name`.
 
-The home is `Source` in pyproject.toml. From it follow the site's address, the citation, the README's
-badges and, in each notebook, two links below the title and the cell that installs the package on Colab. Run it
-after you forked the repository, or wrote a notebook; a second run changes nothing.
+The home is `Source` in pyproject.toml. From it follow the site's address, the citation, the
+README's badges and, in each notebook, two links below the title and the cell that installs the
+package on Colab. Run it after you forked the repository, or wrote a notebook; a second run changes
+nothing.
 """
 
 import argparse
