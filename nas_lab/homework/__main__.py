@@ -174,6 +174,11 @@ def _similarity(options: argparse.Namespace) -> int:
             code[student] = template.own(hand_ins.cells(hand_ins.content(files[-1].path)))
         except hand_ins.Unreadable as error:
             print(f"{student}: {error}", file=sys.stderr)
+    for student in filter(lambda student: similarity.is_cut(code[student]), code):
+        words = (
+            f"only the first {similarity.MOST_TOKENS:,} tokens are compared: look at it yourself"
+        )
+        print(f"{student}: {words}", file=sys.stderr)
     groups = similarity.similar(code, sorted(template.given))
     rows = [[group, student, f"{share:.2f}"] for group, student, share in groups]
     tables.write(options.csv, ["group", "student", "share"], rows)

@@ -31,7 +31,8 @@ BEGINS = re.compile(r"\W*(\d+ )?(in your own words|written answer)\b", re.I)
 HEADING = re.compile(r"^\W*written answer[*_:]*\s*(\((write )?below[^)\n]*\))?", re.I)
 FIXED = re.compile(r"#+ (\d+ in your own words|hand in)\b", re.I)  # cells that are not the answer
 PROSE = re.compile(r"\W*(?!(?:for|from|if|with|while|async|not) )\w+,? \w+,? \w")
-OUTPUTS = re.compile(r'"outputs"\s*:\s*$')
+TOKEN = re.compile(r'"outputs"\s*:\s*\[|\\.|["\[\]{}]', re.DOTALL)
+MOST_NAME = 255  # bytes of a file's name, on most systems
 
 Cell: TypeAlias = tuple[bool, str]  # whether it is code, and its text
 
@@ -53,6 +54,7 @@ def unpacked(path: Path) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory() as name, zipfile.ZipFile(path) as archive:
         for member in archive.infolist():
+            member.filename = "/".join(map(_shortened, member.filename.split("/")))
             try:
                 made = archive.extract(member, name)
             except RuntimeError as error:  # a password, or a way to pack that Python cannot undo
@@ -62,6 +64,12 @@ def unpacked(path: Path) -> Iterator[Path]:
             when = time.mktime((*member.date_time, 0, 0, -1))
             os.utime(made, (when, when))
         yield Path(name)
+
+
+def _shortened(name: str) -> str:
+    """A file's name that any system takes, with its first and its last letters."""
+    raw = name.encode("utf-8", "replace")
+    return name if len(raw) <= MOST_NAME else f"{raw[:150].decode('utf-8', 'ignore')}{name[-20:]}"
 
 
 def content(path: Path) -> bytes:
@@ -123,17 +131,17 @@ def listed(raw: bytes) -> list[dict]:
 def _without_outputs(text: str) -> str:
     """A notebook's JSON in which every list of outputs is empty."""
     kept, start, depth, quoted = [], 0, 0, False
-    for token in re.finditer(r'\\.|["\[\]{}]', text, re.DOTALL):
-        sign, place = token[0], token.start()
+    for token in TOKEN.finditer(text):
+        sign = token[0]
         if sign == '"':
             quoted = not quoted
         elif quoted:
             continue
         elif depth:
-            depth += 1 if sign in "[{" else -1
-            start = place if depth == 0 else start
-        elif sign == "[" and OUTPUTS.search(text, max(0, place - 30), place):
-            kept.append(text[start : place + 1])
+            depth += 1 if sign[-1] in "[{" else -1
+            start = token.start() if depth == 0 else start
+        elif len(sign) > 2:
+            kept.append(text[start : token.end()])
             depth = 1
     return "".join(kept) + ("" if depth else text[start:])
 

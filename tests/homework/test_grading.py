@@ -32,7 +32,8 @@ EARLY, DUE, LATE = 1_767_250_000, "2026-01-02T00:00", 1_767_400_000  # LATE is J
 CHECKPOINT = ".ipynb_checkpoints/hw1-checkpoint.ipynb"
 NUMBERS = {"cell_type": "code", "source": "", "outputs": [{"data": [[0] * 2_500_000, {"]": "]"}]}]}
 STUB = "def number_of_cells(nodes, operations):\n    return 1"
-MINE = Q1.replace("number_of_cells", "mine")
+MINE = Q1.replace("number_of_cells", "mine").replace('check("hw1.q1", ', "assert check(answer=")
+MINE = MINE.replace("(answer=mine", "(name='hw1.q1', answer=mine")
 CURIOUS = "check('hw1.q1', lambda nodes, operations: 1)"
 AWAIT = """import asyncio
 await asyncio.sleep(0)
@@ -43,7 +44,8 @@ async for one in numbers():
 DIGITS = json.dumps(MASTER).encode()[:-1] + b', "x": ' + b"9" * 100_000 + b"}"
 MAGIC = [
     f"%%writefile helpers.py\n{HONEST}",
-    "%%capture\nfrom helpers import number_of_cells as counted",
+    "%%writefile more.py\nfrom helpers import number_of_cells as counted",
+    "%%capture\n%run -i more.py",
     "%time one = counted(2, 1)\nfiles = !ls\nassert not len(files)",
     "%%time\ndef number_of_cells(nodes, operations):\n    return one * counted(nodes, operations)",
     f"%%timeit\n{STUB}",  # which keeps no names
@@ -129,7 +131,7 @@ def test_untidy_notebooks_lose_only_what_is_missing(graded):
 @needs_box
 def test_statuses_say_what_happened(graded):
     found = {student: row["status"] for student, row in by_student(graded[1]).items()}
-    assert found["whole"] == found["renamed"] == "graded"
+    assert found["whole"] == found["renamed"] == found["own-name"] == found["magic"] == "graded"
     assert found["broken-cell"] == found["missing"] == found["nothing"] == "partly"
     assert found["picture"] == "unreadable"
     raised = by_student(graded[1], "hw1.q1")["raises"]
@@ -218,7 +220,7 @@ def test_a_clone_inside_a_folder_of_the_system_shows_no_solutions(monkeypatch):
     assert hidden <= set(boxes.hidden_folders())
 
 
-def test_copies_are_found_whatever_their_names(tmp_path):
+def test_copies_are_found_whatever_their_names(tmp_path, capsys):
     renamed = json.loads(re.sub(r"\b(number|conv|live)_(\w+)\b", r"\2\1", json.dumps(MASTER)))
     honest = "def number_of_cells(n, k):\n    return k ** (n * (n - 1) // 2)"
     files = {
@@ -226,10 +228,15 @@ def test_copies_are_found_whatever_their_names(tmp_path):
         "bob": renamed,
         os.fsdecode(b"\xff"): RELEASED,
         "dan": changed(RELEASED, hw1_q1=honest),
+        "eve": with_cells(MASTER, "+" * 150_000),
     }
     hand_in(tmp_path, {f"{name}_hw1.ipynb": content for name, content in files.items()})
-    table = tmp_path / "pairs.csv"
+    table, words = (
+        tmp_path / "pairs.csv",
+        "eve: only the first 100,000 tokens are compared: look at it",
+    )
     assert main(["similarity", "hw1", str(tmp_path / "in"), "--csv", str(table)]) == 0
+    assert capsys.readouterr().err == f"{words} yourself\n"
     assert table.read_text("utf-8-sig").splitlines() == [
         "group,student,share",
         "1,ann,1.00",

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from nas_lab.homework.grading import boxes, kernel
-from nas_lab.homework.grading.channel import Channel, Trouble
+from nas_lab.homework.grading.channel import Channel, Trouble, decoded
 from nas_lab.homework.grading.kernel import Group, Limits
 
 needs_bubblewrap = pytest.mark.skipif(
@@ -85,13 +85,23 @@ def test_what_a_notebook_does_works_behind_the_filter(channel):
     assert run(channel, HONEST) is None
 
 
+MANY_FILES = """import os
+if os.fork() == 0:
+    os._exit(0)  # what has ended shows no files
+n = 0
+while True:
+    open(f'{n}', 'w').close()
+    n += 1
+"""
+
+
 @needs_bubblewrap
 def test_a_box_may_not_fill_the_machine_with_empty_files():
     with boxes.Bubblewrap().start(Limits()) as started:
         channel = Channel(started, Limits())
         channel.request({"do": "load"}, 60)
         with pytest.raises(Trouble, match="too many files"):
-            run(channel, "n = 0\nwhile True:\n    open(f'{n}', 'w').close()\n    n += 1")
+            run(channel, MANY_FILES)
 
 
 def test_what_is_not_held_here_is_said(monkeypatch):
@@ -144,6 +154,18 @@ for line in sys.stdin:
         with pytest.raises(Trouble, match=words):
             Channel(boxes.Started(process), Limits()).request({}, 60, lambda _: {"refused": ""})
         process.kill()
+
+
+def test_replies_have_a_size_and_few_parts():
+    code = "import sys\nfor line in sys.stdin:\n    print('x' * 10**6, flush=True)"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=-1, stdout=-1) as process:
+        with pytest.raises(Trouble, match="too long"):  # of a cell, which has no cases
+            Channel(boxes.Started(process), Limits()).request({"do": "run"}, 60)
+        process.kill()
+    for parts in (b"[],", b'{"":0},'):
+        assert len(decoded(b"[" + parts * 100_000 + b"0]")) == 100_001
+        with pytest.raises(Trouble, match="too many parts"):
+            decoded(b"[" + parts * 300_000 + b"0]")
 
 
 def test_patience_is_with_what_waits_and_not_with_what_computes():

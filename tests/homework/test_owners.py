@@ -35,6 +35,8 @@ NAMES = {
     "Sue Ra\u200bmos - hw1.ipynb": "Sue Ramos",
     "t\u202eim\x1b[2J_hw1.ipynb": "tim\\x1b[2J",
     "copycat_hw1.ipynb": "copycat",
+    "Vic Wu_7_assignsubmission_file_Ada L_8_assignsubmission_file_x.ipynb": "Vic Wu_7",
+    "wim_77_99_Ada L_8_assignsubmission_file_x.ipynb": "wim_77",
     "hw1/tom_hw1.ipynb": "tom",
     "Uma Vy_99_assignsubmission_file_/Copy of hw1.ipynb": "Uma Vy_99",
 }
@@ -157,13 +159,15 @@ def test_tables_hold_no_formula_for_any_separator_and_nothing_that_steers(tmp_pa
 def test_a_zip_file_is_taken_as_its_folder_with_the_times(tmp_path):
     when = 2026, 11, 30, 23, 58, 2
     with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
-        for name in ("Ada Lovelace_4711_assignsubmission_file/hw1.ipynb", "../bea_hw1.ipynb"):
+        names = ["Ada Lovelace_4711_assignsubmission_file/hw1.ipynb", "../bea_hw1.ipynb"]
+        for name in [*names, f"Cyd_4712_assignsubmission_file_{'作业' * 60}.ipynb"]:
             archive.writestr(zipfile.ZipInfo(name, when), "{}")
     with hand_ins.unpacked(tmp_path / "all.zip") as folder:
         found, _ = owners.find(folder, "hw1")
         assert {student: [file.when for file in files] for student, files in found.items()} == {
-            name: [datetime(*when).timestamp()] for name in ("Ada Lovelace_4711", "bea")
+            name: [datetime(*when).timestamp()] for name in ("Ada Lovelace_4711", "Cyd_4712", "bea")
         }
+        assert all(files[-1].is_notebook for files in found.values())
     assert not folder.exists()
     with hand_ins.unpacked(tmp_path) as folder:
         assert folder == tmp_path

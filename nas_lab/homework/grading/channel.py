@@ -24,7 +24,8 @@ from nas_lab.homework.question import QueryBudget, Question
 
 MOST_BYTES = 8 << 20  # of one reply: 40 cases of the runner's longest value
 MOST_QUERIES = 1_000  # in one case, those that are refused included
-MOST_QUERY_BYTES = 1 << 18  # of one query, or of what a search found
+MOST_QUERY_BYTES = 1 << 18  # of a query, of what a search found, or of what a cell raised
+MOST_PARTS = 200_000  # lists and dicts of a reply: nobody else is served while they are made
 MOST_DIGITS = 400  # of a whole number in a reply
 CHECK_SECONDS = 0.25  # how often processes, their memory and their time are checked
 CPU_FACTOR = 1.2  # a request may compute so many times its seconds, all processes together
@@ -64,7 +65,7 @@ class Channel:
     ) -> dict:
         """Send a message and return the reply to it, or raise a ``Trouble``.
         ``reply_to`` replies to the queries that the sandbox makes meanwhile, where it may."""
-        most = MOST_BYTES if reply_to is None else MOST_QUERY_BYTES
+        most = MOST_BYTES if "cases" in message and reply_to is None else MOST_QUERY_BYTES
         nonce, deadline = secrets.token_hex(16), time.monotonic() + self.limits.patience * seconds
         self._most_computed = self._computed + CPU_FACTOR * seconds
         for _ in range(MOST_QUERIES):
@@ -147,7 +148,7 @@ class Channel:
             raise Trouble("timed out", "it computed too long, all its processes together")
         if len(processes) > 2 * self.limits.processes:
             raise Trouble("ended", "it started too many processes")
-        if _files(processes[-1]) > MOST_FILES:
+        if max(map(_files, processes)) > MOST_FILES:  # of one that has ended they are not seen
             raise Trouble("ended", "it made too many files")
 
 
@@ -180,6 +181,8 @@ def decoded(line: bytes) -> Any:
     def whole(text: str) -> int | str:
         return int(text) if len(text) <= MOST_DIGITS else "a number with too many digits"
 
+    if line.count(b"[") + line.count(b"{") > MOST_PARTS:
+        raise Trouble("tampered", "a reply has far too many parts")
     try:
         return json.loads(line.decode("utf-8"), parse_int=whole)
     except (ValueError, RecursionError):

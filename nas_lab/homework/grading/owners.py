@@ -27,7 +27,7 @@ COPIED = re.compile(
     rf"|[ _]*[ -] *{COPY} *(\d*)(?![^\W_])",
     re.I,
 )
-MOODLE = re.compile(r"^(.+)_(\d+)_(?:assignsubmission_)?(?:file|onlinetext)(?:_.*)?$", re.I)
+MOODLE = re.compile(r"^(.+?)_(\d+)_(?:assignsubmission_)?(?:file|onlinetext)(?:_.*)?$", re.I)
 CANVAS = re.compile(r"^([^\W_]+)_(?:LATE_)?(\d{2,})_\d{2,}_.+$")
 
 
@@ -135,7 +135,8 @@ def _word(words: str) -> re.Pattern:
 def _student(above: list[str], name: str, homework: re.Pattern) -> tuple[str, str]:
     """Whose file it is, by its folder or its name, and the student's number on a platform."""
     whole = above[0] if above else SUFFIXES.sub("", name)
-    if platform := MOODLE.match(whole) or (not above and CANVAS.match(whole)):
+    # What a platform writes stands first: below it a student may write anything.
+    if platform := (not above and CANVAS.match(whole)) or MOODLE.match(whole):
         return "_".join(platform.groups()), platform[2]
     stem = whole if above else COPIED.sub("", whole)
     words = [stem] if above else homework.split(stem)

@@ -45,11 +45,15 @@ class Runner:
         here = os.path.join(os.path.dirname(os.path.abspath(__file__)), "nas_lab")
         nas_lab, homework = _Absence("nas_lab"), _Absence("nas_lab.homework")
         nas_lab.__path__, homework.__path__ = [here], [os.path.join(here, "homework")]
-        check = self.checked.__setitem__
-        homework.__dict__.update(check=check, progress=_nothing, pack=_nothing)
+        homework.__dict__.update(check=self.check, progress=str, pack=_nothing)
         nas_lab.__dict__["homework"] = homework
         sys.modules.update({"nas_lab": nas_lab, "nas_lab.homework": homework})
         sys.meta_path.append(_Finder())
+
+    def check(self, name: str, answer: Any) -> Any:
+        """Note what is checked; that it is right is known outside alone."""
+        self.checked[name] = answer
+        return types.SimpleNamespace(name=name, passed=0, cases=0, problem="", answered=True)
 
     def serve(self) -> None:
         """Answer requests until there are no more."""
@@ -222,6 +226,9 @@ class _Shell:
                 file.write(body)
 
     def run_line_magic(self, magic: str, line: str, *_: Any) -> Any:
+        if magic == "run":
+            with open(next(word for word in line.split() if word[0] != "-")) as file:
+                return execute(file.read(), "<cell magic>", self.names)
         if magic not in ("time", "prun"):
             return None
         try:

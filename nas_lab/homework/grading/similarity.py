@@ -6,7 +6,7 @@ import keyword
 import re
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain, combinations
+from itertools import chain, combinations, islice
 
 WINDOW = 12  # tokens in a row that count as one piece
 MOST_TOKENS = 100_000  # of a hand-in; what stands below is not compared
@@ -48,6 +48,12 @@ def similar(
     groups = sorted(nx.connected_components(graph), key=lambda g: -max(shares[s] for s in g))
     numbered = enumerate(groups, start=1)
     return [(number, s, shares[s]) for number, group in numbered for s in sorted(group)]
+
+
+def is_cut(sources: Sequence[str]) -> bool:
+    """Whether these cells hold more than is compared."""
+    tokens = chain.from_iterable(map(_tokens, sources))
+    return next(islice(tokens, MOST_TOKENS, None), None) is not None
 
 
 def _tokens(source: str) -> Iterator[str]:
