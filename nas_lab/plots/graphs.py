@@ -161,6 +161,8 @@ class _Row:
 
 _RISES_201 = {(0, 1): 0.0, (0, 2): 0.52, (1, 2): 0.0, (0, 3): 1.02, (1, 3): -0.52, (2, 3): 0.0}
 _ROW_201 = _Row(_RISES_201)
+_MIXED = _Row(_RISES_201 | {(0, 2): 0.66, (0, 3): 1.34, (1, 3): -0.78})  # room for high labels
+_MIXED_BOX = (_X[0] - 0.42, -1.2, _X[-1] + 0.42, 1.76)
 _RIBBON = 0.22  # width of an edge whose weights add up to one
 
 
@@ -358,8 +360,8 @@ class MixedCell:
             raise TypeError(f"{space.name} has no cell to draw as a mixture")
         self.operations = tuple(str(option) for option in space.decisions[0].options)
         self._shape = space.mask.shape
-        ax, scale = canvas(ax, _ROW_201.box)
-        self._curves = np.array([_ROW_201.curve(edge) for edge in _RISES_201])  # [E, P, 2]
+        ax, scale = canvas(ax, _MIXED_BOX)
+        self._curves = np.array([_MIXED.curve(edge) for edge in _RISES_201])  # [E, P, 2]
         dx, dy = np.moveaxis(np.gradient(self._curves, axis=1), 2, 0)
         self._normals = np.stack([-dy, dx], axis=2) / np.hypot(dx, dy)[:, :, None]
         self._full = np.array([to_rgb(color(op)) for op in self.operations])
@@ -369,10 +371,13 @@ class MixedCell:
             _arrow(ax, Path(curve), "none", scale).set_zorder(1)
             last = curve[-1] + 0.03 * (curve[-1] - curve[-2]) / math.dist(curve[-1], curve[-2])
             above.append(_arrow(ax, Path([*curve[-2:-1], last]), "concat", scale))
-        for node in _ROW_201.graph({}).nodes:
-            above += _node(ax, *node, scale)
+        for node in _MIXED.graph({}).nodes:
+            above += _node(ax, *node, max(1.0, scale))
         middles = self._curves[:, _POINTS // 2 - 1].tolist()
-        self._names = [_pill(ax, (x, y), "", "white", 1.05) for x, y in middles]  # for a projector
+        # Twenty pixels, so that 14 are left of them on the narrowest page.
+        self._names = [_pill(ax, (x, y), "", "white", 1.51) for x, y in middles]
+        for name in self._names:
+            name.set(linespacing=0.95, va="center")
         self.moving: list[Artist] = [self._ribbons, *above, *self._names]  # back to front
 
     def update(self, w: np.ndarray) -> None:
@@ -384,8 +389,8 @@ class MixedCell:
         self._ribbons.set(verts=list(self._stripes(shown)), facecolor=tints)
         for name, row in zip(self._names, shown, strict=True):
             best = int(row.argmax())
-            said, hue = f"{label(self.operations[best])}\n{row[best]:.2f}", self._full[best]
-            name.set(visible=row.max() > row.min(), text=said, color=text_on(hue))
+            said, hue = f"{label(self.operations[best])} {row[best]:.2f}", self._full[best]
+            name.set(visible=row.max() > row.min(), text=said.replace(" ", "\n"), color=text_on(hue))
             name.get_bbox_patch().set_facecolor(hue)
 
     def _stripes(self, w: np.ndarray) -> np.ndarray:
@@ -401,7 +406,7 @@ class MixedCell:
 
 def mixed_cell(space: Space, w: np.ndarray, *, title: str = "") -> Axes:
     """Draw a cell of NAS-Bench-201 whose operations are as wide as their weights, and a legend."""
-    ax, _ = canvas(None, _ROW_201.box)
+    ax, _ = canvas(None, _MIXED_BOX)
     MixedCell(ax, space).update(w)
     ax.set_title(title, fontsize=TEXT + 1, color=INK, loc="left")
     names = [str(op) for op in space.decisions[0].options if op != "none"]

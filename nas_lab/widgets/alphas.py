@@ -279,9 +279,9 @@ class AlphaPlayer(PlayingView):
 def cell_and_lines(model: AlphaState, steps: int, high: float) -> list[Any]:
     """The cell above the true accuracy, beside the lines of its six edges.
     Gives the figure, the drawings in it that move, and a function that shows a step."""
-    figure = Figure(figsize=(9.2, 4.75), facecolor="white")
-    cell = plots.MixedCell(figure.add_axes((0.0, 0.47, 0.56, 0.48)), model.space)
-    ax = figure.add_axes((0.072, 0.115, 0.47, 0.275))
+    figure = Figure(figsize=(9.2, 5.0), facecolor="white")
+    cell = plots.MixedCell(figure.add_axes((0.0, 0.46, 0.56, 0.5)), model.space)
+    ax = figure.add_axes((0.072, 0.11, 0.47, 0.26))
     plots.chart(ax, "What is the argmax truly worth?", "steps", "")
     best, low = np.nanmax(model.scores), np.nanquantile(model.scores, 1 - SHOWN)
     truth = plots.TruthLine(ax, steps, float(best), float(low))
@@ -335,7 +335,7 @@ class TemperatureSlider(View):
     def _build(self) -> list[Any]:
         slider = self.choice("tau", TEMPERATURES, "temperature tau", width="420px")
         figure = Figure(figsize=(9.2, 3.5), facecolor="white")
-        self._cell = plots.MixedCell(figure.add_axes((0, 0.1, 0.55, 0.85)), self.model.space)
+        self._cell = plots.MixedCell(figure.add_axes((0, 0.03, 0.55, 0.94)), self.model.space)
         matrix = plots.chart(figure.add_axes((0.7, 0.15, 0.29, 0.83)), "", "", "")
         self._w = plots.PolicyMatrix(matrix, self.model.space)
         self._picture = MovingPicture(figure, self._cell, self._w, dpi=120)

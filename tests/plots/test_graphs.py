@@ -12,8 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from scipy.spatial import cKDTree
 
-from nas_lab import plots, spaces
+from nas_lab import plots, spaces, widgets
 from nas_lab.plots import theme
+from nas_lab.plots.page import PAGE, SMALLEST
 from tests.plots.readable import assert_readable, courses, frames, overlaps, texts, weights
 
 CELL, DARTS = spaces.nasbench201(), spaces.darts()
@@ -194,11 +195,21 @@ def test_each_edge_of_the_small_cell_names_its_strongest_operation():
     w = weights(CELL)
     names = [name.get_text() for name in mixed(w)._names]
     options = CELL.decisions[0].options
-    assert names == [f"{plots.label(options[row.argmax()])}\n{row.max():.2f}" for row in w]
+    said = [f"{plots.label(options[row.argmax()])} {row.max():.2f}" for row in w]
+    assert [name.replace("\n", " ") for name in names] == said
     even = mixed(np.full((6, 5), 0.2))
     assert not any(name.get_visible() for name in even._names)
     ax = plots.mixed_cell(CELL, np.eye(5)[[3] * 6])
-    assert texts(ax)[4:] == ["conv 3×3\n1.00"] * 6
+    assert texts(ax)[4:] == ["conv\n3×3\n1.00"] * 6
+    assert overlaps(frames(ax)) == []
+
+
+@pytest.mark.parametrize("widget", ["AlphaPlayer", "TemperatureSlider"])
+def test_ribbons_of_widgets_have_labels_of_14_pixels_on_the_narrowest_page(widget):
+    w = np.eye(5)[[3] * 6]
+    shown = getattr(widgets, widget)(w if widget == "TemperatureSlider" else w[None])
+    ax = shown._picture.figure.axes[0]
+    assert min(text.get_fontsize() for text in ax.texts[4:]) / 72 * PAGE * SMALLEST >= 14
     assert overlaps(frames(ax)) == []
 
 
