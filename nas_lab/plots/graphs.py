@@ -390,7 +390,9 @@ class MixedCell:
         for name, row in zip(self._names, shown, strict=True):
             best = int(row.argmax())
             said, hue = f"{label(self.operations[best])} {row[best]:.2f}", self._full[best]
-            name.set(visible=row.max() > row.min(), text=said.replace(" ", "\n"), color=text_on(hue))
+            name.set(
+                visible=row.max() > row.min(), text=said.replace(" ", "\n"), color=text_on(hue)
+            )
             name.get_bbox_patch().set_facecolor(hue)
 
     def _stripes(self, w: np.ndarray) -> np.ndarray:
