@@ -1,13 +1,15 @@
 """Draw the pictures of texts: the first one of each notebook, and alphas as they move.
 
-`make pictures` takes the first ones from the notebooks that `make notebooks` executed. They stand
-in the notebooks' own text and on the site.
+`make pictures` takes the first ones from the notebooks that `make notebooks` executed. README and the
+site show the files. Each notebook holds its own in its text, so it is seen on Colab too, which opens
+a notebook without the files beside it, and without the internet.
 """
 
 from __future__ import annotations
 
 import base64
 import io
+import json
 import re
 from pathlib import Path
 
@@ -20,6 +22,8 @@ from tools.notebooks import EXECUTED
 
 ROOT = Path(__file__).resolve().parents[1]
 SIZE = (720, 720)
+LARGEST = 30_000  # bytes of a picture in a notebook's text
+IN_TEXT = re.compile(r"(!\[[^]]*\]\()(?:pictures/\d+\.png|data:image/png;base64,[^)]*)\)")
 SECONDS = 8.0
 
 
@@ -47,10 +51,23 @@ def beside(panels: list[Image.Image]) -> Image.Image:
     return sheet
 
 
-def in_text(picture: Image.Image) -> Image.Image:
-    """Return a picture as a text shows it, in few colours."""
+def in_text(picture: Image.Image) -> bytes:
+    """Return a picture as a text shows it, a PNG file in few colours."""
     picture.thumbnail(SIZE, Image.Resampling.LANCZOS)
-    return picture.quantize(128, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    for colors in (128, 64, 32, 16):
+        few = picture.quantize(colors, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+        few.save(file := io.BytesIO(), "PNG", optimize=True)
+        if file.tell() <= LARGEST:
+            return file.getvalue()
+    raise ValueError(f"a picture of {file.tell():,} bytes in 16 colours: {LARGEST:,} are allowed")
+
+
+def embedded(notebook: dict, png: bytes) -> dict:
+    """Return a notebook whose first cell holds the picture itself."""
+    first, *rest = notebook["cells"]
+    data = f"data:image/png;base64,{base64.b64encode(png).decode('ascii')}"
+    text = IN_TEXT.sub(rf"\g<1>{data})", "".join(first["source"]))
+    return notebook | {"cells": [first | {"source": text.splitlines(keepends=True)}, *rest]}
 
 
 def main() -> None:
@@ -58,8 +75,11 @@ def main() -> None:
     folder = ROOT / "notebooks" / "pictures"
     folder.mkdir(exist_ok=True)
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
-        picture = in_text(first_picture(EXECUTED / path.name))
-        picture.save(folder / f"{path.name[:2]}.png", optimize=True)
+        png = in_text(first_picture(EXECUTED / path.name))
+        (folder / f"{path.name[:2]}.png").write_bytes(png)
+        notebook = embedded(json.loads(path.read_text("utf-8")), png)
+        text = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
+        path.write_text(text, "utf-8", newline="\n")
     runs = DartsRuns.load()
     AlphaPlayer(runs.w("first order")[0]).save(ROOT / "pictures/alphas.gif", seconds=SECONDS)
 

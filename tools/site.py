@@ -25,7 +25,7 @@ SOURCE = ROOT / "build" / "site" / "source"
 PAGES = ["README.md", "INSTRUCTORS.md", "CONTRIBUTING.md", "CHANGELOG.md"]
 LINK = re.compile(r"(\]\()(?![a-z]+:|#)([^)#\s]+)")
 UNANSWERED = "not answered yet"
-HOOK = re.compile(r"\n\n!\[[^]]*\]\(pictures/\d+\.png\)")  # what the first cell below it draws
+HOOK = re.compile(r"\n\n!\[[^]]*\]\(data:[^)]*\)")  # what the first cell below it draws
 BADGE = re.compile(r"!\[([^]]+)\]\(https:[^)]+\)")  # a picture that needs the internet
 ROW = re.compile(r"^\| \[\d+ [^]]+\]\((notebooks/\S+)\) \| ([^|]+) \| ([^|]+) \|", re.MULTILINE)
 

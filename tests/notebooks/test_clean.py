@@ -1,6 +1,8 @@
 """Committed notebooks are plain: valid, without outputs, and in short cells."""
 
+import base64
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,8 @@ from nbformat.validator import iter_validate
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
+LECTURES = sorted((ROOT / "notebooks").glob("*.ipynb"))
+LARGEST = 30_000  # bytes of the picture in a lecture's text
 MOST_LINES = 20
 
 
@@ -52,6 +56,15 @@ del OLD["cells"][0]["id"]
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebook_is_clean(path):
     assert problems(json.loads(path.read_text("utf-8"))) == []
+
+
+@pytest.mark.parametrize("path", LECTURES, ids=lambda path: path.stem)
+def test_a_lecture_holds_its_first_picture_which_the_readme_shows_as_a_file(path):
+    first = "".join(json.loads(path.read_text("utf-8"))["cells"][0]["source"])
+    (held,) = re.findall(r"!\[[^]]{20,}\]\(data:image/png;base64,([^)]+)\)", first)
+    file = path.parent / "pictures" / f"{path.name[:2]}.png"
+    assert base64.b64decode(held, validate=True) == file.read_bytes()
+    assert file.stat().st_size <= LARGEST
 
 
 @pytest.mark.parametrize(
