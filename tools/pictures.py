@@ -1,8 +1,8 @@
 """Draw the pictures of texts: the first one of each notebook, and alphas as they move.
 
-`make pictures` takes the first ones from the notebooks that `make notebooks` executed. README and the
-site show the files. Each notebook holds its own in its text, so it is seen on Colab too, which opens
-a notebook without the files beside it, and without the internet.
+`make pictures` takes the first ones from the notebooks that `make notebooks` executed. README and
+the site show the files. Each notebook holds its own in its text, so that it is seen on Colab, which
+opens a notebook without the files beside it, and where there is no internet.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from nas_lab.widgets import AlphaPlayer
 from tools.notebooks import EXECUTED
 
 ROOT = Path(__file__).resolve().parents[1]
-SIZE = (720, 720)
 LARGEST = 30_000  # bytes of a picture in a notebook's text
 IN_TEXT = re.compile(r"(!\[[^]]*\]\()(?:pictures/\d+\.png|data:image/png;base64,[^)]*)\)")
 SECONDS = 8.0
@@ -53,13 +52,14 @@ def beside(panels: list[Image.Image]) -> Image.Image:
 
 def in_text(picture: Image.Image) -> bytes:
     """Return a picture as a text shows it, a PNG file in few colours."""
-    picture.thumbnail(SIZE, Image.Resampling.LANCZOS)
-    for colors in (128, 64, 32, 16):
+    for side, colors in ((720, 128), (720, 64), (520, 32)):
+        picture.thumbnail((side, side), Image.Resampling.LANCZOS)
         few = picture.quantize(colors, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+        few.putpalette([255 if level > 248 else level for level in few.getpalette() or ()])  # white
         few.save(file := io.BytesIO(), "PNG", optimize=True)
         if file.tell() <= LARGEST:
             return file.getvalue()
-    raise ValueError(f"a picture of {file.tell():,} bytes in 16 colours: {LARGEST:,} are allowed")
+    raise ValueError(f"a picture of {file.tell():,} bytes: {LARGEST:,} are allowed")
 
 
 def embedded(notebook: dict, png: bytes) -> dict:
