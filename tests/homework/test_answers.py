@@ -134,11 +134,6 @@ def step_by_autograd(logits, archs, rewards, baseline, rate):
     return (theta - rate * theta.grad).detach()
 
 
-def step_by_forward_mode(logits, *_):
-    theta = torch.tensor(logits).double()
-    return torch.func.jvp(torch.sum, (theta,), (theta,))[1]
-
-
 def step_by_dual_numbers(logits, *_):
     theta = torch.tensor(logits).double()
     with forward_ad.dual_level():
@@ -310,7 +305,10 @@ def test_a_step_without_autograd_is_without_autograd():
     answers = [lambda logits, *_, by=by: by(torch.sum)(torch.tensor(logits)) for by in kinds]
     ways = (lambda step: step, torch.enable_grad(), torch.inference_mode(False))
     answers += [way(step_by_autograd) for way in ways]
-    answers += [step_by_forward_mode, step_by_dual_numbers]
+    answers += [
+        step_by_dual_numbers,
+        lambda x, *_: torch.func.jvp(torch.sum, *[(torch.tensor(x),)] * 2),
+    ]
     for answer in answers:
         assert "autograd is switched off here" in repr(check("hw3.q6", answer))
 

@@ -10,7 +10,7 @@ from datetime import datetime
 import pytest
 
 from nas_lab.homework.__main__ import main
-from nas_lab.homework.grading import batch, boxes, owners
+from nas_lab.homework.grading import batch, boxes, owners, tables
 from nas_lab.homework.grading.grade import Grade, Mark
 from nas_lab.homework.homeworks import HOMEWORKS
 from tests.homework.classes import hand_in
@@ -154,6 +154,15 @@ def test_each_question_says_how_many_are_right_and_the_most_common_mistake(grade
     assert rows[2] == ["hw1.q3", "2", "2", "2.00", "2", "", "0"]
     said = capsys.readouterr().out
     assert "hw1.q1: 1 of 2 right; most often (1): look at the sign." in said
+
+
+def test_what_an_answer_raises_passes_for_no_hint(tmp_path):
+    mark = Mark(
+        "hw1.q1", 0, 1, "raised", "0 of 40 hidden cases agree; KeyError: 'Hint: look at Ada's'"
+    )
+    results = tables.Results(HOMEWORKS["hw1"], [Grade("eve", "", "partly", [mark])], {})
+    said = results.write_questions(tmp_path / "questions.csv")
+    assert said == ["hw1.q1: 0 of 1 right; most often (1): raised an error"]
 
 
 def test_a_share_of_the_cases_earns_a_share_of_the_points_if_the_instructor_says_so(graded):

@@ -161,5 +161,6 @@ class Results:
 
 
 def _mistake(mark: Mark) -> str:
-    """What is wrong with an answer: its hint, or what happened to it."""
-    return mark.words.partition("Hint: ")[2] or STATUS[mark.status][1]
+    """What is wrong with an answer: its hint, or what happened to it. What it raised is no hint."""
+    hinted = mark.status in ("wrong", "scored")
+    return mark.words.rpartition("Hint: ")[2] if hinted else STATUS[mark.status][1]
