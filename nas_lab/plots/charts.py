@@ -91,40 +91,42 @@ class FrontChart:
 class SpeedChart:
     """Accuracy [N] against latency, on axes that are kept while the device changes.
     Latency is over that of the quickest network, which the title says. ``inherited`` [N] are
-    accuracies on shared weights, of which that of the network pointed at is shown."""
+    accuracies on shared weights, of which that of one network is shown."""
 
     def __init__(self, ax: Axes, accuracies: np.ndarray, inherited: np.ndarray | None) -> None:
         chart(ax, "", "times the quickest network's latency", "validation accuracy")
         self._accuracies, self._inherited = accuracies, inherited
         self._title = write(ax, 1, 1.06, "", ha="right", transform=ax.transAxes)
-        best: dict[str, Any] = {"marker": "o", "drawstyle": "steps-post", "label": "front"}
-        (self._points,) = ax.plot([], [], "o", color=theme.PALE, ms=3, label="trained alone")
-        (self._front,) = ax.plot([], [], color=theme.BLUE, ms=4.5, lw=1.6, **best)
-        (self._shared,) = ax.plot([], [], "D", color=theme.ORANGE, mec=INK, ms=8)
-        self._ring = theme.ring(ax, 14)
-        shown = accuracies if inherited is None else np.append(accuracies, inherited)
+        look: dict[str, Any] = {
+            "color": theme.BLUE,
+            "ms": 4.5,
+            "ds": "steps-post",
+            "label": "front",
+        }
+        self._points = ax.plot([], [], "o", color=theme.PALE, ms=3, label="trained alone")[0]
+        self._front = ax.plot([], [], "o-", **look)[0]
+        self._ring, self._shared = theme.ring(ax, 14), ax.plot([], [], "D", mec=INK, ms=8)[0]
+        shown = accuracies
         if inherited is not None:
-            self._shared.set_label("this one, on inherited weights")
+            shown = np.append(accuracies, inherited)
+            self._shared.set(color=theme.ORANGE, label="this one, on inherited weights")
         ax.set_xscale("log", base=2)
         theme.fixed_ticks(ax.xaxis, [1, 2, 4, 8, 16, 32], "{:g}×".format)
         low, high = shown.min(), shown.max()
         ax.set(xlim=(0.85, 40), ylim=(low - 0.3 * (high - low), high + 0.01))  # with a legend
-        ax.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
+        theme.percent(ax.yaxis)
         legend(ax, loc="lower right", borderaxespad=0.1, handletextpad=0.4)
         self.moving = [self._title, self._points, self._front, self._shared, self._ring]
 
-    def update(self, seconds: np.ndarray, front: np.ndarray, device: str) -> None:
-        """Show latencies [N] on a device, and the front, the places of those that none beats."""
-        self._times = seconds / seconds.min()
-        self._points.set_data(self._times, self._accuracies)
-        self._front.set_data(self._times[front], self._accuracies[front])
+    def update(self, seconds: np.ndarray, front: np.ndarray, place: int, device: str) -> None:
+        """Show latencies [N] on a device, the places of its front, and a ring at one network."""
+        times = seconds / seconds.min()
+        self._points.set_data(times, self._accuracies)
+        self._front.set_data(times[front], self._accuracies[front])
         self._title.set_text(f"{device}\n1× is {duration(seconds.min())}")
-
-    def point_at(self, place: int) -> None:
-        """Put the ring around one network."""
-        self._ring.set_data([self._times[place]], [self._accuracies[place]])
+        self._ring.set_data(times[[place]], self._accuracies[[place]])
         if self._inherited is not None:
-            self._shared.set_data([self._times[place]], [self._inherited[place]])
+            self._shared.set_data(times[[place]], self._inherited[[place]])
 
 
 _PARTS = 7

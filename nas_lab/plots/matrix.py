@@ -163,10 +163,7 @@ _BLOCK = {
     "mlp.linear_2": "MLP out",
 }
 _ENDS = {"patches": "patches", "position": "positions", "classifier.linear": "classifier"}
-_KEY = (
-    "height: features of a token; length: of all heads, of the MLP's hidden layer",
-    "white lines part heads and, in an MLP, multiples of the width",
-)
+_KEY = "height: features of a token; length: all heads, or the hidden layer of the MLP"
 _LIT = {"attention": color("attention"), "mlp": color("linear"), "": color("conv")}
 
 
@@ -194,32 +191,27 @@ class SliceMatrices:
         self._space, self._skeleton = space, skeleton
         largest = _matrices(space, space.largest, skeleton)
         width, depth = largest["patches"][0], space.decode(space.largest)["depth"]
-        lengths = {name: largest[f"block_1.{name}"][1] for name in _BLOCK}
-        self._unit = unit = 3.75 / sum(lengths.values())  # inches for a feature
-        tops = [(depth + 1 - row) * (width * unit + 0.11) for row in range(depth + 1)]
-        ax, scale = canvas(ax, (0, -0.62, 5.62, tops[0] + 0.46))
+        self._unit = unit = 3.75 / sum(largest[f"block_1.{name}"][1] for name in _BLOCK)  # inches
+        tops = [(depth - row) * (width * unit + 0.11) for row in range(depth)] + [-0.4]
+        ax, scale = canvas(ax, (0, -1.28, 5.62, tops[0] + 0.46))
         look: dict[str, Any] = {"ha": "left", "fontsize": scale * (TEXT - 1)}
-        for row, name in enumerate([*(f"block {i + 1}" for i in range(depth)), "in, out"]):
-            write(ax, 0, tops[row] - width * unit / 2, name, **look)
-        self._corners: dict[str, tuple[float, float]] = {}
-        self._sizes, x = {}, 0.6
-        for name, said in _BLOCK.items():
-            write(ax, x, tops[0] + 0.3, said, **look)
-            self._sizes[f"block_1.{name}"] = write(ax, x, tops[0] + 0.1, "", **look)
-            self._corners |= {f"block_{i + 1}.{name}": (x, tops[i]) for i in range(depth)}
-            x += max(lengths[name] * unit, 0.075 * len(said)) + 0.14
-        x, middle = 0.6, tops[-1] - width * unit / 2
-        for name, said in _ENDS.items():
-            self._corners[name] = x, tops[-1]
-            x += largest[name][1] * unit + 0.06
-            write(ax, x, middle + 0.1, said, **look)
-            self._sizes[name] = write(ax, x, middle - 0.1, "", **look)
-            x += 0.92
-        for row, said in enumerate(_KEY):
-            write(ax, 0, -0.16 - 0.22 * row, said, **look, color=theme.MUTED)
+        for row, top in enumerate(tops):
+            name = f"block {row + 1}" if row < depth else "in, out"
+            write(ax, 0, top - width * unit / 2, name, **look)
+        blocks = [f"block_{row + 1}." for row in range(depth)]
+        self._corners, self._sizes = {}, {}
+        for names, places, prefixes in ((_BLOCK, tops, blocks), (_ENDS, tops[-1:], [""])):
+            x = 0.6
+            for name, said in names.items():
+                first = prefixes[0] + name
+                write(ax, x, places[0] + 0.3, said, **look)
+                self._sizes[first] = write(ax, x, places[0] + 0.1, "", **look)
+                for prefix, top in zip(prefixes, places, strict=False):
+                    self._corners[prefix + name] = x, top
+                x += max(largest[first][1] * unit, 0.075 * len(said)) + 0.14
+        write(ax, 0, -1.08, _KEY, **look, color=theme.MUTED)
         whole = [self._piece(name, *sides) for name, sides in largest.items()]
-        edges: dict[str, Any] = {"edgecolors": "#B0B0B0", "linewidths": 0.7}
-        ax.add_collection(PolyCollection(whole, facecolors="#EFEFEF", **edges))
+        ax.add_collection(PolyCollection(whole, facecolors="#EFEFEF", edgecolors="#B0B0B0"))
         self._lit = PolyCollection([], edgecolors="white", linewidths=0.7)
         ax.add_collection(self._lit)
         self.moving = [self._lit, *self._sizes.values()]

@@ -40,7 +40,7 @@ class Landscape:
 class OnDevice(State):
     """A state with a ``device``, by its name, and so with all networks of a table on it."""
 
-    device = traitlets.Unicode().tag(keep=True)
+    device = traitlets.Unicode("raspberry_pi_4").tag(keep=True)
 
     def __init__(self, table: Table | TransformerGrid, scores: np.ndarray, **kept: Any) -> None:
         self.table = table

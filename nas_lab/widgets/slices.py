@@ -16,6 +16,8 @@ from nas_lab.widgets.base import MovingPicture, View, Widget, row
 from nas_lab.widgets.edge import OnDevice, device_menu
 from nas_lab.widgets.rankings import one_of
 
+PARTS = ("attention", "mlp")  # of a block
+
 
 class SliceState(OnDevice):
     """A network of ``spaces.transformer()``, as a slice of the largest one, and a device.
@@ -28,29 +30,17 @@ class SliceState(OnDevice):
         device: name of a device.
         scores: accuracies of all 81 networks on the weights of a supernet, in the order of the
             space, as ``[estimate(arch, 0).score for arch in spaces.transformer()]``.
-        grid: the networks trained alone; None takes those that come with the kit.
     """
 
-    depth = traitlets.Int().tag(keep=True)
-    width = traitlets.Int().tag(keep=True)
-    heads = traitlets.Int().tag(keep=True)
-    ratio = traitlets.Int().tag(keep=True)
+    depth = traitlets.Int(2).tag(keep=True)
+    width = traitlets.Int(32).tag(keep=True)
+    heads = traitlets.Int(2).tag(keep=True)
+    ratio = traitlets.Int(2).tag(keep=True)
 
-    def __init__(
-        self,
-        depth: int = 2,
-        width: int = 32,
-        heads: int = 2,
-        ratio: int = 2,
-        device: str = "raspberry_pi_4",
-        *,
-        scores: npt.ArrayLike | None = None,
-        grid: TransformerGrid | None = None,
-    ) -> None:
-        grid = grid or TransformerGrid.load()
+    def __init__(self, *, scores: npt.ArrayLike | None = None, **kept: Any) -> None:
+        grid = TransformerGrid.load()
         self.space, self.alone = grid.SPACE, grid.scores()
         self.inherited = None if scores is None else _checked(scores, len(grid))
-        kept = {"depth": depth, "width": width, "heads": heads, "ratio": ratio, "device": device}
         super().__init__(grid, self.alone.mean(axis=0), **kept)
 
     @traitlets.validate("depth", "width", "heads", "ratio")
@@ -59,9 +49,14 @@ class SliceState(OnDevice):
         return one_of(proposal, options[proposal["trait"].name])
 
     @property
+    def options(self) -> dict[str, int]:
+        """What is chosen in each decision."""
+        return {decision.name: getattr(self, decision.name) for decision in self.space.decisions}
+
+    @property
     def arch(self) -> Arch:
         """The chosen network."""
-        return self.space.encode({d.name: getattr(self, d.name) for d in self.space.decisions})
+        return self.space.encode(self.options)
 
     @property
     def place(self) -> int:
@@ -71,34 +66,24 @@ class SliceState(OnDevice):
     @property
     def words(self) -> str:
         """The network and what it costs, in a sentence."""
-        cost = self.space.cost(self.arch, self.table.skeleton)
-        plural = ("s" if self.depth > 1 else "", "s" if self.heads > 1 else "")
-        network = (
-            f"{self.depth} block{plural[0]}, width {self.width}, {self.heads} head{plural[1]}, "
-            f"MLP {self.ratio}×"
-        )
-        size = f"{cost.params:,} parameters, {quantity(cost.macs)} multiply-adds"
-        seconds = self.landscape.seconds[self.place]
-        return f"{network}: {size}, {duration(seconds)} on {DEVICES[self.device].title}"
+        network = ", ".join(f"{name} {option}" for name, option in self.options.items())
+        params, macs = self.space.cost(self.arch, self.table.skeleton)
+        size = f"{params:,} parameters, {quantity(macs)} multiply-adds"
+        seconds = duration(self.landscape.seconds[self.place])
+        return f"{network}: {size}, {seconds} on {DEVICES[self.device].title}"
 
     @property
     def details(self) -> list[str]:
         """How accurate it is, how much of the supernet it uses, what its time goes to."""
-        costs = (
-            self.space.cost(arch, self.table.skeleton) for arch in (self.arch, self.space.largest)
-        )
-        mine, all_ = (cost.params for cost in costs)
-        profile = devices.profile(self.space, self.arch, self.table.skeleton, self.device)
-        attention, mlp = (
-            sum(k.seconds for k in profile.kernels if part in k.op.name) / profile.seconds
-            for part in (".attention", ".mlp")
-        )
-        overhead = f"{profile.waiting / profile.seconds:.0%}"
+        archs = (self.arch, self.space.largest)
+        mine, whole = (self.space.cost(arch, self.table.skeleton).params for arch in archs)
+        run = devices.profile(self.space, self.arch, self.table.skeleton, self.device)
+        times = {part: [k.seconds for k in run.kernels if part in k.op.name] for part in PARTS}
+        shares = [f"{part} {sum(spent) / run.seconds:.0%}" for part, spent in times.items()]
         return [
             self._accuracy,
-            f"coloured: {mine / all_:.0%} of the supernet's {all_:,} parameters",
-            f"of its latency attention takes {attention:.0%} and the MLP {mlp:.0%}; "
-            f"{overhead} is the overhead of {len(profile.kernels)} kernels",
+            f"coloured: {mine / whole:.0%} of the supernet's {whole:,} parameters",
+            f"of its latency: {', '.join(shares)}; {run.waiting / run.seconds:.0%} is overhead",
         ]
 
     @property
@@ -115,11 +100,12 @@ class SliceState(OnDevice):
 
 def _checked(scores: npt.ArrayLike, count: int) -> np.ndarray:
     """Accuracies [count], or a ValueError that says what to give."""
-    try:
-        found = np.asarray(scores, dtype=float)
-    except (TypeError, ValueError):
-        found = np.empty(())
-    if found.shape != (count,) or not ((found >= 0) & (found <= 1)).all():
+    found = np.array(scores)
+    if (
+        found.shape != (count,)
+        or found.dtype.kind not in "fiu"
+        or not np.all(abs(found - 0.5) <= 0.5)
+    ):
         raise ValueError(
             f"give scores as {count} accuracies in [0, 1], one for each network in the order of "
             "the space: [estimate(arch, 0).score for arch in spaces.transformer()]"
@@ -142,10 +128,8 @@ class ElasticSlices(View):
     )
 
     def _build(self) -> list[Widget]:
-        texts = {"depth": "blocks", "width": "width", "heads": "heads", "ratio": "MLP ratio"}
-        look: dict[str, Any] = {"width": "350px", "label": "80px"}
         depth, width, heads, ratio = (
-            self.choice(decision.name, decision.options, texts[decision.name], **look)
+            self.choice(decision.name, decision.options, decision.name, label="80px")
             for decision in self.model.space.decisions
         )
         controls = row(device_menu(self), self.reset_button("back to the first network and device"))
@@ -162,6 +146,6 @@ class ElasticSlices(View):
         model = self.model
         known = model.landscape
         self._slices.update(model.arch)
-        self._chart.update(known.seconds, known.front, DEVICES[model.device].title)
-        self._chart.point_at(model.place)
+        title = DEVICES[model.device].title
+        self._chart.update(known.seconds, known.front, model.place, title)
         self._picture.draw(f"Slices of the supernet, and accuracy against latency. {model.words}")

@@ -12,21 +12,12 @@ from nas_lab.widgets.cell_builder import SKELETON
 from nas_lab.widgets.edge import EdgeState
 from tests.browser.lab import SAVE, SHOWN
 from tests.strategies.tables import invented
-from tests.widgets.walks import (
-    EPOCHS,
-    IMAGES,
-    SCORES,
-    SECONDS,
-    fidelities,
-    film,
-    rankings,
-    transformers,
-)
+from tests.widgets.walks import EPOCHS, IMAGES, SCORES, SECONDS, fidelities, film, rankings
 
 HEAD = """
 from nas_lab.widgets import *
 from tests.strategies.tables import invented
-from tests.widgets.walks import SCORES, fidelities, film, rankings, transformers
+from tests.widgets.walks import SCORES, fidelities, film, rankings
 """
 # Entries of menus that have no room.
 CUT_OFF = """widget => [...widget.querySelectorAll("select")].flatMap(menu => {
@@ -138,8 +129,8 @@ def one_shot():
 
 
 def slices():
-    state = SliceState(scores=SCORES, grid=transformers())
-    yield "ElasticSlices(scores=SCORES, grid=transformers())"
+    state = SliceState(scores=SCORES)
+    yield "ElasticSlices(scores=SCORES)"
     yield 0, [], state.words
     moved = [(0, "depth", 3), (1, "width", 48), (2, "heads", 4), (3, "ratio", 4)]
     for slider, name, value in moved:

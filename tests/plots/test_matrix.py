@@ -56,18 +56,16 @@ def test_slices_are_as_large_as_those_of_the_supernet(arch):
     ax = plt.figure(figsize=(5.6, 3.5)).add_axes((0, 0, 1, 1))
     plots.SliceMatrices(ax, SLICED, frame).update(arch)
     whole, lit = ([path.vertices for path in c.get_paths()] for c in ax.collections)
-    weights = nets.supernet(SLICED, frame).weights(arch)
-    largest = nets.supernet(SLICED, frame).weights(SLICED.largest)
-    for drawn, known in ((whole, largest), (lit, weights)):
-        inches = sum(np.prod(np.ptp(corners, axis=0)) for corners in drawn)
-        numbers = sum(weight.numel() for weight in known.values() if weight.dim() > 1)
-        full = np.ptp(whole[0], axis=0).prod() / largest["patches.conv.weight"].numel()
-        assert inches == pytest.approx(full * numbers)
-    for corners in lit:
-        inside = [(corners >= w.min(0) - 1e-9) & (corners <= w.max(0) + 1e-9) for w in whole]
-        assert sum(np.all(each) for each in inside) == 1
-    shape = weights["block_1.mlp.linear.weight"].shape
-    assert f"{shape[1]}×{shape[0]}" in texts(ax)
+    net, areas, numbers = nets.supernet(SLICED, frame), [], []
+    for drawn, known in ((lit, net.weights(arch)), (whole, net.weights(SLICED.largest))):
+        areas.append(sum(np.ptp(corners, axis=0).prod() for corners in drawn))
+        numbers.append(sum(weight.numel() for weight in known.values() if weight.dim() > 1))
+    assert areas[0] / areas[1] == pytest.approx(numbers[0] / numbers[1])
+    ends = [(w.min(axis=0) - 1e-9, w.max(axis=0) + 1e-9) for w in whole]
+    inside = [[np.all((low < piece) & (piece < high)) for low, high in ends] for piece in lit]
+    assert np.sum(inside, axis=1).tolist() == [1] * len(lit)
+    across, down = net.weights(arch)["block_1.mlp.linear.weight"].shape
+    assert f"{down}×{across}" in texts(ax)
 
 
 WS = st.lists(st.lists(st.floats(0.01, 1), min_size=5, max_size=5), min_size=6, max_size=6)

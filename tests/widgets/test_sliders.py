@@ -14,16 +14,7 @@ from nas_lab.widgets.edge import HIGHEST
 from nas_lab.widgets.swap import FIRST
 from tests.strategies.tables import SPACE, invented
 from tests.widgets.reading import find
-from tests.widgets.walks import (
-    EPOCHS,
-    IMAGES,
-    SCORES,
-    SECONDS,
-    N,
-    fidelities,
-    rankings,
-    transformers,
-)
+from tests.widgets.walks import EPOCHS, IMAGES, SCORES, SECONDS, N, fidelities, rankings
 
 TABLE = invented()
 GRID, RUNS = fidelities(), rankings()
@@ -105,29 +96,27 @@ def test_words_of_a_device_say_what_the_profile_does():
 
 @pytest.mark.parametrize("arch", [(0, 0, 0, 0), (1, 1, 2, 0), (2, 2, 2, 2)])
 def test_words_of_a_slice_are_those_of_the_network_built_alone(arch):
-    grid, (depth, width, heads, ratio) = transformers(), TransformerGrid.SPACE.decode(arch).values()
-    state = widgets.SliceState(depth, width, heads, ratio, "laptop", scores=SCORES, grid=grid)
+    grid, known = TransformerGrid.load(), {"device": "laptop", **TransformerGrid.SPACE.decode(arch)}
+    state = widgets.SliceState(scores=SCORES, **known)
     net = nets.build(grid.SPACE, arch, grid.skeleton)
     with FlopCounterMode(display=False) as counter:
         net(torch.zeros(1, 1, 12, 12))
-    params = sum(weight.numel() for weight in net.parameters())
     macs = plots.quantity(counter.get_total_flops() // 2)
-    seconds = devices.latency(grid.SPACE, arch, grid.skeleton, "laptop")
-    costs = f"{params:,} parameters, {macs} multiply-adds, {plots.duration(seconds)} on Laptop"
-    assert costs in state.words
+    seconds = plots.duration(devices.latency(grid.SPACE, arch, grid.skeleton, "laptop"))
+    params = sum(weight.numel() for weight in net.parameters())
+    assert f"{params:,} parameters, {macs} multiply-adds, {seconds} on Laptop" in state.words
     place, alone = list(grid.SPACE).index(arch), grid.scores().mean(axis=0)
     ranks = [int(stats.rankdata(-s, "min")[place]) for s in (alone, SCORES)]
+    said = f"inherited weights: {SCORES[place]:.1%}, rank {ranks[1]} of 81"
+    assert state.details[0].endswith(f"3 seeds), rank {ranks[0]} of 81; on {said}")
     assert f"alone: {alone[place]:.1%} (" in state.details[0]
-    assert f"2 seeds), rank {ranks[0]} of 81" in state.details[0]
-    assert f"inherited weights: {SCORES[place]:.1%}, rank {ranks[1]} of 81" in state.details[0]
-    without = widgets.SliceState(depth, width, heads, ratio, grid=grid)
-    assert "inherited" not in without.details[0]
+    assert "inherited" not in widgets.SliceState().details[0]
 
 
 @pytest.mark.parametrize("scores", [[0.5] * 80, [1.5] * 81, [np.nan] * 81, 0.5, ["half"] * 81, len])
 def test_scores_that_are_not_one_of_each_network_are_explained(scores):
     with pytest.raises(ValueError, match=r"81 accuracies in \[0, 1\].* order of the space"):
-        widgets.ElasticSlices(scores=scores, grid=transformers())
+        widgets.ElasticSlices(scores=scores)
 
 
 # ---- rankings -----------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 import numpy as np
 
 from nas_lab import widgets
-from nas_lab.estimation import Table, TransformerGrid
+from nas_lab.estimation import Table
 from nas_lab.history import Evaluation, Trial
 from nas_lab.widgets.rankings import Checkpoints, Fidelities, Rankings
 from tests.strategies.tables import invented
@@ -88,16 +88,7 @@ def player(steps=None, **state):
     return widgets.AlphaPlayer(film() if steps is None else steps, table=invented(), **state)
 
 
-SCORES = np.random.default_rng(1).uniform(0.6, 0.8, len(TransformerGrid.SPACE))
-
-
-def transformers():
-    """Invented: all transformers, trained with two seeds."""
-    space, frame = TransformerGrid.SPACE, {"resolution": 12, "in_channels": 1}
-    correct = np.random.default_rng(0).integers(700, 900, (2, len(space), 1))
-    about = {"images": {"validation": 1000}, "skeleton": frame}
-    return TransformerGrid({"archs": np.array(list(space)), "val_correct": correct}, about)
-
+SCORES = np.random.default_rng(1).uniform(0.6, 0.8, 81)
 
 # How each is made, and what a reader then does.
 WALKS = {
@@ -163,9 +154,9 @@ WALKS = {
         [("beta", 3.0), ("device", "edge_tpu"), ("beta", 0.5), "Reset"],
     ),
     "ElasticSlices": (
-        lambda **state: widgets.ElasticSlices(**({"scores": SCORES} | state), grid=transformers()),
+        lambda **state: widgets.ElasticSlices(**({"scores": SCORES} | state)),
         [
-            *(("blocks", 3), ("width", 48), ("heads", 1), ("MLP ratio", 4), ("device", "v100")),
+            *(("depth", 3), ("width", 48), ("heads", 1), ("ratio", 4), ("device", "v100")),
             *({"depth": 1, "width": 16}, "Reset"),
         ],
     ),
