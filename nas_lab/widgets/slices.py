@@ -16,7 +16,7 @@ from nas_lab.widgets.base import MovingPicture, View, Widget, row
 from nas_lab.widgets.edge import OnDevice, device_menu
 from nas_lab.widgets.rankings import one_of
 
-PARTS = ("attention", "mlp")  # of a block
+PARTS = {"attention": "attention", "MLP": "mlp"}  # of a block: names, and what its kernels bear
 
 
 class SliceState(OnDevice):
@@ -78,8 +78,10 @@ class SliceState(OnDevice):
         archs = (self.arch, self.space.largest)
         mine, whole = (self.space.cost(arch, self.table.skeleton).params for arch in archs)
         run = devices.profile(self.space, self.arch, self.table.skeleton, self.device)
-        times = {part: [k.seconds for k in run.kernels if part in k.op.name] for part in PARTS}
-        shares = [f"{part} {sum(spent) / run.seconds:.0%}" for part, spent in times.items()]
+        shares = []
+        for name, part in PARTS.items():
+            spent = sum(kernel.seconds for kernel in run.kernels if part in kernel.op.name)
+            shares.append(f"{name} {spent / run.seconds:.0%}")
         return [
             self._accuracy,
             f"coloured: {mine / whole:.0%} of the supernet's {whole:,} parameters",
