@@ -113,6 +113,11 @@ def test_tab_sees_a_control_out_of_its_way(lab):
     assert ["b" in text for text in unreached(lab.page, output)] == [True]
 
 
+def test_an_entry_that_its_menu_cuts_is_seen(lab):
+    menu = "<select style=width:90px><option>a<option>an entry of 25 letters"
+    assert lab.show(f"{HTML}('{menu}')").evaluate(CUT) == ["an entry of 25 letters"]
+
+
 def test_axe_sees_a_control_without_a_label(lab):
     output = lab.show(f"{HTML}('<input type=\"text\">')")
     assert any(fault.startswith("label") for fault in faults(lab.page, output))
