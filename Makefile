@@ -60,7 +60,7 @@ site: notebooks ## build the web page in build/site/html
 	$(RUN) tools.site
 	$(RUN) sphinx -q -W --keep-going -c site -d build/site/doctrees build/site/source build/site/html
 
-package: .venv/.lab ## build and check what a package index takes, in dist/
+package: .venv/.light ## build and check what a package index takes, in dist/
 	rm -rf dist
 	$(RUN) pip install --quiet build twine
 	$(RUN) build
