@@ -17,6 +17,7 @@ JOBS: dict[str, Callable[[], Job]] = {
     "scaling_grid": networks.scaling_grid,
     "transformer_grid": networks.transformer_grid,
     "one_shot_runs": supernets.one_shot_runs,
+    "transformer_runs": supernets.transformer_runs,
     "darts_runs": supernets.darts_runs,
 }
 """From the name of a file in ``datasets/`` to what makes it."""

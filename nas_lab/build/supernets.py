@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nas_lab.build import Arrays, Job, Values
-from nas_lab.build.networks import DATA, SAMPLE, SKELETON, SPACE, counted
+from nas_lab.build.networks import DATA, SAMPLE, SKELETON, SPACE, TRANSFORMERS, counted
 from nas_lab.data import FashionMNIST
 from nas_lab.estimation import tables
 from nas_lab.estimation.weight_sharing import AveragedStatistics, SharedWeights
@@ -20,7 +20,7 @@ from nas_lab.history import History, Trial
 from nas_lab.spaces import Arch, Skeleton, Space
 from nas_lab.strategies import darts_variants as variants
 from nas_lab.strategies.darts import SHORT, Darts
-from nas_lab.strategies.one_shot import Distinct, Fair, OneShot, Sampler, Uniform
+from nas_lab.strategies.one_shot import Distinct, Fair, OneShot, Sampler, Sandwich, Uniform
 
 # Evaluations are kept like the trials of a search, in histories, one for each method and seed. A
 # training itself is not kept: a build that was stopped trains the interrupted run anew, which
@@ -48,6 +48,7 @@ class OneShotPlan(NamedTuple):
     skeleton: Skeleton = SKELETON
     data: FashionMNIST = DATA
     seeds: tuple[int, ...] = (0, 1, 2)
+    space: Space = SPACE
 
 
 ONE_SHOT_PLAN = OneShotPlan()
@@ -59,11 +60,13 @@ class Training:
 
     sampler: Callable[[Space], Sampler] = Uniform
     scales: bool = False
+    distill: bool = False
     estimate: type[SharedWeights] = SharedWeights
 
     def one_shot(self, plan: OneShotPlan, seed: int) -> OneShot:
         """The supernet before its first step."""
-        made = OneShot(SPACE, plan.skeleton, plan.data, seed=seed, sampler=self.sampler)
+        options: dict[str, Any] = {"seed": seed, "sampler": self.sampler, "distill": self.distill}
+        made = OneShot(plan.space, plan.skeleton, plan.data, **options)
         if self.scales:
             made.net.requires_grad_(True)
         return made
@@ -91,7 +94,7 @@ class OneShotRun:
 
     def history(self, folder: Path) -> History:
         """What is there of it; the file appears with its first trial."""
-        return History(folder / f"{self.name.replace(' ', '-')}-{self.seed}.jsonl", SPACE)
+        return History(folder / f"{self.name.replace(' ', '-')}-{self.seed}.jsonl", self.plan.space)
 
     def left(self, folder: Path) -> int:
         """1, or 0 when all is evaluated."""
@@ -118,7 +121,7 @@ def one_shot_runs(
     plan: OneShotPlan = ONE_SHOT_PLAN, methods: Mapping[str, Training] = TRAININGS
 ) -> Job:
     """``one_shot_runs.npz``: rankings, by default on the architectures of the shortcuts."""
-    plain = TRAININGS["uniform"].one_shot(plan, 0)
+    plain = Training().one_shot(plan, 0)
     settings = ("learning_rate", "momentum", "weight_decay", "clip")
     estimate = plain.estimator()
     images = {"calibration": estimate.calibration, "validation": estimate.validation}
@@ -131,7 +134,7 @@ def one_shot_runs(
         "batch_size": plan.data.batch_size,
         "recipe": {name: getattr(plain, name) for name in settings},
         "images": {"train": counted(plan.data)["train"], **images},
-        "fingerprint": SPACE.fingerprint,
+        "fingerprint": plan.space.fingerprint,
     }
     runs = [OneShotRun(plan, name, methods[name], seed) for name in methods for seed in plan.seeds]
     return Job(recipe, runs, assemble_rankings)
@@ -149,6 +152,26 @@ def assemble_rankings(runs: Sequence[OneShotRun], folder: Path, recipe: Values) 
         "correct": np.rint(scores * recipe["images"]["validation"]).astype(np.int16),
         "seconds": np.array(trained, dtype=np.float32).reshape(shape)[..., 0],
     }
+
+
+SLICES_PLAN = OneShotPlan(
+    tuple(TRANSFORMERS.space),
+    steps=(225, 450, 900, 1_800, 3_600),
+    seeds=(1, 2, 3),  # rates were chosen with seed 0
+    space=TRANSFORMERS.space,
+)
+SLICES = {
+    "uniform": Training(),
+    "sandwich": Training(sampler=Sandwich),
+    "sandwich, distilled": Training(sampler=Sandwich, distill=True),
+}
+
+
+def transformer_runs(
+    plan: OneShotPlan = SLICES_PLAN, methods: Mapping[str, Training] = SLICES
+) -> Job:
+    """``transformer_runs.npz``: rankings of all transformers of the grid, as slices."""
+    return one_shot_runs(plan, methods)
 
 
 ALL_AND_FEW = tuple(FashionMNIST(SKELETON.resolution, 64, images=n) for n in (10_000, 1_000))

@@ -23,6 +23,7 @@ _attributes = {
         "ShortcutTable",
         "Table",
         "TransformerGrid",
+        "TransformerRuns",
     ],
     "training": [
         *("TrainFromScratch", "lower_resolution"),

@@ -309,6 +309,12 @@ class OneShotRuns(ArchArchive):
         return self._arrays["seconds"][place("method", name, self.names)].copy()
 
 
+class TransformerRuns(OneShotRuns):
+    """Scores of all transformers of ``TransformerGrid`` on slices of a supernet's matrices."""
+
+    FILE, SPACE = "transformer_runs.npz", transformer()
+
+
 class DartsRuns(Archive):
     """Searches by gradient: N methods to choose an architecture, S seeds of each.
     The first, ``searches``, are searches of their own, with their weights after each of ``steps``

@@ -20,13 +20,14 @@ import torch
 from torch import Tensor, fx, nn
 from torch.func import functional_call
 from torch.nn import functional
+from torch.optim import SGD, AdamW, Optimizer
 
 from nas_lab import runtime
 from nas_lab.checks import whole_number
 from nas_lab.nets.modules import assemble, initialize
 from nas_lab.spaces.base import Arch, Skeleton, Space
 from nas_lab.spaces.cells import Darts, NasBench201
-from nas_lab.spaces.chains import Transformer
+from nas_lab.spaces.chains import Transformer, TransformerBlocks
 
 Row: TypeAlias = "Mapping[str, float | Tensor]"
 """A decision: weights of the options that have one; 1.0 where nothing has to be multiplied."""
@@ -46,9 +47,19 @@ class Supernet(nn.Module):
     over steps would mix architectures. ``calibrated`` gives a copy that keeps those of one.
     """
 
+    rates = (0.1, 0.9, 5e-4, 5.0)
+    """How it is best trained: learning rate, momentum, weight decay, longest gradient."""
+
     def __init__(self, space: Space, skeleton: Skeleton) -> None:
         super().__init__()
         self.space, self.skeleton = space, skeleton
+
+    def optimiser(self, rate: float, momentum: float, decay: float) -> Optimizer:
+        """The optimiser of the weights that learn: Nesterov's momentum."""
+        return sgd(self._learning(), rate, momentum, decay, nesterov=True)
+
+    def _learning(self) -> list[Tensor]:
+        return [weight for weight in self.parameters() if weight.requires_grad]
 
     def without_scales(self) -> Supernet:
         """Itself; normalisations no longer learn a scale and a shift."""
@@ -85,6 +96,15 @@ class Supernet(nn.Module):
         ]
 
 
+def sgd(weights: Iterable[Tensor], rate: float, momentum: float, decay: float, **more: Any) -> SGD:
+    """Gradient descent with momentum that begins at zero for all weights.
+    torch begins it with a weight's first gradient, which those off the first path do not have."""
+    optimiser = SGD(weights, rate, momentum, 0.0, decay, fused=True, **more)
+    for weight in optimiser.param_groups[0]["params"]:
+        optimiser.state[weight]["momentum_buffer"] = torch.zeros_like(weight)
+    return optimiser
+
+
 @torch.no_grad()
 def calibrated(
     net: Supernet, passes: Iterable[tuple[Tensor, Tensor]], twin: Supernet | None = None
@@ -94,13 +114,13 @@ def calibrated(
     The twin shares the weights of ``net``; an earlier one may be given, to be used again."""
     net = twin or copy.deepcopy(net, {id(weight): weight for weight in net.parameters()})
     net.train()
-    for module in net.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.track_running_stats, module.momentum = True, None  # a cumulative average
-            module.running_mean = torch.zeros_like(module.weight)
-            module.running_var = torch.ones_like(module.weight)
-            module.num_batches_tracked = torch.tensor(0)
-    for images, w in passes:
+    norms = [module for module in net.modules() if isinstance(module, nn.BatchNorm2d)]
+    for module in norms:
+        module.track_running_stats, module.momentum = True, None  # a cumulative average
+        module.running_mean = torch.zeros_like(module.weight)
+        module.running_var = torch.ones_like(module.weight)
+        module.num_batches_tracked = torch.tensor(0)
+    for images, w in passes if norms else ():  # a layer norm keeps no statistics
         net(images, w)
     return net.eval()
 
@@ -399,13 +419,20 @@ def _structure(space: Transformer, arch: Arch, skeleton: Skeleton) -> fx.GraphMo
 class SupernetTransformer(Supernet):
     """Weight entanglement (Chen et al. 2021, arXiv:2107.00651, section 3.2): the largest network.
     Every other one is a slice of it: of each matrix the first rows and columns, as many as its own
-    would have. Slices share weights, so rows of w have to be one-hot."""
+    would have. Slices share weights, so rows of w have to be one-hot. They are trained by AdamW, as
+    transformers are."""
 
     space: Transformer
+    rates = (0.003, 0.9, 0.05, 1.0)
 
     def __init__(self, space: Transformer, skeleton: Skeleton) -> None:
         super().__init__(space, skeleton)
         self.largest = assemble(space.network(space.largest, skeleton))
+
+    def optimiser(self, rate: float, momentum: float, decay: float) -> Optimizer:
+        """AdamW (Loshchilov and Hutter 2019); ``momentum`` is that of the gradient."""
+        betas = (momentum, 0.999)
+        return AdamW(self._learning(), rate, betas, weight_decay=decay, fused=True)
 
     def weights(self, arch: Arch) -> dict[str, Tensor]:
         """Parameters of an architecture, by their names in its own network: views."""
@@ -427,6 +454,7 @@ FAMILIES: dict[type[Space], Any] = {
     NasBench201: Supernet201,
     Darts: SupernetDarts,
     Transformer: SupernetTransformer,
+    TransformerBlocks: SupernetTransformer,
 }
 """From the kind of a space to its supernet."""
 

@@ -9,7 +9,15 @@ Six families, each a function that returns a ``Space``::
 
 from nas_lab.spaces.base import Arch, Decision, Skeleton, Space
 from nas_lab.spaces.cells import DARTS_V1, DARTS_V2, darts, nasbench201
-from nas_lab.spaces.chains import conv_chain, mlp, mobile, plain_chain, rnn, transformer
+from nas_lab.spaces.chains import (
+    conv_chain,
+    mlp,
+    mobile,
+    plain_chain,
+    rnn,
+    transformer,
+    transformer_blocks,
+)
 from nas_lab.spaces.network import Cost, Network, Op
 
 __all__ = [
@@ -30,4 +38,5 @@ __all__ = [
     "plain_chain",
     "rnn",
     "transformer",
+    "transformer_blocks",
 ]

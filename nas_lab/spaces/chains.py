@@ -307,17 +307,7 @@ class Transformer(Space):
     def network(self, arch: Arch, skeleton: Skeleton) -> Network:
         """Tokens of 3x3 pixels; blocks of attention and MLP, each on normalised tokens."""
         depth, width, heads, ratio = self.decode(arch).values()
-        net = Network(skeleton.image)
-        x = net.patches(net.image, width, PATCH)
-        for block in range(1, depth + 1):
-            with net.scope(f"block_{block}.attention"):
-                y = net.linear(net.attention(net.layer_norm(x), heads, HEAD), width)
-                x = net.add(x, y)
-            with net.scope(f"block_{block}.mlp"):
-                y = net.gelu(net.linear(net.layer_norm(x), ratio * width))
-                x = net.add(x, net.linear(y, width))
-        net.classifier(net.layer_norm(x), skeleton.classes)
-        return net
+        return write_transformer(skeleton, width, [(heads, ratio * width)] * depth)
 
     def graph(self, arch: Arch) -> networkx.DiGraph:
         """The patches, attention and MLP of every block in a row, and the output."""
@@ -326,6 +316,62 @@ class Transformer(Space):
         block = [(f"{heads} head{plural}", "attention"), (f"MLP {ratio * width}", "linear")]
         tokens = [(f"patches, {width}", "conv")]
         return path_graph(self.to_string(arch), tokens + depth * block)
+
+
+def write_transformer(skeleton: Skeleton, width: int, blocks: Sequence[tuple[int, int]]) -> Network:
+    """Tokens, blocks and a classifier; a block has heads and hidden features, or 0 of them."""
+    net = Network(skeleton.image)
+    x = net.patches(net.image, width, PATCH)
+    for block, (heads, hidden) in enumerate(blocks, start=1):
+        if heads:
+            with net.scope(f"block_{block}.attention"):
+                y = net.linear(net.attention(net.layer_norm(x), heads, HEAD), width)
+                x = net.add(x, y)
+        if hidden:
+            with net.scope(f"block_{block}.mlp"):
+                y = net.gelu(net.linear(net.layer_norm(x), hidden))
+                x = net.add(x, net.linear(y, width))
+    net.classifier(net.layer_norm(x), skeleton.classes)
+    return net
+
+
+class TransformerBlocks(Transformer):
+    """Vision transformers of one width whose blocks differ: each chooses its heads, and the hidden
+    features of its MLP. With 0 the block has no attention, or no MLP; what remains is a skip."""
+
+    def network(self, arch: Arch, skeleton: Skeleton) -> Network:
+        """Tokens of 3x3 pixels, and of every block the parts that it has."""
+        return write_transformer(skeleton, *self._parts(arch))
+
+    def graph(self, arch: Arch) -> networkx.DiGraph:
+        """The patches, the parts of every block in a row, and the output."""
+        width, blocks = self._parts(arch)
+        parts = [
+            part
+            for heads, hidden in blocks
+            for part in ((f"{heads} heads", "attention"), (f"MLP {hidden}", "linear"))
+            if not part[0].startswith("0") and part[0] != "MLP 0"
+        ]
+        return path_graph(self.to_string(arch), [(f"patches, {width}", "conv"), *parts])
+
+    def _parts(self, arch: Arch) -> tuple[int, list[tuple[int, int]]]:
+        """Width, and of each block heads and hidden features."""
+        width, *parts = self.decode(arch).values()
+        return width, list(zip(parts[::2], parts[1::2], strict=True))
+
+
+def transformer_blocks(
+    depth: int = 3,
+    width: int = 48,
+    heads: Sequence[int] = (0, 1, 2, 4),
+    hidden: Sequence[int] = (0, 48, 96, 192),
+) -> TransformerBlocks:
+    """Vision transformers whose blocks choose for themselves, 0 for no attention or no MLP."""
+    decisions = [Decision("width", (width,))]
+    for block in range(1, whole_number("depth", depth) + 1):
+        decisions.append(Decision(f"heads_{block}", tuple(sorted(set(heads)))))
+        decisions.append(Decision(f"hidden_{block}", tuple(sorted(set(hidden)))))
+    return TransformerBlocks("transformer_blocks", tuple(decisions))
 
 
 def transformer(

@@ -30,10 +30,10 @@ from nas_lab import nets
 from nas_lab.checks import number_in, whole_number
 from nas_lab.data import FashionMNIST, Loader
 from nas_lab.estimation.training import check_fits
+from nas_lab.nets.supernets import sgd
 from nas_lab.spaces.base import Arch, Skeleton, Space
 from nas_lab.spaces.cells import Darts as DartsSpace
 from nas_lab.strategies.base import Learner, Step, Used
-from nas_lab.strategies.one_shot import sgd
 
 # ---- the gradient for alpha ------------------------------------------------------------------
 

@@ -6,16 +6,14 @@ with a random generator, it gives the architectures of one step.
 
 import copy
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torch.optim import SGD, AdamW, Optimizer
 
 from nas_lab import nets
 from nas_lab.checks import whole_number
@@ -119,8 +117,8 @@ class OneShot(Learner):
     """A supernet whose weights are trained by running one architecture after the other.
 
     Every step takes a batch and the architectures of a sampler, and moves the weights that they
-    use, by stochastic gradient descent with Nesterov's momentum. The learning rate falls to zero
-    along a cosine over the budget, and gradients longer than ``clip`` are shortened to it. Then
+    use, with the supernet's own optimiser and ``rates``. The learning rate falls to zero along a
+    cosine over the budget, and gradients longer than ``clip`` are shortened to it. Then
     ``estimator()`` ranks architectures by their accuracy on the weights they inherit.
 
     Normalisations have no scale and shift to learn here: they would have to suit all architectures
@@ -129,11 +127,7 @@ class OneShot(Learner):
     them. ``sampler(space)`` draws the architectures of a step: ``Distinct``, ``Uniform``, ``Fair``,
     ``Sandwich``. With ``distill``, only the first of a step learns the labels; the others learn the
     probabilities that it gives (in-place distillation: Yu and Huang 2019, section 3.3).
-
-    Slices of a transformer are trained by AdamW, as transformers are, with a rate of 0.003.
     """
-
-    learning_rate, momentum, weight_decay, clip = 0.1, 0.9, 5e-4, 5.0
 
     def __init__(
         self,
@@ -151,8 +145,7 @@ class OneShot(Learner):
         self.seed = whole_number("seed", seed, least=0)
         self.net = nets.supernet(space, skeleton, seed).without_scales()
         self.sampler, self.distill = sampler(space), distill
-        if isinstance(space, Transformer):
-            self.learning_rate, self.weight_decay, self.clip = 3e-3, 0.05, 1.0
+        self.learning_rate, self.momentum, self.weight_decay, self.clip = self.net.rates
         self._passes = 0
 
     @property
@@ -167,13 +160,8 @@ class OneShot(Learner):
 
     def begin(self) -> None:
         """New momentum, and a new pass over the images."""
-        weights = [weight for weight in self.net.parameters() if weight.requires_grad]
         rates = self.learning_rate, self.momentum, self.weight_decay
-        self._optimiser: Optimizer = (
-            AdamW(weights, self.learning_rate, weight_decay=self.weight_decay, fused=True)
-            if isinstance(self.space, Transformer)
-            else sgd(weights, *rates, nesterov=True)
-        )
+        self._optimiser = self.net.optimiser(*rates)
         self._batches = self._all_batches()
 
     def step(self, used: Used) -> Callable[..., PathStep]:
@@ -209,12 +197,3 @@ class OneShot(Learner):
     def estimator(self, **options: int) -> SharedWeights:
         """An estimate on a copy of the weights as they are now; options of ``SharedWeights``."""
         return SharedWeights(copy.deepcopy(self.net).requires_grad_(False), self.data, **options)
-
-
-def sgd(weights: Iterable[Tensor], rate: float, momentum: float, decay: float, **more: Any) -> SGD:
-    """Gradient descent with momentum that begins at zero for all weights.
-    torch begins it with a weight's first gradient, which those off the first path do not have."""
-    optimiser = SGD(weights, rate, momentum, 0.0, decay, fused=True, **more)
-    for weight in optimiser.param_groups[0]["params"]:
-        optimiser.state[weight]["momentum_buffer"] = torch.zeros_like(weight)
-    return optimiser
