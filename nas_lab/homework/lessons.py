@@ -420,5 +420,71 @@ def _seconds(trials: int, batch: int, workers: int, seconds: int) -> int:
     return (whole * math.ceil(batch / workers) + math.ceil(rest / workers)) * seconds
 
 
+def _draw_attention(rng: np.random.Generator) -> list[Plain]:
+    width = 8 * rng.integers(1, 9)
+    return [rng.integers(1, 65), width, rng.integers(1, 9), rng.choice([4, 8, 16])]
+
+
+@question("10.q1", _draw_attention)
+@hints(
+    "four products of tokens with a matrix: for queries, keys, values, and at the end. Two "
+    "products of tokens with tokens, which know nothing of the width."
+)
+def _attention_macs(tokens: int, width: int, heads: int, features: int) -> int:
+    return 2 * tokens * heads * features * (2 * width + tokens)
+
+
+def _draw_shapes(rng: np.random.Generator) -> list[Plain]:
+    """Shapes of the matrices of two networks; the deeper one has more of them."""
+    return [8 * rng.integers(1, 9, size=(rng.integers(1, 6), 2)) for _ in range(2)]
+
+
+@question("10.q2", _draw_shapes)
+@hints(
+    "both use the first rows and columns of the same matrix, so the smaller number of each counts. "
+    "Matrices that only one network has are shared by none."
+)
+def _shared(first: list[list[int]], second: list[list[int]]) -> int:
+    pairs = zip(first, second, strict=False)
+    return sum(int(np.prod(np.minimum(one, other))) for one, other in pairs)
+
+
+def _draw_options(rng: np.random.Generator) -> list[Plain]:
+    """For each part the rises of its options, their seconds, and a limit that most meet."""
+    rises = np.round(rng.random(rng.integers([1, 2], [4, 5])), 4)
+    seconds = rng.integers(0, 10, rises.shape)
+    return [rises, seconds, int(seconds.min(axis=1).sum() + rng.integers(-1, 12))]
+
+
+@question("10.q3", _draw_options)
+@hints(
+    "try all combinations, itertools.product makes them. Seconds add up over the parts and may be "
+    "as long as the limit; of what is left, the smallest sum of rises wins. An empty list if none."
+)
+def _choice(rises: list[list[float]], seconds: list[list[int]], limit: int) -> list[int]:
+    def total(of: list[list[float]], choice: tuple[int, ...]) -> float:
+        return sum(row[k] for row, k in zip(of, choice, strict=True))
+
+    every = itertools.product(*(range(len(row)) for row in rises))
+    quick = [choice for choice in every if total(seconds, choice) <= limit]
+    return list(min(quick, key=lambda choice: total(rises, choice), default=()))
+
+
+def _draw_linear(rng: np.random.Generator) -> list[Plain]:
+    """A matrix [N][M], a bias [N], an input that is shorter than M, and how many outputs."""
+    rows, columns = rng.integers(2, 6, size=2)
+    weight, bias = rng.integers(-9, 10, size=(rows, columns)), rng.integers(-9, 10, size=rows)
+    x = rng.integers(-3, 4, size=rng.integers(1, columns + 1))
+    return [weight, bias, x, rng.integers(1, rows + 1)]
+
+
+@question("10.q4", _draw_linear)
+@hints("the first `outputs` rows, of each as many columns as x has entries, and the bias of each.")
+def _sliced_linear(
+    weight: list[list[float]], bias: list[float], x: list[float], outputs: int
+) -> np.ndarray:
+    return np.array(weight)[:outputs, : len(x)] @ x + bias[:outputs]
+
+
 QUESTIONS = {name: found for name, found in DECLARED.items() if name[0].isdigit()}
 """Every question of a notebook, by name."""

@@ -39,12 +39,12 @@ def path_graph(
     return graph
 
 
-def positive(name: str, options: Sequence[int]) -> None:
+def positive(name: str, options: Sequence[int], least: int = 1) -> None:
     """Refuse an empty list of options, and options that are not whole numbers of at least 1."""
     if not options:
         raise ValueError(f"{name} is empty: give at least one option")
     for option in options:
-        whole_number(name, option)
+        whole_number(name, option, least=least)
 
 
 class Chain(Space):
@@ -346,12 +346,10 @@ class TransformerBlocks(Transformer):
     def graph(self, arch: Arch) -> networkx.DiGraph:
         """The patches, the parts of every block in a row, and the output."""
         width, blocks = self._parts(arch)
-        parts = [
-            part
-            for heads, hidden in blocks
-            for part in ((f"{heads} heads", "attention"), (f"MLP {hidden}", "linear"))
-            if not part[0].startswith("0") and part[0] != "MLP 0"
-        ]
+        parts = []
+        for heads, hidden in blocks:
+            parts += [(f"{heads} head{'s' if heads > 1 else ''}", "attention")] * (heads > 0)
+            parts += [(f"MLP {hidden}", "linear")] * (hidden > 0)
         return path_graph(self.to_string(arch), [(f"patches, {width}", "conv"), *parts])
 
     def _parts(self, arch: Arch) -> tuple[int, list[tuple[int, int]]]:
@@ -364,13 +362,16 @@ def transformer_blocks(
     depth: int = 3,
     width: int = 48,
     heads: Sequence[int] = (0, 1, 2, 4),
-    hidden: Sequence[int] = (0, 48, 96, 192),
+    hidden: Sequence[int] = (0, 24, 48, 96, 192),
 ) -> TransformerBlocks:
     """Vision transformers whose blocks choose for themselves, 0 for no attention or no MLP."""
-    decisions = [Decision("width", (width,))]
+    decisions = [Decision("width", (whole_number("width", width),))]
+    options = {"heads": heads, "hidden": hidden}
+    for name, given in options.items():
+        positive(name, given, least=0)
     for block in range(1, whole_number("depth", depth) + 1):
-        decisions.append(Decision(f"heads_{block}", tuple(sorted(set(heads)))))
-        decisions.append(Decision(f"hidden_{block}", tuple(sorted(set(hidden)))))
+        each = options.items()
+        decisions += [Decision(f"{name}_{block}", tuple(sorted(set(o)))) for name, o in each]
     return TransformerBlocks("transformer_blocks", tuple(decisions))
 
 
