@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from scipy import signal, stats
+from scipy.optimize import LinearConstraint, milp
 from sklearn.linear_model import LinearRegression
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision.models.efficientnet import MBConvConfig
@@ -181,6 +182,31 @@ def waiting(trials, batch, workers, trial):
     return now
 
 
+def attention_as_it_runs(tokens, width, heads, features):
+    """Counted by torch while the products run, without numbers."""
+    with torch.device("meta"), FlopCounterMode(display=False) as counter:
+        three = torch.empty(tokens, width) @ torch.empty(width, 3 * heads * features)
+        query, key, value = three.view(tokens, 3, heads, features).permute(1, 2, 0, 3)
+        mixed = query @ key.transpose(1, 2) @ value
+        mixed.transpose(0, 1).flatten(1) @ torch.empty(heads * features, width)
+    return counter.get_total_flops() // 2
+
+
+def shared_places(first, second):
+    used = [
+        {(m, *at) for m, shape in enumerate(shapes) for at in np.ndindex(*shape)}
+        for shapes in (first, second)
+    ]
+    return len(used[0] & used[1])
+
+
+def by_integer_program(rises, seconds, limit):
+    each = np.kron(np.eye(len(rises)), np.ones(len(rises[0])))
+    rules = [LinearConstraint(each, 1, 1), LinearConstraint(np.ravel(seconds), ub=limit)]
+    found = milp(np.ravel(rises), constraints=rules, bounds=(0, 1), integrality=1)
+    return [] if found.x is None else found.x.reshape(np.shape(rises)).argmax(axis=1).tolist()
+
+
 RIGHT = {
     "01.q1": [lambda options: int(np.prod(options))],
     "01.q2": [reaches],
@@ -210,6 +236,10 @@ RIGHT = {
     "09.q1": [lambda train, test: sum(test.count(list(i)) for i in {*map(tuple, train)})],
     "09.q2": [brackets],
     "09.q3": [waiting],
+    "10.q1": [attention_as_it_runs],
+    "10.q2": [shared_places],
+    "10.q3": [by_integer_program],
+    "10.q4": [lambda w, b, x, n: np.pad(x, (0, len(w[0]) - len(x))) @ np.array(w).T[:, :n] + b[:n]],
 }
 
 
@@ -316,6 +346,17 @@ WRONG = [
     ("09.q3", lambda n, batch, workers, seconds: math.ceil(n / workers) * seconds),
     ("09.q3", lambda n, batch, workers, seconds: n * seconds / workers),
     ("09.q3", lambda n, b, workers, s: math.ceil(n / b) * math.ceil(b / workers) * s),
+    ("10.q1", lambda n, width, h, d: 4 * n * width * h * d + n * n * h * d),
+    ("10.q1", lambda n, width, h, d: 3 * n * width * h * d + 2 * n * n * h * d),
+    ("10.q1", lambda n, width, h, d: 4 * n * width * h * d + 2 * n * h * d),
+    ("10.q2", lambda first, second: min(sum(r * c for r, c in s) for s in (first, second))),
+    ("10.q2", lambda a, b: sum(min(r * c, s * d) for (r, c), (s, d) in zip(a, b, strict=False))),
+    ("10.q3", lambda rises, *_: [row.index(min(row)) for row in rises]),
+    ("10.q3", lambda rises, seconds, limit: by_integer_program(rises, seconds, limit - 1)),
+    ("10.q3", lambda rises, seconds, limit: [row.index(min(row)) for row in seconds]),
+    ("10.q4", lambda w, b, x, n: (np.array(w)[-n:, : len(x)] @ x + b[:n]).tolist()),
+    ("10.q4", lambda w, b, x, n: (np.array(w)[:n, -len(x) :] @ x + b[:n]).tolist()),
+    ("10.q4", lambda w, b, x, n: (np.array(w)[:n, : len(x)] @ x).tolist()),
 ]
 
 

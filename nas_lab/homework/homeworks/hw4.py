@@ -4,6 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from scipy.special import log_softmax, softmax
+from scipy.stats import entropy
 
 from nas_lab.homework.drivers import Plain, arrays, edge
 from nas_lab.homework.question import as_floats, hints, question
@@ -177,3 +179,38 @@ def _average(batches: Plain, sizes: list[int] | None = None) -> np.ndarray:
 def _recalibrate(batches: Plain, ddof: int = 0) -> list[np.ndarray]:
     values = np.concatenate(batches)
     return [values.mean(axis=0), values.var(axis=0, ddof=ddof)]
+
+
+def _draw_logits(rng: np.random.Generator) -> list[Plain]:
+    """Logits of some networks for one image, the largest network first, and the label."""
+    networks, classes = rng.integers(2, 6), rng.integers(2, 6)
+    return [np.round(rng.normal(0, 2, (networks, classes)), 2), rng.integers(classes)]
+
+
+def _losses(logits: Plain, label: int, taught: np.ndarray) -> np.ndarray:
+    """Cross-entropy of the first with the label, of the others with what they are taught."""
+    targets = [np.eye(len(taught))[label], *[taught] * (len(logits) - 1)]
+    return -(np.array(targets) * log_softmax(logits, axis=1)).sum(axis=1)
+
+
+def _one_hot(logits: Plain, k: int) -> np.ndarray:
+    return np.eye(len(logits[0]))[k]
+
+
+@question("hw4.q7", _draw_logits, points=2, normal=as_floats)
+@hints(
+    "the largest has a label. For the others its probabilities stand in the label's place.",
+    lambda logits, label: _losses(logits, label, _one_hot(logits, label)),
+    "look at the second network: it learns what the largest says, not the label.",
+    lambda logits, label: _losses(logits, label, _one_hot(logits, np.argmax(logits[0]))),
+    "all probabilities of the largest, not only its most likely class.",
+    lambda logits, label: [
+        loss - (i > 0) * entropy(softmax(logits[0]))
+        for i, loss in enumerate(_distilled_losses(logits, label))
+    ],
+    "that is the divergence; the cross-entropy is larger by the entropy of the target.",
+    lambda logits, label: -log_softmax(logits, axis=1) @ softmax(logits[0]),
+    "look at the first network: the largest learns the label.",
+)
+def _distilled_losses(logits: Plain, label: int) -> np.ndarray:
+    return _losses(logits, label, softmax(logits[0]))
