@@ -23,7 +23,7 @@ from nas_lab.estimation.scaling_grid import Base
 from nas_lab.estimation.weight_sharing import BATCH, AveragedStatistics
 from nas_lab.scaling import Stage, budget
 from nas_lab.spaces import Skeleton, nasbench201, transformer
-from nas_lab.strategies import Darts, OneShot
+from nas_lab.strategies import Darts, OneShot, Sandwich
 from nas_lab.strategies.darts import SHORT
 from nas_lab.strategies.darts_variants import GumbelDarts, perturbation, too_many_skips
 from nas_lab.training import AdamRecipe, Recipe, evaluate, train
@@ -45,6 +45,7 @@ DIRECTIONS = ((0, 0, 0), (4, 0, 0), (0, 2, 2))
 SMALL_TRANSFORMERS = TrainFromScratch(transformer(), SKELETON, DATA, AdamRecipe(epochs=2))
 LITTLE = ((0, 0, 0, 0), (0, 1, 2, 0))
 ONE_SHOT = supernets.OneShotPlan(SHORT_ARCHS, (5, 10), SKELETON, DATA, seeds=(0, 3))
+SLICED = supernets.OneShotPlan(LITTLE, (4, 8), SKELETON, DATA, (1,), transformer())
 METHODS = {name: supernets.TRAININGS[name] for name in ("uniform", "fair")}
 IMAGES = tuple(FashionMNIST(8, 16, images=images) for images in (200, 80))
 DARTS = supernets.DartsPlan(6, 2, SKELETON, IMAGES, seeds=(0, 3), paths=4, candidates=3)
@@ -73,6 +74,7 @@ TINY = {
     "scaling_grid": partial(networks.scaling_grid, SCALED, DIRECTIONS, (0, 1)),
     "transformer_grid": partial(networks.transformer_grid, SMALL_TRANSFORMERS, LITTLE, (0, 1)),
     "one_shot_runs": partial(supernets.one_shot_runs, ONE_SHOT, METHODS),
+    "transformer_runs": partial(supernets.transformer_runs, SLICED),
     "darts_runs": partial(supernets.darts_runs, DARTS, SEARCHES),
 }
 """Jobs of each kind, small enough to be done for real in a second or two."""
@@ -354,6 +356,15 @@ def test_supernets_are_evaluated_at_their_checkpoints(built):
             found = runs.scores("uniform")[1, ONE_SHOT.steps.index(step.number)]
             assert found == pytest.approx(expected)
     assert (np.diff(runs.seconds("fair"), axis=1) > 0).all()
+
+
+def test_slices_are_evaluated_after_as_many_passes(built):
+    runs = estimation.TransformerRuns.load(built / "transformer_runs.npz")
+    assert runs.names == tuple(supernets.SLICES)
+    options = {"seed": 1, "sampler": Sandwich, "distill": True}
+    one_shot = OneShot(transformer(), SKELETON, DATA, **options).fit(steps=2)  # 4 passes each
+    expected = [one_shot.estimator()(arch, 1).score for arch in LITTLE]
+    assert list(runs.scores("sandwich, distilled")[0, 1]) == pytest.approx(expected)
 
 
 def test_methods_to_train_a_supernet_change_one_thing_and_the_unfair_sampler_halves():

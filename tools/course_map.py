@@ -63,11 +63,16 @@ LECTURE = {
         ("latency and energy of a device", "07.1 07.2 07.6", "6.4"),
         ("loss × log(latency)^β; the Pareto front", "07.4 07.5", "6.5 6.6"),
     ],
+    "Transformers": [
+        ("sizes are slices of one network", "10.2 10.3 10.4", "4.5 4.7"),
+        ("trained once, for all devices", "10.5", ""),
+        ("a trained network, replaced part by part", "10.6", ""),
+    ],
     "Summary": [
         ("which decision mattered?", "08.2 08.3 08.5", "6.7"),
         ("the whole workflow automated", "09.2 09.3 09.7", "capstone"),
         ("search on many machines", "09.10", ""),
-        ("NAS is practical now", "01.1 09.12", ""),
+        ("NAS is practical now", "01.1 09.12 10.7", ""),
     ],
 }
 

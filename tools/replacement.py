@@ -47,10 +47,12 @@ def page() -> tuple[list[ast.stmt], str]:
     return found, hashlib.sha256("\n".join(defined).encode()).hexdigest()[:16]
 
 
-def replaced(seed: int, shares: tuple[float, ...] = SHARES) -> dict[str, Any]:
+def replaced(
+    functions: list[ast.stmt], seed: int, shares: tuple[float, ...] = SHARES
+) -> dict[str, Any]:
     """Return what both choices give within each limit, with one parent."""
     of: dict[str, Any] = {"skeleton": TransformerGrid.load().skeleton, "data": FashionMNIST(12)}
-    exec(compile(ast.Module(page()[0], []), str(NOTEBOOK), "exec"), of)
+    exec(compile(ast.Module(functions, []), str(NOTEBOOK), "exec"), of)
     test, found = of["data"].test_dataloader(), []
     parent = of["trained"](seed)
     made = of["library"](parent)
@@ -72,11 +74,11 @@ def replaced(seed: int, shares: tuple[float, ...] = SHARES) -> dict[str, Any]:
 
 def main() -> None:
     """Do the seeds that are missing."""
-    code = page()[1]
+    functions, code = page()
     kept = json.loads(OUTPUT.read_text("utf-8")) if OUTPUT.is_file() else {}
     runs = kept["runs"] if kept.get("code") == code else []
     for seed in SEEDS[len(runs) :]:
-        runs.append(replaced(seed))
+        runs.append(replaced(functions, seed))
         text = json.dumps({"code": code, "runs": runs}, indent=1)
         OUTPUT.write_text(text + "\n", "utf-8")
 

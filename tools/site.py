@@ -33,7 +33,7 @@ ROW = re.compile(r"^\| \[\d+ [^]]+\]\((notebooks/\S+)\) \| ([^|]+) \| ([^|]+) \|
 HOME = """# NAS Lab
 
 *Neural architecture search* lets a program choose the topology and the layers of a neural network.
-Nine notebooks show how, and where it fails. Each asks one question, and has something to move.
+Ten notebooks show how, and where it fails. Each asks one question, and has something to move.
 
 Open a notebook below to read it, with its pictures and results. To run it, follow its links to
 Colab or Binder, which need no installation. Begin with 1 and 2. Then test yourself with the
@@ -68,7 +68,7 @@ CHANGELOG
 
 # The pages that list others, by their place.
 LISTS = {
-    "notebooks/index.md": ("Notebooks", "0*"),
+    "notebooks/index.md": ("Notebooks", "0*\n1*"),
     "notebooks/homework/index.md": ("Homework", "hw*\ncapstone"),
 }
 BENCH = """# Benchmarks

@@ -16,12 +16,22 @@ from nas_lab.estimation.tables import (
     ShortcutTable,
     Table,
     TransformerGrid,
+    TransformerRuns,
 )
 from nas_lab.spaces import nasbench201
 from tests.estimation.tables import ARCHS, table_of
 
 SPACE = nasbench201()
-READERS = (Table, ProxyTable, ShortcutTable, ScalingGrid, TransformerGrid, OneShotRuns, DartsRuns)
+READERS = (
+    Table,
+    ProxyTable,
+    ShortcutTable,
+    ScalingGrid,
+    TransformerGrid,
+    OneShotRuns,
+    TransformerRuns,
+    DartsRuns,
+)
 
 
 # ---- every file ----------------------------------------------------------------------------------

@@ -157,11 +157,15 @@ def test_a_space_without_a_supernet_is_refused():
 SLICED = spaces.transformer((1, 2), (8, 16), (1, 2), (1, 2))
 
 
-@pytest.mark.parametrize("arch", SLICED)
-def test_a_slice_is_the_network_that_has_its_numbers(arch):
+MIXED = spaces.transformer_blocks(2, 8, (0, 1, 2), (0, 8, 16))
+ARCHS = [*((SLICED, arch) for arch in SLICED), *((MIXED, arch) for arch in [*MIXED][::9])]
+
+
+@pytest.mark.parametrize(("space", "arch"), ARCHS)
+def test_a_slice_is_the_network_that_has_its_numbers(space, arch):
     """Gradients reach the first rows and columns of each matrix, and nothing else."""
-    net = supernet(SLICED, CELLS, seed=1)
-    alone = build(SLICED, arch, CELLS)
+    net = supernet(space, CELLS, seed=1)
+    alone = build(space, arch, CELLS)
     with torch.no_grad():
         for name, mine in alone.named_parameters():
             whole = net.largest.get_parameter(name)

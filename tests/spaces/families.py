@@ -12,6 +12,7 @@ FAMILIES = {
     "rnn": spaces.rnn(),
     "mobile": spaces.mobile(),
     "transformer": spaces.transformer(),
+    "transformer_blocks": spaces.transformer_blocks(),
 }
 
 FEW = {"heights": (1, 3), "strides": (1, 2)}
@@ -23,6 +24,7 @@ SMALL = {
     "rnn": spaces.rnn(),
     "mobile": spaces.mobile(1),
     "transformer": spaces.transformer(),
+    "transformer_blocks": spaces.transformer_blocks(2, 8, (0, 1, 2), (0, 8)),
 }
 
 SKELETON = spaces.Skeleton(channels=4, cells=2, stages=2, resolution=8, in_channels=1)
