@@ -1,4 +1,4 @@
-"""Edge devices: how long a network takes, and how much energy, before it exists.
+"""Latency and energy of a network on edge devices, by a roofline model, before it is built.
 
     devices.latency(space, arch, skeleton, "raspberry_pi_4")            # seconds
     devices.parts(devices.profile(space, arch, skeleton, "edge_tpu").kernels)   # where they go
@@ -206,35 +206,35 @@ class Timed(NamedTuple):
 
     op: Op
     kernel: Kernel
-    waiting: float  # overhead before it begins
-    computing: float  # its arithmetic, were memory infinitely fast
-    moving: float  # its memory traffic, were arithmetic infinitely fast
+    overhead: float  # seconds before it begins
+    arithmetic: float  # seconds, were memory infinitely fast
+    traffic: float  # seconds of memory traffic, were arithmetic infinitely fast
     joules: float
 
     @property
     def seconds(self) -> float:
         """Overhead, and then the longer of arithmetic and traffic."""
-        return self.waiting + max(self.computing, self.moving)
+        return self.overhead + max(self.arithmetic, self.traffic)
 
 
 def roofline(kernel: Kernel, device: Device) -> tuple[float, float, float]:
     """Seconds of overhead, of arithmetic and of memory traffic of a kernel."""
-    waiting = kernel.launches * device.overhead * dict(device.calls).get(kernel.kind, 1.0)
+    overhead = kernel.launches * device.overhead * dict(device.calls).get(kernel.kind, 1.0)
     share = dict(device.slow).get(kernel.kind, 1.0) * min(1.0, kernel.outputs / device.width)
     if kernel.macs:
         lanes = zip(kernel.channels, device.lanes, strict=True)  # channels fill whole lanes
         full = math.prod(math.ceil(given / n) * n / given for given, n in lanes)
-        computing = kernel.macs * full / (device.peak * device.efficiency * share)
+        arithmetic = kernel.macs * full / (device.peak * device.efficiency * share)
     else:
-        computing = kernel.operations / (device.vector * share)
-    traffic = device.element * (kernel.read + kernel.written + kernel.weights)
-    fits = traffic <= device.on_chip * kernel.launches  # what one launch touches
-    moving = traffic / (device.on_chip_bandwidth if fits else device.bandwidth)
-    return waiting, computing, moving
+        arithmetic = kernel.operations / (device.vector * share)
+    moved = device.element * (kernel.read + kernel.written + kernel.weights)
+    fits = moved <= device.on_chip * kernel.launches  # what one launch touches
+    traffic = moved / (device.on_chip_bandwidth if fits else device.bandwidth)
+    return overhead, arithmetic, traffic
 
 
-def _joules(device: Device, waiting: float, computing: float, moving: float) -> float:
-    return device.idle * waiting + device.power * max(computing, moving)
+def _joules(device: Device, overhead: float, arithmetic: float, traffic: float) -> float:
+    return device.idle * overhead + device.power * max(arithmetic, traffic)
 
 
 class Profile(NamedTuple):
@@ -249,9 +249,9 @@ class Profile(NamedTuple):
         return sum(kernel.seconds for kernel in self.kernels)
 
     @property
-    def waiting(self) -> float:
+    def overhead(self) -> float:
         """Seconds of overhead before the kernels begin."""
-        return sum(kernel.waiting for kernel in self.kernels)
+        return sum(kernel.overhead for kernel in self.kernels)
 
     @property
     def joules(self) -> float:
@@ -262,7 +262,7 @@ class Profile(NamedTuple):
     def memory_bound(self) -> bool:
         """Whether the slowest kernel moves data for longer than it computes."""
         slowest = max(self.kernels, key=lambda kernel: kernel.seconds)
-        return slowest.moving > slowest.computing
+        return slowest.traffic > slowest.arithmetic
 
 
 def profile(space: Space, arch: Arch, skeleton: Skeleton, device: Device | str) -> Profile:

@@ -1,7 +1,7 @@
-"""Explanations: does an estimate rank as the truth does, and which decision mattered?
+"""Rank correlation of an estimate with the truth, and functional ANOVA: which decision mattered?
 
-Ranking: M. G. Kendall, "The treatment of ties in ranking problems", Biometrika 33, 1945; B. Efron
-and R. J. Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13.
+Rank correlation: M. G. Kendall, "The treatment of ties in ranking problems", Biometrika 33, 1945;
+B. Efron and R. J. Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13.
 
 Functional analysis of variance: G. Hooker, "Generalized functional ANOVA diagnostics", JCGS 16,
 2007; F. Hutter, H. Hoos, K. Leyton-Brown, "An Efficient Approach for Assessing Hyperparameter

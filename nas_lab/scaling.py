@@ -1,4 +1,4 @@
-"""Deeper, wider, larger: networks as stages, scaled up by one coefficient, counted unbuilt.
+"""Compound scaling and EfficientNet: depth, width and resolution grow by one coefficient.
 
     stages, resolution = compound(B0, 224, phi=1, alpha=ALPHA, beta=BETA, gamma=GAMMA)
     budget(stages, resolution).macs / budget(B0, 224).macs      # 2.57, for layers are rounded up

@@ -112,9 +112,9 @@ ADD = only("add", 0, 0, 0, 0)
 def test_a_convolution_takes_its_overhead_and_the_longer_of_two():
     assert roofline(CONV, TOY) == pytest.approx((2.0, 64 / 500, 2 * 48 / 40))
     spent = devices.profile(SPACE, (0,) * 6, SKELETON, TOY).kernels[0]
-    working = max(spent.computing, spent.moving)
-    assert spent.seconds == spent.waiting + working
-    assert spent.joules == pytest.approx(1.0 * spent.waiting + 3.0 * working)
+    working = max(spent.arithmetic, spent.traffic)
+    assert spent.seconds == spent.overhead + working
+    assert spent.joules == pytest.approx(1.0 * spent.overhead + 3.0 * working)
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_the_whole_is_the_sum_of_its_kernels_and_of_its_parts(space, seed, devic
     assert sum(part.seconds for part in found) == pytest.approx(profile.seconds)
     assert [part.seconds for part in found] == sorted((p.seconds for p in found), reverse=True)
     assert len({part.name for part in found}) == len(found)
-    assert all(0 < part.waiting <= part.seconds for part in found)
+    assert all(0 < part.overhead <= part.seconds for part in found)
 
 
 @every_family

@@ -1,4 +1,4 @@
-"""Two results on supernets: how they rank architectures, and what searches by gradient choose."""
+"""Stored runs of supernets: how one-shot training ranks, and what DARTS and its variants choose."""
 
 import dataclasses
 import itertools

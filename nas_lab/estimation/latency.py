@@ -1,4 +1,4 @@
-"""Latency on the reader's own machine, measured with its scatter; ``devices`` counts others'."""
+"""Latency measured on the reader's own machine, with its scatter; ``devices`` models others."""
 
 import time
 import warnings

@@ -1,4 +1,4 @@
-"""A network as an ONNX file, in float32 and in whole numbers of 8 bits.
+"""Export to ONNX, in float32 and quantised to int8.
 
 Needs ``pip install nas-lab[edge]``: onnx writes the network down, onnxruntime runs it. Without
 them ``available`` is False.

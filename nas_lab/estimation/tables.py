@@ -1,4 +1,4 @@
-"""The stored results: arrays in files that tell when they are damaged, looked up without torch.
+"""Tabular benchmarks and other stored results: arrays in checked files, read without torch.
 
 Every result has a datasheet, ``datasets/NAME.md``, and ``python -m nas_lab.build NAME`` makes it.
 """

@@ -1,6 +1,6 @@
-"""Train from scratch: costly and unbiased; or shortened, cheaper and biased.
+"""Training from scratch, costly and unbiased; and low-fidelity estimates, cheaper and biased.
 
-Shortened are epochs, images, pixels or channels. Each function takes a ``TrainFromScratch`` and
+Cut are epochs, images, pixels or channels. Each function takes a ``TrainFromScratch`` and
 returns another one, so they compose:
 
     cheap = fewer_epochs(fewer_images(estimate, 2_000), 2)

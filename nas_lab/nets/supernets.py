@@ -1,4 +1,4 @@
-"""One network that contains all networks of a space: its weights are shared.
+"""Supernets: one network that contains all networks of a space, with shared weights.
 
     net = supernet(space, skeleton)
     net(images, w)                         # w[D, K]: one-hot rows choose, soft rows mix
@@ -419,8 +419,8 @@ def _structure(space: Transformer, arch: Arch, skeleton: Skeleton) -> fx.GraphMo
 class SupernetTransformer(Supernet):
     """Weight entanglement (Chen et al. 2021, arXiv:2107.00651, section 3.2): the largest network.
     Every other one is a slice of it: of each matrix the first rows and columns, as many as its own
-    would have. Slices share weights, so rows of w have to be one-hot. They are trained by AdamW, as
-    transformers are."""
+    would have. The rows of a head stand together, so fewer heads are the first ones. Slices share
+    weights, so rows of w have to be one-hot. They are trained by AdamW, as transformers are."""
 
     space: Transformer
     rates = (0.003, 0.9, 0.05, 1.0)

@@ -1,5 +1,6 @@
-"""Spaces of chains: convolutions (Zoph & Le 2017), dense and recurrent layers, mobile blocks,
-transformers."""
+"""Chain-shaped spaces: convolutions, dense and recurrent layers, mobile blocks, transformers.
+
+The first is that of Zoph & Le 2017."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A network as a list of operations, counted before it exists.
+"""A network as a list of operations: parameters and multiply-adds, counted before it is built.
 
 ``cost`` adds up its parameters and multiply-adds, ``nas_lab.devices`` its seconds and joules, and
 ``nas_lab.nets.modules`` turns each entry into a torch module.

@@ -1,4 +1,4 @@
-"""Two loops that know no algorithm: ask, evaluate, tell; and learn step by step, with a budget."""
+"""The search loop: ask, evaluate, tell; and the training loop of strategies that learn in steps."""
 
 from __future__ import annotations
 

@@ -140,7 +140,7 @@ def nones(space: Space) -> list[tuple[int, int]]:
     return [(row, options.index("none")) for row, options in offers if "none" in options]
 
 
-def strongest(space: Space, w: np.ndarray, *, keep_none: bool = False) -> Arch:
+def discretise(space: Space, w: np.ndarray, *, keep_none: bool = False) -> Arch:
     """Discretise w: each decision keeps its strongest option that is not 'none'.
 
     The strength of 'none' says little, for it only scales its node, and a normalisation undoes
@@ -391,9 +391,9 @@ class Darts(Learner):
 
     def arch(self, step: int = -1, *, keep_none: bool = False) -> Arch:
         """What the search would give if it ended after a step, an index into the log.
-        See ``strongest``. With an empty log all options are equal, and the first ones win."""
+        See ``discretise``. With an empty log all options are equal, and the first ones win."""
         w = self.log[step].w if self.log else self.strengths()
-        return strongest(self.space, w, keep_none=keep_none)
+        return discretise(self.space, w, keep_none=keep_none)
 
 
 def endless(loader: Loader) -> Iterator[Batch]:

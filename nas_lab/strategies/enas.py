@@ -67,7 +67,7 @@ class Enas(Learner):
         parts = range(self.weight_steps)
         rates = [lambda part, i=i: used((i + part) / self.weight_steps) for i in parts]
         loss = float(np.mean([self.one_shot.advance(rate).loss for rate in rates]))
-        reward = float(np.mean([self._teach() for _ in range(self.controller_steps)]))
+        reward = float(np.mean([self._train_controller() for _ in range(self.controller_steps)]))
         entropy = float(stats.entropy(self.w.astype(float), axis=1).sum())
         return partial(Turn, loss=loss, reward=reward, entropy=entropy)
 
@@ -82,7 +82,7 @@ class Enas(Learner):
         answers = [net(images, net.one_hot(arch)).argmax(1) for arch in archs]
         return [float((answer == labels).float().mean()) for answer in answers]
 
-    def _teach(self) -> float:
+    def _train_controller(self) -> float:
         """One step of the controller; returns the mean reward of its batch."""
         archs = self.controller.ask(self.controller.batch)
         rewards = self._reward(archs)

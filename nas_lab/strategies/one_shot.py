@@ -1,7 +1,7 @@
-"""One-shot: train one network that contains them all, a path at a time, then rank its parts.
+"""One-shot search: train a supernet one path at a time, then rank architectures on its weights.
 
-A sampler says which architectures a step takes out of the supernet. It is made for a space; called
-with a random generator, it gives the architectures of one step.
+A sampler says which architectures, or paths, a step trains. It is made for a space; called with a
+random generator, it gives the architectures of one step.
 """
 
 import copy

@@ -1,4 +1,4 @@
-"""The race: many strategies, many seeds, one table that knows the truth."""
+"""The race: a comparison of strategies over seeds, on a tabular benchmark that knows the truth."""
 
 import math
 import warnings

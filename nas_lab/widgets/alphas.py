@@ -1,4 +1,4 @@
-"""Play a search by gradient beside what its argmax is worth; turn a mixture into a choice."""
+"""Play a DARTS search beside the true accuracy of its argmax; slide a softmax's temperature."""
 
 import math
 import time
@@ -17,7 +17,7 @@ from nas_lab.estimation import Table
 from nas_lab.plots import label
 from nas_lab.plots.theme import TEXT
 from nas_lab.spaces import Arch, nasbench201
-from nas_lab.strategies.darts import strongest
+from nas_lab.strategies.darts import discretise
 from nas_lab.widgets.base import MovingPicture, Number, Playing, PlayingView, State, View, row
 
 PATIENCE = 8
@@ -77,7 +77,7 @@ class AlphaState(Playing):
         weights, expected = np.array(getattr(w, "w", w), dtype=float), self.space.mask.shape
         if weights.shape != expected:
             raise ValueError(f"w of a step has shape {weights.shape}; {expected} was expected")
-        arch = strongest(self.space, weights)
+        arch = discretise(self.space, weights)
         known = self.scores[self.table.row(arch)]
         self.weights.append(weights)
         self.archs.append(arch)

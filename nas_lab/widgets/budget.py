@@ -1,4 +1,4 @@
-"""Divide a budget between brackets: many architectures briefly, or few to the end."""
+"""Divide a budget between Hyperband's brackets: many architectures briefly, or few to the end."""
 
 import traitlets
 from matplotlib.figure import Figure

@@ -1,4 +1,4 @@
-"""Slide the cost of a cheap estimate, and watch how well it ranks architectures.
+"""Slide the fidelity of an estimate, and watch its rank correlation with the truth.
 ``FidelitySlider`` cuts trainings short; ``OneShotRanks`` does so for the training of a supernet."""
 
 from __future__ import annotations

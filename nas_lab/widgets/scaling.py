@@ -1,4 +1,4 @@
-"""Make a network deeper, wider and its images larger by sliders, and watch what it costs."""
+"""Compound scaling by sliders: a network deeper, wider, with larger images, and what it costs."""
 
 import html
 import math

@@ -85,7 +85,7 @@ class SliceState(OnDevice):
         return [
             self._accuracy,
             f"coloured: {mine / whole:.0%} of the supernet's {whole:,} parameters",
-            f"of its latency: {', '.join(shares)}; {run.waiting / run.seconds:.0%} is overhead",
+            f"of its latency: {', '.join(shares)}; {run.overhead / run.seconds:.0%} is overhead",
         ]
 
     @property

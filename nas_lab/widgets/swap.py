@@ -1,4 +1,4 @@
-"""Swap an operation of a cell, and see the change of its accuracy split into parts."""
+"""Swap an operation of a cell, and see its change of accuracy split by functional ANOVA."""
 
 from functools import cached_property
 from typing import Any

@@ -1,4 +1,4 @@
-"""Many machines: who evaluates what when, and what a thousand of them would do.
+"""Distributed evaluation: who evaluates what when, and what a thousand machines would do.
 
 ``search(..., executor=client.get_executor())`` is all that a Dask cluster needs: a batch is
 asked, run and told as one, so the trials are the same with any number of workers. With

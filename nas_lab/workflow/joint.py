@@ -1,4 +1,4 @@
-"""Architecture and training in one space: a token for the learning rate like one for an edge.
+"""Joint search of architecture and hyperparameters: a token for the learning rate, as for an edge.
 
 What is best for one network is not for another, so a search of architectures under one fixed
 recipe also searches for the architecture that suits the recipe. A. Zela et al., "Towards

@@ -18,12 +18,12 @@ from nas_lab.strategies import darts as module
 from nas_lab.strategies.darts import (
     SHORT,
     Schedule,
+    discretise,
     first_order,
     gradient,
     mixed_product,
     norm,
     second_order,
-    strongest,
 )
 from tests.strategies.test_learners import DATA, SKELETON, SPACE, equal, make, weights
 
@@ -121,14 +121,14 @@ def best_genotype(space, w):
 @given(seed=st.integers(0, 10_000))
 def test_the_strongest_is_the_best_genotype_and_elsewhere_the_argmax(seed):
     w = probabilities(darts(), seed)
-    assert strongest(darts(), w) == best_genotype(darts(), w)
+    assert discretise(darts(), w) == best_genotype(darts(), w)
     for space in (nasbench201(), conv_chain(3, skips=False)):
         w = probabilities(space, seed)
         expected = tuple(max(range(len(row)), key=row.__getitem__) for row in w)
-        assert strongest(space, w, keep_none=True) == expected
+        assert discretise(space, w, keep_none=True) == expected
     for space in (nasbench201(), darts(), conv_chain(3, skips=False)):
         arch = space.sample(np.random.default_rng(seed))
-        assert strongest(space, space.one_hot(arch), keep_none=True) == arch
+        assert discretise(space, space.one_hot(arch), keep_none=True) == arch
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_none_wins_only_where_it_is_kept_as_on_nas_bench_201(space, keep_none, w
     w = np.full(space.mask.shape, 0.1)
     w[:, 0] = 0.9
     w[:2, 3] = 0.2
-    arch = strongest(space, w, keep_none=keep_none)
+    arch = discretise(space, w, keep_none=keep_none)
     names = [space.decisions[i].options[token] for i, token in enumerate(arch[:2])]
     assert names == (["none"] * 2 if wins else [space.decisions[0].options[3]] * 2)
 
@@ -152,7 +152,7 @@ def test_none_wins_only_where_it_is_kept_as_on_nas_bench_201(space, keep_none, w
 @pytest.mark.parametrize("w", [np.zeros((6, 5)), np.full(darts().mask.shape, np.nan)])
 def test_w_of_another_shape_or_with_nan_is_refused(w):
     with pytest.raises(ValueError, match=r"takes w of shape .* NaN"):
-        strongest(darts(), w)
+        discretise(darts(), w)
 
 
 # ---- the search --------------------------------------------------------------------------------

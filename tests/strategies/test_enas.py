@@ -38,7 +38,7 @@ def test_both_learn_in_every_turn():
 def test_the_weights_rest_while_the_controller_learns():
     search = FewSteps(SPACE, SKELETON, DATA)
     before = shared(search)
-    search._teach()
+    search._train_controller()
     assert equal(before, shared(search))
 
 
