@@ -220,6 +220,8 @@ def test_citation_is_valid_and_of_this_version():
     assert {"message", "title", "authors"} <= set(citation)
     assert all("name" in author or "family-names" in author for author in citation["authors"])
     assert citation["version"] == nas_lab.__version__
+    (top, *_) = re.findall(r"^## \[([^]]+)\]", read("CHANGELOG.md"), re.MULTILINE)
+    assert top in (nas_lab.__version__, "Unreleased")
 
 
 def test_students_and_tests_install_what_is_needed():
