@@ -114,10 +114,12 @@ class RidgePredictor(Predictor):
     def _fit(self, x: np.ndarray, y: np.ndarray) -> None:
         from sklearn.linear_model import BayesianRidge
         from sklearn.pipeline import make_pipeline
-        from sklearn.preprocessing import PolynomialFeatures
+        from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
         products = PolynomialFeatures(self.degree, interaction_only=True, include_bias=False)
-        self._model = make_pipeline(products, BayesianRidge()).fit(x.astype(float), y)
+        # scikit-learn 1.7 leaves the ridge's own centring out of its standard deviation.
+        centred = StandardScaler(with_std=False)
+        self._model = make_pipeline(products, centred, BayesianRidge()).fit(x.astype(float), y)
 
     def _predict(self, x: np.ndarray) -> Prediction:
         return self._model.predict(x.astype(float), return_std=True)

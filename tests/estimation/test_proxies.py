@@ -206,7 +206,7 @@ def test_the_empty_cell_has_a_defined_score():
 # ---- every proxy -----------------------------------------------------------------------------
 
 
-NO_RELU = ("rnn", "transformer")
+NO_RELU = ("rnn", "transformer", "transformer_blocks")
 
 
 @pytest.mark.parametrize("family", FAMILIES)
