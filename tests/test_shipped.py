@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from nas_lab import checks, nets
+from nas_lab import checks, devices, nets
 from nas_lab.build import networks, supernets
 from nas_lab.build.__main__ import JOBS
 from nas_lab.estimation.scaling_grid import ScalingGrid
@@ -20,8 +20,9 @@ from nas_lab.estimation.tables import (
     TransformerRuns,
     read,
 )
-from nas_lab.spaces import nasbench201
+from nas_lab.spaces import nasbench201, transformer_blocks
 from nas_lab.widgets import Rankings
+from tools import replacement
 
 SPACE = nasbench201()
 TABLE, SHORTCUTS, GRID = Table.load(), ShortcutTable.load(), ScalingGrid.load()
@@ -116,6 +117,31 @@ def test_slices_rank_better_than_parameters():
         assert (SLICES.seconds(name) < 60).all()
         tau = [stats.kendalltau(scores, truth)[0] for scores in SLICES.scores(name)[:, -1]]
         assert min(tau) > max(0.65, counted)
+
+
+def test_blocks_were_replaced_as_the_notebook_does_it():
+    """Its functions have not changed since; its program finds the best of all 8,000 choices."""
+    kept = json.loads(checks.dataset("transformer_blocks.json").read_text("utf-8"))
+    functions, code = replacement.page()
+    assert kept["code"] == code
+    assert [run["seed"] for run in kept["runs"]] == list(replacement.SEEDS)
+    space, skeleton = transformer_blocks(), TRANSFORMERS.skeleton
+    chosen = replacement.run(functions)["chosen"]
+    archs = np.array(list(space))
+    took = devices.latencies(space, archs, skeleton, "stm32f746") / 1e-6
+    for run in kept["runs"]:
+        for found in run["found"]:
+            (row,) = np.flatnonzero((archs == found["arch"]).all(axis=1))
+            assert found["latency"] == pytest.approx(took[row] / took.max(), abs=0.01)
+            assert found["latency"] <= found["share"]
+    rng, rows = np.random.default_rng(0), np.arange(archs.shape[1])
+    rises, seconds = rng.random((2, *space.mask.shape))
+    limit = np.median(seconds[rows, archs].sum(axis=1))
+    within = archs[seconds[rows, archs].sum(axis=1) <= limit]
+    best = within[rises[rows, within].sum(axis=1).argmin()]
+    assert chosen(rises, seconds, limit) == tuple(best)
+    with pytest.raises(ValueError, match="nothing stays within 0: the quickest needs"):
+        chosen(rises, seconds, 0.0)
 
 
 def test_searches_chose_architectures_by_weights_that_move_slowly():

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,12 +48,15 @@ def page() -> tuple[list[ast.stmt], str]:
     return found, hashlib.sha256("\n".join(defined).encode()).hexdigest()[:16]
 
 
-def replaced(
-    functions: list[ast.stmt], seed: int, shares: tuple[float, ...] = SHARES
-) -> dict[str, Any]:
-    """Return what both choices give within each limit, with one parent."""
+def run(functions: list[ast.stmt]) -> dict[str, Any]:
+    """Return what the statements define, by name."""
     of: dict[str, Any] = {"skeleton": TransformerGrid.load().skeleton, "data": FashionMNIST(12)}
     exec(compile(ast.Module(functions, []), str(NOTEBOOK), "exec"), of)
+    return of
+
+
+def replaced(of: dict[str, Any], seed: int, shares: Sequence[float] = SHARES) -> dict[str, Any]:
+    """Return what both choices give within each limit, with one parent."""
     test, found = of["data"].test_dataloader(), []
     parent = of["trained"](seed)
     made = of["library"](parent)
@@ -75,10 +79,11 @@ def replaced(
 def main() -> None:
     """Do the seeds that are missing."""
     functions, code = page()
+    of = run(functions)
     kept = json.loads(OUTPUT.read_text("utf-8")) if OUTPUT.is_file() else {}
     runs = kept["runs"] if kept.get("code") == code else []
     for seed in SEEDS[len(runs) :]:
-        runs.append(replaced(functions, seed))
+        runs.append(replaced(of, seed))
         text = json.dumps({"code": code, "runs": runs}, indent=1)
         OUTPUT.write_text(text + "\n", "utf-8")
 
