@@ -13,12 +13,22 @@ from scipy.special import softmax
 from scipy.stats import entropy
 
 from nas_lab import plots
-from nas_lab.estimation import Table
+from nas_lab.estimation import DartsRuns, Table
 from nas_lab.plots import label
 from nas_lab.plots.theme import TEXT
 from nas_lab.spaces import Arch, nasbench201
 from nas_lab.strategies.darts import discretise
-from nas_lab.widgets.base import MovingPicture, Number, Playing, PlayingView, State, View, row
+from nas_lab.widgets.base import (
+    MovingPicture,
+    Number,
+    Offer,
+    Play,
+    Playing,
+    PlayingView,
+    State,
+    View,
+    row,
+)
 
 PATIENCE = 8
 """While a run grows, so many times as long as a picture takes goes to the run before the next."""
@@ -26,6 +36,7 @@ FRAMES = 60  # pictures of an exported film
 SHOWN = 0.9  # share of the table's architectures whose accuracies have room in the picture
 SECONDS = 12.0  # how long the whole run takes to play at speed 1
 SPEEDS = (0.5, 1.0, 2.0, 4.0)
+SEARCHES = ("first order", "second order", "joint", "Gumbel")
 TEMPERATURES = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
@@ -199,6 +210,19 @@ class AlphaPlayer(PlayingView):
     )
     QUIET = "message"
     DRAWN = ("at", "steps")
+    PLAY = Play(
+        "Watch the alphas",
+        "A search by gradient sharpens the weights of the operations, here in 40 pictures of 400 "
+        "steps. Does its argmax become truly better meanwhile, and does it with another seed?",
+        "05_darts.ipynb#3-Two-learners,-two-sets-of-images",
+        {"at": None},
+        lambda search, seed: AlphaPlayer(DartsRuns.load().w(search)[seed]),
+        {
+            "search": Offer("search", {name: name for name in SEARCHES}),
+            "seed": Offer("seed", {str(seed): seed for seed in range(3)}),
+        },
+        track="at",
+    )
 
     def _build(self) -> list[Any]:
         model = self.model
@@ -330,6 +354,14 @@ class TemperatureSlider(View):
         "Lower the temperature: where does a mixture become a choice? Raise it: what is left of "
         "the differences? Which thing never changes? (By keyboard: Tab to the slider, then the "
         "arrow keys.)"
+    )
+    PLAY = Play(
+        "From mixture to choice",
+        "A softmax turns parameters into weights. At which temperature does a mixture become a "
+        "choice, and which thing never changes?",
+        "05_darts.ipynb#1-Relax:-a-choice-becomes-a-mixture",
+        {"tau": None},
+        lambda: TemperatureSlider(np.log(DartsRuns.load().w("first order")[0, -1].clip(1e-3))),
     )
 
     def _build(self) -> list[Any]:

@@ -9,10 +9,10 @@ import math
 import threading
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 import ipywidgets
 import numpy as np
@@ -157,12 +157,12 @@ class MovingPicture(ipywidgets.HTML):
 
     def __init__(self, figure: Figure, *drawings: Any, dpi: int = 144) -> None:
         super().__init__(layout={"max_width": "100%"})
-        self._dpi = dpi
+        self.dpi = dpi
         self.lay_out(figure, *drawings)
 
     def lay_out(self, figure: Figure, *drawings: Any) -> None:
         """Take another figure, as when the limits of its axes have changed."""
-        figure.set_dpi(self._dpi)
+        figure.set_dpi(self.dpi)
         self.figure = figure
         self._canvas = FigureCanvasAgg(figure)
         self._moving = [artist for drawing in drawings for artist in drawing.moving]
@@ -179,17 +179,21 @@ class MovingPicture(ipywidgets.HTML):
             artist.draw(self._canvas.get_renderer())
         return Image.fromarray(np.asarray(self._canvas.buffer_rgba())).convert("RGB")
 
+    def cut(self, image: Image.Image) -> list[Image.Image]:
+        """The parts of ``image()`` that stand below each other on a narrow page."""
+        ends = [(round(left * self.dpi), round(right * self.dpi)) for left, right in self._panels]
+        return [image.crop((left, 0, right, image.height)) for left, right in ends]
+
     def draw(self, alt: str) -> None:
         """Show the artists where they are now."""
         # 256 colours are less than half of the bytes, for slow lines, and take less time to pack.
         few = self.image().quantize(256, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
         few.putpalette([255 if level > 252 else level for level in few.getpalette() or ()])  # white
         pictures = []
-        for left, right in self._panels:
-            buffer, ends = io.BytesIO(), (round(left * self._dpi), 0, round(right * self._dpi))
-            few.crop((*ends, few.height)).save(buffer, "PNG", compress_level=1)
+        for part in self.cut(few):
+            part.save(buffer := io.BytesIO(), "PNG", compress_level=1)
             pictures.append(buffer.getvalue())
-        self.value = plots.png_html(pictures, alt, dpi=self._dpi)
+        self.value = plots.png_html(pictures, alt, dpi=self.dpi)
 
 
 class Html(str):
@@ -218,6 +222,41 @@ Read: TypeAlias = Callable[[], Any]
 Write: TypeAlias = Callable[[Any], Any]
 
 
+class Offer(NamedTuple):
+    """A menu, or a box to tick, that a page has and the view has not: values by their names."""
+
+    text: str
+    values: Mapping[str, Any]
+
+
+class Play(NamedTuple):
+    """What a page without a kernel offers of a widget: settings that are drawn beforehand.
+
+    Args:
+        title: of the widget, in few words.
+        question: that it answers.
+        section: notebook and heading where it stands.
+        values: what the settings combine, by names of attributes, or of several that move
+            together; the last changes fastest. None are the values of the view's own control.
+        make: makes the view, of what is chosen in ``made``; None calls the class.
+        made: menus by names of arguments.
+        track: name of the values that can be played.
+        layers: names of boxes, the last of ``values``; a picture is that without any, under what
+            each of them adds alone.
+        first: where offers stand at the beginning.
+    """
+
+    title: str
+    question: str
+    section: str
+    values: Mapping[str | tuple[str, ...], Sequence[Any] | Offer | None]
+    make: Callable[..., Any] | None = None
+    made: Mapping[str, Offer] = {}
+    track: str = ""
+    layers: Sequence[str] = ()
+    first: Mapping[str, Any] = {}
+
+
 class View(ipywidgets.VBox):
     """A widget that draws a ``State`` and hands clicks to it; ``w.state`` makes the same again.
     A subclass names its ``State``, whose arguments it takes, and writes ``_build``, which makes
@@ -228,6 +267,8 @@ class View(ipywidgets.VBox):
     DRAWN: ClassVar[tuple[str, ...]] = ()
     """Attributes of the state that ``_draw`` depends on; none stands for all but the message."""
     QUIET = ""  # which of ``words`` and ``message`` changes too often to be read out
+    PLAY: ClassVar[Play | None] = None
+    controls: dict[str, Widget]  # sliders and menus by the names of attributes
     _build: Callable[[], Sequence[Widget]]
     _draw: Callable[[], None]
     model: Any
@@ -253,6 +294,7 @@ class View(ipywidgets.VBox):
         super().__init__()
         self.model = self.State(*args, **kwargs)
         self._shows: list[Callable[[], None]] = []
+        self.controls = {}
         self._words = Words(aloud=self.QUIET != "words")
         self._message = Words(aloud=self.QUIET != "message")
         style, hint = ipywidgets.HTML(STYLE, layout={"display": "none"}), Words(self.HINT)
@@ -333,7 +375,8 @@ class View(ipywidgets.VBox):
             return dict(zip(("min", "max"), ends(), strict=True))
 
         look = _look(text, step=step, **look)
-        return self.bind(kind, look, read, partial(model.move, name), offers)
+        self.controls[name] = self.bind(kind, look, read, partial(model.move, name), offers)
+        return self.controls[name]
 
     def choice(
         self, name: str, values: Any, text: str, said: Any = "{:g}".format, **look: Any
@@ -349,7 +392,9 @@ class View(ipywidgets.VBox):
             offered = offered if now in offered else sorted([*offered, now])
             return {"options": [(said(value), value) for value in offered]}
 
-        return self.bind(kind, _look(text, **look), read, partial(self.model.move, name), offers)
+        write = partial(self.model.move, name)
+        self.controls[name] = self.bind(kind, _look(text, **look), read, write, offers)
+        return self.controls[name]
 
     def checkbox(self, text: str, margin: str, read: Read, write: Write) -> Widget:
         """A small box to tick."""

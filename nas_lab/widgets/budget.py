@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from nas_lab import plots
 from nas_lab.spaces import nasbench201
 from nas_lab.strategies.halving import Hyperband, Rung
-from nas_lab.widgets.base import MovingPicture, State, View, Widget, row
+from nas_lab.widgets.base import MovingPicture, Play, State, View, Widget, row
 
 EPOCHS = (1, 2, 4, 8, 9, 16, 27, 32, 64, 81)
 """Lengths of a whole training to choose from: powers of 2 and of 3, which divide evenly."""
@@ -74,6 +74,13 @@ class BudgetDivider(View):
         "Each row is a bracket, each box a rung: how many architectures are trained up to which "
         "epoch. Move a slider, and look for what the top row risks and what the bottom row pays. "
         "(By keyboard: Tab to a slider, then the arrow keys.)"
+    )
+    PLAY = Play(
+        "Divide a budget",
+        "Train many architectures briefly, or few to the end? Each row is a bracket, each box a "
+        "rung. What does the top row risk, and what does the bottom row pay?",
+        "09_automated_workflow.ipynb#3-A-budget,-divided",
+        {"epochs": None, "eta": None, "number": None},
     )
 
     def _build(self) -> list[Widget]:

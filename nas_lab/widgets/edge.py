@@ -12,7 +12,17 @@ from nas_lab.estimation import Table, TransformerGrid
 from nas_lab.estimation.pareto import pareto_front, weighted_loss
 from nas_lab.plots import duration, part_label
 from nas_lab.spaces import Arch
-from nas_lab.widgets.base import MovingPicture, Number, Picture, State, View, Widget, pair, row
+from nas_lab.widgets.base import (
+    MovingPicture,
+    Number,
+    Picture,
+    Play,
+    State,
+    View,
+    Widget,
+    pair,
+    row,
+)
 
 HIGHEST = 8.0  # largest beta: from there on every device in the catalogue gets its quickest network
 STEP = 0.1
@@ -130,6 +140,13 @@ class EdgeDevices(View):
         "what the time goes to. (By keyboard: Tab to the slider, then the arrow keys.)"
     )
     DRAWN = ("device", "place")
+    PLAY = Play(
+        "A network for a device",
+        "The line joins the networks that no other beats in both accuracy and latency. Which of "
+        "them does beta never choose, and what changes with the device?",
+        "07_edge_devices.ipynb#4-Loss-and-latency-together",
+        {"device": None, "beta": None},
+    )
 
     def _build(self) -> list[Widget]:
         controls = row(

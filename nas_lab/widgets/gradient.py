@@ -10,7 +10,7 @@ from scipy.special import log_softmax
 
 from nas_lab import explain, plots
 from nas_lab.estimation import Table
-from nas_lab.widgets.base import MovingPicture, Number, State, View, Widget, pair, row
+from nas_lab.widgets.base import MovingPicture, Number, Play, State, View, Widget, pair, row
 
 RATE = 0.1  # learning rate of the exact ascent
 MOST = 200  # steps of it that the slider goes to
@@ -183,6 +183,13 @@ class GradientSliders(View):
         "Bars are the directions of 500 steps from the same policy, each with another batch. Which "
         "slider turns more steps uphill, and which of them costs trainings? Then let the policy "
         "learn on: with entropy weight 0, and with 0.01. (By keyboard: Tab, arrow keys.)"
+    )
+    PLAY = Play(
+        "A noisy step uphill",
+        "Bars are the directions of 500 steps of REINFORCE. Which of baseline, batch and entropy "
+        "weight turns more of them uphill, and which costs trainings?",
+        "03_reinforce.ipynb#5-Noise:-baseline,-batch,-entropy-(more)",
+        {"entropy": None, "batch": None, "baseline": np.linspace(0, 1, 11).round(1).tolist()},
     )
 
     def _build(self) -> list[Widget]:

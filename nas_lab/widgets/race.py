@@ -19,7 +19,17 @@ from nas_lab.history import Trial
 from nas_lab.plots import label
 from nas_lab.spaces import Arch
 from nas_lab.strategies import Strategy, search
-from nas_lab.widgets.base import MovingPicture, Number, Playing, PlayingView, Widget, pair, row
+from nas_lab.widgets.base import (
+    MovingPicture,
+    Number,
+    Offer,
+    Play,
+    Playing,
+    PlayingView,
+    Widget,
+    pair,
+    row,
+)
 
 BUDGET = 0.05  # seconds of searching between two pictures, so that a click never waits for long
 SHOWN = 0.9  # share of the table's architectures whose accuracies have room in the picture
@@ -92,6 +102,10 @@ class RaceState(Playing):
         if proposal["value"] > self.end:
             raise traitlets.TraitError(f"the race ends after {self.end} trials")
         return proposal["value"]
+
+    def move(self, name: str, value: Any) -> None:
+        """Set a trait; or tick or untick the strategy of that name."""
+        (self.toggle if name in STRATEGIES else super().move)(name, value)
 
     def toggle(self, name: str, ticked: bool) -> None:
         """Tick or untick a strategy."""
@@ -276,6 +290,20 @@ class LiveRace(PlayingView):
     THING = "race"
     QUIET = "words"
     DRAWN = ("changes", "trials", "strategies")
+    PLAY = Play(
+        "A race of searches",
+        "Dots are trials, lines the best so far. Who is ahead early, who late, and who with "
+        "another seed?",
+        "03_reinforce.ipynb#6-A-race-to-watch",
+        {
+            "seed": Offer("seed", {str(seed): seed for seed in range(3)}),
+            "trials": Offer("trials", {str(n): n for n in range(0, 301, 10)}),
+            **{name: Offer(label(name), {"": False, "ticked": True}) for name in STRATEGIES},
+        },
+        track="trials",
+        layers=STRATEGIES,
+        first={"seed": 0, "trials": 60, **{name: name in TICKED for name in STRATEGIES}},
+    )
     _before: ClassVar[weakref.WeakSet[LiveRace]] = weakref.WeakSet()
 
     def _build(self) -> list[Widget]:

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from nas_lab import explain, plots
 from nas_lab.estimation import OneShotRuns, ShortcutTable, Table
-from nas_lab.widgets.base import MovingPicture, State, View, Widget, pair, row
+from nas_lab.widgets.base import MovingPicture, Play, State, View, Widget, pair, row
 
 TOP = 0.1  # share of the architectures that counts as the best
 
@@ -264,6 +264,13 @@ class FidelitySlider(RankView):
         "tenth you would trust. (By keyboard: Tab to a slider, then the arrow keys.)"
     )
     ALT = "Ranks by the cheap training against true ranks, and tau against cost"
+    PLAY = Play(
+        "Train less",
+        "A short training on few images is cheap. Which is the cheapest one whose best tenth of "
+        "the networks you would trust?",
+        "02_performance_estimation.ipynb#3-Train-less",
+        {"images": None, "epochs": None},
+    )
 
     def _build(self) -> list[Widget]:
         known, epochs = self.model.known, self.model.all_epochs
@@ -290,6 +297,14 @@ class OneShotRanks(RankView):
         "keys.)"
     )
     ALT = "Ranks on inherited weights against true ranks, and tau over time"
+    PLAY = Play(
+        "Rank with one network",
+        "One supernet lends its weights to all networks. How long must it train until it ranks "
+        "them as if each were trained alone, and which way of training gets there?",
+        "04_one_shot.ipynb#4-Rank-by-the-hundred",
+        {"method": None, "checkpoint": None},
+        track="checkpoint",
+    )
 
     def _build(self) -> list[Widget]:
         methods = self.model.rankings.methods

@@ -14,7 +14,7 @@ from nas_lab import plots, scaling
 from nas_lab.estimation.scaling_grid import BASE, Base
 from nas_lab.plots import quantity
 from nas_lab.scaling import TOTAL, Coefficients, Row
-from nas_lab.widgets.base import Html, MovingPicture, Number, State, View, Widget, row
+from nas_lab.widgets.base import Html, MovingPicture, Number, Play, State, View, Widget, row
 
 MOST = {"alpha": TOTAL, "beta": TOTAL**0.5, "gamma": TOTAL**0.5, "phi": 3.0}
 """Where the sliders end: a coefficient that is on the constraint alone, and 2^phi = 8."""
@@ -31,6 +31,9 @@ METHODS: Mapping[str, Coefficients] = {
     "a third each": Coefficients(TOTAL ** (1 / 3), TOTAL ** (1 / 6), TOTAL ** (1 / 6)),
 }
 """Coefficients that a reader can choose at once."""
+QUARTERS = [(a / 4, b / 4, (4 - a - b) / 4) for a in range(5) for b in range(5 - a)]
+SHARES = [Coefficients(TOTAL**a, TOTAL ** (b / 2), TOTAL ** (c / 2)) for a, b, c in QUARTERS]
+"""Points on the constraint."""
 
 BASES: Mapping[str, tuple[Base, int]] = {
     "small": (BASE, 1),
@@ -177,6 +180,17 @@ class CompoundScaling(View):
         "and close the lock before you move another. (By keyboard: Tab, arrow keys, Space.)"
     )
     DRAWN = ("base", "coefficients", "phi")
+    PLAY = Play(
+        "Deeper, wider, larger",
+        "A network may have more layers, more channels and larger images. Which of the three is "
+        "cheap in multiply-adds and dear in parameters? Does the cost follow 2^φ?",
+        "06_efficientnet_scaling.ipynb#3-One-coefficient-for-all-three",
+        {
+            "base": None,
+            tuple(LETTERS): list(dict.fromkeys([*METHODS.values(), *SHARES])),
+            "phi": PHIS[::5].tolist(),
+        },
+    )
 
     def _build(self) -> list[Widget]:
         model = self.model

@@ -11,11 +11,29 @@ from matplotlib.figure import Figure
 from nas_lab import explain, plots
 from nas_lab.estimation import Table
 from nas_lab.plots import label
-from nas_lab.spaces import Arch
-from nas_lab.widgets.base import MovingPicture, Picture, State, Tokens, View, Widget, column, row
+from nas_lab.spaces import Arch, nasbench201
+from nas_lab.widgets.base import (
+    OPERATIONS,
+    MovingPicture,
+    Offer,
+    Picture,
+    Play,
+    State,
+    Tokens,
+    View,
+    Widget,
+    column,
+    row,
+)
 
 FIRST: Arch = (3, 1, 3, 1, 0, 3)
 """Where it begins: three convolutions in a row, with skips beside them."""
+CELLS = {
+    "three 3×3 in a row, skips beside them": FIRST,
+    "residual: two 3×3 beside a skip": (3, 0, 3, 1, 0, 1),
+    "all 3×3": (3,) * 6,
+    "only skips": (1,) * 6,
+}
 
 
 class SwapState(State):
@@ -118,6 +136,18 @@ class SwapParts(View):
         "Change one edge. Its effect is split: what such a swap does on average over all cells, "
         "and what it does together with the edges of this cell. Look for a swap that helps on "
         "average and hurts here. (By keyboard: Space opens a menu.)"
+    )
+    PLAY = Play(
+        "Swap an operation",
+        "Change one edge of a cell. Its effect is split: what such a swap does on average, and "
+        "what it does together with the other edges. Which swap helps on average and hurts here?",
+        "08_explainability.ipynb#1-One-swap,-taken-apart",
+        {
+            "arch": Offer("cell", CELLS),
+            "edge": Offer("edge", {name: n for n, name in enumerate(nasbench201().labels)}),
+            "token": Offer("becomes", dict(OPERATIONS)),
+        },
+        first={"arch": FIRST, "edge": 2, "token": 0},
     )
 
     def _build(self) -> list[Widget]:
