@@ -212,10 +212,10 @@ class AlphaPlayer(PlayingView):
     DRAWN = ("at", "steps")
     PLAY = Play(
         "Watch the alphas",
-        "A search by gradient sharpens the weights of the operations, here in 40 pictures of 400 "
-        "steps. Does its argmax become truly better meanwhile, and does it with another seed?",
+        "A search by gradient sharpens the weights of the operations; a step here is ten of its "
+        "400. Does its argmax become truly better meanwhile, and does it with another seed?",
         "05_darts.ipynb#3-Two-learners,-two-sets-of-images",
-        {"at": None},
+        {"at": range(2, 41, 2)},
         lambda search, seed: AlphaPlayer(DartsRuns.load().w(search)[seed]),
         {
             "search": Offer("search", {name: name for name in SEARCHES}),

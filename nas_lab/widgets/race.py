@@ -296,13 +296,14 @@ class LiveRace(PlayingView):
         "another seed?",
         "03_reinforce.ipynb#6-A-race-to-watch",
         {
-            "seed": Offer("seed", {str(seed): seed for seed in range(3)}),
             "trials": Offer("trials", {str(n): n for n in range(0, 301, 10)}),
             **{name: Offer(label(name), {"": False, "ticked": True}) for name in STRATEGIES},
         },
+        lambda seed: LiveRace(seed=seed, trials=0),
+        {"seed": Offer("seed", {str(seed): seed for seed in range(3)})},
         track="trials",
         layers=STRATEGIES,
-        first={"seed": 0, "trials": 60, **{name: name in TICKED for name in STRATEGIES}},
+        first={"trials": 60, **{name: name in TICKED for name in STRATEGIES}},
     )
     _before: ClassVar[weakref.WeakSet[LiveRace]] = weakref.WeakSet()
 
