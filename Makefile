@@ -57,6 +57,7 @@ site: notebooks ## build the web page in build/site/html
 	$(RUN) pip install --quiet -e '.[site]'
 	$(RUN) tools.mathjax
 	$(RUN) tools.screenshots
+	$(RUN) tools.play
 	$(RUN) tools.site
 	$(RUN) sphinx -q -W --keep-going -c site -d build/site/doctrees build/site/source build/site/html
 

@@ -1,7 +1,7 @@
 """Sphinx's settings for the site; its pages come from tools/site.py."""
 
 import nas_lab
-from tools import links, mathjax
+from tools import links, mathjax, play
 
 project = "NAS Lab"
 author = "NAS Lab developers"
@@ -28,9 +28,13 @@ html_static_path = ["_static"]
 if mathjax.SCRIPT.is_file():
     html_static_path.append(str(mathjax.FOLDER))
     mathjax_path = mathjax.SCRIPT.relative_to(mathjax.FOLDER).as_posix()
-html_css_files = ["site.css"]
+if play.STATIC.is_dir():
+    html_static_path.append(str(play.STATIC))
+html_css_files = ["site.css", "play.css"]
+html_js_files = [("play.js", {"defer": "defer"})]
 html_sidebars = {
-    page: [] for page in ("index", "bench", "README", "INSTRUCTORS", "CONTRIBUTING", "CHANGELOG")
+    page: []
+    for page in ("index", "play", "bench", "README", "INSTRUCTORS", "CONTRIBUTING", "CHANGELOG")
 }
 html_copy_source = False
 html_theme_options = {

@@ -8,6 +8,7 @@ the last time stays there.
 
 from __future__ import annotations
 
+import ast
 import base64
 import hashlib
 import html
@@ -23,12 +24,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
+from urllib.parse import urlencode
 
 import ipywidgets
 import matplotlib
 import numpy as np
 import PIL
 from PIL import Image
+from scipy.ndimage import maximum_filter
 from tqdm import tqdm
 
 from nas_lab import widgets
@@ -37,9 +40,11 @@ from nas_lab.widgets.base import MovingPicture, Offer, Play, View
 ROOT = Path(__file__).resolve().parents[1]
 STATIC = ROOT / "build" / "static"
 FOLDER = STATIC / "play"
-MADE_OF = "made-of.json"  # which files a widget was drawn with, and their hashes
+ABOUT = "about.json"  # names of the controls; which files it was drawn with, and their hashes
 PAGE = 96  # pixels of the page in an inch
 COLORS, FAST = 64, Image.Quantize.FASTOCTREE
+WHITE = 252  # what is lighter is white
+MARGIN = 2  # pixels
 SAMPLE = 15  # pictures whose most frequent pixels are the ground
 MOST = 3_000_000  # bytes of a widget
 DRAWN_BY = f"matplotlib {matplotlib.__version__}, Pillow {PIL.__version__}"
@@ -183,12 +188,18 @@ class Pack:
         path = self.folder / f"{name}.webp"
         if not path.exists():
             few = Image.fromarray(pixels).quantize(COLORS, FAST, dither=Image.Dither.NONE)
-            few.convert("RGBA").save(path, lossless=True, quality=50)
+            levels = np.array(few.convert("RGBA"))
+            levels[levels > WHITE] = 255
+            Image.fromarray(levels).save(path, lossless=True, quality=50)
         return path.name
 
-    def over(self, pixels: np.ndarray, ground: np.ndarray) -> list[str]:
-        """Return the file of what is new in a picture; none if nothing is."""
+    def over(self, pixels: np.ndarray, ground: np.ndarray, margin: int) -> list[str]:
+        """Return the file of what is new in a picture, with a margin; none if nothing is.
+
+        In a picture that the page makes smaller the ground shines through at the edges.
+        """
         new = (pixels != ground).any(axis=-1, keepdims=True)
+        new = maximum_filter(new, (2 * margin + 1, 2 * margin + 1, 1))
         return [self.file(np.dstack([pixels * new, np.uint8(255) * new]))] if new.any() else []
 
     def files(self, run: list[Shown], layers: Sequence[str]) -> Iterator[list[list[str]]]:
@@ -197,6 +208,7 @@ class Pack:
         parts = [[each.parts[place] for each in sample] for place in range(len(run[0].parts))]
         grounds = [common([part.pixels for part in part_of]) for part_of in parts]
         alone: dict[str, list[list[str]]] = {}
+        margin = 0 if layers else MARGIN
         for each in run:
             ticked = [name for name in layers if each.values[name] == key(True)]
             if len(ticked) > 1:
@@ -204,7 +216,7 @@ class Pack:
                 news = [[*itertools.chain(*files)] for files in pairs]
             else:
                 both = zip(each.parts, grounds, strict=True)
-                news = [self.over(part.pixels, ground) for part, ground in both]
+                news = [self.over(part.pixels, ground, margin) for part, ground in both]
                 alone |= dict.fromkeys(ticked, news)
             yield [[self.file(ground), *new] for ground, new in zip(grounds, news, strict=True)]
 
@@ -282,8 +294,9 @@ def make(name: str) -> None:
     folder = FOLDER / f"{name}.new"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    data = json.dumps(draw(name, folder), ensure_ascii=False, separators=(",", ":"))
-    (folder / "data.js").write_text(f'nasLabPlay("{name}", {data});\n', "utf-8")
+    data = draw(name, folder)
+    packed = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    (folder / "data.js").write_text(f'nasLabPlay("{name}", {packed});\n', "utf-8")
     size = sum(path.stat().st_size for path in folder.iterdir())
     if size > MOST:
         raise ValueError(f"{name} has {size / 1e6:.1f} MB, at most {MOST / 1e6:g}: offer less")
@@ -294,18 +307,44 @@ def make(name: str) -> None:
     own = [ROOT / "nas_lab", ROOT / "datasets", ROOT / "tools"]
     files = {str(path.relative_to(ROOT)) for path in paths if set(own) & set(path.parents)}
     made_of = hashes(sorted(file for file in files if "__pycache__" not in file))
-    (folder / MADE_OF).write_text(json.dumps({"drawn by": DRAWN_BY, **made_of}), "utf-8")
+    names = [control["name"] for control in data["controls"]]
+    known = {"controls": names, "drawn by": DRAWN_BY, "made of": made_of}
+    (folder / ABOUT).write_text(json.dumps(known), "utf-8")
     shutil.rmtree(FOLDER / name, ignore_errors=True)
     folder.rename(FOLDER / name)
 
 
 def is_current(name: str) -> bool:
     """Whether a widget was drawn with the files that are there now."""
-    try:
-        made_of = json.loads((FOLDER / name / MADE_OF).read_text("utf-8"))
-    except FileNotFoundError:
-        return False
-    return made_of.pop("drawn by") == DRAWN_BY and hashes(list(made_of)) == made_of
+    known = about(name)
+    made_of = known.get("made of", {})
+    return known.get("drawn by") == DRAWN_BY and hashes(list(made_of)) == made_of
+
+
+def about(name: str) -> dict[str, Any]:
+    """Return what is known of a widget that was drawn; nothing if it was not."""
+    path = FOLDER / name / ABOUT
+    return json.loads(path.read_text("utf-8")) if path.is_file() else {}
+
+
+def host(name: str, still: str, at: str = "") -> str:
+    """Return a place for a widget as HTML, with what is there before it moves."""
+    if not about(name):
+        return still
+    names = html.escape(" ".join(about(name)["controls"]))
+    look = f'data-play="{name}" data-controls="{names}" data-at="{html.escape(at)}"'
+    return f'<div class="play" {look}>{still}</div>'
+
+
+def moving(source: str, still: str) -> str:
+    """Return a still as HTML so that it moves, if the code that shows it calls such a widget."""
+    for call in ast.walk(ast.parse(source)):
+        name = getattr(getattr(call, "func", None), "id", "")
+        if name in offered():
+            given = {each.arg: each.value for each in call.keywords}
+            at = {n: key(v.value) for n, v in given.items() if isinstance(v, ast.Constant)}
+            return host(name, still, urlencode(at))
+    return still
 
 
 def main() -> None:

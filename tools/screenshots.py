@@ -50,7 +50,7 @@ def photograph(lab, path: Path) -> None:
 
 def main() -> None:
     """Take all pictures anew."""
-    from tests.browser.lab import Browser, Lab, Server, find_browser
+    from tests.browser.lab import PATIENCE_OF_A_NOTEBOOK, Browser, Lab, Server, find_browser
 
     shutil.rmtree(SCREENSHOTS, ignore_errors=True)
     SCREENSHOTS.mkdir(parents=True)
@@ -72,6 +72,7 @@ def main() -> None:
             browser.connected() as connection,
         ):
             lab = Lab(server, connection.contexts[0].pages[0], SCREENSHOTS)
+            lab.page.set_default_timeout(PATIENCE_OF_A_NOTEBOOK * 1000)  # whatever else runs
             for path in executed:
                 photograph(lab, path)
 

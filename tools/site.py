@@ -17,7 +17,7 @@ from pathlib import Path
 import nbformat
 
 import nas_lab
-from tools import links
+from tools import links, play
 from tools.stills import without_widgets
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -35,11 +35,19 @@ HOME = """# NAS Lab
 *Neural architecture search* lets a program choose the topology and the layers of a neural network.
 Ten notebooks show how, and where it fails. Each asks one question, and has something to move.
 
-Open a notebook below to read it, with its pictures and results. To run it, follow its links to
-Colab or Binder, which need no installation. Begin with 1 and 2. Then test yourself with the
+**[Play first](play.md)**: the widgets move in your browser, also on a phone. Then open a notebook
+below to read it, with its pictures and results. To run it, follow its links to Colab or Binder,
+which need no installation. Begin with 1 and 2. Then test yourself with the
 [homework](notebooks/homework/index.md): it answers at once. The
 [course map](README.md#Course-map) says which section teaches what.
 """
+PLAY = """# Play
+
+Nothing to install, and no account: move a control, and words and picture follow. What you see was
+drawn beforehand by the same widgets that the notebooks show; there they take every value. The
+address holds your setting, so a link leads others to it.
+"""
+WAIT = '<p class="hint">It appears here as soon as the script of this page has run.</p>'
 CARD = """
 ````{{container}} card
 [![The first picture of {title}]({picture})]({path})
@@ -55,6 +63,7 @@ INDEX = """
 ```{toctree}
 :hidden:
 
+play
 notebooks/index
 notebooks/homework/index
 api/index
@@ -103,6 +112,19 @@ def page_of(path: Path):
         if cell.metadata.get("jupyter", {}).get("source_hidden"):
             cell.metadata["tags"] = [*cell.metadata.get("tags", []), "hide-input"]
     return notebook
+
+
+def play_page() -> str:
+    """Return the page of all widgets that move, each with its question and its section."""
+    page = PLAY
+    for name, kind in play.offered().items():
+        notebook, _, heading = kind.PLAY.section.partition("#")
+        where = f"notebook {int(notebook[:2])}, section {heading.split('-')[0]}"
+        link = f"[{where[0].upper()}{where[1:]}](<notebooks/{kind.PLAY.section}>)"
+        page += (
+            f"\n## {kind.PLAY.title}\n\n{kind.PLAY.question} *{link}*\n\n{play.host(name, WAIT)}\n"
+        )
+    return page
 
 
 def front_page(readme: str, notebooks: dict[Path, object]) -> str:
@@ -221,6 +243,7 @@ def main() -> None:
     for name, text in reference().items():
         write(SOURCE / "api" / name, text)
     write(SOURCE / "bench.md", bench())
+    write(SOURCE / "play.md", play_page())
     for name in ("pictures", "notebooks/pictures"):
         if (ROOT / name).is_dir():
             shutil.copytree(ROOT / name, SOURCE / name)

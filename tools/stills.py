@@ -13,6 +13,8 @@ from pathlib import Path
 import nbformat
 from bs4 import BeautifulSoup
 
+from tools import play
+
 ROOT = Path(__file__).resolve().parents[1]
 SCREENSHOTS = ROOT / "build" / "screenshots"
 VIEW = "application/vnd.jupyter.widget-view+json"
@@ -80,7 +82,8 @@ def still(page: str, picture: Path) -> str:
 
 
 def without_widgets(notebook, name: str) -> None:
-    """Put a still in place of each widget of an executed notebook, and nothing for progress."""
+    """Put a still in place of each widget of an executed notebook, and nothing for progress.
+    It begins to move where its settings have been drawn beforehand."""
     states = states_of(notebook)
     views = dict(widgets(notebook))
     for number, cell in enumerate(notebook.cells):
@@ -89,5 +92,6 @@ def without_widgets(notebook, name: str) -> None:
         cell.outputs = [each for each in cell.outputs if VIEW not in each.get("data", {})]
         if number in views:
             page = still(shown(views[number], states), screenshot(name, cell.id))
+            page = play.moving(cell.source, page)
             cell.outputs.insert(0, nbformat.v4.new_output("display_data", {"text/html": page}))
     notebook.metadata.pop("widgets", None)

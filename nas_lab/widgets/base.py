@@ -12,6 +12,7 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
+from itertools import pairwise
 from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 import ipywidgets
@@ -181,7 +182,8 @@ class MovingPicture(ipywidgets.HTML):
 
     def cut(self, image: Image.Image) -> list[Image.Image]:
         """The parts of ``image()`` that stand below each other on a narrow page."""
-        ends = [(round(left * self.dpi), round(right * self.dpi)) for left, right in self._panels]
+        cuts = [round(right * self.dpi) for _, right in self._panels[:-1]]
+        ends = pairwise([0, *cuts, image.width])
         return [image.crop((left, 0, right, image.height)) for left, right in ends]
 
     def draw(self, alt: str) -> None:

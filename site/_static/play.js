@@ -246,6 +246,11 @@ function note(player) {
   history[keep]({play: rows}, "", location.pathname + location.search + player.address());
 }
 
+// The setting that the address names; nothing where it is that of a heading.
+function addressed() {
+  return new URLSearchParams(location.hash.includes("=") ? location.hash.slice(1) : "");
+}
+
 // The player that an address means, by its name or by those of its controls; undefined if none.
 function meant(address) {
   const names = [...address.keys()].filter(name => name !== "play");
@@ -254,7 +259,7 @@ function meant(address) {
 }
 
 async function follow() {
-  const address = new URLSearchParams(location.hash.slice(1)), player = meant(address);
+  const address = addressed(), player = meant(address);
   if (!player) return;
   player.wish = address;
   player.host.scrollIntoView({block: "center"});
@@ -271,7 +276,7 @@ function begin() {
   }), {rootMargin: "400px"});
   players.forEach(each => near.observe(each.host));
   addEventListener("popstate", event => {
-    if (!event.state?.play && meant(new URLSearchParams(location.hash.slice(1)))) return follow();
+    if (!event.state?.play && location.hash) return follow(); // a link was followed
     players.filter(each => each.data).forEach(each => {
       each.show(event.state?.play?.[each.name] ?? each.first);
     });
