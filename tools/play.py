@@ -287,29 +287,37 @@ def hashes(files: Sequence[str]) -> dict[str, str]:
     }
 
 
+def save(name: str, data: dict[str, Any], folder: Path, made_of: dict[str, str]) -> None:
+    """Write what the page has to know of a widget, and what it was made of."""
+    packed = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    (folder / "data.js").write_text(f'nasLabPlay("{name}", {packed});\n', "utf-8")
+    names = [control["name"] for control in data["controls"]]
+    known = {"controls": names, "drawn by": DRAWN_BY, "made of": made_of}
+    (folder / ABOUT).write_text(json.dumps(known), "utf-8")
+
+
 def make(name: str) -> None:
-    """Draw a widget, in a process of its own: what it opens and imports is what it is made of."""
+    """Draw a widget, in a process of its own: what it opens and imports is what it is made of.
+
+    Raises:
+        ValueError: it has more bytes than a page should load.
+    """
     opened: set[Any] = set()
     sys.addaudithook(lambda event, given: event == "open" and opened.add(given[0]))
     folder = FOLDER / f"{name}.new"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     data = draw(name, folder)
-    packed = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-    (folder / "data.js").write_text(f'nasLabPlay("{name}", {packed});\n', "utf-8")
-    size = sum(path.stat().st_size for path in folder.iterdir())
-    if size > MOST:
-        raise ValueError(f"{name} has {size / 1e6:.1f} MB, at most {MOST / 1e6:g}: offer less")
     imported = {
         module.__file__ for module in [*sys.modules.values()] if hasattr(module, "__file__")
     }
     paths = [Path(each).resolve() for each in opened | imported if isinstance(each, (str, Path))]
-    own = [ROOT / "nas_lab", ROOT / "datasets", ROOT / "tools"]
-    files = {str(path.relative_to(ROOT)) for path in paths if set(own) & set(path.parents)}
-    made_of = hashes(sorted(file for file in files if "__pycache__" not in file))
-    names = [control["name"] for control in data["controls"]]
-    known = {"controls": names, "drawn by": DRAWN_BY, "made of": made_of}
-    (folder / ABOUT).write_text(json.dumps(known), "utf-8")
+    own = {ROOT / "nas_lab", ROOT / "datasets", ROOT / "tools"}
+    files = {str(path.relative_to(ROOT)) for path in paths if own & set(path.parents)}
+    save(name, data, folder, hashes(sorted(file for file in files if "__pycache__" not in file)))
+    size = sum(path.stat().st_size for path in folder.iterdir())
+    if size > MOST:
+        raise ValueError(f"{name} has {size / 1e6:.1f} MB, at most {MOST / 1e6:g}: offer less")
     shutil.rmtree(FOLDER / name, ignore_errors=True)
     folder.rename(FOLDER / name)
 

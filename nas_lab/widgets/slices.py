@@ -11,8 +11,8 @@ from nas_lab import devices, plots
 from nas_lab.devices import DEVICES
 from nas_lab.estimation import TransformerGrid
 from nas_lab.plots import duration, quantity
-from nas_lab.spaces import Arch
-from nas_lab.widgets.base import MovingPicture, View, Widget, row
+from nas_lab.spaces import Arch, transformer
+from nas_lab.widgets.base import MovingPicture, Play, View, Widget, row
 from nas_lab.widgets.edge import OnDevice, device_menu
 from nas_lab.widgets.rankings import one_of
 
@@ -123,6 +123,18 @@ class ElasticSlices(View):
     """Sliders for a transformer and a menu of devices; its slices, cost, time and accuracy."""
 
     State = SliceState
+    PLAY = Play(
+        "Slice a transformer",
+        "All 81 networks share the weights of the largest one; what a network uses is coloured. "
+        "Which slider makes it quicker on a phone, and which on a microcontroller?",
+        "04_one_shot.ipynb#8-Sizes-are-slices-(more)",
+        {
+            "device": ["raspberry_pi_4", "v100", "snapdragon_855_cpu", "edge_tpu", "stm32f746"],
+            tuple(each.name for each in transformer().decisions): [
+                tuple(transformer().decode(arch).values()) for arch in transformer()
+            ],
+        },
+    )
     HINT = (
         "All 81 networks share the weights of the largest one; what this network uses is coloured. "
         "Move a slider, and look at which matrices it cuts. Then change the device: which slider "
