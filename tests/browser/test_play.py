@@ -6,7 +6,6 @@ import functools
 import html
 import http.server
 import io
-import json
 import re
 import shutil
 import threading
