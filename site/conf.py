@@ -37,6 +37,8 @@ html_sidebars = {
     for page in ("index", "play", "bench", "README", "INSTRUCTORS", "CONTRIBUTING", "CHANGELOG")
 }
 html_copy_source = False
+html_favicon = "_static/icon.svg"
+html_context = {"default_mode": "auto"}
 html_theme_options = {
     "github_url": f"https://github.com/{links.home()}",
     "navbar_align": "left",

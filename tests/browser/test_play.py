@@ -20,7 +20,7 @@ from nas_lab.estimation import DartsRuns
 from nas_lab.widgets.base import Offer
 from nas_lab.widgets.scaling import METHODS, ScalingState
 from nas_lab.widgets.swap import CELLS
-from tests.browser.lab import OUTSIDE, ROOT
+from tests.browser.lab import OUTSIDE, PATIENCE, ROOT
 from tests.widgets.reading import shown
 from tools import play
 from tools.site import slug
@@ -142,9 +142,10 @@ def visit(browser):
             threading.Thread(target=server.serve_forever, daemon=True).start()
             context = connection.new_context(**look)
             page = context.new_page()
+            page.set_default_timeout(PATIENCE * 1000)
             for end in (server.server_close, server.shutdown, context.close):
                 stack.callback(end)
-            page.on("console", lambda message: said.append(message.text))
+            page.on("console", lambda each: said.extend([each.text] * (each.type != "log")))
             page.on("pageerror", lambda error: said.append(str(error)))
             page.route(OUTSIDE, lambda route: said.append(route.request.url) or route.abort())
             page.goto(f"http://127.0.0.1:{server.server_port}/{address}")
