@@ -119,13 +119,14 @@ def settings(view: View, left: list, chosen: dict) -> Iterator[dict[str, tuple[s
 
 def keep(picture: MovingPicture, alt: str) -> None:
     """Take the place of ``MovingPicture.draw``: here pictures are packed in another way."""
-    picture.value, picture.parts = alt, None
+    picture.value, picture.old = alt, True
 
 
-def parts_of(view: Any) -> Iterator[Part]:
-    """Yield the pictures that a view shows, each in parts."""
+def parts_of(view: Any, draw: bool) -> Iterator[Part]:
+    """Yield the pictures that a view shows, each in parts; not drawn anew without ``draw``."""
     if isinstance(view, MovingPicture):
-        view.parts = view.parts or [np.asarray(part) for part in view.cut(view.image())]
+        if draw and view.old:
+            view.parts, view.old = [np.asarray(part) for part in view.cut(view.image())], False
         for place, pixels in enumerate(view.parts):
             width = round(pixels.shape[1] * PAGE / view.dpi)
             yield Part(pixels, width, "" if place else view.value)
@@ -134,14 +135,20 @@ def parts_of(view: Any) -> Iterator[Part]:
             picture = Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB")
             yield Part(np.asarray(picture), int(width), html.unescape(alt))
     for child in getattr(view, "children", ()):
-        yield from parts_of(child)
+        yield from parts_of(child, draw)
 
 
-def shown(view: View, chosen: dict[str, tuple[str, str]]) -> Shown:
-    """Return what the view shows at a setting."""
+def shown(view: View, chosen: dict[str, tuple[str, str]], layers: Sequence[str]) -> Shown:
+    """Return what the view shows at a setting; several layers are not drawn together."""
     controls = chosen | {name: control_of(view, name) for name in view.controls}
     values, labels = ({name: pair[i] for name, pair in controls.items()} for i in (0, 1))
-    return Shown(values, labels, LINES.findall(view._words.value), list(parts_of(view)))
+    draw = len(ticked(values, layers)) < 2
+    return Shown(values, labels, LINES.findall(view._words.value), list(parts_of(view, draw)))
+
+
+def ticked(values: dict[str, str], layers: Sequence[str]) -> list[str]:
+    """Return the names of the boxes that are ticked."""
+    return [name for name in layers if values.get(name) == key(True)]
 
 
 def views(play: Play, kind: Any) -> Iterator[tuple[View, dict[str, tuple[str, str]]]]:
@@ -164,7 +171,8 @@ def walk(kind: Any) -> Iterator[list[Shown]]:
     for view, chosen in views(play, kind):
         values = list(play.values.items())
         for outer in settings(view, values[:-inner], chosen):
-            yield [shown(view, setting) for setting in settings(view, values[-inner:], outer)]
+            inside = settings(view, values[-inner:], outer)
+            yield [shown(view, setting, play.layers) for setting in inside]
 
 
 def common(pictures: list[np.ndarray]) -> np.ndarray:
@@ -210,14 +218,14 @@ class Pack:
         alone: dict[str, list[list[str]]] = {}
         margin = 0 if layers else MARGIN
         for each in run:
-            ticked = [name for name in layers if each.values[name] == key(True)]
-            if len(ticked) > 1:
-                pairs = zip(*(alone[name] for name in ticked), strict=True)
+            names = ticked(each.values, layers)
+            if len(names) > 1:
+                pairs = zip(*(alone[name] for name in names), strict=True)
                 news = [[*itertools.chain(*files)] for files in pairs]
             else:
                 both = zip(each.parts, grounds, strict=True)
                 news = [self.over(part.pixels, ground, margin) for part, ground in both]
-                alone |= dict.fromkeys(ticked, news)
+                alone |= dict.fromkeys(names, news)
             yield [[self.file(ground), *new] for ground, new in zip(grounds, news, strict=True)]
 
     def rows(self, run: list[Shown], layers: Sequence[str]) -> Iterator[list[list[int]]]:
@@ -263,7 +271,7 @@ def draw(name: str, folder: Path) -> dict[str, Any]:
     play, pack, rows, seen = kind.PLAY, Pack(folder), [], []
     with mock.patch.object(MovingPicture, "draw", keep):
         view, chosen = next(views(play, kind))
-        first = shown(view, chosen).values | {n: key(v) for n, v in play.first.items()}
+        first = shown(view, chosen, ()).values | {n: key(v) for n, v in play.first.items()}
         for run in tqdm(walk(kind), desc=name, unit="run"):
             rows += pack.rows(run, play.layers)
             seen += [each.values for each in run]

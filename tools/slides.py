@@ -22,32 +22,40 @@ FOLDER = ROOT / "build" / "slides"
 QUESTION = re.compile(r"\*\*The question of this notebook: (.+?)\*\*", re.DOTALL)
 PREDICT = re.compile(r"\*\*Predict(?: [^*]*)?: (.+?)\*\*", re.DOTALL)
 LINK = re.compile(r"(?<!!)\[([^\]]+)\]\([^)]+\)")
-WORDS, ROWS = 60, 9  # a slide has no more of them
+WORDS, ROWS, COLUMNS = 60, 9, 6  # a slide has no more of them
 
 
 def shown(cell) -> Iterator[str]:
     """Yield what a slide can show of a cell's outputs, as HTML."""
     for output in cell.get("outputs", []):
         page = output.get("data", {}).get("text/html", "")
-        if "<img" in page or 0 < page.count("<tr") <= ROWS + 1 or 'class="play"' in page:
-            yield page if 'class="play"' in page else f'<div class="figure">{page}</div>'
+        rows, columns = page.count("<tr"), page.partition("</tr")[0].count("<th")
+        if 'class="play"' in page:
+            yield page
+        elif "<img" in page or (0 < rows <= ROWS + 1 and columns <= COLUMNS):
+            yield f'<div class="figure">{page}</div>'
 
 
 def opening(text: str) -> str:
     """Return the first sentences of a paragraph, as many as a slide has room for."""
-    sentences, kept = re.split(r"(?<=[.?:!])\s+", LINK.sub(r"\1", text)), []
+    sentences, kept = re.split(r"(?<=[.?:!])\s+", PREDICT.sub("", text).strip()), []
     while sentences and len(" ".join([*kept, sentences[0]]).split()) <= WORDS:
         kept.append(sentences.pop(0))
     return " ".join(kept)
 
 
-def ideas(cell) -> Iterator[str]:
-    """Yield the questions and formulas of a text, one for a slide."""
-    for paragraph in re.split(r"\n\n+", cell.source):
-        if "$$" in paragraph:
-            yield paragraph
-        for question in PREDICT.findall(LINK.sub(r"\1", paragraph)):
-            yield f"*Predict:* {question}"
+def ideas(text: str, first: bool) -> Iterator[str]:
+    """Yield what a text begins with, if it is the first of its section, and then its questions and
+    formulas, each with the sentence that leads to it."""
+    paragraphs = [each for each in re.split(r"\n\n+", text) if not each.startswith("#")]
+    for before, now, after in zip(
+        ["", *paragraphs[:-1]], paragraphs, [*paragraphs[1:], ""], strict=True
+    ):
+        if now.startswith("$$"):
+            yield f"{opening(before)}\n\n{now}"
+        elif first and now is paragraphs[0] and not after.startswith("$$") and opening(now):
+            yield re.sub(r"(?<=[.?!]) [^.?!]*[:,]$", "", opening(now))
+        yield from (f"*Predict:* {question}" for question in PREDICT.findall(now))
 
 
 def slides(notebook) -> Iterator[str]:
@@ -68,11 +76,11 @@ def slides(notebook) -> Iterator[str]:
                 core = re.match(r"## (\d|Remember)", heading) and not heading.endswith("(more)")
                 heading = heading if core else ""
                 whole = LINK.sub(r"\1", text) if heading == "## Remember" else ""
-                if heading:
-                    yield f"{heading}\n\n{whole or opening(text.partition(chr(10) * 2)[0])}"
+                if whole:
+                    yield f"{heading}\n\n{whole}"
             if heading and heading != "## Remember":
-                rest = nbformat.v4.new_markdown_cell(part)
-                yield from (f"{heading}\n\n{idea}" for idea in ideas(rest))
+                new, plain = part.startswith("## "), LINK.sub(r"\1", part)
+                yield from (f"{heading}\n\n{idea}" for idea in ideas(plain, new))
 
 
 def page(notebook, name: str) -> str:
@@ -83,6 +91,7 @@ def page(notebook, name: str) -> str:
         template_name="slides",
         extra_template_basedirs=[str(ROOT / "site")],
         reveal_url_prefix="_static/reveal",
+        reveal_theme="white",
     )
     made = nbformat.v4.new_notebook(cells=cells)
     return exporter.from_notebook_node(made, {"metadata": {"name": name}})[0]

@@ -145,7 +145,7 @@ class EdgeDevices(View):
         "The line joins the networks that no other beats in both accuracy and latency. Which of "
         "them does beta never choose, and what changes with the device?",
         "07_edge_devices.ipynb#4-Loss-and-latency-together",
-        {"device": None, "beta": None},
+        {"device": None, "beta": np.linspace(0, HIGHEST, 41).tolist()},
     )
 
     def _build(self) -> list[Widget]:

@@ -34,7 +34,7 @@ function make(kind, look = {}, ...children) {
 function picture(address) {
   if (!pictures.has(address)) {
     const image = make("img", {alt: "", decoding: "sync", src: address});
-    pictures.set(address, image.decode().then(() => image));
+    pictures.set(address, image.decode().then(() => image, () => image));
   }
   return pictures.get(address);
 }
@@ -56,7 +56,7 @@ class Player {
       this.first = this.nearest(data.first, this.wanted(this.start));
       this.build();
       return this.show(this.wish ? this.nearest(this.first, this.wanted(this.wish)) : this.first);
-    }).catch(() => {}); // what stands there already, a still or a sentence, stays
+    }).catch(error => console.error(error)); // what stands there already, a still, stays
     return this.loading;
   }
 

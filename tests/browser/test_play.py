@@ -67,7 +67,7 @@ def drawn(tmp_path_factory):
     folder, data = tmp_path_factory.mktemp("site"), {}
     shutil.copytree(ROOT / "site" / "_static", folder / "_static")
     page = '<!doctype html><html lang="en"><meta name="viewport" content="width=device-width">'
-    page += '<title>Play</title><link rel="icon" href="data:,">'
+    page += '<meta charset="utf-8"><title>Play</title><link rel="icon" href="data:,">'
     page += '<link rel="stylesheet" href="_static/play.css"><script src="_static/play.js"></script>'
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(play, "FOLDER", folder / "_static" / "play")
