@@ -1,7 +1,7 @@
 # `make` alone lists the targets. Paths are relative, so a space in the
 # repository's own path does no harm.
 .DEFAULT_GOAL := help
-.PHONY: help lab test light lint format notebooks bench pictures site package data links system clean
+.PHONY: help lab test light lint format notebooks bench pictures site slides package data links system clean
 
 PYTHON ?= python3
 # For example: make lab LAB_OPTIONS=--no-browser, make test TEST_OPTIONS='-k spaces'
@@ -60,6 +60,11 @@ site: notebooks ## build the web page in build/site/html
 	$(RUN) tools.play
 	$(RUN) tools.site
 	$(RUN) sphinx -q -W --keep-going -c site -d build/site/doctrees build/site/source build/site/html
+
+slides: notebooks ## make slides of each notebook in build/slides
+	$(RUN) tools.mathjax
+	$(RUN) tools.play
+	$(RUN) tools.slides
 
 package: .venv/.light ## build and check what a package index takes, in dist/
 	rm -rf dist

@@ -13,52 +13,44 @@ import threading
 import nbformat
 import numpy as np
 import pytest
+from bs4 import BeautifulSoup
 from PIL import Image
 
 from nas_lab import widgets
-from nas_lab.estimation import DartsRuns
+from nas_lab.widgets import swap
 from nas_lab.widgets.base import Offer
 from nas_lab.widgets.scaling import METHODS, ScalingState
-from nas_lab.widgets.swap import CELLS
 from tests.browser.lab import OUTSIDE, PATIENCE, ROOT
 from tests.widgets.reading import shown
-from tools import play
-from tools.site import slug
+from tools import play, site, slides
 
 SITE = ROOT / "build" / "site" / "html"
 WIDER = METHODS["wider only"]
-RACERS = ("RandomSearch", "RegularizedEvolution")
-TRIALS = Offer("trials", {"0": 0, "4": 4, "8": 8})
-BOXES = {name: widgets.LiveRace.PLAY.values[name] for name in RACERS}
 COEFFICIENTS = {("alpha", "beta", "gamma"): [METHODS["the paper's"], WIDER]}
-ONE_RUN = {"search": Offer("search", {"joint": "joint"}), "seed": Offer("seed", {"1": 1})}
+RACERS = ("RandomSearch", "RegularizedEvolution")
+CELLS = {play.key(cell): cell for cell in swap.CELLS.values()}
 FEW = {
     "CompoundScaling": {"values": {"base": None, **COEFFICIENTS, "phi": [0.0, 1.0, 1.5, 2.0]}},
     "LiveRace": {
-        "values": {"trials": TRIALS, **BOXES},
+        "values": {"trials": Offer("trials", {"0": 0, "4": 4, "8": 8})}
+        | {name: widgets.LiveRace.PLAY.values[name] for name in RACERS},
         "make": lambda seed: widgets.LiveRace(strategies=[], trials=0, seed=seed),
         "made": {"seed": Offer("seed", {"2": 2})},
         "layers": RACERS,
         "first": {"trials": 4} | dict.fromkeys(RACERS, True),
     },
-    "AlphaPlayer": {"values": {"at": [1, 40]}, "made": ONE_RUN},
     "SwapParts": {"values": widgets.SwapParts.PLAY.values | {"edge": Offer("edge", {"1 → 2": 2})}},
 }
-"""What a test draws of a page's offers."""
-
-
-def notebook_widget(name, value):
-    """The widget as a notebook makes it, where ``value`` has what the page's controls say."""
-    if name == "CompoundScaling":
-        coefficients = METHODS[value["method"]]._asdict()
-        return widgets.CompoundScaling(value["base"], phi=float(value["phi"]), **coefficients)
-    if name == "LiveRace":
-        ticked = [each for each in RACERS if value[each] == "True"]
-        return widgets.LiveRace(strategies=ticked, trials=int(value["trials"]), seed=2)
-    if name == "AlphaPlayer":
-        return widgets.AlphaPlayer(DartsRuns.load().w("joint")[1], at=int(value["at"]))
-    cells = {play.key(cell): cell for cell in CELLS.values()}
-    return widgets.SwapParts(arch=cells[value["arch"]], edge=2, token=int(value["token"]))
+"""What a test draws of a page's offers; and how a notebook makes a widget that stands there."""
+MADE = {
+    "CompoundScaling": lambda base, method, phi, **_: widgets.CompoundScaling(
+        base, phi=float(phi), **METHODS[method]._asdict()
+    ),
+    "LiveRace": lambda trials, **boxes: widgets.LiveRace(
+        strategies=[name for name in boxes if boxes[name] == "True"], trials=int(trials), seed=2
+    ),
+    "SwapParts": lambda arch, token: widgets.SwapParts(arch=CELLS[arch], token=int(token)),
+}
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +69,7 @@ def drawn(tmp_path_factory):
             (play.FOLDER / name).mkdir(parents=True)
             data[name] = play.draw(name, play.FOLDER / name)
             play.save(name, data[name], play.FOLDER / name, {})
-            page += play.host(name, "still") if name != "AlphaPlayer" else ""
+            page += play.host(name, "still")
     (folder / "page.html").write_text(page)
     return folder, data
 
@@ -95,7 +87,7 @@ def test_a_page_shows_what_the_notebook_shows(drawn, name):
     for row in np.random.default_rng(0).choice(len(data["rows"]), 2, False).tolist():
         places, _, lines, parts, alts = data["rows"][row]
         moved = zip(data["controls"], places, strict=True)
-        w = notebook_widget(name, {each["name"]: each["values"][place] for each, place in moved})
+        w = MADE[name](**{each["name"]: each["values"][place] for each, place in moved})
         assert [data["strings"][place] for place in lines] == play.LINES.findall(w._words.value)
         expected = list(play.IMAGE.finditer(" ".join(shown(w))))
         assert [data["strings"][place] for place in alts] == [html.unescape(e[1]) for e in expected]
@@ -127,7 +119,7 @@ def test_every_question_leads_to_a_heading_of_its_notebook():
         notebook, _, heading = kind.PLAY.section.partition("#")
         cells = nbformat.read(ROOT / "notebooks" / notebook, as_version=4).cells
         headings = re.findall("^#+ (.+)$", "\n".join(cell.source for cell in cells), re.MULTILINE)
-        assert heading in [slug(each) for each in headings]
+        assert heading in [site.slug(each) for each in headings]
 
 
 @pytest.fixture
@@ -218,16 +210,26 @@ def test_a_race_is_played_stepped_and_ticked_by_mouse_on_a_phone(drawn, visit, s
 @pytest.mark.skipif(not (SITE / "play.html").is_file(), reason="the site is not built: make site")
 def test_every_widget_of_the_site_moves(visit, screenshots):
     page = visit(SITE, "play.html")
+    assert page.locator(".play").count() == len(play.offered())
     for name in play.offered():
         w = page.locator(f"[data-play={name}]")
         w.scroll_into_view_if_needed()
-        page.locator(f"[data-play={name}][data-row]").wait_for()
-        before = w.get_attribute("data-row"), w.locator(".play-words").inner_text()
-        w.locator("input, select").last.focus()
-        page.keyboard.press("Space" if name == "LiveRace" else "ArrowLeft")
-        page.locator(f"[data-play={name}]:not([data-row='{before[0]}'])").wait_for()
-        assert w.locator(".play-words").inner_text() != before[1]
-        w.get_by_role("button", name="Reset").click()
-        page.locator(f"[data-play={name}][data-row='{before[0]}']").wait_for()
-        assert w.locator(".play-words").inner_text() == before[1]
+        w.get_by_role("button", name="Reset").wait_for()
+        first = w.get_attribute("data-row"), w.locator(".play-words").inner_text()
+        w.locator("input, select").last.press("Space" if name == "LiveRace" else "ArrowLeft")
+        page.locator(f"[data-play={name}]:not([data-row='{first[0]}'])").wait_for()
+        assert w.locator(".play-words").inner_text() != first[1]
         w.screenshot(path=screenshots / f"play-{name}.png")
+
+
+def test_slides_are_of_the_core_and_need_no_network():
+    path = ROOT / "notebooks" / "06_efficientnet_scaling.ipynb"
+    made = slides.page(site.page_of(path), path.stem)
+    assert not re.search(r"(?:src|href)=.?https?:", made)
+    soup = BeautifulSoup(made, "html.parser")
+    said = [each.get_text(" ", strip=True) for each in soup.select(".slides > section > section")]
+    assert said[0].startswith("6 · EfficientNet") and said[0].endswith("?")
+    assert any("Predict: for a stage of mbconv blocks" in each for each in said)
+    assert any("$$d = \\alpha^\\phi" in each for each in said)
+    assert max(len(each.split()) for each in said[:-1]) < 90
+    assert not [each for each in said if "(more)" in each[:80]]
