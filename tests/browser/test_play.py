@@ -228,7 +228,7 @@ def test_slides_are_of_the_core_and_need_no_network():
     assert not re.search(r"(?:src|href)=.?https?:", made)
     soup = BeautifulSoup(made, "html.parser")
     said = [each.get_text(" ", strip=True) for each in soup.select(".slides > section > section")]
-    assert re.match(r"6 · EfficientNet.*\?$", said[0])
+    assert re.match(r"(?s)6 · EfficientNet.*\?$", said[0])
     assert any("Predict: for a stage of mbconv blocks" in each for each in said)
     assert any("$$d = \\alpha^\\phi" in each for each in said)
     assert max(len(each.split()) for each in said[:-1]) < 90
