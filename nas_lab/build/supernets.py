@@ -58,7 +58,7 @@ ONE_SHOT_PLAN = OneShotPlan()
 class Training:
     """How a supernet is trained and evaluated; ``scales`` lets normalisations learn theirs."""
 
-    sampler: Callable[[Space], Sampler] = Uniform
+    sampler: Callable[[Any], Sampler] = Uniform
     scales: bool = False
     distill: bool = False
     estimate: type[SharedWeights] = SharedWeights

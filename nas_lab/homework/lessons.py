@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections.abc import Iterable
 
 import numpy as np
 from scipy.special import softmax
@@ -462,7 +463,7 @@ def _draw_options(rng: np.random.Generator) -> list[Plain]:
     "as long as the limit; of what is left, the smallest sum of rises wins. An empty list if none."
 )
 def _choice(rises: list[list[float]], seconds: list[list[int]], limit: int) -> list[int]:
-    def total(of: list[list[float]], choice: tuple[int, ...]) -> float:
+    def total(of: Plain, choice: Iterable[int]) -> float:
         return sum(row[k] for row, k in zip(of, choice, strict=True))
 
     every = itertools.product(*(range(len(row)) for row in rises))

@@ -1,6 +1,6 @@
 """Search spaces: how to specify the set of networks to choose from.
 
-Six families, each a function that returns a ``Space``::
+Families of networks, each a function that returns a ``Space``::
 
     space = nasbench201()
     arch = space.sample(numpy.random.default_rng(0))

@@ -202,7 +202,7 @@ def _one_hot(logits: Plain, k: int) -> np.ndarray:
     "the largest has a label. For the others its probabilities stand in the label's place.",
     lambda logits, label: _losses(logits, label, _one_hot(logits, label)),
     "look at the second network: it learns what the largest says, not the label.",
-    lambda logits, label: _losses(logits, label, _one_hot(logits, np.argmax(logits[0]))),
+    lambda logits, label: _losses(logits, label, _one_hot(logits, int(np.argmax(logits[0])))),
     "all probabilities of the largest, not only its most likely class.",
     lambda logits, label: [
         loss - (i > 0) * entropy(softmax(logits[0]))
