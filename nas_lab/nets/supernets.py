@@ -89,7 +89,7 @@ class Supernet(nn.Module):
         ):
             if bad.any():
                 raise ValueError(f"the row of {decisions[int(bad.argmax())].name} in w {what}")
-        chosen = (~w.requires_grad) & (used.sum(axis=1) == 1) & (values.max(axis=1) == 1)
+        chosen = (used.sum(axis=1) == 1) & (values.max(axis=1) == 1) & (not w.requires_grad)
         return [
             {d.options[k]: 1.0 if one else row[k] for k in np.flatnonzero(has).tolist()}
             for d, row, has, one in zip(decisions, w.unbind(), used, chosen, strict=True)

@@ -85,6 +85,14 @@ def test_what_a_notebook_does_works_behind_the_filter(channel):
     assert run(channel, HONEST) is None
 
 
+@needs_bubblewrap
+def test_python_may_be_called_through_a_folder_that_a_box_does_not_have(monkeypatch, tmp_path):
+    path = tmp_path / os.path.relpath(sys.executable, tmp_path)
+    monkeypatch.setattr(sys, "executable", str(path))
+    with boxes.Bubblewrap().start(Limits()) as started:
+        Channel(started, Limits()).request({"do": "load"}, 60)
+
+
 MANY_FILES = """import os
 if os.fork() == 0:
     os._exit(0)  # what has ended shows no files

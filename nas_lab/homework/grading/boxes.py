@@ -141,7 +141,8 @@ class Bubblewrap:
                 program.seek(0)
                 command += ["--seccomp", str(program.fileno())]
             command += ["--ro-bind", str(lent), "/box", "--remount-ro", "/", "--chdir", "/tmp"]
-            command += ["--", sys.executable, "/box/runner.py", _for_runner(limits, uid)]
+            python = os.path.abspath(sys.executable)
+            command += ["--", python, "/box/runner.py", _for_runner(limits, uid)]
             command = group.joined(command) if group else command
             with _running(command, pass_fds=[program.fileno()]) as process:
                 yield Started(process, group)
@@ -161,7 +162,7 @@ def system_folders() -> list[str]:
     wanted += [os.path.dirname(os.path.realpath(sys.executable))]
     wanted += [sysconfig.get_path(kind) for kind in ("stdlib", "purelib", "platlib")]
     found: list[str] = []
-    for path in sorted(filter(os.path.exists, wanted), key=len):
+    for path in sorted(map(os.path.abspath, filter(os.path.exists, wanted)), key=len):
         if not any(Path(path).is_relative_to(above) for above in found):
             found.append(path)
     return found
