@@ -415,9 +415,23 @@ def test_a_secret_gives_the_same_grades_whatever_jobs_and_interrupts(tmp_path, m
     assert grade(tmp_path / "2", "hw1", dict([*files.items()][::-1]), "--partial") == first
 
 
-SLOW = [f"import time\nslow{n} = 1\ntime.sleep(2.5)" for n in range(8)]
+BURN = """import time
+def burn(seconds):
+    end = time.process_time() + seconds
+    while time.process_time() < end:
+        pass
+"""
+SLOW = [f"{BURN}slow{n} = 1\nburn(0.5)" for n in range(8)]
 CUT = f"{HONEST}\nwhile True:\n    pass"
 ENDS = "import os\ndef cell_macs(*given):\n    os._exit(1)"
+BESIDE = f"""{BURN}
+burn(0.3)
+time.sleep(2)
+def number_of_cells(nodes, operations):
+    burn(0.01)
+    time.sleep(0.1)
+    return operations ** (nodes * (nodes - 1) // 2)"""
+ASLEEP = "import time\ndef number_of_cells(nodes, operations):\n    time.sleep(999)"
 
 
 @needs_box
@@ -431,8 +445,8 @@ def test_answers_that_exist_when_time_runs_out_are_asked(tmp_path):
         "cyd_hw1.ipynb": changed(MASTER, hw1_q1=CUT),
         "dan_hw1.ipynb": changed(MASTER, hw1_q1=CUT, hw1_q6=ENDS),  # in two sandboxes
     }
-    rows = by_student(grade(tmp_path / "1", "hw1", slow, "--wall", "20"))
-    rows |= by_student(grade(tmp_path / "2", "hw1", cut, "--cell-timeout", "3"))
+    rows = by_student(grade(tmp_path / "1", "hw1", slow, "--wall", "4"))
+    rows |= by_student(grade(tmp_path / "2", "hw1", cut, "--cell-timeout", "1"))
     assert {s: (int(row["points"]), row["status"]) for s, row in rows.items()} == {
         "ann": (FULL, "timed out"),
         "bob": (FULL, "graded"),
@@ -441,6 +455,32 @@ def test_answers_that_exist_when_time_runs_out_are_asked(tmp_path):
     }
     assert "the whole notebook took too long" in rows["ann"]["notes"]
     assert "cut: the cell that begins with 'def number" in rows["cyd"]["notes"]
+
+
+@needs_box
+def test_who_waits_for_the_machine_is_graded_again_alone_and_who_sleeps_or_computes_is_not(
+    tmp_path, monkeypatch
+):
+    """A box with other work beside it gets on as one that sleeps now and then."""
+    asked, real = [], batch.grade
+
+    def noting(*given):
+        asked.append((given[-2], given[4].patience))
+        return real(*given)
+
+    monkeypatch.setattr(batch, "grade", noting)
+    monkeypatch.setattr(batch, "PATIENCE", 60)
+    sources = {"beside": BESIDE, "asleep": ASLEEP, "endless": CUT, "beside2": BESIDE}
+    files = {f"{n}_hw1.ipynb": changed(MASTER, hw1_q1=source) for n, source in sources.items()}
+    rows = by_student(grade(tmp_path, "hw1", files, "--cell-timeout", "1"))
+    assert {s: (int(row["points"]), row["status"]) for s, row in rows.items()} == {
+        "beside": (FULL, "graded"),
+        "beside2": (FULL, "graded"),
+        "asleep": (FULL - 1, "timed out"),
+        "endless": (FULL, "timed out"),
+    }
+    assert asked[-2:] == [("beside", 60), ("beside2", 60)]
+    assert ("asleep", 60) not in asked
 
 
 @needs_box
@@ -467,7 +507,7 @@ def test_a_search_that_lost_by_time_is_tried_again_alone_and_only_that_is_kept(
 ):
     (tmp_path / "x").write_bytes(b"x")
     lost = Mark("capstone.q1", 0, 20, "scored", "", (Result(0, 0, 1, 0, "it took too long"),))
-    grades = [Grade("ann", "x", "timed out", [replace(lost, points=n)]) for n in (0, 3)]
+    grades = [Grade("ann", "x", "starved", [replace(lost, points=n)]) for n in (0, 3)]
     monkeypatch.setattr(batch, "grade", lambda *_: grades.pop(0))
     exam = Exam.draw(HOMEWORKS["hw1"], b"a secret of this test")
     limits = boxes.Limits()

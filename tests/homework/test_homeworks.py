@@ -80,7 +80,7 @@ def test_released_notebooks_earn_nothing_and_raise_nothing(name):
 def test_the_box_agrees(name):
     exam = Exam.draw(HOMEWORKS[name], SECRETS[0])
     template = Template.load(notebooks.released(name))
-    box, limits = boxes.Bubblewrap(), boxes.Limits(cell_seconds=120, wall_seconds=600)
+    box, limits = boxes.Bubblewrap(), boxes.Limits(cell_seconds=120, whole_seconds=600)
     full = grade(notebooks.master(name).read_bytes(), exam, template, box, limits, "", "")
     assert (full.points, full.status, full.notes) == (full.of, "graded", [])
     assert full.written

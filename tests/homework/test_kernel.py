@@ -67,7 +67,7 @@ def channel():
 
 
 def run(channel, source):
-    message = {"do": "run", "cell": 1, "source": source, "seconds": 60}
+    message = {"do": "run", "cell": 1, "source": source, "seconds": 60, "wall": 60}
     return channel.request(message, 60)["error"]
 
 
@@ -78,6 +78,16 @@ def run(channel, source):
 def test_a_box_has_no_door_that_no_homework_needs(channel, source):
     said = run(channel, source)
     assert "Operation not permitted" in str(said)
+
+
+@needs_bubblewrap
+@pytest.mark.parametrize("kind", ["seconds", "wall"])
+def test_a_cell_may_compute_and_wait_for_so_long_and_its_names_stay(channel, kind):
+    source = {"seconds": "while True: pass", "wall": "import time; time.sleep(60)"}[kind]
+    message = {"do": "run", "cell": 1, "source": f"{kind} = 1\n{source}", "seconds": 60, "wall": 60}
+    reply = channel.request(message | {kind: 0.2}, 60)
+    assert (reply["error"], reply["late"]) == ("KeyboardInterrupt in line 2: ", [kind])
+    assert run(channel, f"assert {kind} == 1") is None
 
 
 @needs_bubblewrap
@@ -186,6 +196,16 @@ def test_patience_is_with_what_waits_and_not_with_what_computes():
             with pytest.raises(Trouble) if slow else contextlib.nullcontext():
                 assert channel.request({"do": "wait"}, 0.5)["do"] == "wait"
             process.kill()
+
+
+@pytest.mark.parametrize(("seen", "reply_to"), [(False, None), (True, dict)])
+def test_what_may_wait_for_the_grader_or_is_not_seen_passes_for_starved(seen, reply_to):
+    with subprocess.Popen(["/bin/sleep", "60"], stdin=-1, stdout=-1) as process:
+        channel = Channel(boxes.Started(process, seen=seen), Limits())
+        with pytest.raises(Trouble) as found:
+            channel.request({}, 0.2, reply_to)
+        assert found.value.kind == "starved"
+        process.kill()
 
 
 def test_a_group_is_divided_only_where_the_grader_is_alone_in_it(tmp_path):

@@ -20,9 +20,9 @@ from nas_lab.homework.grading.kernel import Limits
 from nas_lab.homework.grading.owners import HandIn
 from nas_lab.homework.hand_ins import Template, Unreadable, content
 
-ENGINE = "6"  # changes when a hand-in may get another grade; older results are then not used
+ENGINE = "7"  # changes when a hand-in may get another grade; older results are then not used
 MOST_NAMES = 5  # of files that are not graded
-PATIENCE = 4.0  # with a search that lost by time, when it is tried again
+PATIENCE = 6.0  # with a hand-in that was starved, when it is graded again
 FAILED = "the grader failed on this file: ask your instructor"
 DAY = 24 * 3600
 
@@ -68,36 +68,33 @@ class Batch:
 
     def run(self, found: Mapping[str, Sequence[HandIn]], jobs: int) -> Iterator[Grade]:
         """Grade one file of each student, ``jobs`` at once, and yield grades as they come.
-        A search that lost by time is tried again at the end, alone and with more patience: then its
-        computing decides, not what else the machine does."""
+        One that was starved is graded again at the end, alone and with more patience: so what it
+        computes decides, not what else the machine does."""
         boxes.remove_left_behind()
         (self.folder / ".grades").mkdir(parents=True, exist_ok=True)
         jobs = jobs if self.box.isolated else 1
-        slow: list[str] = []
+        starved: list[str] = []
         with ThreadPoolExecutor(jobs) as pool:
             futures = {pool.submit(self._grade, *one): one[0] for one in found.items()}
             try:
                 for future in as_completed(futures):
                     graded = future.result()
-                    if self._may_be_unlucky(graded):
-                        slow.append(futures[future])
+                    if graded.status == "starved":
+                        starved.append(futures[future])
                     else:
                         yield graded
             finally:
                 pool.shutdown(wait=False, cancel_futures=True)
-        yield from (self._grade(name, found[name], PATIENCE) for name in sorted(slow))
+        patient = replace(self, limits=replace(self.limits, patience=PATIENCE))
+        yield from (patient._grade(name, found[name]) for name in sorted(starved))
 
-    def _may_be_unlucky(self, grade: Grade) -> bool:
-        """Whether it lost by time, in searches that may be slow and honest."""
-        return grade.status == "timed out" and any(mark.results for mark in grade.marks)
-
-    def _grade(self, student: str, files: Sequence[HandIn], patience: float = 1) -> Grade:
+    def _grade(self, student: str, files: Sequence[HandIn]) -> Grade:
         """Grade the file of a student that counts, and write the page."""
         chosen = self.rules.counting(student, files)
         off, late = self.rules.late(student, chosen.when)
         notes = [late, self._others(chosen, files)]
         try:
-            found = self._graded(content(chosen.path), student, chosen.name, patience)
+            found = self._graded(content(chosen.path), student, chosen.name)
         except Exception as error:  # one bad hand-in must not stop the others
             why = str(error) if isinstance(error, Unreadable) else FAILED
             private = [] if isinstance(error, Unreadable) else [f"the grader failed: {error!r}"]
@@ -122,7 +119,7 @@ class Batch:
         words = "" if self.codes else f"; not graded: {', '.join(names[-MOST_NAMES:])}{more}"
         return f"{which} of {len(files)} files{words}" if names else ""
 
-    def _graded(self, raw: bytes, student: str, name: str, patience: float) -> Grade:
+    def _graded(self, raw: bytes, student: str, name: str) -> Grade:
         """A grade, from an earlier run when nothing has changed or when it is to stay."""
         parts = [ENGINE, repr(self.limits), self.box.name, student, name]
         parts += [sheet.content for sheet in self.exam.sheets]
@@ -133,13 +130,12 @@ class Batch:
         again = student in students if students else questions
         if old and not again and (old_key == key or students):
             return old
-        limits = replace(self.limits, patience=patience)
-        found = grade(raw, self.exam, self.template, self.box, limits, student, name)
+        found = grade(raw, self.exam, self.template, self.box, self.limits, student, name)
         if old and questions:
             marks = {mark.question: mark for mark in (*found.marks, *old.marks)}
             marks |= {mark.question: mark for mark in found.marks if mark.question in questions}
             found = replace(found, marks=list(marks.values()))
-        if patience > 1 or not self._may_be_unlucky(found):
+        if found.status != "starved" or self.limits.patience == PATIENCE:
             _write(kept, found, key)
         return found
 

@@ -56,6 +56,7 @@ class Started(NamedTuple):
 
     process: subprocess.Popen
     group: Group | None = None
+    seen: bool = True  # whether all its processes are descendants of the first one
 
 
 def _for_runner(limits: Limits, uid: int = 0) -> str:
@@ -218,7 +219,7 @@ class Container:
             command += [f"--volume={lent}:/box:ro", image, python, "/box/runner.py"]
             try:
                 with _running([*command, _for_runner(limits)]) as process:
-                    yield Started(process)
+                    yield Started(process, seen=False)
             finally:
                 subprocess.run([self.engine, "rm", "--force", label], capture_output=True)
 

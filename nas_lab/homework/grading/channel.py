@@ -28,7 +28,7 @@ MOST_QUERY_BYTES = 1 << 18  # of a query, of what a search found, or of what a c
 MOST_PARTS = 200_000  # lists and dicts of a reply: nobody else is served while they are made
 MOST_DIGITS = 400  # of a whole number in a reply
 CHECK_SECONDS = 0.25  # how often processes, their memory and their time are checked
-CPU_FACTOR = 1.2  # a request may compute so many times its seconds, all processes together
+ASLEEP = 0.02  # who computes less than this share of the time waits for nobody but itself
 MOST_FILES = 20_000
 LEAST_FREE = 256 << 20  # below so many free bytes of the machine, a sandbox that grows is ended
 GRACE_SECONDS = 1  # for a cell to stop when its time is up, before its sandbox is ended
@@ -40,7 +40,8 @@ MOST_NOTES = 12
 
 
 class Trouble(Exception):
-    """A sandbox gave no proper reply; ``kind`` is timed out, ended, memory or tampered."""
+    """A sandbox gave no proper reply; ``kind`` is timed out, starved, ended, memory or
+    tampered. Starved is what time ran out for while it waited for the machine."""
 
     def __init__(self, kind: str, words: str) -> None:
         super().__init__(words)
@@ -51,29 +52,32 @@ class Channel:
     """Requests to one sandbox, by the pipes of its process, and its replies."""
 
     def __init__(self, started: Started, limits: Limits) -> None:
-        process, self.group = started
+        process, self.group, self.seen = started
         self.process, self.limits = psutil.Process(process.pid), limits
         pipes = filter(None, (process.stdin, process.stdout))
         self._out, self._in = (pipe.fileno() for pipe in pipes)
         self._buffer = bytearray()
-        self._checked = self._computed = self._most_computed = 0.0
+        self.computed = 0.0  # seconds, all processes together
+        self._checked = 0.0
         os.set_blocking(self._out, False)
         os.set_blocking(self._in, False)
 
     def request(
         self, message: dict, seconds: float, reply_to: Callable[[Any], dict] | None = None
     ) -> dict:
-        """Send a message and return the reply to it, or raise a ``Trouble``.
+        """Send a message and return the reply to it, or raise a ``Trouble``. The sandbox may
+        compute so many seconds, while ``patience`` times as many pass.
         ``reply_to`` replies to the queries that the sandbox makes meanwhile, where it may."""
         most = MOST_BYTES if "cases" in message and reply_to is None else MOST_QUERY_BYTES
-        nonce, deadline = secrets.token_hex(16), time.monotonic() + self.limits.patience * seconds
-        self._most_computed = self._computed + CPU_FACTOR * seconds
+        nonce, self._asks, self._start = secrets.token_hex(16), reply_to, time.monotonic()
+        self._deadline = self._start + self.limits.patience * seconds
+        self._before, self._most_computed = self.computed, self.computed + seconds
         for _ in range(MOST_QUERIES):
             self._read()
             if self._buffer:
                 raise Trouble("tampered", "there was a reply before the question")
-            self._send(json.dumps({"nonce": nonce, **message}).encode() + b"\n", deadline)
-            reply = decoded(self._receive(deadline, most))
+            self._send(json.dumps({"nonce": nonce, **message}).encode() + b"\n")
+            reply = decoded(self._receive(most))
             if not isinstance(reply, dict) or reply.get("nonce") != nonce:
                 raise Trouble("tampered", "a reply does not belong to its question")
             if reply_to is None or "ask" not in reply:
@@ -81,9 +85,9 @@ class Channel:
             message = reply_to(reply["ask"])
         raise Trouble("tampered", "it made far too many queries")
 
-    def _send(self, line: bytes, deadline: float) -> None:
+    def _send(self, line: bytes) -> None:
         while line:
-            self._wait(self._out, selectors.EVENT_WRITE, deadline)
+            self._wait(self._out, selectors.EVENT_WRITE)
             try:
                 line = line[os.write(self._out, line[: 1 << 16]) :]
             except BlockingIOError:
@@ -91,9 +95,9 @@ class Channel:
             except OSError:
                 raise self._ended() from None
 
-    def _receive(self, deadline: float, most: int) -> bytes:
+    def _receive(self, most: int) -> bytes:
         while b"\n" not in self._buffer:
-            self._wait(self._in, selectors.EVENT_READ, deadline)
+            self._wait(self._in, selectors.EVENT_READ)
             if not self._read():
                 raise self._ended()
             if len(self._buffer) > most:
@@ -112,17 +116,24 @@ class Channel:
         self._buffer += found
         return bool(found)
 
-    def _wait(self, pipe: int, event: int, deadline: float) -> None:
+    def _wait(self, pipe: int, event: int) -> None:
         with selectors.DefaultSelector() as selector:
             selector.register(pipe, event)
             while True:
-                left = deadline - time.monotonic()
+                left = self._deadline - time.monotonic()
                 if left <= 0:
-                    raise Trouble("timed out", "it took too long")
+                    raise self.late()
                 if time.monotonic() > self._checked + CHECK_SECONDS:
-                    self._check_usage()
+                    self.check_usage()
                 if selector.select(min(left, CHECK_SECONDS)):
                     return
+
+    def late(self, computed: bool = False) -> Trouble:
+        """What to say when a request's time is up. If it was not ``computed``, the box was starved,
+        or it slept. Searches wait for the grader, too, and inside a container nothing is seen."""
+        share = (self.computed - self._before) / (time.monotonic() - self._start)
+        slept = self.seen and not self._asks and share < ASLEEP
+        return Trouble("timed out" if computed or slept else "starved", "it took too long")
 
     def _ended(self) -> Trouble:
         self._check_group()
@@ -131,20 +142,21 @@ class Channel:
     def _check_group(self) -> None:
         """Ask the kernel, where it counts."""
         if self.group:
-            self._computed = self.group.seconds()
+            self.computed = self.group.seconds()
             if self.group.out_of_memory():
                 raise Trouble("memory", "it took too much memory")
 
-    def _check_usage(self) -> None:
+    def check_usage(self) -> None:
+        """Look at what the sandbox uses, and raise a ``Trouble`` when it is too much."""
         processes = [self.process, *self.process.children(recursive=True)]
-        size, self._computed = map(sum, zip(*map(_usage, processes), strict=True))
+        size, self.computed = map(sum, zip(*map(_usage, processes), strict=True))
         self._checked = time.monotonic()
         # What processes share counts several times in their sizes: if in doubt, once.
         too_much = size > self.limits.memory and sum(map(_share, processes)) > self.limits.memory
         if too_much or (size > LEAST_FREE > psutil.virtual_memory().available):
             raise Trouble("memory", "it took too much memory")
         self._check_group()
-        if self._computed > self._most_computed:
+        if self.computed > self._most_computed:
             raise Trouble("timed out", "it computed too long, all its processes together")
         if len(processes) > 2 * self.limits.processes:
             raise Trouble("ended", "it started too many processes")
@@ -266,30 +278,33 @@ class Run:
 
     def finish(self, box: Box) -> None:
         """Get the outcome of every call."""
-        start, whole = time.monotonic(), self.limits.patience * self.limits.wall_seconds
-        self.deadline, self.cells_until = start + whole, start + CELLS_SHARE * whole
+        self.start, self.computed, self.share = time.monotonic(), 0.0, CELLS_SHARE
         while left := [call for call in self.calls if call.outcome is None]:
-            if time.monotonic() >= self.deadline:
+            try:
+                self._seconds(1)
+            except Trouble as late:
                 for call in left:
-                    call.outcome = Trouble("timed out", "the whole notebook took too long")
+                    call.outcome = late
                 return
             with box.start(self.limits) as started:
                 channel = Channel(started, self.limits)
                 try:
                     channel.request({"do": "load"}, START_SECONDS)
+                    channel.check_usage()  # what is computed from here on is the hand-in's
                 except Trouble as trouble:
                     raise RuntimeError(f"the box does not start: {trouble}") from trouble
                 with suppress(Trouble):  # the next one goes on without what broke this one
                     failed = self._run(channel, range(len(self.cells)))
                     # A cell may need what a later one defines, when cells were moved.
                     self.failed = self._run(channel, [n for n in failed if n >= self.given])
-                    self.cells_until = self.deadline  # of cells that run again
+                    self.share = 1  # of cells that run again
                     for call in left:
                         first = call.first.outcome if call.first else None
                         if isinstance(first, Trouble) and first.kind != "tampered":
                             call.outcome = first
                         else:
-                            call.make(channel, self._seconds(self.deadline))
+                            call.make(channel, self._seconds(1, channel.computed))
+                self.computed += channel.computed
 
     def _run(self, channel: Channel, places: Iterable[int]) -> dict[int, str]:
         """Run cells, and return what those that failed have raised."""
@@ -297,23 +312,32 @@ class Run:
         for place in places:
             if place in self.left_out:
                 continue
-            seconds = self._seconds(self.cells_until) if place >= self.given else START_SECONDS
-            seconds = min(seconds, AGAIN_SECONDS) if place in self.late else seconds
-            if seconds <= 0:
-                self.late[place] = Trouble("timed out", "the whole notebook took too long")
+            try:
+                own = place >= self.given
+                seconds = self._seconds(self.share, channel.computed) if own else START_SECONDS
+            except Trouble as late:
+                self.late[place] = late
                 continue
+            seconds = min(seconds, AGAIN_SECONDS) if place in self.late else seconds
             message = {"do": "run", "cell": place, "source": self.cells[place]}
-            message["seconds"] = self.limits.patience * seconds
+            message |= {"seconds": seconds, "wall": self.limits.patience * seconds}
             try:
                 reply = channel.request(message, seconds + GRACE_SECONDS)
             except Trouble as trouble:
                 self.left_out[place] = trouble
                 raise
-            if reply.get("late"):
-                self.late[place] = Trouble("timed out", "it took too long")
+            if reply.get("late"):  # a lie about it earns nothing
+                self.late[place] = channel.late(computed=reply["late"] != ["wall"])
             elif reply.get("error"):
                 failed[place] = short(reply["error"])
         return failed
 
-    def _seconds(self, deadline: float) -> float:
-        return min(self.limits.cell_seconds, max(0.0, deadline - time.monotonic()))
+    def _seconds(self, share: float, computed: float = 0) -> float:
+        """How many the next request may compute, in a share of the hand-in's, of which this
+        sandbox has ``computed`` some; or a ``Trouble`` is raised."""
+        whole = share * self.limits.whole_seconds
+        left, passed = whole - self.computed - computed, time.monotonic() - self.start
+        if left <= 0 or passed >= self.limits.patience * whole:
+            kind = "timed out" if left <= 0 else "starved"
+            raise Trouble(kind, "the whole notebook took too long")
+        return min(self.limits.cell_seconds, left)

@@ -35,6 +35,7 @@ STATUS = {  # of a mark: its sign, and its words
     "missing": ("–", "not answered"),
     "raised": ("✗", "raised an error"),
     "timed out": ("✗", "took too long"),
+    "starved": ("✗", "took too long beside others"),
     "ended": ("✗", "ended its process"),
     "memory": ("✗", "took too much memory"),
     "tampered": ("✗", "sent a forged reply"),
@@ -61,7 +62,7 @@ class Grade:
 
     student: str
     file: str
-    status: str  # graded, partly, timed out, unreadable or tampered
+    status: str  # graded, partly, timed out, starved, unreadable or tampered
     marks: Sequence[Mark]
     notes: Sequence[str] = ()  # about the hand-in as a whole, for student and instructor
     written: str = ""  # the written answer, to be read by a human
@@ -290,7 +291,7 @@ def grade(
     marks = [sheet.mark(own) for sheet, own in zip(sheets, calls, strict=True)]
     troubles = {mark.status for mark in marks} | run.troubles
     status = "partly" if run.notes or troubles - {"right", "wrong", "scored"} else "graded"
-    status = next((worst for worst in ("tampered", "timed out") if worst in troubles), status)
+    status = next((k for k in ("tampered", "starved", "timed out") if k in troubles), status)
     written = hand_ins.written_answer(cells, template.given)
     notes = run.notes if written else [*run.notes, "the written answer is empty"]
     return Grade(student, file, status, marks, notes, written)

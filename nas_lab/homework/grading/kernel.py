@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -45,13 +45,13 @@ _groups = count()
 
 @dataclass(frozen=True)
 class Limits:
-    """What a hand-in may use, all its processes together."""
+    """What a hand-in may use, all its processes together. Seconds are those that it computes."""
 
     cell_seconds: float = 20  # for one cell, and for all cases of one question
-    wall_seconds: float = 120  # for the whole hand-in
+    whole_seconds: float = 120  # for the whole hand-in
     memory: int = 2 << 30  # bytes
     processes: int = 64  # threads included
-    patience: float = 1  # so many times the seconds may pass, computed or not
+    patience: float = field(default=2, repr=False)  # so many times the seconds may pass
 
 
 @cache
