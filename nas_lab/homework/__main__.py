@@ -56,8 +56,8 @@ def _parser() -> argparse.ArgumentParser:
     points.add_argument("--question", action="append", default=[], help="the same, such as hw1.q3")
     box = grade.add_argument_group("box")
     box.add_argument("--jobs", type=int, help="at once (default: one for each core)")
-    box.add_argument("--cell-timeout", type=_positive, default=20, help="seconds for a cell")
-    box.add_argument("--wall", type=_positive, default=120, help="seconds for a hand-in")
+    box.add_argument("--cell-timeout", type=_positive, default=20, help="computing seconds of a cell")
+    box.add_argument("--wall", type=_positive, default=120, help="the same of a hand-in")
     box.add_argument("--memory", type=_bytes, default=2 << 30, help="of a hand-in, such as 2G")
     boxes = ["auto", "bubblewrap", "docker", "podman", "plain"]
     box.add_argument("--box", default="auto", choices=boxes)
