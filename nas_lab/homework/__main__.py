@@ -56,8 +56,8 @@ def _parser() -> argparse.ArgumentParser:
     points.add_argument("--question", action="append", default=[], help="the same, such as hw1.q3")
     box = grade.add_argument_group("box")
     box.add_argument("--jobs", type=int, help="at once (default: one for each core)")
-    box.add_argument("--cell-timeout", type=_positive, default=20, help="computing seconds of a cell")
-    box.add_argument("--wall", type=_positive, default=120, help="the same of a hand-in")
+    box.add_argument("--cell-timeout", type=_positive, default=20, help="CPU seconds for a cell")
+    box.add_argument("--wall", type=_positive, default=120, help="CPU seconds for a hand-in")
     box.add_argument("--memory", type=_bytes, default=2 << 30, help="of a hand-in, such as 2G")
     boxes = ["auto", "bubblewrap", "docker", "podman", "plain"]
     box.add_argument("--box", default="auto", choices=boxes)
@@ -174,10 +174,8 @@ def _similarity(options: argparse.Namespace) -> int:
             code[student] = template.own(hand_ins.cells(hand_ins.content(files[-1].path)))
         except hand_ins.Unreadable as error:
             print(f"{student}: {error}", file=sys.stderr)
+    words = f"only the first {similarity.MOST_TOKENS:,} tokens are compared: look at it yourself"
     for student in filter(lambda student: similarity.is_cut(code[student]), code):
-        words = (
-            f"only the first {similarity.MOST_TOKENS:,} tokens are compared: look at it yourself"
-        )
         print(f"{student}: {words}", file=sys.stderr)
     groups = similarity.similar(code, sorted(template.given))
     rows = [[group, student, f"{share:.2f}"] for group, student, share in groups]

@@ -185,10 +185,9 @@ class Template:
         """Read a released notebook."""
         if not path.is_file():
             raise FileNotFoundError(f"{path} is not there: name the released notebook")
-        listed = json.loads(path.read_text("utf-8"))["cells"]
-        sources = [(c["metadata"], "".join(c["source"])) for c in listed]
-        setup = tuple(source for metadata, source in sources if "setup" in metadata.get("tags", []))
-        return cls(setup, frozenset(normal(source) for _, source in sources))
+        found = listed(path.read_bytes())
+        setup = [cell for cell in found if "setup" in cell["metadata"].get("tags", [])]
+        return cls(tuple(map(source_of, setup)), frozenset(normal(source_of(c)) for c in found))
 
     def own(self, cells: list[Cell]) -> list[str]:
         """What to run of a hand-in: the set-up that was given out, then the student's own cells.

@@ -8,6 +8,7 @@ import sys
 import unicodedata
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from nas_lab import checks
 from nas_lab.homework import hand_ins
@@ -47,11 +48,10 @@ def student_version(path: Path) -> str:
             "release needs nbgrader: pip install 'nas-lab[instructor]'"
         ) from error
     notebook = nbformat.read(path, as_version=4)
+    stubs = {"code_stub": {"python": CODE_STUB}, "text_stub": hand_ins.NOT_WRITTEN}
     steps = [
         TagRemovePreprocessor(remove_cell_tags={"solution"}),  # its helper functions
-        preprocessors.ClearSolutions(
-            code_stub={"python": CODE_STUB}, text_stub=hand_ins.NOT_WRITTEN
-        ),
+        preprocessors.ClearSolutions(**stubs),
         preprocessors.ClearMarkScheme(),
         preprocessors.LockCells(lock_readonly_cells=False),
         preprocessors.ClearOutput(),
@@ -130,13 +130,8 @@ def pack(path: str | Path, student: str, seconds: float = 600) -> Packed:
     notebook = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 4}
     target.write_text(json.dumps(notebook, indent=1) + "\n", "utf-8")
     words = len(hand_ins.written_answer(texts).split())
-    target.words = "\n".join(
-        [
-            f"Packed {target.name}. {_age(source, colab)}",
-            found,
-            f"Written answer: {words} words." if words else "Warning: the written answer is empty.",
-        ]
-    )
+    answer = f"Written answer: {words} words." if words else "Warning: the written answer is empty."
+    target.words = f"Packed {target.name}. {_age(source, colab)}\n{found}\n{answer}"
     return target
 
 
@@ -175,20 +170,12 @@ def _age(source: Path, colab: bool) -> str:
 
 def _run(texts: list[hand_ins.Cell], homework: str, folder: Path, seconds: float) -> str:
     """Run all code cells, in a fresh process, and say what the checks in them found."""
-    cells = [(n, text) for n, (code, text) in enumerate(texts, start=1) if code]
     command = [sys.executable, "-c", RUN, homework]
-    environment = os.environ | {"PYTHONIOENCODING": "utf-8"}  # some pipes know no check mark
+    options: dict[str, Any] = {"capture_output": True, "encoding": "utf-8", "errors": "replace"}
+    options["env"] = os.environ | {"PYTHONIOENCODING": "utf-8"}  # some pipes know no check mark
+    cells = json.dumps([(n, text) for n, (code, text) in enumerate(texts, start=1) if code])
     try:
-        done = subprocess.run(
-            command,
-            input=json.dumps(cells),
-            cwd=folder,
-            capture_output=True,
-            timeout=seconds,
-            env=environment,
-            encoding="utf-8",
-            errors="replace",
-        )
+        done = subprocess.run(command, input=cells, cwd=folder, timeout=seconds, **options)
     except subprocess.TimeoutExpired:
         raise TimeoutError(f"the notebook ran longer than {seconds:.0f} s") from None
     if done.returncode:

@@ -98,12 +98,13 @@ class Batch:
         except Exception as error:  # one bad hand-in must not stop the others
             why = str(error) if isinstance(error, Unreadable) else FAILED
             private = [] if isinstance(error, Unreadable) else [f"the grader failed: {error!r}"]
-            questions = [sheet.question for sheet in self.exam.sheets]
+            questions = self.exam.homework.questions
             marks = [Mark(question.name, 0, question.points, "missing") for question in questions]
             found = Grade(student, chosen.name, "unreadable", marks, [why], "", private)
         if self.rules.partial:
-            parts = [max(mark.points, round(mark.of * mark.share, 2)) for mark in found.marks]
-            marks = [replace(m, points=p) for m, p in zip(found.marks, parts, strict=True)]
+            marks = [
+                replace(m, points=max(m.points, round(m.of * m.share, 2))) for m in found.marks
+            ]
             found = replace(found, marks=marks)
         if student in self.codes:
             found = replace(found, student=self.codes[student], file="your notebook")
@@ -124,8 +125,8 @@ class Batch:
         parts = [ENGINE, repr(self.limits), self.box.name, student, name]
         parts += [sheet.content for sheet in self.exam.sheets]
         key = hashlib.sha256("\n".join(parts).encode() + raw).hexdigest()
-        place = hashlib.sha256(student.encode("utf-8", "backslashreplace")).hexdigest()
-        kept = self.folder / ".grades" / f"{self.exam.homework.name}-{place[:32]}.json"
+        place = f"{self.exam.homework.name}-{report.page_name(student)}.json"
+        kept = self.folder / ".grades" / place
         (old, old_key), students, questions = _read(kept), self.rules.students, self.rules.questions
         again = student in students if students else questions
         if old and not again and (old_key == key or students):

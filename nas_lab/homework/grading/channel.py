@@ -149,8 +149,8 @@ class Channel:
     def check_usage(self) -> None:
         """Look at what the sandbox uses, and raise a ``Trouble`` when it is too much."""
         processes = [self.process, *self.process.children(recursive=True)]
-        size, self.computed = map(sum, zip(*map(_usage, processes), strict=True))
-        self._checked = time.monotonic()
+        sizes, times, files = zip(*map(_usage, processes), strict=True)
+        size, self.computed, self._checked = sum(sizes), sum(times), time.monotonic()
         # What processes share counts several times in their sizes: if in doubt, once.
         too_much = size > self.limits.memory and sum(map(_share, processes)) > self.limits.memory
         if too_much or (size > LEAST_FREE > psutil.virtual_memory().available):
@@ -160,24 +160,20 @@ class Channel:
             raise Trouble("timed out", "it computed too long, all its processes together")
         if len(processes) > 2 * self.limits.processes:
             raise Trouble("ended", "it started too many processes")
-        if max(map(_files, processes)) > MOST_FILES:  # of one that has ended they are not seen
+        if max(files) > MOST_FILES:  # of one that has ended they are not seen
             raise Trouble("ended", "it made too many files")
 
 
-def _usage(process: psutil.Process) -> tuple[int, float]:
-    """Bytes in memory, and seconds computed with children that have ended."""
-    with suppress(psutil.Error):
-        return process.memory_info().rss, sum(process.cpu_times()[:4])
-    return 0, 0.0
-
-
-def _files(process: psutil.Process) -> int:
-    """How many files are in the scratch folder, where that is a file system of its own."""
-    with suppress(OSError):
+def _usage(process: psutil.Process) -> tuple[int, float, int]:
+    """Bytes in memory, seconds computed with children that have ended, and files in the scratch
+    folder, where that is a file system of its own."""
+    size, seconds, files = 0, 0.0, 0
+    with suppress(psutil.Error, OSError):
+        size, seconds = process.memory_info().rss, sum(process.cpu_times()[:4])
         found = os.statvfs(f"/proc/{process.pid}/root/tmp")
-        own = found.f_blocks * found.f_frsize == SCRATCH_BYTES
-        return found.f_files - found.f_ffree if own else 0
-    return 0
+        if found.f_blocks * found.f_frsize == SCRATCH_BYTES:
+            files = found.f_files - found.f_ffree
+    return size, seconds, files
 
 
 def _share(process: psutil.Process) -> int:
@@ -222,16 +218,14 @@ class Call:
 
     def make(self, channel: Channel, seconds: float) -> None:
         """Get the outcome, and raise it when it is a ``Trouble``."""
-        asked = self.question
-        message = {"do": "call", "cases": self.cases, "asks": self.budget is not None}
-        drive = (asked.outside or asked).drive.__name__
-        message |= {"question": asked.name, "answer": asked.answer, "drive": drive}
-        message["other"] = self.other
+        asked, asks = self.question, self.budget and self.budget.reply
+        message = {"do": "call", "cases": self.cases, "asks": bool(asks), "other": self.other}
+        message |= {"question": asked.name, "answer": asked.answer}
+        message["drive"] = (asked.outside or asked).drive.__name__
         try:
-            reply = channel.request(message, seconds, self.budget.reply if self.budget else None)
-            found = [] if reply.get("missing") is True else reply.get("cases")
-            form = [] if reply.get("missing") is True else [dict] * len(self.cases)
-            if not isinstance(found, list) or list(map(type, found)) != form:
+            found = channel.request(message, seconds, asks).get("cases")
+            forms = [], [dict] * len(self.cases)
+            if not isinstance(found, list) or list(map(type, found)) not in forms:
                 raise Trouble("tampered", "a reply has not the form of one")
             self.outcome = found
         except Trouble as trouble:
@@ -280,9 +274,7 @@ class Run:
         """Get the outcome of every call."""
         self.start, self.computed, self.share = time.monotonic(), 0.0, CELLS_SHARE
         while left := [call for call in self.calls if call.outcome is None]:
-            try:
-                self._seconds(1)
-            except Trouble as late:
+            if late := self._late(1):
                 for call in left:
                     call.outcome = late
                 return
@@ -302,7 +294,7 @@ class Run:
                         first = call.first.outcome if call.first else None
                         if isinstance(first, Trouble) and first.kind != "tampered":
                             call.outcome = first
-                        else:
+                        elif not self._late(1, channel.computed):
                             call.make(channel, self._seconds(1, channel.computed))
                 self.computed += channel.computed
 
@@ -312,12 +304,11 @@ class Run:
         for place in places:
             if place in self.left_out:
                 continue
-            try:
-                own = place >= self.given
-                seconds = self._seconds(self.share, channel.computed) if own else START_SECONDS
-            except Trouble as late:
+            own, spent = place >= self.given, channel.computed
+            if own and (late := self._late(self.share, spent)):
                 self.late[place] = late
                 continue
+            seconds = self._seconds(self.share, spent) if own else START_SECONDS
             seconds = min(seconds, AGAIN_SECONDS) if place in self.late else seconds
             message = {"do": "run", "cell": place, "source": self.cells[place]}
             message |= {"seconds": seconds, "wall": self.limits.patience * seconds}
@@ -332,12 +323,16 @@ class Run:
                 failed[place] = short(reply["error"])
         return failed
 
-    def _seconds(self, share: float, computed: float = 0) -> float:
+    def _seconds(self, share: float, computed: float) -> float:
         """How many the next request may compute, in a share of the hand-in's, of which this
-        sandbox has ``computed`` some; or a ``Trouble`` is raised."""
-        whole = share * self.limits.whole_seconds
-        left, passed = whole - self.computed - computed, time.monotonic() - self.start
-        if left <= 0 or passed >= self.limits.patience * whole:
-            kind = "timed out" if left <= 0 else "starved"
-            raise Trouble(kind, "the whole notebook took too long")
+        sandbox has ``computed`` some."""
+        left = share * self.limits.whole_seconds - self.computed - computed
         return min(self.limits.cell_seconds, left)
+
+    def _late(self, share: float, computed: float = 0) -> Trouble | None:
+        """What to say when there are none, or when too many have passed."""
+        end = self.start + self.limits.patience * share * self.limits.whole_seconds
+        left = self._seconds(share, computed) > 0
+        kind = "starved" if left else "timed out"
+        late = not left or time.monotonic() >= end
+        return Trouble(kind, "the whole notebook took too long") if late else None

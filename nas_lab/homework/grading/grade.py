@@ -109,6 +109,11 @@ def seeds(secret: bytes, question: str) -> Iterator[int]:
         yield int.from_bytes(code.digest()[:16], "big")
 
 
+def drawn(question: Question, secret: bytes) -> Iterator[Any]:
+    """The hidden cases of a question."""
+    return map(question.draw, map(np.random.default_rng, seeds(secret, question.name)))
+
+
 def code(secret: bytes, student: str) -> str:
     """A name that tells nothing to those who do not know the secret."""
     text = student.encode("utf-8", "backslashreplace")
@@ -126,8 +131,7 @@ class Sheet:
     @classmethod
     def draw(cls, question: Question, secret: bytes) -> Sheet:
         """Draw the cases and put the reference to work."""
-        generators = map(np.random.default_rng, seeds(secret, question.name))
-        inputs = tuple(json.dumps(question.draw(rng)) for rng in generators)
+        inputs = tuple(map(json.dumps, drawn(question, secret)))
         expected = [question.drive(question.reference, *json.loads(case)) for case in inputs]
         return cls(question, inputs, tuple(map(question.normal, expected)))
 
@@ -213,8 +217,7 @@ class OpenSheet:
     @classmethod
     def draw(cls, question: Question, secret: bytes) -> OpenSheet:
         """Draw the cases."""
-        generators = map(np.random.default_rng, seeds(secret, question.name))
-        return cls(question, tuple(map(question.draw, generators)))
+        return cls(question, tuple(drawn(question, secret)))
 
     @property
     def content(self) -> str:

@@ -100,9 +100,8 @@ class Group:
         folder.mkdir()
         most = {"memory.max": limits.memory, "memory.swap.max": 0, "pids.max": limits.processes}
         for name, value in most.items():
-            with suppress(
-                PermissionError
-            ):  # of a file that is not there: without swap, for instance
+            # One that is not there cannot be made: without swap, for instance.
+            with suppress(PermissionError):
                 (folder / name).write_text(str(value))
 
     def joined(self, command: Sequence[str]) -> list[str]:

@@ -20,6 +20,7 @@ import os
 import random
 import signal
 import sys
+import traceback
 import types
 from collections.abc import Callable
 from typing import Any
@@ -112,7 +113,7 @@ class Runner:
         answers = [named, checked] if checked is not named else [named]
         answers = [answer for answer in answers if callable(answer)]
         if len(answers) <= request["other"]:
-            return {"missing": True}
+            return {"cases": []}
         answer = answers[request["other"]]
         drive = getattr(sys.modules[DRIVERS], request["drive"])
         ask = [self._asker(request["nonce"])] if request["asks"] else []
@@ -146,12 +147,10 @@ def in_words(error: BaseException, cell: str = "") -> str:
     try:
         if isinstance(error, SyntaxError):
             return f"{type(error).__name__} in line {error.lineno}: {error.msg}"[:MOST_CHARACTERS]
-        line, trace = None, error.__traceback__
-        while trace:
-            if trace.tb_frame.f_code.co_filename.startswith(cell or "<cell"):
-                line = trace.tb_lineno
-            trace = trace.tb_next
-        where = f" in line {line}" if line else ""
+        frames = traceback.walk_tb(error.__traceback__)
+        names = [(frame.f_code.co_filename, line) for frame, line in frames]
+        lines = [line for name, line in names if name.startswith(cell or "<cell")]
+        where = f" in line {lines[-1]}" if lines else ""
         return f"{type(error).__name__}{where}: {error}"[:MOST_CHARACTERS]
     except BaseException:
         return "an error that cannot be shown"
