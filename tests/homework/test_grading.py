@@ -425,7 +425,7 @@ SLOW = [f"{BURN}slow{n} = 1\nburn(0.5)" for n in range(8)]
 CUT = f"{HONEST}\nwhile True:\n    pass"
 ENDS = "import os\ndef cell_macs(*given):\n    os._exit(1)"
 BESIDE = f"""{BURN}
-burn(0.3)
+burn(0.5)
 time.sleep(1.9)
 def number_of_cells(nodes, operations):
     burn(0.01)
@@ -435,7 +435,8 @@ ASLEEP = "import time\ndef number_of_cells(nodes, operations):\n    time.sleep(9
 
 
 @needs_box
-def test_answers_that_exist_when_time_runs_out_are_asked(tmp_path):
+def test_answers_that_exist_when_time_runs_out_are_asked(tmp_path, monkeypatch):
+    monkeypatch.setattr(batch, "PATIENCE", 60)  # with this machine
     skip = {"cell_type": "code", "source": "1 / 0", "metadata": {"tags": ["skip-grading"]}}
     slow = {
         "ann_hw1.ipynb": MASTER | {"cells": [*CELLS, *with_cells(MASTER, *SLOW)["cells"]]},

@@ -124,15 +124,15 @@ class Channel:
                 if left <= 0:
                     raise self.late()
                 if time.monotonic() > self._checked + CHECK_SECONDS:
-                    self.check_usage()
+                    self._check_usage()
                 if selector.select(min(left, CHECK_SECONDS)):
                     return
 
     def late(self, computed: bool = False) -> Trouble:
         """What to say when a request's time is up. If it was not ``computed``, the box was starved,
         or it slept. Searches wait for the grader, too, and inside a container nothing is seen."""
-        share = (self.computed - self._before) / (time.monotonic() - self._start)
-        slept = self.seen and not self._asks and share < ASLEEP
+        least = CHECK_SECONDS + ASLEEP * (time.monotonic() - self._start)  # it was seen so late
+        slept = self.seen and not self._asks and self.computed - self._before < least
         return Trouble("timed out" if computed or slept else "starved", "it took too long")
 
     def _ended(self) -> Trouble:
@@ -146,8 +146,7 @@ class Channel:
             if self.group.out_of_memory():
                 raise Trouble("memory", "it took too much memory")
 
-    def check_usage(self) -> None:
-        """Look at what the sandbox uses, and raise a ``Trouble`` when it is too much."""
+    def _check_usage(self) -> None:
         processes = [self.process, *self.process.children(recursive=True)]
         sizes, times, files = zip(*map(_usage, processes), strict=True)
         size, self.computed, self._checked = sum(sizes), sum(times), time.monotonic()
@@ -218,14 +217,14 @@ class Call:
 
     def make(self, channel: Channel, seconds: float) -> None:
         """Get the outcome, and raise it when it is a ``Trouble``."""
-        asked, asks = self.question, self.budget and self.budget.reply
+        asked, asks = self.question, self.budget.reply if self.budget else None
         message = {"do": "call", "cases": self.cases, "asks": bool(asks), "other": self.other}
         message |= {"question": asked.name, "answer": asked.answer}
         message["drive"] = (asked.outside or asked).drive.__name__
         try:
-            found = channel.request(message, seconds, asks).get("cases")
-            forms = [], [dict] * len(self.cases)
-            if not isinstance(found, list) or list(map(type, found)) not in forms:
+            found = channel.request(message, seconds, asks).get("cases", ())
+            whole = isinstance(found, list) and len(found) in (0, len(self.cases))
+            if not whole or not all(type(case) is dict for case in found):
                 raise Trouble("tampered", "a reply has not the form of one")
             self.outcome = found
         except Trouble as trouble:
@@ -282,7 +281,6 @@ class Run:
                 channel = Channel(started, self.limits)
                 try:
                     channel.request({"do": "load"}, START_SECONDS)
-                    channel.check_usage()  # what is computed from here on is the hand-in's
                 except Trouble as trouble:
                     raise RuntimeError(f"the box does not start: {trouble}") from trouble
                 with suppress(Trouble):  # the next one goes on without what broke this one
