@@ -1,12 +1,16 @@
 """Fixtures that hand a test a running JupyterLab in a real browser."""
 
+import contextlib
+import functools
+import http.server
 import os
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
 
-from tests.browser.lab import ROOT, Browser, Lab, Server, find_browser
+from tests.browser.lab import OUTSIDE, PATIENCE, ROOT, Browser, Lab, Server, find_browser
 
 
 def pytest_collection_modifyitems(items):
@@ -70,3 +74,28 @@ def show(lab):
     """Return what shows cells; in the end nothing went wrong in them, in widgets or in the page."""
     yield lab.show
     assert lab.errors() == []
+
+
+@pytest.fixture
+def visit(browser):
+    """Yield what opens a page of a folder from a plain server; nothing went wrong in it."""
+    with contextlib.ExitStack() as stack:
+        connection, said = stack.enter_context(browser.connected()), []
+
+        def open_page(folder, address, **look):
+            serve = functools.partial(http.server.SimpleHTTPRequestHandler, directory=folder)
+            server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), serve)
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            context = connection.new_context(**look)
+            page = context.new_page()
+            page.set_default_timeout(PATIENCE * 1000)
+            for end in (server.server_close, server.shutdown, context.close):
+                stack.callback(end)
+            page.on("console", lambda each: said.extend([each.text] * (each.type != "log")))
+            page.on("pageerror", lambda error: said.append(str(error)))
+            page.route(OUTSIDE, lambda route: said.append(route.request.url) or route.abort())
+            page.goto(f"http://127.0.0.1:{server.server_port}/{address}")
+            return page
+
+        yield open_page
+        assert said == []

@@ -1,14 +1,11 @@
 """Widgets on a page without a kernel: they show what the notebook's show, by mouse and keyboard."""
 
 import base64
-import contextlib
 import functools
 import html
-import http.server
 import io
 import re
 import shutil
-import threading
 
 import nbformat
 import numpy as np
@@ -20,7 +17,7 @@ from nas_lab import widgets
 from nas_lab.widgets import swap
 from nas_lab.widgets.base import Offer
 from nas_lab.widgets.scaling import METHODS, ScalingState
-from tests.browser.lab import OUTSIDE, PATIENCE, ROOT
+from tests.browser.lab import ROOT
 from tests.widgets.reading import shown
 from tools import play, site, slides
 
@@ -120,31 +117,6 @@ def test_every_question_leads_to_a_heading_of_its_notebook():
         cells = nbformat.read(ROOT / "notebooks" / notebook, as_version=4).cells
         headings = re.findall("^#+ (.+)$", "\n".join(cell.source for cell in cells), re.MULTILINE)
         assert heading in [site.slug(each) for each in headings]
-
-
-@pytest.fixture
-def visit(browser):
-    """Yield what opens a page of a folder from a plain server; nothing went wrong in it."""
-    with contextlib.ExitStack() as stack:
-        connection, said = stack.enter_context(browser.connected()), []
-
-        def open_page(folder, address, **look):
-            serve = functools.partial(http.server.SimpleHTTPRequestHandler, directory=folder)
-            server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), serve)
-            threading.Thread(target=server.serve_forever, daemon=True).start()
-            context = connection.new_context(**look)
-            page = context.new_page()
-            page.set_default_timeout(PATIENCE * 1000)
-            for end in (server.server_close, server.shutdown, context.close):
-                stack.callback(end)
-            page.on("console", lambda each: said.extend([each.text] * (each.type != "log")))
-            page.on("pageerror", lambda error: said.append(str(error)))
-            page.route(OUTSIDE, lambda route: said.append(route.request.url) or route.abort())
-            page.goto(f"http://127.0.0.1:{server.server_port}/{address}")
-            return page
-
-        yield open_page
-        assert said == []
 
 
 def scaled(page, **setting):

@@ -101,40 +101,25 @@ def test_no_solution_is_shown():
     assert all("your code" in text for text in texts)
 
 
-@pytest.fixture
-def tab(browser):
-    """Yield a function that opens a page of the site at a width, without the outside."""
-    with browser.connected() as connection:
-
-        def open_page(name, width=1280):
-            context = connection.new_context(viewport={"width": width, "height": 800})
-            context.route(re.compile("^https?://"), lambda route: route.abort())
-            page = context.new_page()
-            page.goto(f"{SITE.as_uri()}/{name}")
-            return page
-
-        yield open_page
-
-
 @pytest.mark.parametrize("path", [*KINDS, *PAGES], ids=lambda path: path.stem)
-def test_a_phone_shows_the_whole_width(tab, path, screenshots):
-    page = tab(path.relative_to(SITE), width=390)
+def test_a_phone_shows_the_whole_width(visit, path, screenshots):
+    page = visit(SITE, path.relative_to(SITE), viewport={"width": 390, "height": 800})
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     page.screenshot(path=screenshots / f"phone-{path.stem}.png")
 
 
-def test_a_formula_is_drawn_without_the_internet(tab):
+def test_a_formula_is_drawn_without_the_internet(visit):
     if not SCRIPT.is_file():
         pytest.skip("the site was built without MathJax's own files: no npm, or no registry")
-    page = tab("notebooks/05_darts.html")
+    page = visit(SITE, "notebooks/05_darts.html")
     formula = page.locator("mjx-container[display=true]").first
     formula.wait_for()
     assert formula.locator("svg use").count() > 10
     assert page.locator("mjx-merror").count() == 0
 
 
-def test_dark_mode_is_dark_and_pictures_keep_their_ground(tab, screenshots):
-    page = tab(PAGES[0].relative_to(SITE))
+def test_dark_mode_is_dark_and_pictures_keep_their_ground(visit, screenshots):
+    page = visit(SITE, PAGES[0].relative_to(SITE))
     page.locator("button.theme-switch-button:visible").click()
     page.locator("button[data-mode=dark]:visible").click()
     ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
@@ -144,8 +129,8 @@ def test_dark_mode_is_dark_and_pictures_keep_their_ground(tab, screenshots):
     page.screenshot(path=screenshots / "site-dark.png")
 
 
-def test_search_finds_a_notebook(tab):
-    page = tab("search.html?q=supernet")
+def test_search_finds_a_notebook(visit):
+    page = visit(SITE, "search.html?q=supernet")
     page.locator("#search-results li a").first.wait_for()
     assert "one_shot" in "".join(
         page.locator("#search-results li a").evaluate_all("all => all.map(a => a.href)")
