@@ -59,6 +59,11 @@ class Part(NamedTuple):
     width: int
     alt: str
 
+    @property
+    def height(self) -> int:
+        """On the page."""
+        return self.width * self.pixels.shape[0] // self.pixels.shape[1]
+
 
 class Shown(NamedTuple):
     """A setting: values and labels of all controls, lines of words, parts of pictures."""
@@ -154,14 +159,9 @@ def ticked(values: dict[str, str], layers: Sequence[str]) -> list[str]:
 def views(play: Play, kind: Any) -> Iterator[tuple[View, dict[str, tuple[str, str]]]]:
     """Yield a view for all that it can be made of, and what was chosen of that."""
     for labels in itertools.product(*(offer.values for offer in play.made.values())):
-        given = {
-            name: offer.values[label]
-            for (name, offer), label in zip(play.made.items(), labels, strict=True)
-        }
-        chosen = {
-            name: (key(given[name]), label) for name, label in zip(given, labels, strict=True)
-        }
-        yield (play.make or kind)(**given), chosen
+        named = dict(zip(play.made, labels, strict=True))
+        given = {name: play.made[name].values[label] for name, label in named.items()}
+        yield (play.make or kind)(**given), {n: (key(given[n]), named[n]) for n in named}
 
 
 def walk(kind: Any) -> Iterator[list[Shown]]:
@@ -233,11 +233,8 @@ class Pack:
         for each, files in zip(run, self.files(run, layers), strict=True):
             texts = [each.labels.values(), each.words, [part.alt for part in each.parts]]
             labels, words, alts = ([place(self.strings, text) for text in some] for some in texts)
-            sizes = (
-                (part.width, part.width * len(part.pixels) // part.pixels.shape[1])
-                for part in each.parts
-            )
-            entries = ((*size, *names) for size, names in zip(sizes, files, strict=True))
+            pairs = zip(each.parts, files, strict=True)
+            entries = [(part.width, part.height, *names) for part, names in pairs]
             yield [labels, words, [place(self.parts, entry) for entry in entries], alts]
 
 
@@ -288,11 +285,9 @@ def draw(name: str, folder: Path) -> dict[str, Any]:
 
 def hashes(files: Sequence[str]) -> dict[str, str]:
     """Return {file: hash} of files of the repository; those that are gone have none."""
-    paths = {file: ROOT / file for file in files}
-    return {
-        file: hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
-        for file, path in paths.items()
-    }
+    there = [file for file in files if (ROOT / file).is_file()]
+    found = {file: hashlib.sha256((ROOT / file).read_bytes()).hexdigest() for file in there}
+    return dict.fromkeys(files, "") | found
 
 
 def save(name: str, data: dict[str, Any], folder: Path, made_of: dict[str, str]) -> None:
@@ -316,9 +311,7 @@ def make(name: str) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     data = draw(name, folder)
-    imported = {
-        module.__file__ for module in [*sys.modules.values()] if hasattr(module, "__file__")
-    }
+    imported = {getattr(module, "__file__", None) for module in [*sys.modules.values()]}
     paths = [Path(each).resolve() for each in opened | imported if isinstance(each, (str, Path))]
     own = {ROOT / "nas_lab", ROOT / "datasets", ROOT / "tools"}
     files = {str(path.relative_to(ROOT)) for path in paths if own & set(path.parents)}
@@ -372,8 +365,7 @@ def main() -> None:
     new = [name for name in names if not is_current(name)]
     context = multiprocessing.get_context("spawn")
     with context.Pool(min(2, os.cpu_count() or 1), maxtasksperchild=1) as pool:
-        for _ in pool.imap_unordered(make, new, chunksize=1):
-            pass
+        pool.map(make, new, chunksize=1)
 
 
 if __name__ == "__main__":

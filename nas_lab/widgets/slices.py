@@ -127,7 +127,7 @@ class ElasticSlices(View):
         "Slice a transformer",
         "All 81 networks share the weights of the largest one; what a network uses is coloured. "
         "Which slider makes it quicker on a phone, and which on a microcontroller?",
-        "04_one_shot.ipynb#8-Sizes-are-slices-(more)",
+        "10_transformers.ipynb#2-One-matrix-for-all-widths",
         {
             "device": ["raspberry_pi_4", "v100", "snapdragon_855_cpu", "edge_tpu", "stm32f746"],
             tuple(each.name for each in transformer().decisions): [

@@ -25,14 +25,12 @@ from nas_lab.widgets.base import (
     column,
     row,
 )
+from nas_lab.widgets.cell_builder import PRESETS
 
 FIRST: Arch = (3, 1, 3, 1, 0, 3)
 """Where it begins: three convolutions in a row, with skips beside them."""
-CELLS = {
-    "three 3×3 in a row, skips beside them": FIRST,
-    "residual: two 3×3 beside a skip": (3, 0, 3, 1, 0, 1),
-    "all 3×3": (3,) * 6,
-    "only skips": (1,) * 6,
+CELLS = {"three 3×3 in a row, skips beside them": FIRST} | {
+    name: PRESETS[name] for name in PRESETS if "3×3 conv" in name or name == "only skips"
 }
 
 

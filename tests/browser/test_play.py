@@ -14,9 +14,9 @@ from bs4 import BeautifulSoup
 from PIL import Image
 
 from nas_lab import widgets
-from nas_lab.widgets import swap
 from nas_lab.widgets.base import Offer
 from nas_lab.widgets.scaling import METHODS, ScalingState
+from nas_lab.widgets.swap import FIRST
 from tests.browser.lab import ROOT
 from tests.widgets.reading import shown
 from tools import play, site, slides
@@ -25,7 +25,6 @@ SITE = ROOT / "build" / "site" / "html"
 WIDER = METHODS["wider only"]
 COEFFICIENTS = {("alpha", "beta", "gamma"): [METHODS["the paper's"], WIDER]}
 RACERS = ("RandomSearch", "RegularizedEvolution")
-CELLS = {play.key(cell): cell for cell in swap.CELLS.values()}
 FEW = {
     "CompoundScaling": {"values": {"base": None, **COEFFICIENTS, "phi": [0.0, 1.0, 1.5, 2.0]}},
     "LiveRace": {
@@ -36,7 +35,10 @@ FEW = {
         "layers": RACERS,
         "first": {"trials": 4} | dict.fromkeys(RACERS, True),
     },
-    "SwapParts": {"values": widgets.SwapParts.PLAY.values | {"edge": Offer("edge", {"1 → 2": 2})}},
+    "SwapParts": {
+        "values": widgets.SwapParts.PLAY.values
+        | {"arch": Offer("cell", {"first": FIRST}), "edge": Offer("edge", {"first": 0, "1 → 2": 2})}
+    },
 }
 """What a test draws of a page's offers; and how a notebook makes a widget that stands there."""
 MADE = {
@@ -46,7 +48,7 @@ MADE = {
     "LiveRace": lambda trials, **boxes: widgets.LiveRace(
         strategies=[name for name in boxes if boxes[name] == "True"], trials=int(trials), seed=2
     ),
-    "SwapParts": lambda arch, token: widgets.SwapParts(arch=CELLS[arch], token=int(token)),
+    "SwapParts": lambda edge, token: widgets.SwapParts(edge=int(edge), token=int(token)),
 }
 
 
