@@ -20,7 +20,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
@@ -164,11 +164,10 @@ def views(play: Play, kind: Any) -> Iterator[tuple[View, dict[str, tuple[str, st
         yield (play.make or kind)(**given), {n: (key(given[n]), named[n]) for n in named}
 
 
-def walk(kind: Any) -> Iterator[list[Shown]]:
-    """Yield the settings of a widget in runs: only the last values change, or what is ticked."""
-    play = kind.PLAY
+def walk(play: Play, made: Iterable[tuple[View, dict]]) -> Iterator[list[Shown]]:
+    """Yield the settings of views in runs: only the last values change, or what is ticked."""
     inner = len(play.layers) or 1
-    for view, chosen in views(play, kind):
+    for view, chosen in made:
         values = list(play.values.items())
         for outer in settings(view, values[:-inner], chosen):
             inside = settings(view, values[-inner:], outer)
@@ -267,9 +266,11 @@ def draw(name: str, folder: Path) -> dict[str, Any]:
     kind = offered()[name]
     play, pack, rows, seen = kind.PLAY, Pack(folder), [], []
     with mock.patch.object(MovingPicture, "draw", keep):
-        view, chosen = next(views(play, kind))
+        made = views(play, kind)
+        view, chosen = next(made)
         first = shown(view, chosen, ()).values | {n: key(v) for n, v in play.first.items()}
-        for run in tqdm(walk(kind), desc=name, unit="run"):
+        runs = walk(play, itertools.chain([(view, chosen)], made))
+        for run in tqdm(runs, desc=name, unit="run"):
             rows += pack.rows(run, play.layers)
             seen += [each.values for each in run]
     controls = controls_of(view, play, seen)

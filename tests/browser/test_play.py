@@ -14,9 +14,9 @@ from bs4 import BeautifulSoup
 from PIL import Image
 
 from nas_lab import widgets
+from nas_lab.widgets import swap
 from nas_lab.widgets.base import Offer
 from nas_lab.widgets.scaling import METHODS, ScalingState
-from nas_lab.widgets.swap import FIRST
 from tests.browser.lab import ROOT
 from tests.widgets.reading import shown
 from tools import play, site, slides
@@ -25,8 +25,9 @@ SITE = ROOT / "build" / "site" / "html"
 WIDER = METHODS["wider only"]
 COEFFICIENTS = {("alpha", "beta", "gamma"): [METHODS["the paper's"], WIDER]}
 RACERS = ("RandomSearch", "RegularizedEvolution")
+FIRST = {"arch": Offer("cell", {"first": swap.FIRST}), "edge": Offer("edge", {"1 → 2": 2})}
 FEW = {
-    "CompoundScaling": {"values": {"base": None, **COEFFICIENTS, "phi": [0.0, 1.0, 1.5, 2.0]}},
+    "CompoundScaling": {"values": {**COEFFICIENTS, "phi": [0.0, 1.0, 2.0]}},
     "LiveRace": {
         "values": {"trials": Offer("trials", {"0": 0, "4": 4, "8": 8})}
         | {name: widgets.LiveRace.PLAY.values[name] for name in RACERS},
@@ -35,20 +36,17 @@ FEW = {
         "layers": RACERS,
         "first": {"trials": 4} | dict.fromkeys(RACERS, True),
     },
-    "SwapParts": {
-        "values": widgets.SwapParts.PLAY.values
-        | {"arch": Offer("cell", {"first": FIRST}), "edge": Offer("edge", {"first": 0, "1 → 2": 2})}
-    },
+    "SwapParts": {"values": widgets.SwapParts.PLAY.values | FIRST},
 }
 """What a test draws of a page's offers; and how a notebook makes a widget that stands there."""
 MADE = {
-    "CompoundScaling": lambda base, method, phi, **_: widgets.CompoundScaling(
-        base, phi=float(phi), **METHODS[method]._asdict()
+    "CompoundScaling": lambda method, phi, **_: widgets.CompoundScaling(
+        phi=float(phi), **METHODS[method]._asdict()
     ),
     "LiveRace": lambda trials, **boxes: widgets.LiveRace(
         strategies=[name for name in boxes if boxes[name] == "True"], trials=int(trials), seed=2
     ),
-    "SwapParts": lambda edge, token: widgets.SwapParts(edge=int(edge), token=int(token)),
+    "SwapParts": lambda token: widgets.SwapParts(token=int(token)),
 }
 
 
@@ -131,29 +129,29 @@ def scaled(page, **setting):
 
 
 def test_keys_move_a_widget_and_its_address(drawn, visit):
-    page = visit(drawn[0], "page.html#phi=2&base=B0")
-    w = scaled(page, base="B0", phi=2.0)
+    page = visit(drawn[0], "page.html#phi=2")
+    w = scaled(page, phi=2.0)
     phi = w.get_by_label("φ steps")
     phi.press("Home")
-    scaled(page, base="B0", phi=0.0)
-    assert page.url.endswith("#play=CompoundScaling&base=B0&phi=0")
+    scaled(page, phi=0.0)
+    assert page.url.endswith("#play=CompoundScaling&phi=0")
     page.go_back()
-    scaled(page, base="B0", phi=2.0)
+    scaled(page, phi=2.0)
     page.go_forward()
-    scaled(page, base="B0", phi=0.0)
+    scaled(page, phi=0.0)
     phi.press("End")
     assert phi.get_attribute("aria-valuetext") == "2.0"
     w.get_by_label("α depth").press("Home")  # the others give way
-    scaled(page, base="B0", phi=2.0, **WIDER._asdict())
-    assert w.get_by_label("scale").locator(":checked").inner_text() == "wider only"
-    w.get_by_label("base").select_option("small network")
     scaled(page, phi=2.0, **WIDER._asdict())
+    assert w.get_by_label("scale").locator(":checked").inner_text() == "wider only"
+    w.get_by_label("scale").select_option("the paper's")
+    scaled(page, phi=2.0)
     w.get_by_role("button", name="Reset").click()
     scaled(page)
-    page.evaluate("location.hash = 'play=CompoundScaling&phi=1.5'")
-    scaled(page, phi=1.5)
+    page.evaluate("location.hash = 'play=CompoundScaling&phi=2'")
+    scaled(page, phi=2.0)
     page.reload()
-    scaled(page, phi=1.5)
+    scaled(page, phi=2.0)
     assert w.locator(".play-words").get_attribute("aria-live") == "polite"
 
 
