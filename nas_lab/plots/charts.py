@@ -157,7 +157,7 @@ class TimeBars:
             waiting, busy, name, number = row
             start, end, hue = 0.0, 0.0, _COMPUTING
             if part:
-                start, end = part.waiting / parts[0].seconds, part.seconds / parts[0].seconds
+                start, end = part.overhead / parts[0].seconds, part.seconds / parts[0].seconds
                 hue = _MOVING if part.memory_bound else _COMPUTING
             waiting.set_width(start)
             busy.set(x=start, width=end - start, facecolor=hue)
