@@ -31,7 +31,7 @@ ELSEWHERE = "tests/browser/test_notebooks.py runs it"
 LONGEST = [
     "tests/browser/",
     "tests/hostile/test_attacks",
-    *(f"[{n:02}_" for n in (9, 3, 4, 5, 7, 2, 8)),  # the notebooks
+    *(f"[{n:02}_" for n in (9, 3, 4, 5, 7, 10, 2, 8, 6)),  # the notebooks
     *("tests/hostile/test_capstone", "tests/robust/", "tests/notebooks/", "tests/widgets/test_all"),
 ]
 """What takes long, with the longest first: tests whose ids begin so, or have this in them."""

@@ -52,9 +52,9 @@ VIEW = {"width": 1280, "height": 900}
 # Guards against a hang, in seconds: far above what a busy machine takes.
 PATIENCE, PATIENCE_OF_A_NOTEBOOK = 120, 1800
 OUTSIDE = re.compile(r"^(https?|wss?)://(?!127\.0\.0\.1[:/])")
-IN_BROWSER = ("01_search_space", "06_efficientnet_scaling")
-"""Lecture notebooks that are run here; the others run without a page, which is cheaper, and their
-widgets have tests of their own here."""
+IN_BROWSER = ("01_search_space",)
+"""What is run here; other notebooks run without a page, which is cheaper, and their widgets have
+tests of their own here."""
 SHOWN = "shown.ipynb"
 """The notebook of all that is shown for a moment: its kernel stays, and with it what is loaded."""
 
@@ -349,11 +349,11 @@ class Lab:
         widgets = self.page.get_by_text(re.compile("Loading widget|Error displaying widget"))
         return [*failed, *widgets.all_inner_texts(), *self._console]
 
-    def screenshot(self, name: str, target=None) -> Path:
-        """Save a picture of the page, or of one locator, and return its path."""
-        path = self._screenshots / f"{name}.png"
-        (target or self.page).screenshot(path=path, animations="disabled")
-        return path
+    def screenshot(self, name: str, target=None) -> None:
+        """Save a picture of the page, or of one locator, where NAS_LAB_SCREENSHOTS asks for it."""
+        if "NAS_LAB_SCREENSHOTS" in os.environ:
+            path = self._screenshots / f"{name}.png"
+            (target or self.page).screenshot(path=path, animations="disabled")
 
 
 def end_with_parent() -> None:
