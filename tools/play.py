@@ -347,13 +347,17 @@ def host(name: str, still: str, at: str = "") -> str:
 
 
 def moving(source: str, still: str) -> str:
-    """Return a still as HTML so that it moves, if the code that shows it calls such a widget."""
+    """Return a still as HTML so that it moves, if the code that shows it calls such a widget.
+
+    One that shows what the notebook itself has measured or trained stays a still.
+    """
     for call in ast.walk(ast.parse(source)):
         name = getattr(getattr(call, "func", None), "id", "")
         if name in offered():
             given = {each.arg: each.value for each in call.keywords}
             at = {n: key(v.value) for n, v in given.items() if isinstance(v, ast.Constant)}
-            return host(name, still, urlencode(at))
+            own = set(given) - set(at) - {"table", *about(name).get("controls", ())}
+            return still if own or ".append(" in source else host(name, still, urlencode(at))
     return still
 
 

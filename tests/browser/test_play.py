@@ -106,7 +106,8 @@ def test_only_what_has_changed_is_drawn_again(tmp_path, monkeypatch):
     monkeypatch.setattr(play, "offered", lambda: {"Widget": None})
     made = play.moving("w = Widget(table, phi=1.5, name='a b')\nw", "still")
     assert made.endswith('data-controls="phi" data-at="phi=1.5&amp;name=a+b">still</div>')
-    assert play.moving("Another()", "still") == "still"
+    for source in ("Another()", "Widget(phi=1, scores=mine)", "w = Widget()\nw.append(1)"):
+        assert play.moving(source, "still") == "still"
 
 
 def test_every_question_leads_to_a_heading_of_its_notebook():
