@@ -32,6 +32,8 @@ def shown(cell) -> Iterator[str]:
         rows, columns = page.count("<tr"), page.partition("</tr")[0].count("<th")
         if 'class="play"' in page:
             yield page
+        elif 'class="still"' in page:
+            continue  # more than fits on a slide
         elif "<img" in page or (0 < rows <= ROWS + 1 and columns <= COLUMNS):
             yield f'<div class="figure">{page}</div>'
 
