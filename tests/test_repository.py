@@ -158,7 +158,7 @@ def test_every_workflow_has_its_badge():
 
 @needs_make
 def test_tests_without_torch_are_there_and_import_none():
-    (makes,) = run("make", "-n", "-o", ".venv/.light", "light")
+    (makes,) = run("make", "--no-print-directory", "-n", "-o", ".venv/.light", "light")
     paths = [ROOT / word for word in makes.split() if word.startswith("tests/")]
     assert len(paths) > 5
     files = [file for path in paths for file in (path.rglob("*.py") if path.is_dir() else [path])]

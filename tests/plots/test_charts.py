@@ -102,7 +102,7 @@ def test_bars_of_parts_are_as_long_as_their_values(ax):
 
 def test_bars_of_times_begin_with_the_overhead(ax):
     op, conv = SimpleNamespace(settings={"kernel_size": 3}), SimpleNamespace(kind="conv")
-    look = {"waiting": 1.0, "name": "stem.conv", "kernels": [SimpleNamespace(kernel=conv, op=op)]}
+    look = {"overhead": 1.0, "name": "stem.conv", "kernels": [SimpleNamespace(kernel=conv, op=op)]}
     parts = [SimpleNamespace(seconds=4.0 / n, memory_bound=n == 2, **look) for n in (1, 2)]
     plots.TimeBars(ax).update(parts)
     waiting, busy = ax.patches[:7], ax.patches[7:]
