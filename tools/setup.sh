@@ -72,7 +72,11 @@ install_light() {
 install_system() {
     command -v apt-get >/dev/null || die "'system' needs apt-get, of Debian or Ubuntu"
     set --
-    command -v chromium >/dev/null || set -- "$@" chromium fonts-dejavu-core
+    browser=
+    for name in chromium chromium-browser google-chrome chrome; do # Ubuntu has its own names
+        if command -v "$name" >/dev/null; then browser=$name; fi
+    done
+    [ -n "$browser" ] || set -- "$@" chromium fonts-dejavu-core
     [ -d /usr/share/datasets/fashion-mnist ] || set -- "$@" dataset-fashion-mnist
     command -v bwrap >/dev/null || set -- "$@" bubblewrap
     /sbin/ldconfig -p | grep -q libseccomp.so.2 || set -- "$@" libseccomp2
