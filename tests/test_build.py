@@ -74,7 +74,7 @@ TINY = {
     "scaling_grid": partial(networks.scaling_grid, SCALED, DIRECTIONS, (0, 1)),
     "transformer_grid": partial(networks.transformer_grid, SMALL_TRANSFORMERS, LITTLE, (0, 1)),
     "one_shot_runs": partial(supernets.one_shot_runs, ONE_SHOT, METHODS),
-    "transformer_runs": partial(supernets.transformer_runs, SLICED),
+    "transformer_runs": partial(supernets.one_shot_runs, SLICED, supernets.SLICES),
     "darts_runs": partial(supernets.darts_runs, DARTS, SEARCHES),
 }
 """Jobs of each kind, small enough to be done for real in a second or two."""

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -17,7 +18,7 @@ JOBS: dict[str, Callable[[], Job]] = {
     "scaling_grid": networks.scaling_grid,
     "transformer_grid": networks.transformer_grid,
     "one_shot_runs": supernets.one_shot_runs,
-    "transformer_runs": supernets.transformer_runs,
+    "transformer_runs": partial(supernets.one_shot_runs, supernets.SLICES_PLAN, supernets.SLICES),
     "darts_runs": supernets.darts_runs,
 }
 """From the name of a file in ``datasets/`` to what makes it."""

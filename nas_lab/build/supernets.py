@@ -120,7 +120,8 @@ class OneShotRun:
 def one_shot_runs(
     plan: OneShotPlan = ONE_SHOT_PLAN, methods: Mapping[str, Training] = TRAININGS
 ) -> Job:
-    """``one_shot_runs.npz``: rankings, by default on the architectures of the shortcuts."""
+    """``one_shot_runs.npz``: rankings, by default on the architectures of the shortcuts. With
+    ``SLICES`` it is ``transformer_runs.npz``: all transformers of the grid, as slices."""
     plain = Training().one_shot(plan, 0)
     settings = ("learning_rate", "momentum", "weight_decay", "clip")
     estimate = plain.estimator()
@@ -165,13 +166,6 @@ SLICES = {
     "sandwich": Training(sampler=Sandwich),
     "sandwich, distilled": Training(sampler=Sandwich, distill=True),
 }
-
-
-def transformer_runs(
-    plan: OneShotPlan = SLICES_PLAN, methods: Mapping[str, Training] = SLICES
-) -> Job:
-    """``transformer_runs.npz``: rankings of all transformers of the grid, as slices."""
-    return one_shot_runs(plan, methods)
 
 
 ALL_AND_FEW = tuple(FashionMNIST(SKELETON.resolution, 64, images=n) for n in (10_000, 1_000))

@@ -41,7 +41,7 @@ def path_graph(
 
 
 def positive(name: str, options: Sequence[int], least: int = 1) -> None:
-    """Refuse an empty list of options, and options that are not whole numbers of at least 1."""
+    """Refuse an empty list of options, and what is no whole number of at least ``least``."""
     if not options:
         raise ValueError(f"{name} is empty: give at least one option")
     for option in options:

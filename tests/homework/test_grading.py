@@ -231,10 +231,8 @@ def test_copies_are_found_whatever_their_names(tmp_path, capsys):
         "eve": with_cells(MASTER, "+" * 150_000),
     }
     hand_in(tmp_path, {f"{name}_hw1.ipynb": content for name, content in files.items()})
-    table, words = (
-        tmp_path / "pairs.csv",
-        "eve: only the first 100,000 tokens are compared: look at it",
-    )
+    table = tmp_path / "pairs.csv"
+    words = "eve: only the first 100,000 tokens are compared: look at it"
     assert main(["similarity", "hw1", str(tmp_path / "in"), "--csv", str(table)]) == 0
     assert capsys.readouterr().err == f"{words} yourself\n"
     assert table.read_text("utf-8-sig").splitlines() == [

@@ -23,7 +23,7 @@ from nas_lab.homework.hand_ins import escaped
 from nas_lab.homework.question import QueryBudget, Question
 
 MOST_BYTES = 8 << 20  # of one reply: 40 cases of the runner's longest value
-MOST_QUERIES = 1_000  # in one case, those that are refused included
+MOST_QUERIES = 1_000  # for one request, those that are refused included
 MOST_QUERY_BYTES = 1 << 18  # of a query, of what a search found, or of what a cell raised
 MOST_PARTS = 200_000  # lists and dicts of a reply: nobody else is served while they are made
 MOST_DIGITS = 400  # of a whole number in a reply
